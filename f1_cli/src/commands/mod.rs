@@ -1,0 +1,14 @@
+//! One module a command: arguments, `run`, and nothing that belongs in a library.
+
+pub mod bench;
+pub mod convert;
+pub mod demo;
+pub mod doctor;
+pub mod eval;
+pub mod filter;
+pub mod inspect;
+pub mod record;
+pub mod run;
+pub mod stats;
+pub mod train;
+pub mod verify;

@@ -1,0 +1,74 @@
+//! `f1`: a foresight vision-language-action policy for real robots, from one command.
+
+mod commands;
+
+use clap::{Parser, Subcommand};
+
+/// A foresight vision-language-action policy for real robots.
+#[derive(Parser, Debug)]
+#[command(name = "f1", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Time the stages of the policy on this machine.
+    Bench(commands::bench::Args),
+    /// Convert an MCAP recording into a LeRobot data set.
+    Convert(commands::convert::Args),
+    /// Run the simulated bench, the policy and the safety filter, and leave pictures and a recording.
+    Demo(commands::demo::Args),
+    /// Check what commonly breaks and say how to mend it.
+    Doctor(commands::doctor::Args),
+    /// Measure a checkpoint on a data set.
+    Eval(commands::eval::Args),
+    /// Pass chunks through the safety filter, one request a line.
+    Filter(commands::filter::Args),
+    /// List a checkpoint's tensors and what is wrong with them.
+    Inspect(commands::inspect::Args),
+    /// Record everything in and out as MCAP.
+    Record(commands::record::Args),
+    /// Run the four nodes from a shell.
+    Run(commands::run::Args),
+    /// Compute normalisation statistics of a data set.
+    Stats(commands::stats::Args),
+    /// Train from a run file.
+    Train(commands::train::Args),
+    /// Compare the network with golden numbers.
+    Verify(commands::verify::Args),
+}
+
+/// Logs go to stderr, results to stdout; `RUST_LOG` selects what is logged.
+fn init_logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,f1=info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    init_logging();
+    let outcome = match cli.command {
+        Command::Bench(args) => commands::bench::run(args),
+        Command::Convert(args) => commands::convert::run(args),
+        Command::Demo(args) => commands::demo::run(args),
+        Command::Doctor(args) => commands::doctor::run(args),
+        Command::Eval(args) => commands::eval::run(args),
+        Command::Filter(args) => commands::filter::run(args),
+        Command::Inspect(args) => commands::inspect::run(args),
+        Command::Record(args) => commands::record::run(args),
+        Command::Run(args) => commands::run::run(args),
+        Command::Stats(args) => commands::stats::run(args),
+        Command::Train(args) => commands::train::run(args),
+        Command::Verify(args) => commands::verify::run(args),
+    };
+    match outcome {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! One small trait over three ROS 2 back ends, and the manners of a ROS node above it.

@@ -1,0 +1,1 @@
+//! Perception, foresight, action and safety filter: four ROS 2 nodes in one process.

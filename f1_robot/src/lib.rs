@@ -1,0 +1,1 @@
+//! The robot side without ROS: robot files, kinematics, action decoding, splice and the safety filter.

@@ -1,0 +1,1 @@
+//! The three-stage recipe, tokenizer training and the paper's measurements.

@@ -1,0 +1,1 @@
+//! One test binary for all checks that cross rooms: one link, one module a subject.
