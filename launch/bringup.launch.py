@@ -1,0 +1,108 @@
+"""Starts the policy on a robot; without arguments on the simulated bench, so that it works with no hardware.
+
+    ros2 launch f1_policy bringup.launch.py
+    ros2 launch f1_policy bringup.launch.py robot:=franka model:=/path/to/checkpoint instruction:="pick up the red cube"
+
+Two robots on one machine are two launches with two namespaces.
+"""
+
+import os
+import sys
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import f1_launch  # noqa: E402  (beside this file; a launch file is not part of a Python package)
+
+ARGUMENTS = [
+    ("robot", "bench_arm", "name of a shipped robot file (config/robots/NAME.yaml) or a path to one"),
+    ("model", "f1_bench", "name of a shipped model (models/NAME) or a path to a checkpoint folder"),
+    ("instruction", "", "what to do; empty: the bench robot gets 'pick up the red cube', any other waits for the topic 'instruction'"),
+    ("device", "auto", "auto, cpu or cuda"),
+    ("dtype", "", "f32 or bf16; empty: as the checkpoint is stored"),
+    ("quant", "", "q8_0 or q4k to quantise the experts' linear layers at load; empty: none"),
+    ("namespace", "f1", "namespace of all nodes and topics"),
+    ("rviz", "true", "show camera, foreseen image, comparison, robot model and path in RViz"),
+    ("sim", "auto", "run the simulated bench; auto: only when robot is bench_arm"),
+    ("use_sim_time", "false", "take the time from /clock"),
+    ("autostart", "true", "walk the four managed nodes up to active"),
+    ("params_file", "", "a ROS 2 parameter file for the four nodes, read after config/f1_policy.yaml"),
+    ("log_level", "info", "debug, info, warn, error or fatal"),
+]
+
+
+def start(context):
+    """Builds the actions once the arguments are known; raises RuntimeError that names what is wrong."""
+    value = {name: LaunchConfiguration(name).perform(context).strip() for name, _, _ in ARGUMENTS}
+    share = f1_launch.share_directory()
+    robot = f1_launch.robot_file(share, value["robot"])
+    model = f1_launch.model_directory(share, value["model"])
+    flag = f1_launch.flag
+    use_sim_time = flag("use_sim_time", value["use_sim_time"])
+    is_bench = robot.name == "bench_arm"
+    sim = is_bench if value["sim"] == "auto" else flag("sim", value["sim"])
+    instruction = value["instruction"] or ("pick up the red cube" if is_bench else "")
+    executable, device, why = f1_launch.choose_build(value["device"])
+    print(f"[f1_policy] {executable}: {why}")
+
+    parameters = [os.path.join(share, "config", "f1_policy.yaml")]
+    if value["params_file"]:
+        if not os.path.isfile(value["params_file"]):
+            raise RuntimeError(f"params_file: there is no file {value['params_file']}")
+        parameters.append(value["params_file"])
+    parameters.append(
+        {
+            "robot_file": robot.path,
+            "model": model,
+            "instruction": instruction,
+            "device": device,
+            "dtype": value["dtype"],
+            "quant": value["quant"],
+            "autostart": flag("autostart", value["autostart"]),
+            "use_sim_time": use_sim_time,
+        }
+    )
+    log = ["--log-level", value["log_level"]]
+    actions = [
+        # One process, four nodes: a name here would rename all four, so there is none.
+        Node(
+            package="f1_policy",
+            executable=executable,
+            namespace=value["namespace"],
+            parameters=parameters,
+            ros_arguments=log,
+            output="screen",
+            emulate_tty=True,
+            sigterm_timeout="10",
+        ),
+        Node(
+            package="robot_state_publisher",
+            executable="robot_state_publisher",
+            namespace=value["namespace"],
+            parameters=[{"robot_description": robot.urdf_text(), "use_sim_time": use_sim_time}],
+            output="screen",
+        ),
+    ]
+    if sim:
+        actions.append(
+            Node(
+                package="f1_policy",
+                executable="f1_sim_node",
+                namespace=value["namespace"],
+                parameters=[{"robot_file": robot.path, "use_sim_time": use_sim_time}],
+                ros_arguments=log,
+                output="screen",
+            )
+        )
+    if flag("rviz", value["rviz"]):
+        actions.append(f1_launch.rviz_node(share, value["namespace"], use_sim_time))
+    return actions
+
+
+def generate_launch_description():
+    """The entry point that `ros2 launch` calls."""
+    declared = [DeclareLaunchArgument(name, default_value=default, description=text) for name, default, text in ARGUMENTS]
+    return LaunchDescription(declared + [OpaqueFunction(function=start)])

@@ -1,0 +1,128 @@
+"""What the launch files of f1_policy share: finding files, choosing the build, RViz."""
+
+import ctypes
+import os
+
+import yaml
+from launch_ros.actions import Node
+
+
+def share_directory():
+    """share/f1_policy of the install; the source tree when the launch file runs from a checkout."""
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    if os.path.isdir(os.path.join(here, "config", "robots")):
+        return here
+    from ament_index_python.packages import get_package_share_directory
+
+    return get_package_share_directory("f1_policy")
+
+
+def flag(name, text):
+    """A launch argument that is true or false; RuntimeError names the argument otherwise."""
+    lowered = str(text).strip().lower()
+    if lowered in ("true", "1", "yes", "on"):
+        return True
+    if lowered in ("false", "0", "no", "off"):
+        return False
+    raise RuntimeError(f"{name}: '{text}' is neither true nor false")
+
+
+class RobotFile:
+    """The parts of a robot file that launching needs: its name, its path and its URDF."""
+
+    def __init__(self, path):
+        self.path = os.path.abspath(path)
+        with open(self.path, encoding="utf-8") as stream:
+            self.data = yaml.safe_load(stream)
+        if not isinstance(self.data, dict):
+            raise RuntimeError(f"robot: {self.path} is not a robot file (a YAML mapping is expected)")
+        self.name = self.data.get("name") or os.path.splitext(os.path.basename(self.path))[0]
+
+    def urdf_path(self):
+        """Absolute path of the URDF; a relative one in the file is relative to the robot file's folder."""
+        urdf = self.data.get("urdf")
+        if not urdf:
+            raise RuntimeError(f"robot: {self.path} names no urdf")
+        path = os.path.normpath(os.path.join(os.path.dirname(self.path), urdf))
+        if not os.path.isfile(path):
+            raise RuntimeError(f"robot: {self.path}: urdf: there is no file {path}")
+        return path
+
+    def urdf_text(self):
+        """The URDF as robot_state_publisher wants it."""
+        with open(self.urdf_path(), encoding="utf-8") as stream:
+            return stream.read()
+
+
+def robot_file(share, robot):
+    """A shipped robot by its name, or any robot file by its path."""
+    shipped = os.path.join(share, "config", "robots")
+    candidate = os.path.join(shipped, f"{robot}.yaml")
+    if os.path.isfile(candidate):
+        return RobotFile(candidate)
+    if os.path.isfile(robot):
+        return RobotFile(robot)
+    names = sorted(name[: -len(".yaml")] for name in os.listdir(shipped) if name.endswith(".yaml"))
+    raise RuntimeError(f"robot: '{robot}' is neither a shipped robot ({', '.join(names)}) nor a file")
+
+
+def model_directory(share, model):
+    """A shipped model by its name, or any checkpoint folder by its path."""
+    candidate = os.path.join(share, "models", model)
+    if os.path.isdir(candidate):
+        return candidate
+    if os.path.isdir(model):
+        return os.path.abspath(model)
+    raise RuntimeError(
+        f"model: '{model}' is neither a shipped model nor a checkpoint folder (config.json, model.safetensors, tokenizer.json, stats.json)"
+    )
+
+
+def has_nvidia_gpu():
+    """Whether an NVIDIA driver answers and counts at least one device, and a sentence that says so."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False, "no NVIDIA driver (libcuda.so.1) on this machine"
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0 or count.value == 0:
+        return False, "an NVIDIA driver is here but it finds no device"
+    return True, f"{count.value} NVIDIA device(s)"
+
+
+def has_program(name):
+    """Whether lib/f1_policy holds the program."""
+    try:
+        from ament_index_python.packages import get_package_prefix
+
+        return os.access(os.path.join(get_package_prefix("f1_policy"), "lib", "f1_policy", name), os.X_OK)
+    except Exception:  # the package is not installed: a checkout, or a test with stand-ins
+        return False
+
+
+def choose_build(device):
+    """(program, device parameter, why): the CUDA build cannot even start without a driver, so the choice is made here."""
+    if device not in ("auto", "cpu", "cuda"):
+        raise RuntimeError(f"device: '{device}' is none of auto, cpu, cuda")
+    if device == "cpu":
+        return "f1_policy_node", "cpu", "device is cpu"
+    gpu, sentence = has_nvidia_gpu()
+    built = has_program("f1_policy_node_cuda")
+    if gpu and built:
+        return "f1_policy_node_cuda", "cuda", sentence
+    missing = sentence if not gpu else f"{sentence}, but the CUDA build is not installed (colcon build --cmake-args -DF1_CUDA=ON)"
+    if device == "cuda":
+        raise RuntimeError(f"device: cuda was asked for: {missing}")
+    return "f1_policy_node", "cpu", f"CPU build: {missing}"
+
+
+def rviz_node(share, namespace, use_sim_time):
+    """RViz in the policy's namespace: the topics in f1.rviz are relative, so one file serves every namespace."""
+    return Node(
+        package="rviz2",
+        executable="rviz2",
+        namespace=namespace,
+        arguments=["-d", os.path.join(share, "rviz", "f1.rviz")],
+        parameters=[{"use_sim_time": use_sim_time}],
+        output="log",
+    )

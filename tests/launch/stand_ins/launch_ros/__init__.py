@@ -1,0 +1,1 @@
+"""Stand-ins for the package `launch_ros`."""
