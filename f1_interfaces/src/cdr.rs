@@ -66,9 +66,7 @@ pub fn to_bytes_without_header<T: Serialize>(message: &T) -> Result<Vec<u8>, Err
 /// No header, another encoding, an end too early, a boolean that is neither 0 nor 1, a string that is not UTF-8, a
 /// bound exceeded.
 pub fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    let (header, body) = bytes
-        .split_first_chunk::<HEADER_LENGTH>()
-        .ok_or(Error::NoHeader(bytes.len()))?;
+    let (header, body) = bytes.split_first_chunk::<HEADER_LENGTH>().ok_or(Error::NoHeader(bytes.len()))?;
     match [header[0], header[1]] {
         [0, 0] => Ok(cdr_encoding::from_bytes::<T, BigEndian>(body)?.0),
         [0, 1] => Ok(cdr_encoding::from_bytes::<T, LittleEndian>(body)?.0),

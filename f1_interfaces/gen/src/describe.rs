@@ -110,11 +110,7 @@ impl Descriptions {
 
 impl From<&Field> for Member {
     fn from(field: &Field) -> Member {
-        Member {
-            name: field.name.clone(),
-            element: field.element.clone(),
-            shape: field.shape,
-        }
+        Member { name: field.name.clone(), element: field.element.clone(), shape: field.shape }
     }
 }
 
@@ -137,11 +133,7 @@ fn primitive_id(primitive: Primitive) -> u32 {
 }
 
 fn nested(member: &str, name: Name, shape: Shape) -> Member {
-    Member {
-        name: member.to_owned(),
-        element: Element::Nested(name),
-        shape,
-    }
+    Member { name: member.to_owned(), element: Element::Nested(name), shape }
 }
 
 fn suffixed(name: &Name, suffix: &str) -> Name {
@@ -189,23 +181,11 @@ fn action(types: &mut BTreeMap<String, Vec<Member>>, name: &Name) {
     add("_SendGoal_Request", vec![uuid(), part("goal", "_Goal")]);
     add(
         "_SendGoal_Response",
-        vec![
-            number("accepted", Primitive::Bool),
-            nested("stamp", time, Shape::Single),
-        ],
+        vec![number("accepted", Primitive::Bool), nested("stamp", time, Shape::Single)],
     );
     add("_GetResult_Request", vec![uuid()]);
-    add(
-        "_GetResult_Response",
-        vec![
-            number("status", Primitive::Int8),
-            part("result", "_Result"),
-        ],
-    );
-    add(
-        "_FeedbackMessage",
-        vec![uuid(), part("feedback", "_Feedback")],
-    );
+    add("_GetResult_Response", vec![number("status", Primitive::Int8), part("result", "_Result")]);
+    add("_FeedbackMessage", vec![uuid(), part("feedback", "_Feedback")]);
     add(
         "",
         vec![

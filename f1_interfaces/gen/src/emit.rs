@@ -24,10 +24,7 @@ pub fn generate(interfaces: &Interfaces) -> Result<BTreeMap<String, String>, Err
     let packages: BTreeSet<&str> = interfaces.keys().map(|n| n.package.as_str()).collect();
     let mut files = BTreeMap::new();
     for package in &packages {
-        files.insert(
-            format!("{package}.rs"),
-            package_file(package, interfaces, &descriptions)?,
-        );
+        files.insert(format!("{package}.rs"), package_file(package, interfaces, &descriptions)?);
     }
     files.insert("mod.rs".to_owned(), root_file(&packages, interfaces));
     Ok(files)
@@ -77,23 +74,14 @@ fn root_file(packages: &BTreeSet<&str>, interfaces: &Interfaces) -> String {
         }
         out.push_str("    };\n}\n");
     };
-    list(
-        "message",
-        "message type, the parts of services and actions included",
-        &messages,
-    );
+    list("message", "message type, the parts of services and actions included", &messages);
     list("service", "service", &services);
     list("action", "action", &actions);
     out
 }
 
 fn rust_path(root: &str, name: &Name) -> String {
-    format!(
-        "{root}::{}::{}::{}",
-        name.package,
-        name.kind.word(),
-        name.rust()
-    )
+    format!("{root}::{}::{}::{}", name.package, name.kind.word(), name.rust())
 }
 
 fn package_file(
@@ -103,10 +91,8 @@ fn package_file(
 ) -> Result<String, Error> {
     let mut out = format!("{HEAD}//! Package `{package}`.\n");
     for kind in [Kind::Msg, Kind::Srv, Kind::Action] {
-        let of_kind: Vec<&Interface> = interfaces
-            .values()
-            .filter(|i| i.name().package == package && i.name().kind == kind)
-            .collect();
+        let of_kind: Vec<&Interface> =
+            interfaces.values().filter(|i| i.name().package == package && i.name().kind == kind).collect();
         if of_kind.is_empty() {
             continue;
         }
@@ -115,17 +101,10 @@ fn package_file(
             Kind::Srv => "Services",
             Kind::Action => "Actions",
         };
-        let _ = writeln!(
-            out,
-            "\n/// {what} of `{package}`.\npub mod {} {{",
-            kind.word()
-        );
+        let _ = writeln!(out, "\n/// {what} of `{package}`.\npub mod {} {{", kind.word());
         out.push_str("    use serde::{Deserialize, Serialize};\n");
         for interface in of_kind {
-            let writer = Writer {
-                interfaces,
-                descriptions,
-            };
+            let writer = Writer { interfaces, descriptions };
             for structure in interface.structures() {
                 writer.structure(&mut out, structure)?;
             }
@@ -149,9 +128,10 @@ impl Writer<'_> {
     fn structure(&self, out: &mut String, structure: &Structure) -> Result<(), Error> {
         let name = &structure.name;
         let rust = name.rust();
-        let by_hand = structure.fields.iter().any(|f| {
-            f.default.is_some() || matches!(f.shape, Shape::Array(n) if n > LONGEST_PLAIN_ARRAY)
-        });
+        let by_hand = structure
+            .fields
+            .iter()
+            .any(|f| f.default.is_some() || matches!(f.shape, Shape::Array(n) if n > LONGEST_PLAIN_ARRAY));
         let traits = self.traits(structure);
         let mut derives = vec!["Clone", "Debug", "PartialEq", "Serialize", "Deserialize"];
         if !by_hand {
@@ -176,21 +156,12 @@ impl Writer<'_> {
             if !field.comment.is_empty() {
                 out.push_str("        ///\n");
             }
-            let default = field
-                .default
-                .as_ref()
-                .map(|d| format!(", default `{d}`"))
-                .unwrap_or_default();
+            let default = field.default.as_ref().map(|d| format!(", default `{d}`")).unwrap_or_default();
             let _ = writeln!(out, "        /// `{}`{default}", ros_type(field));
             if let Some(attribute) = serde_attribute(field) {
                 let _ = writeln!(out, "        #[serde({attribute})]");
             }
-            let _ = writeln!(
-                out,
-                "        pub {}: {},",
-                identifier(&field.name),
-                rust_type(field)
-            );
+            let _ = writeln!(out, "        pub {}: {},", identifier(&field.name), rust_type(field));
         }
         out.push_str("    }\n");
         self.constants(out, structure)?;
@@ -209,18 +180,10 @@ impl Writer<'_> {
         for constant in &structure.constants {
             doc(out, "        ", &constant.comment);
             if constant.comment.is_empty() {
-                let _ = writeln!(
-                    out,
-                    "        /// `{} = {}`",
-                    constant.name, constant.value
-                );
+                let _ = writeln!(out, "        /// `{} = {}`", constant.name, constant.value);
             }
             let (rust, value) = constant_value(structure, constant)?;
-            let _ = writeln!(
-                out,
-                "        pub const {}: {rust} = {value};",
-                constant.name
-            );
+            let _ = writeln!(out, "        pub const {}: {rust} = {value};", constant.name);
         }
         out.push_str("    }\n");
         Ok(())
@@ -229,26 +192,14 @@ impl Writer<'_> {
     fn message(&self, out: &mut String, structure: &Structure) {
         let name = &structure.name;
         let _ = writeln!(out, "\n    impl crate::Message for {} {{", name.rust());
-        let _ = writeln!(
-            out,
-            "        const TYPE_NAME: &'static str = \"{}\";",
-            name.full()
-        );
-        let _ = writeln!(
-            out,
-            "        const DDS_TYPE_NAME: &'static str = \"{}\";",
-            name.dds()
-        );
+        let _ = writeln!(out, "        const TYPE_NAME: &'static str = \"{}\";", name.full());
+        let _ = writeln!(out, "        const DDS_TYPE_NAME: &'static str = \"{}\";", name.dds());
         let _ = writeln!(
             out,
             "        const TYPE_HASH: &'static str =\n            \"{}\";",
             self.hash(&name.full())
         );
-        let _ = writeln!(
-            out,
-            "        const DEFINITION: &'static str = {};",
-            self.definition(structure)
-        );
+        let _ = writeln!(out, "        const DEFINITION: &'static str = {};", self.definition(structure));
         out.push_str("    }\n");
     }
 
@@ -340,12 +291,7 @@ impl Writer<'_> {
                 && !found.contains(name)
             {
                 found.push(name.clone());
-                for nested in self
-                    .interfaces
-                    .get(name)
-                    .into_iter()
-                    .flat_map(|i| i.structures())
-                {
+                for nested in self.interfaces.get(name).into_iter().flat_map(|i| i.structures()) {
                     self.needed(nested, found);
                 }
             }
@@ -353,10 +299,7 @@ impl Writer<'_> {
     }
 
     fn traits(&self, structure: &Structure) -> Traits {
-        let mut traits = Traits {
-            copy: true,
-            eq: true,
-        };
+        let mut traits = Traits { copy: true, eq: true };
         for field in &structure.fields {
             if matches!(field.shape, Shape::Sequence | Shape::BoundedSequence(_)) {
                 traits.copy = false;
@@ -365,12 +308,7 @@ impl Writer<'_> {
                 Element::Primitive(primitive) => traits.eq &= !primitive.is_float(),
                 Element::String { .. } => traits.copy = false,
                 Element::Nested(name) => {
-                    for nested in self
-                        .interfaces
-                        .get(name)
-                        .into_iter()
-                        .flat_map(|i| i.structures())
-                    {
+                    for nested in self.interfaces.get(name).into_iter().flat_map(|i| i.structures()) {
                         let inner = self.traits(nested);
                         traits.copy &= inner.copy;
                         traits.eq &= inner.eq;
@@ -389,11 +327,7 @@ struct Traits {
 }
 
 fn include(name: &Name) -> String {
-    let folder = if name.package == OWN_PACKAGE {
-        "/../"
-    } else {
-        "/definitions/"
-    };
+    let folder = if name.package == OWN_PACKAGE { "/../" } else { "/definitions/" };
     format!(
         "include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"{folder}{}.{}\"))",
         name.full(),
@@ -404,16 +338,10 @@ fn include(name: &Name) -> String {
 fn doc(out: &mut String, indent: &str, lines: &[String]) {
     for line in lines {
         // Brackets would be read as links.
-        let line = line
-            .replace('[', "\\[")
-            .replace('<', "\\<")
-            .replace('_', "\\_");
+        let line = line.replace('[', "\\[").replace('<', "\\<").replace('_', "\\_");
         let line = line.trim_end();
-        let _ = if line.is_empty() {
-            writeln!(out, "{indent}///")
-        } else {
-            writeln!(out, "{indent}/// {line}")
-        };
+        let _ =
+            if line.is_empty() { writeln!(out, "{indent}///") } else { writeln!(out, "{indent}/// {line}") };
     }
 }
 
@@ -471,9 +399,7 @@ fn serde_attribute(field: &Field) -> Option<String> {
         (Shape::Sequence, None, true) => Some("with = \"serde_bytes\"".to_owned()),
         (Shape::BoundedSequence(n), None, true) => pair("bounded::bytes", &n.to_string()),
         (Shape::BoundedSequence(n), None, false) => pair("bounded::sequence", &format!("_, {n}")),
-        (Shape::Array(n), None, _) if n > LONGEST_PLAIN_ARRAY => {
-            Some("with = \"crate::array\"".to_owned())
-        }
+        (Shape::Array(n), None, _) if n > LONGEST_PLAIN_ARRAY => Some("with = \"crate::array\"".to_owned()),
         // Sequences of bounded strings: the strings' bound is checked nowhere, as in rmw.
         _ => None,
     }
@@ -481,29 +407,24 @@ fn serde_attribute(field: &Field) -> Option<String> {
 
 fn identifier(name: &str) -> String {
     match name {
-        "type" | "match" | "move" | "ref" | "use" | "loop" | "in" | "as" | "box" | "fn" | "mod"
-        | "where" | "while" | "for" | "if" | "else" | "let" | "mut" | "pub" | "static"
-        | "struct" | "trait" | "true" | "false" | "enum" | "const" | "continue" | "break"
-        | "return" | "unsafe" | "impl" | "dyn" | "async" | "await" | "try" | "gen" | "yield"
-        | "do" | "final" | "macro" | "override" | "priv" | "typeof" | "unsized" | "virtual"
-        | "abstract" | "become" | "extern" => format!("r#{name}"),
+        "type" | "match" | "move" | "ref" | "use" | "loop" | "in" | "as" | "box" | "fn" | "mod" | "where"
+        | "while" | "for" | "if" | "else" | "let" | "mut" | "pub" | "static" | "struct" | "trait"
+        | "true" | "false" | "enum" | "const" | "continue" | "break" | "return" | "unsafe" | "impl"
+        | "dyn" | "async" | "await" | "try" | "gen" | "yield" | "do" | "final" | "macro" | "override"
+        | "priv" | "typeof" | "unsized" | "virtual" | "abstract" | "become" | "extern" => format!("r#{name}"),
         _ => name.to_owned(),
     }
 }
 
-fn constant_value(
-    structure: &Structure,
-    constant: &Constant,
-) -> Result<(&'static str, String), Error> {
+fn constant_value(structure: &Structure, constant: &Constant) -> Result<(&'static str, String), Error> {
     let fail = || Error::Value {
         place: format!("{} {}", structure.name.full(), constant.name),
         value: constant.value.clone(),
     };
     match &constant.element {
-        Element::Primitive(primitive) => Ok((
-            primitive.rust(),
-            literal(*primitive, &constant.value).ok_or_else(fail)?,
-        )),
+        Element::Primitive(primitive) => {
+            Ok((primitive.rust(), literal(*primitive, &constant.value).ok_or_else(fail)?))
+        }
         Element::String { .. } => Ok(("&'static str", format!("{:?}", unquote(&constant.value)))),
         Element::Nested(_) => Err(fail()),
     }
@@ -526,11 +447,7 @@ fn default_by_hand(out: &mut String, structure: &Structure) -> Result<(), Error>
                 value: text.clone(),
             })?,
         };
-        let _ = writeln!(
-            out,
-            "                {}: {value},",
-            identifier(&field.name)
-        );
+        let _ = writeln!(out, "                {}: {value},", identifier(&field.name));
     }
     out.push_str("            }\n        }\n    }\n");
     Ok(())
@@ -546,10 +463,7 @@ fn default_value(field: &Field, text: &str) -> Option<String> {
         return one(text);
     }
     let inner = text.trim().strip_prefix('[')?.strip_suffix(']')?;
-    let items = split_items(inner)
-        .iter()
-        .map(|item| one(item))
-        .collect::<Option<Vec<_>>>()?;
+    let items = split_items(inner).iter().map(|item| one(item)).collect::<Option<Vec<_>>>()?;
     let count = items.len();
     let list = items.join(", ");
     match field.shape {
@@ -577,19 +491,12 @@ fn split_items(text: &str) -> Vec<String> {
             item.push(character);
         }
     }
-    items
-        .into_iter()
-        .map(|i| i.trim().to_owned())
-        .filter(|i| !i.is_empty())
-        .collect()
+    items.into_iter().map(|i| i.trim().to_owned()).filter(|i| !i.is_empty()).collect()
 }
 
 fn unquote(text: &str) -> &str {
     for quote in ['"', '\''] {
-        if let Some(inner) = text
-            .strip_prefix(quote)
-            .and_then(|t| t.strip_suffix(quote))
-        {
+        if let Some(inner) = text.strip_prefix(quote).and_then(|t| t.strip_suffix(quote)) {
             return inner;
         }
     }

@@ -69,10 +69,7 @@ pub fn read(roots: &[&Path], packages: &[&Path]) -> Result<Interfaces, Error> {
                 if let Element::Nested(name) = &field.element
                     && !interfaces.contains_key(name)
                 {
-                    return Err(Error::Unknown {
-                        user: structure.name.full(),
-                        name: name.full(),
-                    });
+                    return Err(Error::Unknown { user: structure.name.full(), name: name.full() });
                 }
             }
         }
@@ -89,10 +86,8 @@ fn read_package(folder: &Path, interfaces: &mut Interfaces) -> Result<(), Error>
         }
         for path in children(&folder)? {
             if path.extension().is_some_and(|e| e == kind.word()) {
-                let text = std::fs::read_to_string(&path).map_err(|source| Error::Io {
-                    path: path.clone(),
-                    source,
-                })?;
+                let text = std::fs::read_to_string(&path)
+                    .map_err(|source| Error::Io { path: path.clone(), source })?;
                 let interface = parse(&package, kind, &file_word(path.file_stem()), &text)?;
                 interfaces.insert(interface.name().clone(), interface);
             }
@@ -102,15 +97,11 @@ fn read_package(folder: &Path, interfaces: &mut Interfaces) -> Result<(), Error>
 }
 
 fn file_word(name: Option<&std::ffi::OsStr>) -> String {
-    name.map(|n| n.to_string_lossy().into_owned())
-        .unwrap_or_default()
+    name.map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 fn children(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let fail = |source| Error::Io {
-        path: folder.to_owned(),
-        source,
-    };
+    let fail = |source| Error::Io { path: folder.to_owned(), source };
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(fail)? {
         paths.push(entry.map_err(fail)?.path());

@@ -21,16 +21,10 @@ fn main() -> ExitCode {
 
 fn run() -> Result<usize, Error> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let interfaces = read(
-        &[&here.join("../definitions")],
-        &[&here.join("../../f1_msgs")],
-    )?;
+    let interfaces = read(&[&here.join("../definitions")], &[&here.join("../../f1_msgs")])?;
     let files = generate(&interfaces)?;
     let folder = here.join("../src/generated");
-    let fail = |path: &Path, source| Error::Io {
-        path: path.to_owned(),
-        source,
-    };
+    let fail = |path: &Path, source| Error::Io { path: path.to_owned(), source };
     if folder.is_dir() {
         std::fs::remove_dir_all(&folder).map_err(|e| fail(&folder, e))?;
     }

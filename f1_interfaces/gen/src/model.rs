@@ -144,11 +144,7 @@ pub struct Name {
 impl Name {
     /// Makes a name from its parts.
     pub fn new(package: &str, kind: Kind, name: &str) -> Name {
-        Name {
-            package: package.to_owned(),
-            kind,
-            name: name.to_owned(),
-        }
+        Name { package: package.to_owned(), kind, name: name.to_owned() }
     }
 
     /// `sensor_msgs/msg/Image`
@@ -158,12 +154,7 @@ impl Name {
 
     /// `sensor_msgs::msg::dds_::Image_`, the name under which DDS announces it.
     pub fn dds(&self) -> String {
-        format!(
-            "{}::{}::dds_::{}_",
-            self.package,
-            self.kind.word(),
-            self.name
-        )
+        format!("{}::{}::dds_::{}_", self.package, self.kind.word(), self.name)
     }
 
     /// The identifier in Rust: `Trigger_Request` becomes `TriggerRequest`.
@@ -258,15 +249,8 @@ impl Interface {
     pub fn structures(&self) -> Vec<&Structure> {
         match self {
             Interface::Message(structure) => vec![structure],
-            Interface::Service {
-                request, response, ..
-            } => vec![request, response],
-            Interface::Action {
-                goal,
-                result,
-                feedback,
-                ..
-            } => vec![goal, result, feedback],
+            Interface::Service { request, response, .. } => vec![request, response],
+            Interface::Action { goal, result, feedback, .. } => vec![goal, result, feedback],
         }
     }
 }

@@ -37,19 +37,13 @@ pub fn parse(package: &str, kind: Kind, name: &str, text: &str) -> Result<Interf
     }
     let part = |index: usize, suffix: &str| {
         let (first_line, text) = &parts[index];
-        structure(
-            Name::new(package, kind, &format!("{name}{suffix}")),
-            text,
-            *first_line,
-        )
+        structure(Name::new(package, kind, &format!("{name}{suffix}")), text, *first_line)
     };
     Ok(match kind {
         Kind::Msg => Interface::Message(part(0, "")?),
-        Kind::Srv => Interface::Service {
-            name: full,
-            request: part(0, "_Request")?,
-            response: part(1, "_Response")?,
-        },
+        Kind::Srv => {
+            Interface::Service { name: full, request: part(0, "_Request")?, response: part(1, "_Response")? }
+        }
         Kind::Action => Interface::Action {
             name: full,
             goal: part(0, "_Goal")?,
@@ -84,11 +78,8 @@ fn structure(name: Name, text: &str, first_line: usize) -> Result<Structure, Par
     let mut above: Vec<String> = Vec::new();
     let mut at_top = true;
     for (index, line) in text.lines().enumerate() {
-        let fail = |fault: String| ParseError {
-            file: structure.name.full(),
-            line: first_line + index,
-            fault,
-        };
+        let fail =
+            |fault: String| ParseError { file: structure.name.full(), line: first_line + index, fault };
         let (code, comment) = split_comment(line);
         if code.is_empty() {
             match comment {
@@ -112,15 +103,9 @@ fn structure(name: Name, text: &str, first_line: usize) -> Result<Structure, Par
                 if structure.fields.iter().any(|f| f.name == field.name) {
                     return Err(fail(format!("field {} stands twice", field.name)));
                 }
-                structure.fields.push(Field {
-                    comment: comments,
-                    ..field
-                });
+                structure.fields.push(Field { comment: comments, ..field });
             }
-            Line::Constant(constant) => structure.constants.push(Constant {
-                comment: comments,
-                ..constant
-            }),
+            Line::Constant(constant) => structure.constants.push(Constant { comment: comments, ..constant }),
         }
     }
     if structure.fields.is_empty() {
@@ -130,8 +115,7 @@ fn structure(name: Name, text: &str, first_line: usize) -> Result<Structure, Par
             shape: Shape::Single,
             default: None,
             comment: vec![
-                "Not in the file: it stands on the wire because IDL has no empty structure."
-                    .to_owned(),
+                "Not in the file: it stands on the wire because IDL has no empty structure.".to_owned(),
             ],
         });
     }
@@ -161,15 +145,12 @@ enum Line {
 }
 
 fn line_of_code(package: &str, code: &str) -> Result<Line, String> {
-    let (type_text, rest) = code
-        .split_once(char::is_whitespace)
-        .ok_or_else(|| format!("`{code}` has a type but no name"))?;
+    let (type_text, rest) =
+        code.split_once(char::is_whitespace).ok_or_else(|| format!("`{code}` has a type but no name"))?;
     let rest = rest.trim();
     let (element, shape) = field_type(package, type_text)?;
     // A constant has `=` right after the name; `<=` belongs to types only, which have no spaces.
-    let name_end = rest
-        .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
-        .unwrap_or(rest.len());
+    let name_end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
     let (name, tail) = rest.split_at(name_end);
     let tail = tail.trim();
     if name.is_empty() || !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
@@ -222,9 +203,7 @@ fn field_type(package: &str, text: &str) -> Result<(Element, Shape), String> {
     } else if base == "string" {
         Element::String { bound: None }
     } else if let Some(bound) = base.strip_prefix("string<=") {
-        Element::String {
-            bound: Some(number(bound)?),
-        }
+        Element::String { bound: Some(number(bound)?) }
     } else if base.starts_with("wstring") {
         return Err("wstring has no Rust type here: no interface that we use holds one".to_owned());
     } else {
@@ -241,8 +220,7 @@ fn nested_name(package: &str, text: &str) -> Result<Name, String> {
         [package, name] | [package, "msg", name] => (package, name),
         _ => return Err(format!("`{text}` is no type")),
     };
-    if !name.starts_with(|c: char| c.is_ascii_uppercase())
-        || !name.chars().all(|c| c.is_ascii_alphanumeric())
+    if !name.starts_with(|c: char| c.is_ascii_uppercase()) || !name.chars().all(|c| c.is_ascii_alphanumeric())
     {
         return Err(format!("`{text}` is no type"));
     }
@@ -272,10 +250,7 @@ mod tests {
         assert_eq!(m.fields[1].shape, Shape::Array(4));
         assert_eq!(m.fields[1].default.as_deref(), Some("[0, 0, 0, 1]"));
         assert_eq!(m.fields[2].shape, Shape::BoundedSequence(2));
-        assert_eq!(
-            m.fields[2].element,
-            Element::Nested(Name::new("p", Kind::Msg, "Point"))
-        );
+        assert_eq!(m.fields[2].element, Element::Nested(Name::new("p", Kind::Msg, "Point")));
         assert_eq!(m.fields[3].shape, Shape::Sequence);
     }
 
@@ -287,15 +262,8 @@ mod tests {
 
     #[test]
     fn a_fault_is_named_with_its_line() {
-        let fault = |kind, text| {
-            parse("p", kind, "M", text)
-                .map(|_| ())
-                .map_err(|e| (e.line, e.fault))
-        };
-        assert_eq!(
-            fault(Kind::Srv, "int8 a\n---\nint8 b\nwstring c\n").map_err(|e| e.0),
-            Err(4)
-        );
+        let fault = |kind, text| parse("p", kind, "M", text).map(|_| ()).map_err(|e| (e.line, e.fault));
+        assert_eq!(fault(Kind::Srv, "int8 a\n---\nint8 b\nwstring c\n").map_err(|e| e.0), Err(4));
         assert!(fault(Kind::Msg, "int8\n").is_err());
         assert!(fault(Kind::Msg, "int8 a\nint8 a\n").is_err());
         assert!(fault(Kind::Msg, "int8[0] a\n").is_err());
