@@ -1,1 +1,13 @@
 //! The robot side without ROS: robot files, kinematics, action decoding, splice and the safety filter.
+//!
+//! [`Robot::load`] reads a robot file and its URDF and checks them against each other; everything else works on
+//! the [`Robot`]. Joint vectors have the order of [`Robot::joints`].
+
+pub mod kinematics;
+mod limits;
+mod robot;
+pub mod robot_file;
+
+pub use limits::JointLimits;
+pub use robot::{ControllerJoints, Robot};
+pub use robot_file::{Fault, RobotFile, RobotFileError};

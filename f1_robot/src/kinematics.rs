@@ -1,0 +1,9 @@
+//! Kinematics of a robot on its URDF: forward, Jacobian, inverse.
+//!
+//! Joint vectors have the order of [`crate::Robot::joints`], in rad (sliding joints: m). Poses are in the URDF's
+//! root frame unless an item says otherwise.
+
+mod model;
+
+pub use model::{ArmChain, Kinematics};
+pub(crate) use model::{Tree, moves};

@@ -1,0 +1,377 @@
+//! The tree of links and forward kinematics.
+
+use std::collections::BTreeMap;
+
+use nalgebra::{Isometry3, Matrix6xX, Translation3, Unit, UnitQuaternion, Vector3};
+use urdf_rs::JointType;
+
+use crate::robot_file::reader::Faults;
+
+/// A URDF as a checked tree: each link after its parent.
+pub(crate) struct Tree {
+    pub(crate) links: Vec<TreeLink>,
+    pub(crate) joints: BTreeMap<String, urdf_rs::Joint>,
+}
+
+pub(crate) struct TreeLink {
+    pub(crate) name: String,
+    /// The parent link's index and the joint between.
+    pub(crate) parent: Option<(usize, urdf_rs::Joint)>,
+    pub(crate) collision: Vec<urdf_rs::Collision>,
+}
+
+impl Tree {
+    /// Checks a URDF; faults have the path `urdf`.
+    pub(crate) fn new(urdf: &urdf_rs::Robot, faults: &mut Faults) -> Option<Self> {
+        let before = faults.list.len();
+        let mut links: BTreeMap<&str, &urdf_rs::Link> = BTreeMap::new();
+        for link in &urdf.links {
+            if links.insert(&link.name, link).is_some() {
+                faults.add("urdf", format!("link `{}` is defined twice", link.name));
+            }
+        }
+        let mut joints: BTreeMap<String, urdf_rs::Joint> = BTreeMap::new();
+        let mut parent_of: BTreeMap<&str, &urdf_rs::Joint> = BTreeMap::new();
+        for joint in &urdf.joints {
+            check_joint(joint, faults);
+            if joints.insert(joint.name.clone(), joint.clone()).is_some() {
+                faults.add("urdf", format!("joint `{}` is defined twice", joint.name));
+            }
+            for link in [&joint.parent.link, &joint.child.link] {
+                if !links.contains_key(link.as_str()) {
+                    faults.add("urdf", format!("joint `{}` names the unknown link `{link}`", joint.name));
+                }
+            }
+            if let Some(other) = parent_of.insert(&joint.child.link, joint) {
+                faults.add(
+                    "urdf",
+                    format!("link `{}` is the child of joints `{}` and `{}`", joint.child.link, other.name, joint.name),
+                );
+            }
+        }
+        for joint in &urdf.joints {
+            if let Some(mimic) = &joint.mimic {
+                match joints.get(&mimic.joint) {
+                    None => faults
+                        .add("urdf", format!("joint `{}` mimics the unknown joint `{}`", joint.name, mimic.joint)),
+                    Some(other) if other.mimic.is_some() || !moves(other) => faults.add(
+                        "urdf",
+                        format!("joint `{}` mimics `{}`, which does not move by itself", joint.name, mimic.joint),
+                    ),
+                    Some(_) => {}
+                }
+            }
+        }
+        let roots: Vec<&urdf_rs::Link> =
+            urdf.links.iter().filter(|link| !parent_of.contains_key(link.name.as_str())).collect();
+        if roots.len() != 1 {
+            faults.add("urdf", format!("{} links have no parent; a robot has one root", roots.len()));
+        }
+        if faults.list.len() > before {
+            return None;
+        }
+        let mut ordered: Vec<TreeLink> = Vec::with_capacity(urdf.links.len());
+        let link = |link: &urdf_rs::Link, parent| TreeLink {
+            name: link.name.clone(),
+            parent,
+            collision: link.collision.clone(),
+        };
+        ordered.extend(roots.iter().map(|root| link(root, None)));
+        let mut next = 0;
+        while next < ordered.len() {
+            let name = ordered[next].name.clone();
+            for joint in urdf.joints.iter().filter(|joint| joint.parent.link == name) {
+                ordered.extend(links.get(joint.child.link.as_str()).map(|l| link(l, Some((next, joint.clone())))));
+            }
+            next += 1;
+        }
+        if ordered.len() != urdf.links.len() {
+            faults.add("urdf", "some links form a ring that is not joined to the root");
+            return None;
+        }
+        Some(Self { links: ordered, joints })
+    }
+
+    pub(crate) fn link(&self, name: &str) -> Option<usize> {
+        self.links.iter().position(|link| link.name == name)
+    }
+
+    /// The joints that move by themselves between two links, in order; `None` if `tip` is not below `base`.
+    pub(crate) fn chain(&self, base: usize, tip: usize) -> Option<Vec<String>> {
+        let mut joints = Vec::new();
+        let mut at = tip;
+        while at != base {
+            let (parent, joint) = self.links[at].parent.as_ref()?;
+            if moves(joint) && joint.mimic.is_none() {
+                joints.push(joint.name.clone());
+            }
+            at = *parent;
+        }
+        joints.reverse();
+        Some(joints)
+    }
+}
+
+/// Whether a joint moves at all.
+pub(crate) fn moves(joint: &urdf_rs::Joint) -> bool {
+    joint.joint_type != JointType::Fixed
+}
+
+fn check_joint(joint: &urdf_rs::Joint, faults: &mut Faults) {
+    let name = &joint.name;
+    match joint.joint_type {
+        JointType::Revolute | JointType::Continuous | JointType::Prismatic | JointType::Fixed => {}
+        _ => faults.add("urdf", format!("joint `{name}`: floating, planar and spherical joints are not supported")),
+    }
+    let numbers = joint.origin.xyz.iter().chain(joint.origin.rpy.iter()).chain(joint.axis.xyz.iter());
+    let mimic = joint.mimic.iter().flat_map(|mimic| [mimic.multiplier, mimic.offset]).flatten();
+    if numbers.copied().chain(mimic).any(|number| !number.is_finite()) {
+        faults.add("urdf", format!("joint `{name}`: a number is not finite"));
+    }
+    if moves(joint) && Vector3::from(joint.axis.xyz.0).norm() < 1e-6 {
+        faults.add("urdf", format!("joint `{name}`: the axis has no direction"));
+    }
+}
+
+/// A URDF pose as an isometry: fixed-axis roll, pitch, yaw.
+pub(crate) fn isometry(pose: &urdf_rs::Pose) -> Isometry3<f64> {
+    let [x, y, z] = pose.xyz.0;
+    let [roll, pitch, yaw] = pose.rpy.0;
+    Isometry3::from_parts(Translation3::new(x, y, z), UnitQuaternion::from_euler_angles(roll, pitch, yaw))
+}
+
+/// How a link moves against its parent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Motion {
+    Fixed,
+    /// `multiplier * q[joint] + offset` about or along `axis`.
+    Joint {
+        joint: usize,
+        multiplier: f64,
+        offset: f64,
+        axis: Unit<Vector3<f64>>,
+        prismatic: bool,
+    },
+}
+
+#[derive(Debug, Clone)]
+struct Link {
+    parent: Option<usize>,
+    origin: Isometry3<f64>,
+    motion: Motion,
+}
+
+/// One arm's chain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArmChain {
+    /// The arm's name in the robot file.
+    pub name: String,
+    /// The link index of the base.
+    pub base: usize,
+    /// The link index of the end effector.
+    pub tip: usize,
+    /// The arm's joints, in the chain's order, as indices into the joint vector.
+    pub joints: Vec<usize>,
+    /// The links from base to tip that a joint of the arm moves: (link, joint, axis factor) for the Jacobian.
+    moved_by: Vec<usize>,
+}
+
+/// The kinematic tree of a robot, driven by the joint vector.
+#[derive(Debug, Clone)]
+pub struct Kinematics {
+    names: Vec<String>,
+    links: Vec<Link>,
+    arms: Vec<ArmChain>,
+    dof: usize,
+}
+
+impl Kinematics {
+    /// Builds the tree. `joints` are the joint vector's names, `held` the positions of joints that are not in it
+    /// (0 where it names none), `arms` (name, base link, tip link, joint names).
+    pub(crate) fn new(
+        tree: &Tree,
+        joints: &[String],
+        held: &BTreeMap<String, f64>,
+        arms: &[crate::robot_file::Arm],
+    ) -> Option<Self> {
+        let index = |name: &str| joints.iter().position(|joint| joint == name);
+        let links: Vec<Link> = tree
+            .links
+            .iter()
+            .map(|link| {
+                let Some((parent, joint)) = &link.parent else {
+                    return Link { parent: None, origin: Isometry3::identity(), motion: Motion::Fixed };
+                };
+                let origin = isometry(&joint.origin);
+                let parent = Some(*parent);
+                if !moves(joint) {
+                    return Link { parent, origin, motion: Motion::Fixed };
+                }
+                let axis = Unit::new_normalize(Vector3::from(joint.axis.xyz.0));
+                let prismatic = joint.joint_type == JointType::Prismatic;
+                let (driver, multiplier, offset) = match &joint.mimic {
+                    Some(mimic) => {
+                        (mimic.joint.as_str(), mimic.multiplier.unwrap_or(1.0), mimic.offset.unwrap_or(0.0))
+                    }
+                    None => (joint.name.as_str(), 1.0, 0.0),
+                };
+                match index(driver) {
+                    Some(joint) => {
+                        let motion = Motion::Joint { joint, multiplier, offset, axis, prismatic };
+                        Link { parent, origin, motion }
+                    }
+                    None => {
+                        let value = multiplier * held.get(driver).copied().unwrap_or(0.0) + offset;
+                        Link { parent, origin: origin * displacement(&axis, prismatic, value), motion: Motion::Fixed }
+                    }
+                }
+            })
+            .collect();
+        let arms = arms
+            .iter()
+            .map(|arm| {
+                let (base, tip) = (tree.link(&arm.base)?, tree.link(&arm.tip)?);
+                let joints = arm.joints.iter().map(|joint| index(joint)).collect::<Option<Vec<usize>>>()?;
+                let mut moved_by = Vec::new();
+                let mut at = tip;
+                while at != base {
+                    if matches!(links[at].motion, Motion::Joint { .. }) {
+                        moved_by.push(at);
+                    }
+                    at = links[at].parent?;
+                }
+                moved_by.reverse();
+                Some(ArmChain { name: arm.name.clone(), base, tip, joints, moved_by })
+            })
+            .collect::<Option<Vec<ArmChain>>>()?;
+        let names = tree.links.iter().map(|link| link.name.clone()).collect();
+        Some(Self { names, links, arms, dof: joints.len() })
+    }
+
+    /// The links' names, in the order of [`Self::link_poses`].
+    pub fn link_names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The index of a link.
+    pub fn link(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|link| link == name)
+    }
+
+    /// The arms, in the robot file's order.
+    pub fn arms(&self) -> &[ArmChain] {
+        &self.arms
+    }
+
+    /// The index of the arm called `name`.
+    pub fn arm(&self, name: &str) -> Option<usize> {
+        self.arms.iter().position(|arm| arm.name == name)
+    }
+
+    /// The length of the joint vector.
+    pub fn dof(&self) -> usize {
+        self.dof
+    }
+
+    /// The pose of every link in the root frame at `positions` (missing entries count as 0).
+    pub fn link_poses(&self, positions: &[f64]) -> Vec<Isometry3<f64>> {
+        let mut poses = Vec::new();
+        self.link_poses_into(positions, &mut poses);
+        poses
+    }
+
+    /// As [`Self::link_poses`], into a buffer that is kept between calls.
+    pub fn link_poses_into(&self, positions: &[f64], poses: &mut Vec<Isometry3<f64>>) {
+        poses.clear();
+        for link in &self.links {
+            let parent = link.parent.and_then(|parent| poses.get(parent).copied());
+            let local = link.local(positions);
+            poses.push(match parent {
+                Some(parent) => parent * local,
+                None => local,
+            });
+        }
+    }
+
+    /// The pose of an arm's end effector in the root frame. `arm` is an index below `arms().len()`.
+    pub fn tip_pose(&self, arm: usize, positions: &[f64]) -> Isometry3<f64> {
+        self.pose_above(self.arms[arm].tip, None, positions)
+    }
+
+    /// The pose of an arm's end effector in the arm's base link.
+    pub fn end_effector(&self, arm: usize, positions: &[f64]) -> Isometry3<f64> {
+        self.pose_above(self.arms[arm].tip, Some(self.arms[arm].base), positions)
+    }
+
+    /// The pose of `link` in the frame of its ancestor `stop` (`None`: the root frame).
+    fn pose_above(&self, link: usize, stop: Option<usize>, positions: &[f64]) -> Isometry3<f64> {
+        let mut pose = Isometry3::identity();
+        let mut at = Some(link);
+        while let Some(index) = at.filter(|index| Some(*index) != stop) {
+            pose = self.links[index].local(positions) * pose;
+            at = self.links[index].parent;
+        }
+        pose
+    }
+
+    /// An arm's geometric Jacobian at the end effector's origin, in the arm's base frame: `[6, arm joints]`, rows
+    /// vx vy vz (m/s) and wx wy wz (rad/s) per unit of joint speed. The end effector's pose comes with it.
+    pub fn jacobian(&self, arm: usize, positions: &[f64]) -> (Isometry3<f64>, Matrix6xX<f64>) {
+        let chain = &self.arms[arm];
+        let tip = self.end_effector(arm, positions);
+        let mut jacobian = Matrix6xX::zeros(chain.joints.len());
+        let mut pose = Isometry3::identity();
+        let mut from = chain.base;
+        for &moved in &chain.moved_by {
+            pose *= self.pose_above(moved, Some(from), positions);
+            from = moved;
+            let Motion::Joint { joint, multiplier, axis, prismatic, .. } = self.links[moved].motion else { continue };
+            let Some(column) = chain.joints.iter().position(|index| *index == joint) else { continue };
+            // The joint turns about its own axis, so the axis is the same before and after the turn.
+            let axis = pose.rotation * axis.into_inner() * multiplier;
+            let mut column = jacobian.column_mut(column);
+            if prismatic {
+                let mut linear = column.fixed_rows_mut::<3>(0);
+                linear += axis;
+            } else {
+                let arm = tip.translation.vector - pose.translation.vector;
+                let mut linear = column.fixed_rows_mut::<3>(0);
+                linear += axis.cross(&arm);
+                let mut angular = column.fixed_rows_mut::<3>(3);
+                angular += axis;
+            }
+        }
+        (tip, jacobian)
+    }
+
+    /// The speed of an arm's end-effector origin, m/s, at `positions` moving with `velocities`.
+    pub fn tip_speed(&self, arm: usize, positions: &[f64], velocities: &[f64]) -> f64 {
+        let (_, jacobian) = self.jacobian(arm, positions);
+        let mut speed = Vector3::zeros();
+        for (column, joint) in self.arms[arm].joints.iter().enumerate() {
+            speed += jacobian.fixed_view::<3, 1>(0, column) * velocities.get(*joint).copied().unwrap_or(0.0);
+        }
+        speed.norm()
+    }
+}
+
+fn displacement(axis: &Unit<Vector3<f64>>, prismatic: bool, value: f64) -> Isometry3<f64> {
+    if prismatic {
+        Isometry3::from_parts(Translation3::from(axis.into_inner() * value), UnitQuaternion::identity())
+    } else {
+        Isometry3::from_parts(Translation3::identity(), UnitQuaternion::from_axis_angle(axis, value))
+    }
+}
+
+impl Link {
+    /// The pose in the parent's frame.
+    fn local(&self, positions: &[f64]) -> Isometry3<f64> {
+        match &self.motion {
+            Motion::Fixed => self.origin,
+            Motion::Joint { joint, multiplier, offset, axis, prismatic } => {
+                let position = positions.get(*joint).copied().unwrap_or(0.0);
+                self.origin * displacement(axis, *prismatic, multiplier * position + offset)
+            }
+        }
+    }
+}

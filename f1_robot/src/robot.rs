@@ -1,0 +1,298 @@
+//! A robot: its file and its URDF, checked against each other.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::Path;
+
+use crate::kinematics::{Kinematics, Tree};
+use crate::limits::{self, JointLimits};
+use crate::robot_file::reader::Faults;
+use crate::robot_file::{
+    ActionPart, Controller, ControllerInterface, MAX_FILE_BYTES, RobotFile, RobotFileError, StatePart,
+};
+
+/// A robot that can be used: every check passed. Shared by `Arc`.
+#[derive(Debug, Clone)]
+pub struct Robot {
+    file: RobotFile,
+    urdf: String,
+    joints: Vec<JointLimits>,
+    controllers: Vec<ControllerJoints>,
+    kinematics: Kinematics,
+    home: Vec<f64>,
+}
+
+/// A controller and the joints it moves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ControllerJoints {
+    /// The controller's name.
+    pub name: String,
+    /// Its namespace, relative to the robot's; empty: the robot's own.
+    pub namespace: String,
+    /// How it is commanded.
+    pub interface: ControllerInterface,
+    /// True: a trajectory may end with a velocity.
+    pub allow_nonzero_velocity_at_end: bool,
+    /// The joints in the controller's order, as indices into [`Robot::joints`].
+    pub joints: Vec<usize>,
+}
+
+impl Robot {
+    /// Reads a robot file and the URDF it names.
+    ///
+    /// # Errors
+    /// Every fault of either, with its path in the robot file (`urdf` for faults of the URDF).
+    pub fn load(path: &Path) -> Result<Self, RobotFileError> {
+        let named = |faults| RobotFileError { file: path.display().to_string(), faults };
+        let mut faults = Faults::default();
+        let text = match read(path) {
+            Ok(text) => text,
+            Err(message) => {
+                faults.add("", message);
+                return Err(named(faults.list));
+            }
+        };
+        let Some(file) = RobotFile::read_text(&text, &mut faults) else { return Err(named(faults.list)) };
+        let mut urdf = None;
+        if !file.urdf.is_empty() {
+            let beside = path.parent().unwrap_or(Path::new("")).join(&file.urdf);
+            match read(&beside) {
+                Ok(text) => urdf = Some(text),
+                Err(message) => faults.add("urdf", format!("{}: {message}", beside.display())),
+            }
+        }
+        Self::assemble(file, urdf, faults).map_err(|faults| named(faults.list))
+    }
+
+    /// As [`Self::load`], from the two texts.
+    ///
+    /// # Errors
+    /// Every fault of either text.
+    pub fn from_text(robot_file: &str, urdf: &str) -> Result<Self, RobotFileError> {
+        let mut faults = Faults::default();
+        let file = RobotFile::read_text(robot_file, &mut faults);
+        match file {
+            Some(file) => Self::assemble(file, Some(urdf.into()), faults),
+            None => Err(faults),
+        }
+        .map_err(|faults| RobotFileError { file: String::new(), faults: faults.list })
+    }
+
+    fn assemble(file: RobotFile, urdf: Option<String>, mut faults: Faults) -> Result<Self, Faults> {
+        let tree = urdf.as_deref().and_then(|text| parse_urdf(text, &mut faults));
+        let (Some(tree), Some(urdf)) = (tree, urdf) else { return Err(faults) };
+        check_against_urdf(&file, &tree, &mut faults);
+        let names = file.action_joints();
+        let joints: Vec<Option<JointLimits>> = names
+            .iter()
+            .map(|name| limits::join(tree.joints.get(name)?, file.joint_limits.get(name), &mut faults))
+            .collect();
+        let joints: Vec<JointLimits> = joints.into_iter().flatten().collect();
+        check_positions(&file, &joints, &mut faults);
+        let held: BTreeMap<String, f64> =
+            file.home.iter().filter(|(name, _)| !names.contains(name)).map(|(n, p)| (n.clone(), *p)).collect();
+        let kinematics = Kinematics::new(&tree, &names, &held, &file.arms);
+        let index = |name: &String| names.iter().position(|joint| joint == name);
+        let controllers: Vec<ControllerJoints> = file
+            .controllers
+            .iter()
+            .map(|controller: &Controller| ControllerJoints {
+                name: controller.name.clone(),
+                namespace: controller.namespace.clone(),
+                interface: controller.interface,
+                allow_nonzero_velocity_at_end: controller.allow_nonzero_velocity_at_end,
+                joints: controller.joints.iter().filter_map(index).collect(),
+            })
+            .collect();
+        let home = names.iter().filter_map(|name| file.home.get(name).copied()).collect();
+        match kinematics {
+            Some(kinematics) if faults.list.is_empty() => {
+                Ok(Self { file, urdf, joints, controllers, kinematics, home })
+            }
+            _ => Err(faults),
+        }
+    }
+
+    /// The robot file.
+    pub fn file(&self) -> &RobotFile {
+        &self.file
+    }
+
+    /// The URDF's text.
+    pub fn urdf(&self) -> &str {
+        &self.urdf
+    }
+
+    /// The commanded joints with the limits in force, in the order of the action layout, grippers included: the
+    /// columns of a decoded chunk and of every joint vector of this crate.
+    pub fn joints(&self) -> &[JointLimits] {
+        &self.joints
+    }
+
+    /// The number of commanded joints.
+    pub fn dof(&self) -> usize {
+        self.joints.len()
+    }
+
+    /// The index of a commanded joint.
+    pub fn joint_index(&self, name: &str) -> Option<usize> {
+        self.joints.iter().position(|joint| joint.name == name)
+    }
+
+    /// The controllers, each with at least one joint; together they move every commanded joint exactly once.
+    pub fn controllers(&self) -> &[ControllerJoints] {
+        &self.controllers
+    }
+
+    /// Rows of an action chunk per second, Hz.
+    pub fn rate_hz(&self) -> f64 {
+        self.file.action.rate_hz
+    }
+
+    /// The rest posture as a joint vector.
+    pub fn home(&self) -> &[f64] {
+        &self.home
+    }
+
+    /// Forward, differential and inverse kinematics.
+    pub fn kinematics(&self) -> &Kinematics {
+        &self.kinematics
+    }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let file = std::fs::File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
+    let mut text = String::new();
+    let read = file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text);
+    let bytes = read.map_err(|error| format!("cannot be read: {error}"))?;
+    if bytes as u64 > MAX_FILE_BYTES {
+        return Err(format!("larger than {MAX_FILE_BYTES} bytes"));
+    }
+    Ok(text)
+}
+
+fn parse_urdf(text: &str, faults: &mut Faults) -> Option<Tree> {
+    match urdf_rs::read_from_string(text) {
+        Ok(urdf) => Tree::new(&urdf, faults),
+        Err(error) => {
+            faults.add("urdf", format!("not a URDF: {error}"));
+            None
+        }
+    }
+}
+
+/// Names that must exist in the URDF.
+fn check_against_urdf(file: &RobotFile, tree: &Tree, faults: &mut Faults) {
+    let link = |name: &str, path: String, faults: &mut Faults| {
+        let found = tree.link(name);
+        if found.is_none() {
+            faults.add(path, format!("the URDF has no link `{name}`"));
+        }
+        found
+    };
+    // A joint that can be commanded (`own`) or at least measured.
+    let joint = |name: &str, own: bool, path: String, faults: &mut Faults| match tree.joints.get(name) {
+        None => faults.add(path, format!("the URDF has no joint `{name}`")),
+        Some(joint) if !crate::kinematics::moves(joint) => {
+            faults.add(path, format!("joint `{name}` is fixed"));
+        }
+        Some(joint) if own && joint.mimic.is_some() => {
+            faults.add(path, format!("joint `{name}` only mimics another joint"));
+        }
+        Some(_) => {}
+    };
+    for (i, camera) in file.cameras.iter().enumerate() {
+        if let Some(frame) = &camera.frame {
+            link(frame, format!("cameras[{i}].frame"), faults);
+        }
+    }
+    for (i, arm) in file.arms.iter().enumerate() {
+        let base = link(&arm.base, format!("arms[{i}].base"), faults);
+        let tip = link(&arm.tip, format!("arms[{i}].tip"), faults);
+        for (j, name) in arm.joints.iter().enumerate() {
+            joint(name, true, format!("arms[{i}].joints[{j}]"), faults);
+        }
+        if let (Some(base), Some(tip)) = (base, tip) {
+            match tree.chain(base, tip) {
+                None => faults.add(
+                    format!("arms[{i}].tip"),
+                    format!("link `{}` is not below the base `{}`", arm.tip, arm.base),
+                ),
+                Some(chain) => {
+                    // A joint of the chain that nothing commands is held still: it may be left out.
+                    let commanded = file.action_joints();
+                    let chain: Vec<String> = chain
+                        .into_iter()
+                        .filter(|joint| arm.joints.contains(joint) || commanded.contains(joint))
+                        .collect();
+                    if chain != arm.joints && arm.joints.iter().all(|joint| tree.joints.contains_key(joint)) {
+                        faults.add(
+                            format!("arms[{i}].joints"),
+                            format!("the joints from base to tip are, in order: {}", chain.join(", ")),
+                        );
+                    }
+                }
+            }
+        }
+    }
+    for (i, gripper) in file.grippers.iter().enumerate() {
+        joint(&gripper.joint, true, format!("grippers[{i}].joint"), faults);
+    }
+    for (i, part) in file.state.parts.iter().enumerate() {
+        if let StatePart::JointPositions(part) = part {
+            for (j, name) in part.joints.iter().enumerate() {
+                joint(name, false, format!("state.parts[{i}].joints[{j}]"), faults);
+            }
+        }
+    }
+    for (i, part) in file.action.parts.iter().enumerate() {
+        let joints = match part {
+            ActionPart::JointPositions(part) => &part.joints,
+            ActionPart::JointDeltas(part) => &part.joints,
+            _ => continue,
+        };
+        for (j, name) in joints.iter().enumerate() {
+            joint(name, true, format!("action.parts[{i}].joints[{j}]"), faults);
+        }
+    }
+    let commanded = file.action_joints();
+    for (i, arm) in file.arms.iter().enumerate() {
+        for (j, name) in arm.joints.iter().enumerate().filter(|(_, name)| !commanded.contains(name)) {
+            faults.add(format!("arms[{i}].joints[{j}]"), format!("joint `{name}` is not in the action layout"));
+        }
+    }
+    for name in file.joint_limits.keys() {
+        joint(name, false, format!("joint_limits.{name}"), faults);
+    }
+    for name in file.home.keys() {
+        joint(name, true, format!("home.{name}"), faults);
+    }
+    for (i, obstacle) in file.scene.iter().enumerate() {
+        for (j, name) in obstacle.allow.iter().enumerate() {
+            link(name, format!("scene[{i}].allow[{j}]"), faults);
+        }
+    }
+    for (i, pair) in file.clearance.ignore.iter().enumerate() {
+        for (j, name) in pair.iter().enumerate() {
+            link(name, format!("clearance.ignore[{i}][{j}]"), faults);
+        }
+    }
+}
+
+/// Positions that must lie within the limits in force.
+fn check_positions(file: &RobotFile, joints: &[JointLimits], faults: &mut Faults) {
+    let mut inside = |name: &str, position: f64, path: String| {
+        let Some(limits) = joints.iter().find(|joint| joint.name == name) else { return };
+        let (lower, upper) = (limits.lower, limits.upper);
+        if !(lower..=upper).contains(&position) {
+            faults.add(path, format!("{position} is outside the limits of `{name}`, [{lower}, {upper}]"));
+        }
+    };
+    for (name, position) in &file.home {
+        inside(name, *position, format!("home.{name}"));
+    }
+    for (i, gripper) in file.grippers.iter().enumerate() {
+        inside(&gripper.joint, gripper.open, format!("grippers[{i}].open"));
+        inside(&gripper.joint, gripper.closed, format!("grippers[{i}].closed"));
+    }
+}

@@ -1,0 +1,3 @@
+//! Behaviours of the robot side, one module each.
+
+mod robot_file;
