@@ -67,15 +67,14 @@ pub(crate) fn join(
     let name = &joint.name;
     let at = format!("joint_limits.{name}");
     let urdf = stated(&joint.joint_type, &joint.limit);
-    let mut pick = |key: &str, urdf: Option<f64>, file: Option<f64>, stricter: fn(f64, f64) -> f64| {
-        match (urdf, file) {
+    let mut pick =
+        |key: &str, urdf: Option<f64>, file: Option<f64>, stricter: fn(f64, f64) -> f64| match (urdf, file) {
             (Some(a), Some(b)) => Some(stricter(a, b)),
             (one, other) => one.or(other).or_else(|| {
                 faults.add(format!("{at}.{key}"), "missing: neither the robot file nor the URDF states it");
                 None
             }),
-        }
-    };
+        };
     let lower = pick("lower", urdf.lower, file.and_then(|f| f.lower), f64::max);
     let upper = pick("upper", urdf.upper, file.and_then(|f| f.upper), f64::min);
     let velocity = pick("velocity", urdf.velocity, file.and_then(|f| f.velocity), f64::min);
@@ -93,10 +92,15 @@ pub(crate) fn join(
     };
     if limits.lower > limits.upper {
         let (lower, upper) = (limits.lower, limits.upper);
-        faults.add(&at, format!("of URDF and robot file together, lower {lower} is greater than upper {upper}"));
+        faults.add(
+            &at,
+            format!("of URDF and robot file together, lower {lower} is greater than upper {upper}"),
+        );
         return None;
     }
-    for (key, value) in [("velocity", limits.velocity), ("acceleration", limits.acceleration), ("jerk", limits.jerk)] {
+    for (key, value) in
+        [("velocity", limits.velocity), ("acceleration", limits.acceleration), ("jerk", limits.jerk)]
+    {
         if value < 0.0 {
             faults.add(format!("{at}.{key}"), format!("{value} is negative"));
         }

@@ -89,8 +89,12 @@ impl Robot {
             .collect();
         let joints: Vec<JointLimits> = joints.into_iter().flatten().collect();
         check_positions(&file, &joints, &mut faults);
-        let held: BTreeMap<String, f64> =
-            file.home.iter().filter(|(name, _)| !names.contains(name)).map(|(n, p)| (n.clone(), *p)).collect();
+        let held: BTreeMap<String, f64> = file
+            .home
+            .iter()
+            .filter(|(name, _)| !names.contains(name))
+            .map(|(n, p)| (n.clone(), *p))
+            .collect();
         let kinematics = Kinematics::new(&tree, &names, &held, &file.arms);
         let index = |name: &String| names.iter().position(|joint| joint == name);
         let controllers: Vec<ControllerJoints> = file
@@ -258,7 +262,8 @@ fn check_against_urdf(file: &RobotFile, tree: &Tree, faults: &mut Faults) {
     let commanded = file.action_joints();
     for (i, arm) in file.arms.iter().enumerate() {
         for (j, name) in arm.joints.iter().enumerate().filter(|(_, name)| !commanded.contains(name)) {
-            faults.add(format!("arms[{i}].joints[{j}]"), format!("joint `{name}` is not in the action layout"));
+            faults
+                .add(format!("arms[{i}].joints[{j}]"), format!("joint `{name}` is not in the action layout"));
         }
     }
     for name in file.joint_limits.keys() {

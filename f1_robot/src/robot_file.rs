@@ -26,7 +26,8 @@ pub struct RobotFileError {
 }
 
 fn describe(file: &str, faults: &[Fault]) -> String {
-    let mut text = format!("robot file {file}: {} fault{}", faults.len(), if faults.len() == 1 { "" } else { "s" });
+    let mut text =
+        format!("robot file {file}: {} fault{}", faults.len(), if faults.len() == 1 { "" } else { "s" });
     for fault in faults {
         text.push_str("\n  ");
         text.push_str(&fault.to_string());

@@ -45,18 +45,26 @@ impl Tree {
             if let Some(other) = parent_of.insert(&joint.child.link, joint) {
                 faults.add(
                     "urdf",
-                    format!("link `{}` is the child of joints `{}` and `{}`", joint.child.link, other.name, joint.name),
+                    format!(
+                        "link `{}` is the child of joints `{}` and `{}`",
+                        joint.child.link, other.name, joint.name
+                    ),
                 );
             }
         }
         for joint in &urdf.joints {
             if let Some(mimic) = &joint.mimic {
                 match joints.get(&mimic.joint) {
-                    None => faults
-                        .add("urdf", format!("joint `{}` mimics the unknown joint `{}`", joint.name, mimic.joint)),
+                    None => faults.add(
+                        "urdf",
+                        format!("joint `{}` mimics the unknown joint `{}`", joint.name, mimic.joint),
+                    ),
                     Some(other) if other.mimic.is_some() || !moves(other) => faults.add(
                         "urdf",
-                        format!("joint `{}` mimics `{}`, which does not move by itself", joint.name, mimic.joint),
+                        format!(
+                            "joint `{}` mimics `{}`, which does not move by itself",
+                            joint.name, mimic.joint
+                        ),
                     ),
                     Some(_) => {}
                 }
@@ -81,7 +89,9 @@ impl Tree {
         while next < ordered.len() {
             let name = ordered[next].name.clone();
             for joint in urdf.joints.iter().filter(|joint| joint.parent.link == name) {
-                ordered.extend(links.get(joint.child.link.as_str()).map(|l| link(l, Some((next, joint.clone())))));
+                ordered.extend(
+                    links.get(joint.child.link.as_str()).map(|l| link(l, Some((next, joint.clone())))),
+                );
             }
             next += 1;
         }
@@ -121,7 +131,8 @@ fn check_joint(joint: &urdf_rs::Joint, faults: &mut Faults) {
     let name = &joint.name;
     match joint.joint_type {
         JointType::Revolute | JointType::Continuous | JointType::Prismatic | JointType::Fixed => {}
-        _ => faults.add("urdf", format!("joint `{name}`: floating, planar and spherical joints are not supported")),
+        _ => faults
+            .add("urdf", format!("joint `{name}`: floating, planar and spherical joints are not supported")),
     }
     let numbers = joint.origin.xyz.iter().chain(joint.origin.rpy.iter()).chain(joint.axis.xyz.iter());
     let mimic = joint.mimic.iter().flat_map(|mimic| [mimic.multiplier, mimic.offset]).flatten();
@@ -222,7 +233,11 @@ impl Kinematics {
                     }
                     None => {
                         let value = multiplier * held.get(driver).copied().unwrap_or(0.0) + offset;
-                        Link { parent, origin: origin * displacement(&axis, prismatic, value), motion: Motion::Fixed }
+                        Link {
+                            parent,
+                            origin: origin * displacement(&axis, prismatic, value),
+                            motion: Motion::Fixed,
+                        }
                     }
                 }
             })
@@ -325,7 +340,9 @@ impl Kinematics {
         for &moved in &chain.moved_by {
             pose *= self.pose_above(moved, Some(from), positions);
             from = moved;
-            let Motion::Joint { joint, multiplier, axis, prismatic, .. } = self.links[moved].motion else { continue };
+            let Motion::Joint { joint, multiplier, axis, prismatic, .. } = self.links[moved].motion else {
+                continue;
+            };
             let Some(column) = chain.joints.iter().position(|index| *index == joint) else { continue };
             // The joint turns about its own axis, so the axis is the same before and after the turn.
             let axis = pose.rotation * axis.into_inner() * multiplier;

@@ -90,7 +90,10 @@ fn cameras(file: &RobotFile, faults: &mut Faults) {
     }
     let with = |role| file.cameras.iter().filter(|camera| camera.roles.contains(&role)).count();
     if with(CameraRole::History) != 1 {
-        faults.add("cameras", format!("{} cameras have the role `history`; exactly one must", with(CameraRole::History)));
+        faults.add(
+            "cameras",
+            format!("{} cameras have the role `history`; exactly one must", with(CameraRole::History)),
+        );
     }
     if !file.cameras.iter().any(|camera| camera.mask && camera.roles.contains(&CameraRole::Und)) {
         faults.add("cameras", "no camera has the role `und`");
@@ -110,7 +113,10 @@ fn arms(file: &RobotFile, faults: &mut Faults) {
         }
     }
     let joints = file.arms.iter().enumerate().flat_map(|(i, arm)| {
-        arm.joints.iter().enumerate().map(move |(j, joint)| (format!("arms[{i}].joints[{j}]"), joint.as_str()))
+        arm.joints
+            .iter()
+            .enumerate()
+            .map(move |(j, joint)| (format!("arms[{i}].joints[{j}]"), joint.as_str()))
     });
     twice(joints, "joint", faults);
 }
@@ -128,7 +134,10 @@ fn grippers(file: &RobotFile, faults: &mut Faults) {
         }
         let [least, greatest] = gripper.action_range;
         if least >= greatest {
-            faults.add(format!("{at}.action_range"), format!("[{least}, {greatest}]: the first must be the lesser"));
+            faults.add(
+                format!("{at}.action_range"),
+                format!("[{least}, {greatest}]: the first must be the lesser"),
+            );
         }
         if let Binarise::At(threshold) = gripper.binarise {
             if !(least..=greatest).contains(&threshold) {
@@ -220,7 +229,9 @@ fn action(file: &RobotFile, faults: &mut Faults) {
             if joints.is_empty() {
                 faults.add(format!("{at}.joints"), "empty");
             }
-            commanded.extend(joints.iter().enumerate().map(|(j, name)| (format!("{at}.joints[{j}]"), name.as_str())));
+            commanded.extend(
+                joints.iter().enumerate().map(|(j, name)| (format!("{at}.joints[{j}]"), name.as_str())),
+            );
         }
         match part {
             ActionPart::EndEffectorDelta(part) => {
@@ -242,7 +253,14 @@ fn action(file: &RobotFile, faults: &mut Faults) {
             }
             ActionPart::Gripper(part) => {
                 let gripper = file.gripper(&part.gripper);
-                known(gripper.is_some(), "grippers", "gripper", &part.gripper, format!("{at}.gripper"), faults);
+                known(
+                    gripper.is_some(),
+                    "grippers",
+                    "gripper",
+                    &part.gripper,
+                    format!("{at}.gripper"),
+                    faults,
+                );
                 commanded.extend(gripper.map(|gripper| (format!("{at}.gripper"), gripper.joint.as_str())));
             }
             ActionPart::Padding(part) => padding(part.width, &at, faults),
@@ -281,12 +299,17 @@ fn controllers(file: &RobotFile, faults: &mut Faults) {
     }
     let owned = || {
         file.controllers.iter().enumerate().flat_map(|(i, controller)| {
-            controller.joints.iter().enumerate().map(move |(j, joint)| (format!("controllers[{i}].joints[{j}]"), joint.as_str()))
+            controller
+                .joints
+                .iter()
+                .enumerate()
+                .map(move |(j, joint)| (format!("controllers[{i}].joints[{j}]"), joint.as_str()))
         })
     };
     let mut owner: Vec<(&str, &str)> = Vec::new();
     for (path, joint) in owned() {
-        let index = path.trim_start_matches("controllers[").split(']').next().and_then(|n| n.parse::<usize>().ok());
+        let index =
+            path.trim_start_matches("controllers[").split(']').next().and_then(|n| n.parse::<usize>().ok());
         let controller = index.map_or("", |i| file.controllers[i].name.as_str());
         match owner.iter().find(|(other, _)| *other == joint) {
             Some((_, first)) => {
@@ -309,7 +332,8 @@ fn controllers(file: &RobotFile, faults: &mut Faults) {
     }
     for (path, joint) in owned() {
         if !commanded.iter().any(|name| name == joint) {
-            faults.add(path, format!("joint `{joint}` is not in the action layout: nothing would command it"));
+            faults
+                .add(path, format!("joint `{joint}` is not in the action layout: nothing would command it"));
         }
     }
 }
@@ -345,7 +369,10 @@ fn surroundings(file: &RobotFile, faults: &mut Faults) {
         for (axis, label) in ["x", "y", "z"].into_iter().enumerate() {
             let (min, max) = (workspace.min[axis], workspace.max[axis]);
             if min >= max {
-                faults.add(format!("{at}.min[{axis}]"), format!("{label}: min {min} is not less than max {max}"));
+                faults.add(
+                    format!("{at}.min[{axis}]"),
+                    format!("{label}: min {min} is not less than max {max}"),
+                );
             }
         }
     }
@@ -357,10 +384,9 @@ fn surroundings(file: &RobotFile, faults: &mut Faults) {
             faults.add(format!("scene[{i}].size[{axis}]"), "must be greater than 0");
         }
     }
-    for (key, value) in [
-        ("self_distance", file.clearance.self_distance),
-        ("scene_distance", file.clearance.scene_distance),
-    ] {
+    for (key, value) in
+        [("self_distance", file.clearance.self_distance), ("scene_distance", file.clearance.scene_distance)]
+    {
         if value < 0.0 {
             faults.add(format!("clearance.{key}"), "is negative");
         }

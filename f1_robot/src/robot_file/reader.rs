@@ -58,7 +58,9 @@ impl Faults {
     pub(crate) fn touches_unreadable(&self, path: &str) -> bool {
         let under = |inner: &str, outer: &str| {
             outer.is_empty()
-                || inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+                || inner
+                    .strip_prefix(outer)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
         self.unreadable.iter().any(|broken| under(path, broken) || under(broken, path))
     }
