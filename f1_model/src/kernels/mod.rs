@@ -1,0 +1,58 @@
+//! Fused CPU kernels (f32) for what candle's own operations leave slow, each a function on tensors that is differentiable,
+//! falls back to candle's operations for other types and devices, and is tested against them.
+//!
+//! Instruction sets are chosen at run time through `pulp`; work is shared by `rayon`, whose thread count
+//! (`RAYON_NUM_THREADS`) candle's matrix products obey too.
+
+mod activation;
+mod attention;
+mod conv2d;
+mod conv2d_backward;
+mod group_norm;
+mod microkernel;
+mod norm;
+mod rope;
+mod simd;
+#[cfg(test)]
+mod tests;
+
+pub use activation::{geglu, gelu_tanh, silu};
+pub use attention::{attention, attention_plain};
+pub use conv2d::{Conv2dGeometry, conv2d, conv2d_plain};
+pub use group_norm::{group_norm, group_norm_plain};
+pub use norm::{layer_norm, layer_norm_plain, rms_norm, rms_norm_plain};
+pub use rope::{rope, rope_plain};
+
+use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor};
+
+/// Numbers that one task of an elementwise kernel handles.
+pub(crate) const ELEMENTS_PER_TASK: usize = 1 << 14;
+
+/// Rows of `width` numbers that one task handles.
+pub(crate) fn rows_per_task(width: usize) -> usize {
+    (ELEMENTS_PER_TASK / width.max(1)).max(1)
+}
+
+/// Whether the fused kernels serve this tensor: f32 on a CPU.
+pub(crate) fn is_fast(x: &Tensor) -> bool {
+    x.device().is_cpu() && x.dtype() == DType::F32
+}
+
+/// The numbers of a CPU tensor that the caller has made contiguous.
+pub(crate) fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    let values = storage.as_slice::<f32>()?;
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&values[start..end]),
+        None => candle_core::bail!("a fused kernel was given a tensor that is not contiguous: {layout:?}"),
+    }
+}
+
+/// Calls `f` with the numbers of a CPU tensor in row-major order.
+pub(crate) fn values<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> Result<R>) -> Result<R> {
+    let tensor = tensor.contiguous()?;
+    let (storage, layout) = tensor.storage_and_layout();
+    match &*storage {
+        Storage::Cpu(storage) => f(contiguous(storage, layout)?),
+        _ => candle_core::bail!("a fused CPU kernel was given a tensor of another device"),
+    }
+}

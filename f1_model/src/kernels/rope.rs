@@ -1,0 +1,105 @@
+//! Rotary position embedding, half-split: the first half of a head turns with the second.
+
+use super::{contiguous, is_fast, rows_per_task, values};
+use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
+
+/// Rotates `x` `[batch, tokens, heads, width]` by the angles whose cosine and sine are given as
+/// `[batch or 1, tokens, width / 2]` f32. Differentiable in `x`.
+///
+/// # Errors
+/// Shapes that do not fit, or whatever the back end reports.
+pub fn rope(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
+    let (batch, tokens, _, width) = x.dims4()?;
+    let angles = (cos.dim(0)?, tokens, width / 2);
+    if cos.dims3()? != angles
+        || sin.dims3()? != angles
+        || (angles.0 != 1 && angles.0 != batch)
+        || width % 2 != 0
+    {
+        bail!("rope: angles {:?} and {:?} do not fit {:?}", cos.shape(), sin.shape(), x.shape())
+    }
+    if !is_fast(x) || cos.dtype() != DType::F32 || sin.dtype() != DType::F32 {
+        return rope_plain(x, cos, sin);
+    }
+    let op = Rope { cos: cos.contiguous()?, sin: sin.contiguous()?, backwards: false };
+    x.contiguous()?.apply_op1(op)
+}
+
+/// The same by candle's own operations; computed in f32, returned in the type of `x`.
+///
+/// # Errors
+/// As [`rope`].
+pub fn rope_plain(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
+    let half = x.dim(3)? / 2;
+    let wide = x.to_dtype(DType::F32)?;
+    let (first, second) = (wide.narrow(3, 0, half)?, wide.narrow(3, half, half)?);
+    let (cos, sin) = (cos.unsqueeze(2)?, sin.unsqueeze(2)?);
+    let turned_first = (first.broadcast_mul(&cos)? - second.broadcast_mul(&sin)?)?;
+    let turned_second = (second.broadcast_mul(&cos)? + first.broadcast_mul(&sin)?)?;
+    Tensor::cat(&[turned_first, turned_second], 3)?.to_dtype(x.dtype())
+}
+
+struct Rope {
+    cos: Tensor,
+    sin: Tensor,
+    /// The gradient turns the other way.
+    backwards: bool,
+}
+
+impl CustomOp1 for Rope {
+    fn name(&self) -> &'static str {
+        "f1-rope"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (_, tokens, heads, width) = layout.shape().dims4()?;
+        let x = contiguous(x, layout)?;
+        let mut out = vec![0f32; x.len()];
+        let half = width / 2;
+        let row = heads * width;
+        let shared = self.cos.dim(0)? == 1;
+        let sign = if self.backwards { -1.0 } else { 1.0 };
+        let rows = rows_per_task(row);
+        if row == 0 {
+            return Ok((CpuStorage::F32(out), layout.shape().clone()));
+        }
+        values(&self.cos, |cos| {
+            values(&self.sin, |sin| {
+                out.par_chunks_mut(rows * row).zip(x.par_chunks(rows * row)).enumerate().for_each(
+                    |(task, (out, x))| {
+                        for (i, (out, x)) in out.chunks_exact_mut(row).zip(x.chunks_exact(row)).enumerate() {
+                            let token = task * rows + i;
+                            let token = if shared { token % tokens } else { token };
+                            let cos = &cos[token * half..(token + 1) * half];
+                            let sin = &sin[token * half..(token + 1) * half];
+                            for (out, x) in out.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
+                                turn(x, cos, sin, sign, out);
+                            }
+                        }
+                    },
+                );
+                Ok(())
+            })
+        })?;
+        Ok((CpuStorage::F32(out), layout.shape().clone()))
+    }
+
+    fn bwd(&self, _: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let op = Self { cos: self.cos.clone(), sin: self.sin.clone(), backwards: !self.backwards };
+        grad.contiguous()?.apply_op1_no_bwd(&op).map(Some)
+    }
+}
+
+fn turn(x: &[f32], cos: &[f32], sin: &[f32], sign: f32, out: &mut [f32]) {
+    let half = cos.len();
+    let (first, second) = x.split_at(half);
+    let (out_first, out_second) = out.split_at_mut(half);
+    for i in
+        0..half.min(sin.len()).min(first.len()).min(second.len()).min(out_first.len()).min(out_second.len())
+    {
+        let (c, s) = (cos[i], sign * sin[i]);
+        out_first[i] = first[i] * c - second[i] * s;
+        out_second[i] = second[i] * c + first[i] * s;
+    }
+}
