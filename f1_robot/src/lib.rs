@@ -3,11 +3,17 @@
 //! [`Robot::load`] reads a robot file and its URDF and checks them against each other; everything else works on
 //! the [`Robot`]. Joint vectors have the order of [`Robot::joints`].
 
+pub mod clearance;
+pub mod decode;
+mod gripper;
 pub mod kinematics;
 mod limits;
 mod robot;
 pub mod robot_file;
+pub mod state;
+pub mod statistics;
 
+pub use decode::{ChunkDecoder, RawChunk};
 pub use limits::JointLimits;
 pub use robot::{ControllerJoints, Robot};
 pub use robot_file::{Fault, RobotFile, RobotFileError};

@@ -29,9 +29,15 @@ pub struct JointLimits {
 }
 
 impl JointLimits {
-    /// `position` moved into the bounds.
+    /// `position` moved into the bounds; not a number stays not a number.
     pub fn clamp(&self, position: f64) -> f64 {
-        position.max(self.lower).min(self.upper)
+        if position < self.lower {
+            self.lower
+        } else if position > self.upper {
+            self.upper
+        } else {
+            position
+        }
     }
 
     /// The middle of the bounds.

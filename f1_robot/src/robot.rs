@@ -1,14 +1,15 @@
 //! A robot: its file and its URDF, checked against each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::Path;
 
+use crate::clearance::Clearance;
 use crate::kinematics::{Kinematics, Tree};
 use crate::limits::{self, JointLimits};
 use crate::robot_file::reader::Faults;
 use crate::robot_file::{
-    ActionPart, Controller, ControllerInterface, MAX_FILE_BYTES, RobotFile, RobotFileError, StatePart,
+    ActionPart, Controller, ControllerInterface, MAX_FILE_BYTES, RobotFile, RobotFileError, StatePart, Workspace,
 };
 
 /// A robot that can be used: every check passed. Shared by `Arc`.
@@ -19,7 +20,13 @@ pub struct Robot {
     joints: Vec<JointLimits>,
     controllers: Vec<ControllerJoints>,
     kinematics: Kinematics,
+    clearance: Clearance,
     home: Vec<f64>,
+    /// (joint, driver, multiplier, offset)
+    mimics: Vec<(String, String, f64, f64)>,
+    sliding: BTreeSet<String>,
+    /// For each arm its box.
+    workspaces: Vec<Option<usize>>,
 }
 
 /// A controller and the joints it moves.
@@ -108,13 +115,24 @@ impl Robot {
                 joints: controller.joints.iter().filter_map(index).collect(),
             })
             .collect();
-        let home = names.iter().filter_map(|name| file.home.get(name).copied()).collect();
-        match kinematics {
-            Some(kinematics) if faults.list.is_empty() => {
-                Ok(Self { file, urdf, joints, controllers, kinematics, home })
-            }
-            _ => Err(faults),
+        let home: Vec<f64> = names.iter().filter_map(|name| file.home.get(name).copied()).collect();
+        let mimics = tree.joints.values().filter_map(|joint| {
+            let mimic = joint.mimic.as_ref()?;
+            let (multiplier, offset) = (mimic.multiplier.unwrap_or(1.0), mimic.offset.unwrap_or(0.0));
+            Some((joint.name.clone(), mimic.joint.clone(), multiplier, offset))
+        });
+        let mimics = mimics.collect();
+        let is_sliding = |joint: &&urdf_rs::Joint| joint.joint_type == urdf_rs::JointType::Prismatic;
+        let sliding = tree.joints.values().filter(is_sliding).map(|joint| joint.name.clone()).collect();
+        let workspaces =
+            file.arms.iter().map(|arm| file.workspace.iter().position(|w| w.arm == arm.name)).collect();
+        // Distances are judged only of a robot that is right otherwise.
+        let Some(kinematics) = kinematics.filter(|_| faults.list.is_empty()) else { return Err(faults) };
+        let clearance = Clearance::new(&tree, &kinematics, &joints, &home, &file, &mut faults);
+        if !faults.list.is_empty() {
+            return Err(faults);
         }
+        Ok(Self { file, urdf, joints, controllers, kinematics, clearance, home, mimics, sliding, workspaces })
     }
 
     /// The robot file.
@@ -161,6 +179,27 @@ impl Robot {
     /// Forward, differential and inverse kinematics.
     pub fn kinematics(&self) -> &Kinematics {
         &self.kinematics
+    }
+
+    /// Distances between links and to obstacles.
+    pub fn clearance(&self) -> &Clearance {
+        &self.clearance
+    }
+
+    /// The box that an arm's end effector stays in, if the robot file gives one. `arm` is an index into
+    /// [`Kinematics::arms`].
+    pub fn workspace(&self, arm: usize) -> Option<&Workspace> {
+        self.workspaces.get(arm).copied().flatten().and_then(|index| self.file.workspace.get(index))
+    }
+
+    /// Joints that follow another: (joint, driver, multiplier, offset).
+    pub(crate) fn mimics(&self) -> &[(String, String, f64, f64)] {
+        &self.mimics
+    }
+
+    /// Whether a joint of the URDF slides (metres) instead of turning (radians).
+    pub fn is_sliding(&self, joint: &str) -> bool {
+        self.sliding.contains(joint)
     }
 }
 

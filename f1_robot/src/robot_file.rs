@@ -519,6 +519,38 @@ impl Default for ClearanceSettings {
     }
 }
 
+impl StatePart {
+    /// How many entries of the state vector the part takes.
+    pub fn width(&self) -> usize {
+        match self {
+            Self::JointPositions(part) => part.joints.len(),
+            Self::EndEffectorPose(part) => 3 + part.rotation.width(),
+            Self::Gripper(_) => 1,
+            Self::Padding(part) => part.width,
+        }
+    }
+}
+
+impl ActionPart {
+    /// How many entries of an action row the part takes.
+    pub fn width(&self) -> usize {
+        match self {
+            Self::JointPositions(part) => part.joints.len(),
+            Self::JointDeltas(part) => part.joints.len(),
+            Self::EndEffectorDelta(_) => 6,
+            Self::Gripper(_) => 1,
+            Self::Padding(part) => part.width,
+        }
+    }
+}
+
+impl Workspace {
+    /// How far a point (root frame, m) is inside the box: the distance to the nearest face, negative outside.
+    pub fn inside_by(&self, point: &[f64; 3]) -> f64 {
+        (0..3).map(|i| (point[i] - self.min[i]).min(self.max[i] - point[i])).fold(f64::INFINITY, f64::min)
+    }
+}
+
 impl RobotFile {
     /// Reads a robot file's text and checks it for itself (not against its URDF).
     ///
@@ -559,25 +591,12 @@ impl RobotFile {
 
     /// The length of the state vector.
     pub fn state_dim(&self) -> usize {
-        let width = |part: &StatePart| match part {
-            StatePart::JointPositions(part) => part.joints.len(),
-            StatePart::EndEffectorPose(part) => 3 + part.rotation.width(),
-            StatePart::Gripper(_) => 1,
-            StatePart::Padding(part) => part.width,
-        };
-        self.state.parts.iter().map(width).fold(0, usize::saturating_add)
+        self.state.parts.iter().map(StatePart::width).fold(0, usize::saturating_add)
     }
 
     /// The length of an action row, as the network gives it.
     pub fn action_dim(&self) -> usize {
-        let width = |part: &ActionPart| match part {
-            ActionPart::JointPositions(part) => part.joints.len(),
-            ActionPart::JointDeltas(part) => part.joints.len(),
-            ActionPart::EndEffectorDelta(part) => 3 + part.rotation.width(),
-            ActionPart::Gripper(_) => 1,
-            ActionPart::Padding(part) => part.width,
-        };
-        self.action.parts.iter().map(width).fold(0, usize::saturating_add)
+        self.action.parts.iter().map(ActionPart::width).fold(0, usize::saturating_add)
     }
 
     /// The commanded joints in the order of the action layout, grippers included: the columns of a decoded

@@ -1,0 +1,56 @@
+//! Capsules that enclose the collision shapes of a URDF.
+
+use nalgebra::{Isometry3, Point3, Vector3};
+use urdf_rs::Geometry;
+
+use crate::kinematics::isometry;
+
+/// More strips than this are not cut out of one box.
+const MAX_STRIPS: f64 = 8.0;
+
+/// Segment and radius of each capsule, in the link's frame.
+pub(super) fn capsules(
+    collision: &urdf_rs::Collision,
+) -> Result<Vec<(Point3<f64>, Point3<f64>, f64)>, &'static str> {
+    let pose = isometry(&collision.origin);
+    let numbers = collision.origin.xyz.iter().chain(collision.origin.rpy.iter());
+    if numbers.clone().any(|number| !number.is_finite()) {
+        return Err("the collision shape's origin is not finite");
+    }
+    let positive = |sizes: &[f64]| sizes.iter().all(|size| size.is_finite() && *size > 0.0);
+    match &collision.geometry {
+        Geometry::Sphere { radius } if positive(&[*radius]) => {
+            let center = pose * Point3::origin();
+            Ok(vec![(center, center, *radius)])
+        }
+        // The rim of a cylinder's end is one radius away from the end of its axis.
+        Geometry::Cylinder { radius, length } | Geometry::Capsule { radius, length }
+            if positive(&[*radius, *length]) =>
+        {
+            let half = Vector3::new(0.0, 0.0, 0.5 * length);
+            Ok(vec![(pose * Point3::from(-half), pose * Point3::from(half), *radius)])
+        }
+        Geometry::Box { size } if positive(&size.0) => Ok(strips(&pose, &size.0)),
+        Geometry::Mesh { .. } => Err("a mesh cannot be a collision shape here; use boxes, cylinders and spheres"),
+        _ => Err("the collision shape's sizes must be greater than 0"),
+    }
+}
+
+/// A box as capsules side by side along its longest edge: a flat box takes several, so that they stay thin.
+fn strips(pose: &Isometry3<f64>, size: &[f64; 3]) -> Vec<(Point3<f64>, Point3<f64>, f64)> {
+    let mut axes = [0, 1, 2];
+    axes.sort_by(|a, b| size[*b].total_cmp(&size[*a]));
+    let [long, middle, short] = axes.map(|axis| size[axis]);
+    let count = (middle / short).ceil().clamp(1.0, MAX_STRIPS);
+    let width = middle / count;
+    let radius = (0.25 * (width * width + short * short)).sqrt();
+    (0..count as usize)
+        .map(|i| {
+            let mut center = Vector3::zeros();
+            center[axes[1]] = -0.5 * middle + (i as f64 + 0.5) * width;
+            let mut half = Vector3::zeros();
+            half[axes[0]] = 0.5 * long;
+            (pose * Point3::from(center - half), pose * Point3::from(center + half), radius)
+        })
+        .collect()
+}
