@@ -103,7 +103,12 @@ impl Clearance {
             for collision in &entry.collision {
                 match shapes::capsules(collision) {
                     Ok(list) => {
-                        capsules.extend(list.into_iter().map(|(a, b, radius)| Capsule { link, a, b, radius }));
+                        capsules.extend(list.into_iter().map(|(a, b, radius)| Capsule {
+                            link,
+                            a,
+                            b,
+                            radius,
+                        }));
                     }
                     Err(message) => faults.add("urdf", format!("link `{}`: {message}", entry.name)),
                 }
@@ -140,12 +145,17 @@ impl Clearance {
             (at_home.scene, clearance.scene_distance, "scene_distance"),
         ] {
             if let Some(pair) = nearest.pair.filter(|_| nearest.distance < least) {
-                let (one, other) =
-                    if key == "self_distance" { clearance.own_names(pair) } else { clearance.scene_names(pair) };
+                let (one, other) = if key == "self_distance" {
+                    clearance.own_names(pair)
+                } else {
+                    clearance.scene_names(pair)
+                };
                 let distance = nearest.distance;
                 faults.add(
                     "home",
-                    format!("`{one}` and `{other}` are {distance:.4} m apart, less than clearance.{key} = {least}"),
+                    format!(
+                        "`{one}` and `{other}` are {distance:.4} m apart, less than clearance.{key} = {least}"
+                    ),
                 );
             }
         }
@@ -159,11 +169,16 @@ impl Clearance {
             .links
             .iter()
             .enumerate()
-            .filter_map(|(link, entry)| entry.parent.as_ref().map(|(parent, _)| ordered(body[link], body[*parent])))
+            .filter_map(|(link, entry)| {
+                entry.parent.as_ref().map(|(parent, _)| ordered(body[link], body[*parent]))
+            })
             .collect();
         let ignored = |a: usize, b: usize| {
             let (a, b) = (&tree.links[a].name, &tree.links[b].name);
-            file.clearance.ignore.iter().any(|pair| pair.len() == 2 && pair.contains(a) && pair.contains(b) && a != b)
+            file.clearance
+                .ignore
+                .iter()
+                .any(|pair| pair.len() == 2 && pair.contains(a) && pair.contains(b) && a != b)
         };
         let mut own: Vec<(usize, usize)> = Vec::new();
         for i in 0..self.capsules.len() {
@@ -199,7 +214,8 @@ impl Clearance {
                 .collect();
             self.place(&positions, &mut scratch);
             for (count, (i, j)) in near_own.iter_mut().zip(&own) {
-                *count += usize::from(own_distance(&scratch.placed[*i], &scratch.placed[*j]) < self.self_distance);
+                *count +=
+                    usize::from(own_distance(&scratch.placed[*i], &scratch.placed[*j]) < self.self_distance);
             }
             for (count, (i, j)) in near_scene.iter_mut().zip(&scene) {
                 let distance = self.obstacles[*j].distance(&scratch.placed[*i]);
@@ -208,8 +224,12 @@ impl Clearance {
         }
         let always = |count: usize| count as f64 >= ALWAYS * SAMPLES as f64;
         let links = |(i, j): (usize, usize)| ordered(self.capsules[i].link, self.capsules[j].link);
-        let touching: BTreeSet<(usize, usize)> =
-            own.iter().zip(&near_own).filter(|(_, count)| always(**count)).map(|(pair, _)| links(*pair)).collect();
+        let touching: BTreeSet<(usize, usize)> = own
+            .iter()
+            .zip(&near_own)
+            .filter(|(_, count)| always(**count))
+            .map(|(pair, _)| links(*pair))
+            .collect();
         let standing: BTreeSet<(usize, usize)> = scene
             .iter()
             .zip(&near_scene)

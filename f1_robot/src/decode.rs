@@ -120,8 +120,10 @@ impl ChunkDecoder {
     /// Statistics that do not fit the robot's action layout or cannot be divided by.
     pub fn new(robot: Arc<Robot>, statistics: &DatasetStatistics) -> Result<Self, StatisticsError> {
         let parts = &robot.file().action.parts;
-        let ignored: Vec<bool> =
-            parts.iter().flat_map(|part| vec![matches!(part, ActionPart::Padding(_)); part.width()]).collect();
+        let ignored: Vec<bool> = parts
+            .iter()
+            .flat_map(|part| vec![matches!(part, ActionPart::Padding(_)); part.width()])
+            .collect();
         let kind = robot.file().statistics.action;
         let normaliser = Normaliser::new(&statistics.action, kind, &ignored, "action")?;
         let names = robot.joints().iter().map(|joint| joint.name.clone()).collect();
@@ -282,7 +284,8 @@ impl ChunkDecoder {
         let mut condition = condition_number(&kinematics.jacobian(arm, &vector).1);
         for (index, (row, out)) in rows.iter().zip(out).enumerate() {
             let delta = &row[from..from + 6];
-            let finite = delta.iter().all(|value| value.is_finite()) && vector.iter().all(|value| value.is_finite());
+            let finite =
+                delta.iter().all(|value| value.is_finite()) && vector.iter().all(|value| value.is_finite());
             lost = !finite || (lost && part.reference == DeltaReference::Chained);
             if lost {
                 joints.iter().for_each(|joint| out[*joint] = f64::NAN);

@@ -44,7 +44,8 @@ fn pick(
     if names.len() != positions.len() {
         error.lengths = Some((names.len(), positions.len()));
     }
-    let find = |name: &str| names.iter().position(|known| known == name).and_then(|i| positions.get(i).copied());
+    let find =
+        |name: &str| names.iter().position(|known| known == name).and_then(|i| positions.get(i).copied());
     let mut picked = Vec::with_capacity(wanted.len());
     for name in wanted {
         let value = find(name).or_else(|| {
@@ -88,7 +89,10 @@ impl StateEncoder {
     ///
     /// # Errors
     /// Statistics that do not fit the robot's state layout or cannot be divided by.
-    pub fn new(robot: std::sync::Arc<Robot>, statistics: &DatasetStatistics) -> Result<Self, StatisticsError> {
+    pub fn new(
+        robot: std::sync::Arc<Robot>,
+        statistics: &DatasetStatistics,
+    ) -> Result<Self, StatisticsError> {
         let ignored: Vec<bool> = robot
             .file()
             .state

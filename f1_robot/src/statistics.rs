@@ -158,7 +158,8 @@ impl StatisticsFile {
         let fail = |message: String| StatisticsError::File { place: path.display().to_string(), message };
         let file = std::fs::File::open(path).map_err(|error| fail(error.to_string()))?;
         let mut text = String::new();
-        let read = file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(|e| fail(e.to_string()))?;
+        let read =
+            file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(|e| fail(e.to_string()))?;
         if read as u64 > MAX_FILE_BYTES {
             return Err(fail(format!("larger than {MAX_FILE_BYTES} bytes")));
         }
@@ -238,7 +239,9 @@ impl Normaliser {
                 if !offset[i].is_finite() || !spread.is_finite() {
                     faults.push(format!("{name}[{i}] is not finite"));
                 } else if spread < MIN_SPREAD {
-                    faults.push(format!("{name}[{i}]: the spread {spread_name} = {spread} is too small to divide by"));
+                    faults.push(format!(
+                        "{name}[{i}]: the spread {spread_name} = {spread} is too small to divide by"
+                    ));
                 }
             }
             divisor.push(spread + EPSILON);
@@ -273,14 +276,16 @@ impl Normaliser {
     /// Raw to normalised, in place; entries beyond [`Self::dims`] are left alone.
     pub fn normalise(&self, row: &mut [f64]) {
         for (i, value) in row.iter_mut().enumerate().take(self.dims()) {
-            *value = if self.ignored[i] { 0.0 } else { (*value - self.offset[i]) / self.divisor[i] + self.shift };
+            *value =
+                if self.ignored[i] { 0.0 } else { (*value - self.offset[i]) / self.divisor[i] + self.shift };
         }
     }
 
     /// Normalised to raw, in place; entries beyond [`Self::dims`] are left alone.
     pub fn denormalise(&self, row: &mut [f64]) {
         for (i, value) in row.iter_mut().enumerate().take(self.dims()) {
-            *value = if self.ignored[i] { 0.0 } else { (*value - self.shift) * self.divisor[i] + self.offset[i] };
+            *value =
+                if self.ignored[i] { 0.0 } else { (*value - self.shift) * self.divisor[i] + self.offset[i] };
         }
     }
 }

@@ -18,7 +18,11 @@ pub fn segment_distance(a0: &Point3<f64>, a1: &Point3<f64>, b0: &Point3<f64>, b1
     } else {
         let determinant = uu * vv - uv * uv;
         // Parallel segments have a whole range of nearest points; any start will do.
-        let s = if determinant > 1e-12 * uu * vv { ((uv * vw - uw * vv) / determinant).clamp(0.0, 1.0) } else { 0.0 };
+        let s = if determinant > 1e-12 * uu * vv {
+            ((uv * vw - uw * vv) / determinant).clamp(0.0, 1.0)
+        } else {
+            0.0
+        };
         let t = (uv * s + vw) / vv;
         if t < 0.0 {
             ((-uw / uu).clamp(0.0, 1.0), 0.0)

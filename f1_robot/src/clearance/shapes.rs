@@ -31,7 +31,9 @@ pub(super) fn capsules(
             Ok(vec![(pose * Point3::from(-half), pose * Point3::from(half), *radius)])
         }
         Geometry::Box { size } if positive(&size.0) => Ok(strips(&pose, &size.0)),
-        Geometry::Mesh { .. } => Err("a mesh cannot be a collision shape here; use boxes, cylinders and spheres"),
+        Geometry::Mesh { .. } => {
+            Err("a mesh cannot be a collision shape here; use boxes, cylinders and spheres")
+        }
         _ => Err("the collision shape's sizes must be greater than 0"),
     }
 }

@@ -157,9 +157,8 @@ impl Kinematics {
         let mut damping = 1e-4;
         let mut stalled = 0;
         for _ in 0..options.iterations {
-            let reached =
-                error.fixed_rows::<3>(0).norm() <= options.position_tolerance
-                    && error.fixed_rows::<3>(3).norm() <= options.rotation_tolerance;
+            let reached = error.fixed_rows::<3>(0).norm() <= options.position_tolerance
+                && error.fixed_rows::<3>(3).norm() <= options.rotation_tolerance;
             if reached || !cost.is_finite() || stalled > 8 {
                 break;
             }
@@ -176,7 +175,8 @@ impl Kinematics {
             let trial_cost = weigh(trial_error).norm_squared();
             if trial_cost < cost {
                 stalled = if trial_cost > 0.98 * cost { stalled + 1 } else { 0 };
-                (vector, pose, jacobian, error, cost) = (trial, trial_pose, trial_jacobian, trial_error, trial_cost);
+                (vector, pose, jacobian, error, cost) =
+                    (trial, trial_pose, trial_jacobian, trial_error, trial_cost);
                 damping = (damping * 0.2).max(1e-9);
             } else {
                 stalled += 1;
@@ -190,7 +190,8 @@ impl Kinematics {
             positions: joints.iter().map(|&joint| vector[joint]).collect(),
             position_error,
             rotation_error,
-            converged: position_error <= options.position_tolerance && rotation_error <= options.rotation_tolerance,
+            converged: position_error <= options.position_tolerance
+                && rotation_error <= options.rotation_tolerance,
         }
     }
 }
@@ -231,7 +232,8 @@ fn bounded_step(
         for i in 0..count {
             let limit = &limits[joints[i]];
             let position = vector[joints[i]];
-            let outward = (position <= limit.lower && step[i] < 0.0) || (position >= limit.upper && step[i] > 0.0);
+            let outward =
+                (position <= limit.lower && step[i] < 0.0) || (position >= limit.upper && step[i] > 0.0);
             if outward && !held[i] {
                 held[i] = true;
                 changed = true;

@@ -140,12 +140,13 @@ fn grippers(file: &RobotFile, faults: &mut Faults) {
             );
         }
         if let Binarise::At(threshold) = gripper.binarise
-            && !(least..=greatest).contains(&threshold) {
-                faults.add(
-                    format!("{at}.binarise"),
-                    format!("the threshold {threshold} is outside action_range [{least}, {greatest}]"),
-                );
-            }
+            && !(least..=greatest).contains(&threshold)
+        {
+            faults.add(
+                format!("{at}.binarise"),
+                format!("the threshold {threshold} is outside action_range [{least}, {greatest}]"),
+            );
+        }
         if gripper.max_effort.is_some_and(|effort| effort <= 0.0) {
             faults.add(format!("{at}.max_effort"), "must be greater than 0");
         }
@@ -339,9 +340,10 @@ fn controllers(file: &RobotFile, faults: &mut Faults) {
 
 fn joint_limit(at: &str, limit: &JointLimit, faults: &mut Faults) {
     if let (Some(lower), Some(upper)) = (limit.lower, limit.upper)
-        && lower > upper {
-            faults.add(format!("{at}.lower"), format!("lower {lower} is greater than upper {upper}"));
-        }
+        && lower > upper
+    {
+        faults.add(format!("{at}.lower"), format!("lower {lower} is greater than upper {upper}"));
+    }
     for (key, value) in
         [("velocity", limit.velocity), ("acceleration", limit.acceleration), ("jerk", limit.jerk)]
     {
