@@ -100,9 +100,14 @@ impl WithSimd for GegluForward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        map2(simd, self.gate, self.up, self.out, |gate, up| {
-            simd.mul_f32s(simd.mul_f32s(gate, gelu_gate(simd, gate)), up)
-        });
+        map2(
+            simd,
+            self.gate,
+            self.up,
+            self.out,
+            #[inline(always)]
+            |gate, up| simd.mul_f32s(simd.mul_f32s(gate, gelu_gate(simd, gate)), up),
+        );
     }
 }
 
@@ -120,11 +125,29 @@ impl WithSimd for GegluBackward<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { gate, up, grad, d_gate, d_up } = self;
-        map2(simd, gate, grad, d_up, |gate, grad| {
-            simd.mul_f32s(simd.mul_f32s(gate, gelu_gate(simd, gate)), grad)
-        });
-        map2(simd, up, grad, d_gate, |up, grad| simd.mul_f32s(up, grad));
-        update(simd, gate, d_gate, |gate, grad| simd.mul_f32s(gelu_slope(simd, gate), grad));
+        map2(
+            simd,
+            gate,
+            grad,
+            d_up,
+            #[inline(always)]
+            |gate, grad| simd.mul_f32s(simd.mul_f32s(gate, gelu_gate(simd, gate)), grad),
+        );
+        map2(
+            simd,
+            up,
+            grad,
+            d_gate,
+            #[inline(always)]
+            |up, grad| simd.mul_f32s(up, grad),
+        );
+        update(
+            simd,
+            gate,
+            d_gate,
+            #[inline(always)]
+            |gate, grad| simd.mul_f32s(gelu_slope(simd, gate), grad),
+        );
     }
 }
 
@@ -216,8 +239,20 @@ impl WithSimd for ActivationForward<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         match self.kind {
-            Activation::Gelu => map1(simd, self.x, self.out, |x| simd.mul_f32s(x, gelu_gate(simd, x))),
-            Activation::Silu => map1(simd, self.x, self.out, |x| simd.mul_f32s(x, sigmoid(simd, x))),
+            Activation::Gelu => map1(
+                simd,
+                self.x,
+                self.out,
+                #[inline(always)]
+                |x| simd.mul_f32s(x, gelu_gate(simd, x)),
+            ),
+            Activation::Silu => map1(
+                simd,
+                self.x,
+                self.out,
+                #[inline(always)]
+                |x| simd.mul_f32s(x, sigmoid(simd, x)),
+            ),
         }
     }
 }
@@ -236,8 +271,22 @@ impl WithSimd for ActivationBackward<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { kind, x, grad, dx } = self;
         match kind {
-            Activation::Gelu => map2(simd, x, grad, dx, |x, g| simd.mul_f32s(gelu_slope(simd, x), g)),
-            Activation::Silu => map2(simd, x, grad, dx, |x, g| simd.mul_f32s(silu_slope(simd, x), g)),
+            Activation::Gelu => map2(
+                simd,
+                x,
+                grad,
+                dx,
+                #[inline(always)]
+                |x, g| simd.mul_f32s(gelu_slope(simd, x), g),
+            ),
+            Activation::Silu => map2(
+                simd,
+                x,
+                grad,
+                dx,
+                #[inline(always)]
+                |x, g| simd.mul_f32s(silu_slope(simd, x), g),
+            ),
         }
     }
 }

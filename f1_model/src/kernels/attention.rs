@@ -417,7 +417,10 @@ fn weigh<S: Simd, const V: usize>(
     }
     for ((out, acc), &inverse) in out.iter_mut().zip(acc).zip(inverse) {
         let inverse = simd.splat_f32s(inverse);
-        let scaled = acc.map(|v| simd.mul_f32s(v, inverse));
+        let mut scaled = acc;
+        for value in &mut scaled {
+            *value = simd.mul_f32s(*value, inverse);
+        }
         store(simd, &scaled, &mut out[first..first + used]);
     }
 }
@@ -465,5 +468,10 @@ fn exponentials<S: Simd>(simd: S, top: f32, x: &mut [f32]) -> f32 {
             simd.partial_store_f32s(tail, value);
         }
     }
-    sum_map(simd, x, |v| v)
+    sum_map(
+        simd,
+        x,
+        #[inline(always)]
+        |v| v,
+    )
 }

@@ -163,7 +163,11 @@ impl Conv2d {
             bail!("conv2d: bias does not have {} numbers", sizes.out_channels)
         }
         let mut out = vec![0f32; sizes.batch * sizes.out_channels * sizes.pixels()];
-        forward(&sizes, input, kernel, bias, &mut out);
+        if super::winograd::pays(&sizes) {
+            super::winograd::forward(&sizes, input, kernel, bias, &mut out);
+        } else {
+            forward(&sizes, input, kernel, bias, &mut out);
+        }
         Ok((CpuStorage::F32(out), sizes.out_shape()))
     }
 }
@@ -359,10 +363,9 @@ fn block_product<S: Simd, const V: usize>(
     let acc = multiply::<S, V>(simd, a, b, acc);
     for (r, (row, acc)) in rows.iter_mut().zip(acc).enumerate() {
         let row = &mut row[first..first + used];
-        let bias = bias.map(|bias| simd.splat_f32s(bias[r]));
         for (part, acc) in row.chunks_mut(S::F32_LANES).zip(acc) {
             let start = match bias {
-                Some(bias) => bias,
+                Some(bias) => simd.splat_f32s(bias[r]),
                 None => simd.partial_load_f32s(part),
             };
             simd.partial_store_f32s(part, simd.add_f32s(acc, start));
@@ -413,7 +416,7 @@ fn gather(
 
 /// `out[i] = row[begin + i * stride - left]`, zero outside the row.
 #[inline(always)]
-fn copy_row(row: &[f32], begin: usize, left: usize, stride: usize, out: &mut [f32]) {
+pub(crate) fn copy_row(row: &[f32], begin: usize, left: usize, stride: usize, out: &mut [f32]) {
     if stride == 1 {
         // Output columns [low, high) lie inside the row.
         let low = left.saturating_sub(begin).min(out.len());
@@ -424,17 +427,36 @@ fn copy_row(row: &[f32], begin: usize, left: usize, stride: usize, out: &mut [f3
             let from = begin + low - left;
             copy_short(&row[from..from + high - low], &mut out[low..high]);
         }
+        return;
+    }
+    // The output columns [low, high) lie inside the row.
+    let low = left.saturating_sub(begin).div_ceil(stride).min(out.len());
+    let high = (row.len() + left).saturating_sub(begin).div_ceil(stride).min(out.len()).max(low);
+    out[..low].fill(0.0);
+    out[high..].fill(0.0);
+    let Some(source) = (begin + low * stride).checked_sub(left).and_then(|from| row.get(from..)) else {
+        return;
+    };
+    let out = &mut out[low..high];
+    if stride == 2 {
+        let (pairs, rest) = source.as_chunks::<2>();
+        for (out, pair) in out.iter_mut().zip(pairs) {
+            *out = pair[0];
+        }
+        // The last pair may be half a pair at the row's end.
+        if let (Some(out), [last]) = (out.get_mut(pairs.len()), rest) {
+            *out = *last;
+        }
     } else {
-        for (i, out) in out.iter_mut().enumerate() {
-            let at = (begin + i * stride).checked_sub(left);
-            *out = at.and_then(|at| row.get(at)).copied().unwrap_or(0.0);
+        for (out, &value) in out.iter_mut().zip(source.iter().step_by(stride)) {
+            *out = value;
         }
     }
 }
 
 /// `copy_from_slice` without the call to `memcpy`, which costs more than these few vectors.
 #[inline(always)]
-fn copy_short(source: &[f32], out: &mut [f32]) {
+pub(crate) fn copy_short(source: &[f32], out: &mut [f32]) {
     let (source, source_tail) = source.as_chunks::<16>();
     let (out, out_tail) = out.as_chunks_mut::<16>();
     for (out, source) in out.iter_mut().zip(source) {

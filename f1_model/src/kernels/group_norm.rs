@@ -159,12 +159,22 @@ fn group_len(dims: &[usize], groups: usize) -> usize {
 #[inline(always)]
 fn statistics<S: Simd>(simd: S, x: &[f32], eps: f32) -> (f32, f32) {
     let count = x.len() as f32;
-    let mean = sum_map(simd, x, |v| v) / count;
+    let mean = sum_map(
+        simd,
+        x,
+        #[inline(always)]
+        |v| v,
+    ) / count;
     let shift = simd.splat_f32s(mean);
-    let square = sum_map(simd, x, |v| {
-        let v = simd.sub_f32s(v, shift);
-        simd.mul_f32s(v, v)
-    });
+    let square = sum_map(
+        simd,
+        x,
+        #[inline(always)]
+        |v| {
+            let v = simd.sub_f32s(v, shift);
+            simd.mul_f32s(v, v)
+        },
+    );
     (mean, 1.0 / (square / count + eps).sqrt())
 }
 
@@ -189,12 +199,24 @@ impl WithSimd for Forward<'_> {
             let shift = simd.splat_f32s(self.bias[c] - mean * scale);
             let scale = simd.splat_f32s(scale);
             if self.silu {
-                map1(simd, x, out, |x| {
-                    let z = simd.mul_add_f32s(x, scale, shift);
-                    simd.mul_f32s(z, sigmoid(simd, z))
-                });
+                map1(
+                    simd,
+                    x,
+                    out,
+                    #[inline(always)]
+                    |x| {
+                        let z = simd.mul_add_f32s(x, scale, shift);
+                        simd.mul_f32s(z, sigmoid(simd, z))
+                    },
+                );
             } else {
-                map1(simd, x, out, |x| simd.mul_add_f32s(x, scale, shift));
+                map1(
+                    simd,
+                    x,
+                    out,
+                    #[inline(always)]
+                    |x| simd.mul_add_f32s(x, scale, shift),
+                );
             }
         }
     }
@@ -229,13 +251,23 @@ impl WithSimd for Backward<'_> {
             let scale = simd.splat_f32s(inverse * weight[c]);
             let shift = simd.splat_f32s(bias[c] - mean * inverse * weight[c]);
             if silu {
-                super::simd::map2(simd, x, g, q, |x, g| {
-                    simd.mul_f32s(g, silu_slope(simd, simd.mul_add_f32s(x, scale, shift)))
-                });
+                super::simd::map2(
+                    simd,
+                    x,
+                    g,
+                    q,
+                    #[inline(always)]
+                    |x, g| simd.mul_f32s(g, silu_slope(simd, simd.mul_add_f32s(x, scale, shift))),
+                );
             } else {
                 q.copy_from_slice(g);
             }
-            let total = sum_map(simd, q, |v| v);
+            let total = sum_map(
+                simd,
+                q,
+                #[inline(always)]
+                |v| v,
+            );
             let mut lanes = [0f32; LANES];
             for (x, q) in x.chunks(LANES).zip(q.chunks(LANES)) {
                 for ((lane, x), q) in lanes.iter_mut().zip(x).zip(q) {

@@ -27,6 +27,17 @@ pub(crate) fn pack_rows(
 ) {
     for (block, out) in packed.chunks_exact_mut(MICRO_ROWS * depth).enumerate() {
         let first = block * MICRO_ROWS;
+        if depth_stride == 1 && first + MICRO_ROWS <= rows {
+            let sources: [&[f32]; MICRO_ROWS] =
+                std::array::from_fn(|r| &a[(first + r) * row_stride..(first + r) * row_stride + depth]);
+            let (out, _) = out.as_chunks_mut::<MICRO_ROWS>();
+            for (k, out) in out.iter_mut().enumerate() {
+                for (out, source) in out.iter_mut().zip(sources) {
+                    *out = source[k] * scale;
+                }
+            }
+            continue;
+        }
         for r in 0..MICRO_ROWS {
             if first + r < rows {
                 let source = &a[(first + r) * row_stride..];

@@ -15,6 +15,7 @@ mod rope;
 mod simd;
 #[cfg(test)]
 mod tests;
+mod winograd;
 
 pub use activation::{geglu, gelu_tanh, silu};
 pub use attention::{attention, attention_plain};

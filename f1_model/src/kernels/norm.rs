@@ -195,12 +195,26 @@ impl WithSimd for Forward<'_> {
 #[inline(always)]
 fn statistics<S: Simd>(simd: S, x: &[f32], eps: f32, centred: bool) -> (f32, f32) {
     let width = x.len() as f32;
-    let mean = if centred { sum_map(simd, x, |v| v) / width } else { 0.0 };
+    let mean = if centred {
+        sum_map(
+            simd,
+            x,
+            #[inline(always)]
+            |v| v,
+        ) / width
+    } else {
+        0.0
+    };
     let shift = simd.splat_f32s(mean);
-    let square = sum_map(simd, x, |v| {
-        let v = simd.sub_f32s(v, shift);
-        simd.mul_f32s(v, v)
-    });
+    let square = sum_map(
+        simd,
+        x,
+        #[inline(always)]
+        |v| {
+            let v = simd.sub_f32s(v, shift);
+            simd.mul_f32s(v, v)
+        },
+    );
     (mean, 1.0 / (square / width + eps).sqrt())
 }
 

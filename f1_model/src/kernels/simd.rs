@@ -1,7 +1,8 @@
 //! What the CPU kernels share: vector widths, aligned scratch, and the few transcendental functions the network needs.
 //!
 //! Everything is written once against [`pulp::Simd`] and dispatched at run time (AVX-512, AVX2 or the portable
-//! fallback), so no kernel needs `unsafe`.
+//! fallback), so no kernel needs `unsafe`. A closure that touches vectors must itself be `#[inline(always)]`: otherwise
+//! it is compiled without the instruction set of the function around it, fifteen times slower.
 
 use pulp::Simd;
 
@@ -13,7 +14,17 @@ pub(crate) const MICRO_ROWS: usize = 8;
 /// The instruction set found on this machine; detection is cached by `pulp`.
 #[inline]
 pub(crate) fn arch() -> pulp::Arch {
+    #[cfg(test)]
+    if let Some(forced) = FORCED_ARCH.get() {
+        return forced;
+    }
     pulp::Arch::new()
+}
+
+#[cfg(test)]
+thread_local! {
+    /// What [`arch`] answers on this thread: tests run every instruction set that the machine has.
+    pub(crate) static FORCED_ARCH: std::cell::Cell<Option<pulp::Arch>> = const { std::cell::Cell::new(None) };
 }
 
 /// A scratch buffer of `f32` that starts on a cache line, so that panel loads never straddle two lines.

@@ -15,8 +15,31 @@ fn error(found: &Tensor, expected: &Tensor) -> f32 {
     worst.to_scalar::<f32>().unwrap() / top.max(1.0)
 }
 
+/// Every instruction set of this machine, the portable fallback included.
+fn architectures() -> Vec<pulp::Arch> {
+    let mut all = vec![pulp::Arch::Scalar, pulp::Arch::new()];
+    #[cfg(target_arch = "x86_64")]
+    if let Some(v3) = pulp::x86::V3::try_new() {
+        all.push(pulp::Arch::V3(v3));
+    }
+    all
+}
+
+/// [`agree_here`] on every instruction set.
+fn agree(
+    inputs: &[&Var],
+    fused: impl Fn() -> Result<Tensor> + Sync,
+    plain: impl Fn() -> Result<Tensor> + Sync,
+) {
+    for arch in architectures() {
+        let force = move |_| simd::FORCED_ARCH.set(Some(arch));
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).start_handler(force).build().unwrap();
+        pool.install(|| agree_here(inputs, &fused, &plain));
+    }
+}
+
 /// Values and gradients of both forms agree; the gradient comes through a random weighting of the output.
-fn agree(inputs: &[&Var], fused: impl Fn() -> Result<Tensor>, plain: impl Fn() -> Result<Tensor>) {
+fn agree_here(inputs: &[&Var], fused: impl Fn() -> Result<Tensor>, plain: impl Fn() -> Result<Tensor>) {
     let (found, expected) = (fused().unwrap(), plain().unwrap());
     assert!(error(&found, &expected) < 2e-5, "values differ by {}", error(&found, &expected));
     let weights = Tensor::randn(0f32, 1f32, expected.shape(), &Device::Cpu).unwrap();
@@ -38,6 +61,10 @@ fn convolution_equals_candles() {
         (1, 8, 16, 10, 12, 3, Conv2dGeometry::halving()),
         (2, 5, 7, 11, 9, 3, Conv2dGeometry::halving()),
         (1, 4, 6, 9, 8, 3, Conv2dGeometry { stride: 1, top: 0, left: 1, bottom: 2, right: 0 }),
+        // Winograd: patches cut at the right and the bottom, several panels, rows shorter than a vector, one-sided pads.
+        (1, 16, 24, 35, 131, 3, Conv2dGeometry::same(1)),
+        (4, 20, 17, 16, 16, 3, Conv2dGeometry::same(1)),
+        (1, 33, 16, 31, 33, 3, Conv2dGeometry { stride: 1, top: 0, left: 1, bottom: 2, right: 0 }),
         (1, 3, 4, 14, 14, 7, Conv2dGeometry { stride: 7, top: 0, left: 0, bottom: 0, right: 0 }),
     ];
     for (batch, input, output, height, width, kernel, geometry) in cases {
