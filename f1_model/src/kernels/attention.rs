@@ -33,7 +33,7 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, scal
     }
     let mask = mask.map(Tensor::contiguous).transpose()?;
     let op = Attention { mask, scale };
-    let out = q.contiguous()?.apply_op3(&k.contiguous()?, &v.contiguous()?, op)?;
+    let out = with_rows(q)?.apply_op3(&with_rows(k)?, &with_rows(v)?, op)?;
     out.reshape((sizes.batch, sizes.queries, sizes.heads * sizes.width))
 }
 
@@ -76,6 +76,11 @@ fn probabilities(sizes: &Sizes, q: &Tensor, k: &Tensor, mask: Option<&Tensor>, s
     weights.broadcast_div(&weights.sum_keepdim(D::Minus1)?)
 }
 
+/// The tensor itself when its heads are rows without gaps, whatever the order of the other dimensions; else a copy.
+fn with_rows(x: &Tensor) -> Result<Tensor> {
+    if x.stride().last() == Some(&1) { Ok(x.clone()) } else { x.contiguous() }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Sizes {
     batch: usize,
@@ -104,6 +109,32 @@ impl Sizes {
             bail!("attention: q {q:?}, k {k:?}, v {v:?}, mask {:?} do not fit", mask.map(Tensor::shape))
         }
         Ok(Self { batch, queries, keys, heads, kv_heads, width })
+    }
+}
+
+/// Query, key or value heads `[batch, tokens, heads, width]` as they lie in memory.
+#[derive(Clone, Copy)]
+struct Heads<'a> {
+    values: &'a [f32],
+    start: usize,
+    batch_stride: usize,
+    token_stride: usize,
+    head_stride: usize,
+}
+
+impl<'a> Heads<'a> {
+    fn new(storage: &'a CpuStorage, layout: &Layout) -> Result<Self> {
+        let &[batch_stride, token_stride, head_stride, 1] = layout.stride() else {
+            bail!("attention: a head is not a row in {layout:?}")
+        };
+        let values = storage.as_slice::<f32>()?;
+        Ok(Self { values, start: layout.start_offset(), batch_stride, token_stride, head_stride })
+    }
+
+    /// Everything from one token of one head on; tokens are `token_stride` apart.
+    fn from(&self, batch: usize, token: usize, head: usize) -> &'a [f32] {
+        let at = batch * self.batch_stride + token * self.token_stride + head * self.head_stride;
+        &self.values[self.start + at..]
     }
 }
 
@@ -145,8 +176,8 @@ impl CustomOp3 for Attention {
         lv: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let sizes = Sizes::new(lq.shape(), lk.shape(), lv.shape(), self.mask.as_ref())?;
-        let (q, k, v) = (contiguous(q, lq)?, contiguous(k, lk)?, contiguous(v, lv)?);
-        let mut out = vec![0f32; q.len()];
+        let (q, k, v) = (Heads::new(q, lq)?, Heads::new(k, lk)?, Heads::new(v, lv)?);
+        let mut out = vec![0f32; lq.shape().elem_count()];
         match &self.mask {
             None => forward(&sizes, q, k, v, None, self.scale as f32, &mut out),
             Some(mask) => {
@@ -204,8 +235,10 @@ struct PackedHead {
 
 struct PackHead<'a> {
     sizes: &'a Sizes,
-    k: &'a [f32],
-    v: &'a [f32],
+    k: Heads<'a>,
+    v: Heads<'a>,
+    batch: usize,
+    head: usize,
 }
 
 impl WithSimd for PackHead<'_> {
@@ -213,15 +246,16 @@ impl WithSimd for PackHead<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> PackedHead {
-        let Sizes { keys, kv_heads, width, .. } = *self.sizes;
+        let Sizes { keys, width, .. } = *self.sizes;
         let columns = panel_columns::<S>();
-        let row = kv_heads * width;
+        let (k, v) = (self.k.from(self.batch, 0, self.head), self.v.from(self.batch, 0, self.head));
+        let (k_row, v_row) = (self.k.token_stride, self.v.token_stride);
         let mut packed = PackedHead {
             keys: AlignedBuffer::zeroed(keys.div_ceil(columns) * columns * width),
             values: AlignedBuffer::zeroed(width.div_ceil(columns) * columns * keys),
         };
-        pack_columns(self.k, width, keys, 1, row, columns, packed.keys.as_mut_slice());
-        pack_columns(self.v, keys, width, row, 1, columns, packed.values.as_mut_slice());
+        pack_columns(k, width, keys, 1, k_row, columns, packed.keys.as_mut_slice());
+        pack_columns(v, keys, width, v_row, 1, columns, packed.values.as_mut_slice());
         packed
     }
 }
@@ -234,19 +268,14 @@ struct Tile<'a> {
     rows: Vec<&'a mut [f32]>,
 }
 
-fn forward(sizes: &Sizes, q: &[f32], k: &[f32], v: &[f32], mask: Option<Mask>, scale: f32, out: &mut [f32]) {
+fn forward(sizes: &Sizes, q: Heads, k: Heads, v: Heads, mask: Option<Mask>, scale: f32, out: &mut [f32]) {
     let Sizes { batch, queries, keys, heads, kv_heads, width } = *sizes;
     if out.is_empty() {
         return;
     }
-    let kv_len = keys * kv_heads * width;
     let packed: Vec<PackedHead> = (0..batch * kv_heads)
         .into_par_iter()
-        .map(|i| {
-            let (b, head) = (i / kv_heads, i % kv_heads);
-            let from = b * kv_len + head * width;
-            arch().dispatch(PackHead { sizes, k: &k[from..(b + 1) * kv_len], v: &v[from..(b + 1) * kv_len] })
-        })
+        .map(|i| arch().dispatch(PackHead { sizes, k, v, batch: i / kv_heads, head: i % kv_heads }))
         .collect();
     let tiles_per_head = queries.div_ceil(TILE_ROWS);
     let mut tiles: Vec<Tile> = (0..batch * heads * tiles_per_head)
@@ -263,7 +292,6 @@ fn forward(sizes: &Sizes, q: &[f32], k: &[f32], v: &[f32], mask: Option<Mask>, s
         tiles[(b * heads + head) * tiles_per_head + query / TILE_ROWS].rows.push(row);
     }
     let score_stride = keys.div_ceil(64) * 64 + 64;
-    let query_len = queries * heads * width;
     tiles.par_iter_mut().for_each_init(
         || {
             let queries = AlignedBuffer::zeroed(packed_rows_len(TILE_ROWS, width));
@@ -271,12 +299,13 @@ fn forward(sizes: &Sizes, q: &[f32], k: &[f32], v: &[f32], mask: Option<Mask>, s
         },
         |(packed_queries, scores), tile| {
             let head = &packed[tile.batch * kv_heads + tile.head / (heads / kv_heads)];
-            let from = tile.batch * query_len + (tile.first * heads + tile.head) * width;
-            let q = &q[from..(tile.batch + 1) * query_len];
+            let query_stride = q.token_stride;
+            let q = q.from(tile.batch, tile.first, tile.head);
             let mask = mask.map(|mask| mask.rows(tile.batch, tile.first, tile.rows.len(), keys));
             arch().dispatch(AttendTile {
                 sizes,
                 q,
+                query_stride,
                 head,
                 mask,
                 scale,
@@ -291,7 +320,9 @@ fn forward(sizes: &Sizes, q: &[f32], k: &[f32], v: &[f32], mask: Option<Mask>, s
 
 struct AttendTile<'a, 'b> {
     sizes: &'a Sizes,
+    /// The tile's first query; the next ones are `query_stride` apart.
     q: &'a [f32],
+    query_stride: usize,
     head: &'a PackedHead,
     mask: Option<&'a [f32]>,
     scale: f32,
@@ -306,11 +337,12 @@ impl WithSimd for AttendTile<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { sizes, q, head, mask, scale, rows, packed_queries, scores, score_stride } = self;
-        let Sizes { keys, heads, width, .. } = *sizes;
+        let Self { sizes, q, query_stride, head, mask, scale, rows, packed_queries, scores, score_stride } =
+            self;
+        let Sizes { keys, width, .. } = *sizes;
         let columns = panel_columns::<S>();
         let count = rows.len();
-        pack_rows(q, count, width, heads * width, 1, scale, packed_queries);
+        pack_rows(q, count, width, query_stride, 1, scale, packed_queries);
         let (key_panels, _) = S::as_simd_f32s(head.keys.as_slice());
         let (key_panels, _) = key_panels.as_chunks::<PANEL_VECTORS>();
         let (value_panels, _) = S::as_simd_f32s(head.values.as_slice());

@@ -178,6 +178,18 @@ fn attention_equals_candles() {
 }
 
 #[test]
+fn attention_reads_views_as_they_lie() {
+    let q = normal(&[2, 4, 9, 16]);
+    let k = normal(&[2, 2, 70, 16]);
+    let view = |x: &Var, from, len| x.transpose(1, 2).unwrap().narrow(1, from, len).unwrap();
+    agree(
+        &[&q, &k],
+        || attention(&view(&q, 1, 7), &view(&k, 0, 60), &view(&k, 5, 60), None, 0.3),
+        || attention_plain(&view(&q, 1, 7), &view(&k, 0, 60), &view(&k, 5, 60), None, 0.3),
+    );
+}
+
+#[test]
 fn a_query_that_sees_nothing_stays_finite() {
     let (q, k) = (normal(&[1, 3, 2, 8]), normal(&[1, 60, 1, 8]));
     let mask = Tensor::full(-1e30f32, (1, 3, 60), &Device::Cpu).unwrap();
