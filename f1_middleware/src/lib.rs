@@ -1,1 +1,55 @@
 //! One small trait over three ROS 2 back ends, and the manners of a ROS node above it.
+//!
+//! A [`Context`] is a process's place in the graph; it runs on `mem` (in process, real or virtual clock), `dds`
+//! (RTPS over UDP, no ROS install) or `rcl` (an installed ROS 2). [`Node`]s make publishers, subscriptions, services,
+//! actions and timers; names, remaps, parameters, lifecycle, simulated time and logging are written once, above the
+//! back ends.
+//!
+//! ```
+//! use f1_interfaces::std_msgs::msg::String as Text;
+//! use f1_middleware::{Backend, Context, ContextOptions, Qos};
+//!
+//! # fn main() -> Result<(), f1_middleware::Error> {
+//! let context = Context::new(ContextOptions::new(Backend::mem_virtual()))?;
+//! let node = context.create_node("talker")?;
+//! let heard = node.create_newest_subscription::<Text>("chatter", Qos::reliable())?;
+//! let publisher = node.create_publisher::<Text>("chatter", Qos::reliable())?;
+//! publisher.publish(Text { data: "hello".into() })?;
+//! assert_eq!(heard.take().map(|text| text.data.clone()), Some("hello".to_owned()));
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod args;
+pub mod clock;
+pub mod context;
+mod error;
+pub mod executor;
+pub mod log;
+pub mod names;
+pub mod node;
+pub mod parameters;
+mod publisher;
+pub mod qos;
+pub mod service;
+pub mod subscription;
+pub mod time;
+mod transport;
+pub mod worker;
+
+pub use args::{RosArgs, Severity};
+pub use clock::{Clock, ClockKind};
+pub use context::{Backend, Context, ContextOptions, ShutdownGuard};
+pub use error::{Error, Result};
+pub use executor::{Executor, Timer};
+pub use log::Logger;
+pub use node::{Node, NodeOptions};
+pub use parameters::Parameters;
+pub use publisher::Publisher;
+pub use qos::Qos;
+pub use service::{Responder, ServiceClient, ServiceServer};
+pub use subscription::{NewestSubscription, Subscription};
+pub use time::Time;
+pub use transport::MessageInfo;
+pub use transport::mem::MemBus;
+pub use worker::Worker;

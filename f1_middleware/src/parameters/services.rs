@@ -1,0 +1,93 @@
+//! The six parameter services of a node.
+
+use f1_interfaces::rcl_interfaces::msg::{ListParametersResult, Parameter as Wire, SetParametersResult};
+use f1_interfaces::rcl_interfaces::srv::{
+    DescribeParameters, DescribeParametersResponse, GetParameterTypes, GetParameterTypesResponse,
+    GetParameters, GetParametersResponse, ListParameters, ListParametersResponse, SetParameters,
+    SetParametersAtomically, SetParametersAtomicallyResponse, SetParametersResponse,
+};
+
+use super::{ParameterError, Parameters, Value};
+use crate::error::Result;
+use crate::node::Node;
+use crate::service::ServiceServer;
+
+/// Keeps the services on offer.
+pub(crate) struct ParameterServices {
+    _describe: ServiceServer<DescribeParameters>,
+    _types: ServiceServer<GetParameterTypes>,
+    _get: ServiceServer<GetParameters>,
+    _list: ServiceServer<ListParameters>,
+    _set: ServiceServer<SetParameters>,
+    _set_atomically: ServiceServer<SetParametersAtomically>,
+}
+
+fn outcome(result: std::result::Result<(), ParameterError>) -> SetParametersResult {
+    match result {
+        Ok(()) => SetParametersResult { successful: true, ..SetParametersResult::default() },
+        Err(error) => SetParametersResult { successful: false, reason: error.to_string() },
+    }
+}
+
+fn given(parameter: &Wire) -> (String, Value) {
+    (parameter.name.clone(), Value::from_message(&parameter.value))
+}
+
+impl ParameterServices {
+    pub(crate) fn offer(node: &Node, parameters: &Parameters) -> Result<ParameterServices> {
+        let own = || parameters.clone();
+        Ok(ParameterServices {
+            _describe: {
+                let parameters = own();
+                node.create_service("~/describe_parameters", move |request| DescribeParametersResponse {
+                    descriptors: request.names.iter().map(|name| parameters.describe(name)).collect(),
+                })?
+            },
+            _types: {
+                let parameters = own();
+                node.create_service("~/get_parameter_types", move |request| GetParameterTypesResponse {
+                    types: request
+                        .names
+                        .iter()
+                        .map(|name| parameters.value(name).map_or(0, |value| value.kind() as u8))
+                        .collect(),
+                })?
+            },
+            _get: {
+                let parameters = own();
+                node.create_service("~/get_parameters", move |request| GetParametersResponse {
+                    values: request
+                        .names
+                        .iter()
+                        .map(|name| parameters.value(name).unwrap_or(Value::NotSet).to_message())
+                        .collect(),
+                })?
+            },
+            _list: {
+                let parameters = own();
+                node.create_service("~/list_parameters", move |request| {
+                    let (names, prefixes) = parameters.list(&request.prefixes, request.depth);
+                    ListParametersResponse { result: ListParametersResult { names, prefixes } }
+                })?
+            },
+            _set: {
+                let parameters = own();
+                node.create_service("~/set_parameters", move |request| SetParametersResponse {
+                    results: request
+                        .parameters
+                        .iter()
+                        .map(|parameter| outcome(parameters.set_all(vec![given(parameter)])))
+                        .collect(),
+                })?
+            },
+            _set_atomically: {
+                let parameters = own();
+                node.create_service("~/set_parameters_atomically", move |request| {
+                    SetParametersAtomicallyResponse {
+                        result: outcome(parameters.set_all(request.parameters.iter().map(given).collect())),
+                    }
+                })?
+            },
+        })
+    }
+}

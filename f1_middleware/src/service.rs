@@ -1,0 +1,272 @@
+//! Services: servers that answer at once or later, and clients that call back or wait.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use f1_interfaces::Service;
+use parking_lot::Mutex;
+
+use crate::clock::{Clock, ClockKind};
+use crate::error::{Error, Result};
+use crate::executor::{Executor, Lane, Runnable, Timer};
+use crate::transport::{ClientPort, RequestId, RequestSink, ResponseSink, ServerPort, Value};
+
+/// Requests that may wait for a server's callback; more are refused by dropping the oldest.
+const MAX_WAITING: usize = 100;
+
+type RequestCallback = Box<dyn FnMut(RequestId, Value) + Send>;
+
+pub(crate) struct ServerSink {
+    this: Weak<ServerSink>,
+    name: Arc<str>,
+    lane: Arc<Lane>,
+    waiting: Mutex<VecDeque<(RequestId, Value)>>,
+    scheduled: AtomicBool,
+    callback: Mutex<RequestCallback>,
+}
+
+impl ServerSink {
+    pub(crate) fn new(name: Arc<str>, lane: Arc<Lane>, callback: RequestCallback) -> Arc<ServerSink> {
+        Arc::new_cyclic(|this| ServerSink {
+            this: this.clone(),
+            name,
+            lane,
+            waiting: Mutex::new(VecDeque::new()),
+            scheduled: AtomicBool::new(false),
+            callback: Mutex::new(callback),
+        })
+    }
+
+    fn schedule(self: &Arc<Self>) {
+        if !self.scheduled.swap(true, Ordering::SeqCst) {
+            self.lane.enqueue(self.clone());
+        }
+    }
+}
+
+impl RequestSink for ServerSink {
+    fn deliver(&self, id: RequestId, request: Value) {
+        let mut waiting = self.waiting.lock();
+        waiting.push_back((id, request));
+        if waiting.len() > MAX_WAITING {
+            waiting.pop_front();
+            tracing::warn!(service = %self.name, "more than {MAX_WAITING} requests wait: the oldest is dropped");
+        }
+        drop(waiting);
+        if let Some(this) = self.this.upgrade() {
+            this.schedule();
+        }
+    }
+
+    fn refuse(&self, error: Error) {
+        tracing::warn!(service = %self.name, %error, "request refused");
+    }
+}
+
+impl Runnable for ServerSink {
+    fn run(self: Arc<Self>) {
+        self.scheduled.store(false, Ordering::SeqCst);
+        let next = self.waiting.lock().pop_front();
+        if let Some((id, request)) = next {
+            (self.callback.lock())(id, request);
+        }
+        if !self.waiting.lock().is_empty() {
+            self.schedule();
+        }
+    }
+}
+
+/// Where responders find the port, which is made after the sink.
+pub(crate) type PortSlot = Arc<OnceLock<Weak<dyn ServerPort>>>;
+
+/// A service on offer; dropping it withdraws the service.
+#[must_use = "dropping a service withdraws it"]
+pub struct ServiceServer<S> {
+    pub(crate) _port: Arc<dyn ServerPort>,
+    pub(crate) name: Arc<str>,
+    pub(crate) service: PhantomData<fn(S)>,
+}
+
+impl<S> ServiceServer<S> {
+    /// The absolute, remapped name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// Answers one request, now or later; dropped without an answer, the caller runs into its timeout.
+pub struct Responder<S> {
+    pub(crate) slot: PortSlot,
+    pub(crate) id: RequestId,
+    pub(crate) service: PhantomData<fn(S)>,
+}
+
+impl<S: Service> Responder<S> {
+    /// Sends the answer. An answer that cannot be sent is logged: nobody else could act on it.
+    pub fn respond(self, response: S::Response) {
+        if let Some(port) = self.slot.get().and_then(Weak::upgrade)
+            && let Err(error) = port.respond(self.id, Arc::new(response))
+        {
+            tracing::warn!(%error, "response not sent");
+        }
+    }
+}
+
+type ResponseCallback = Box<dyn FnOnce(Result<Value>) + Send>;
+
+struct PendingCall {
+    callback: ResponseCallback,
+    /// Cancelled with the entry.
+    _timeout: Option<Timer>,
+}
+
+pub(crate) struct ClientSink {
+    name: Arc<str>,
+    lane: Arc<Lane>,
+    pending: Mutex<BTreeMap<i64, PendingCall>>,
+    /// Answers that came before the caller knew its sequence number.
+    early: Mutex<BTreeMap<i64, Value>>,
+    sending: Mutex<()>,
+}
+
+impl ClientSink {
+    pub(crate) fn new(name: Arc<str>, lane: Arc<Lane>) -> Arc<ClientSink> {
+        Arc::new(ClientSink {
+            name,
+            lane,
+            pending: Mutex::new(BTreeMap::new()),
+            early: Mutex::new(BTreeMap::new()),
+            sending: Mutex::new(()),
+        })
+    }
+
+    fn finish(&self, sequence: i64, outcome: Result<Value>) {
+        let call = self.pending.lock().remove(&sequence);
+        if let Some(call) = call {
+            self.lane.post(Box::new(move || (call.callback)(outcome)));
+        }
+    }
+}
+
+impl ResponseSink for ClientSink {
+    fn deliver(&self, sequence: i64, response: Value) {
+        let mut early = self.early.lock();
+        if self.pending.lock().contains_key(&sequence) {
+            drop(early);
+            self.finish(sequence, Ok(response));
+        } else {
+            early.insert(sequence, response);
+            // Answers to calls that timed out must not pile up.
+            while early.len() > MAX_WAITING {
+                early.pop_first();
+            }
+        }
+    }
+
+    fn refuse(&self, error: Error) {
+        tracing::warn!(service = %self.name, %error, "response refused");
+    }
+}
+
+/// The asking end of a service.
+pub struct ServiceClient<S> {
+    pub(crate) port: Arc<dyn ClientPort>,
+    pub(crate) sink: Arc<ClientSink>,
+    pub(crate) clock: Clock,
+    pub(crate) service: PhantomData<fn(S)>,
+}
+
+impl<S> Clone for ServiceClient<S> {
+    fn clone(&self) -> ServiceClient<S> {
+        ServiceClient {
+            port: self.port.clone(),
+            sink: self.sink.clone(),
+            clock: self.clock.clone(),
+            service: PhantomData,
+        }
+    }
+}
+
+impl<S: Service> ServiceClient<S> {
+    /// The absolute, remapped name.
+    pub fn name(&self) -> &str {
+        &self.sink.name
+    }
+
+    /// Whether a server is connected.
+    pub fn is_ready(&self) -> bool {
+        self.port.is_ready()
+    }
+
+    /// Sends a request; `callback` runs on the executor with the answer, or with [`Error::Timeout`].
+    ///
+    /// # Errors
+    /// If the request cannot be sent at all (the callback is then not called).
+    pub fn call(
+        &self,
+        request: S::Request,
+        timeout: Duration,
+        callback: impl FnOnce(Result<Arc<S::Response>>) + Send + 'static,
+    ) -> Result<()> {
+        let name = self.sink.name.clone();
+        let callback: ResponseCallback = Box::new(move |outcome| {
+            callback(outcome.and_then(|value| {
+                value.downcast::<S::Response>().map_err(|_| Error::TypeMismatch {
+                    name: name.to_string(),
+                    existing: "another type".to_owned(),
+                    asked: S::TYPE_NAME.to_owned(),
+                })
+            }));
+        });
+        let _one_at_a_time = self.sink.sending.lock();
+        let sequence = self.port.send(Arc::new(request))?;
+        let weak = Arc::downgrade(&self.sink);
+        let timer = self.sink.lane.add_timer(
+            &self.clock,
+            ClockKind::Steady,
+            timeout,
+            Duration::ZERO,
+            Box::new(move || {
+                if let Some(sink) = weak.upgrade() {
+                    let name = sink.name.to_string();
+                    sink.finish(sequence, Err(Error::Timeout { name, seconds: timeout.as_secs_f64() }));
+                }
+            }),
+        );
+        let mut early = self.sink.early.lock();
+        self.sink.pending.lock().insert(sequence, PendingCall { callback, _timeout: Some(timer) });
+        let answered = early.remove(&sequence);
+        drop(early);
+        if let Some(response) = answered {
+            self.sink.finish(sequence, Ok(response));
+        }
+        Ok(())
+    }
+
+    /// Sends a request and runs `executor` until the answer is there. For programs and tests; never call it from
+    /// inside a callback.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] without an answer in `timeout`; also while no server is connected.
+    pub fn call_and_spin(
+        &self,
+        executor: &Executor,
+        request: S::Request,
+        timeout: Duration,
+    ) -> Result<Arc<S::Response>> {
+        let start = self.clock.steady();
+        let late = || Error::Timeout { name: self.name().to_owned(), seconds: timeout.as_secs_f64() };
+        if !executor.spin_while(timeout, || !self.is_ready()) {
+            return Err(late());
+        }
+        let left = timeout.saturating_sub(self.clock.steady() - start).max(Duration::from_millis(1));
+        let slot: Arc<Mutex<Option<Result<Arc<S::Response>>>>> = Arc::new(Mutex::new(None));
+        let filled = slot.clone();
+        self.call(request, left, move |outcome| *filled.lock() = Some(outcome))?;
+        executor.spin_while(left + Duration::from_secs(1), || slot.lock().is_none());
+        slot.lock().take().unwrap_or_else(|| Err(late()))
+    }
+}

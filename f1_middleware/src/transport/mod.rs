@@ -1,0 +1,180 @@
+//! The one trait that a back end implements, and what crosses it.
+//!
+//! Names that cross it are absolute and remapped. Values cross as `Arc`; a back end that leaves the process turns
+//! them into CDR with the functions in [`TypeSupport`], `mem` passes them on as they are.
+
+pub(crate) mod mem;
+
+#[cfg(feature = "dds")]
+pub(crate) mod dds;
+
+#[cfg(any(feature = "rcl", feature = "rcl-check"))]
+pub(crate) mod rcl;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use f1_interfaces::{Message, cdr};
+
+use crate::error::{Error, Result};
+use crate::qos::Qos;
+use crate::time::Time;
+
+/// A message of any type.
+pub(crate) type Value = Arc<dyn Any + Send + Sync>;
+
+/// What a back end must know of a message type.
+#[derive(Clone, Copy)]
+pub(crate) struct TypeSupport {
+    /// `sensor_msgs/msg/Image`.
+    pub(crate) name: &'static str,
+    /// `RIHS01_...`.
+    pub(crate) hash: &'static str,
+    encode: fn(&(dyn Any + Send + Sync)) -> std::result::Result<Vec<u8>, String>,
+    decode: fn(&[u8]) -> std::result::Result<Value, String>,
+}
+
+impl TypeSupport {
+    pub(crate) fn of<T: Message>() -> TypeSupport {
+        TypeSupport {
+            name: T::TYPE_NAME,
+            hash: T::TYPE_HASH,
+            encode: |value| match value.downcast_ref::<T>() {
+                Some(message) => cdr::to_bytes(message).map_err(|error| error.to_string()),
+                None => Err(format!("the value is not a {}", T::TYPE_NAME)),
+            },
+            decode: |bytes| match cdr::from_bytes::<T>(bytes) {
+                Ok(message) => Ok(Arc::new(message)),
+                Err(error) => Err(error.to_string()),
+            },
+        }
+    }
+
+    /// CDR with its four-byte encapsulation header.
+    pub(crate) fn encode(&self, topic: &str, value: &Value) -> Result<Vec<u8>> {
+        (self.encode)(value.as_ref()).map_err(|reason| Error::Encoding {
+            topic: topic.to_owned(),
+            action: "encode",
+            type_name: self.name,
+            reason,
+        })
+    }
+
+    /// The message in `bytes`, CDR with its header.
+    pub(crate) fn decode(&self, topic: &str, bytes: &[u8]) -> Result<Value> {
+        (self.decode)(bytes).map_err(|reason| Error::Encoding {
+            topic: topic.to_owned(),
+            action: "decode",
+            type_name: self.name,
+            reason,
+        })
+    }
+}
+
+/// The node that an endpoint belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NodeName {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+}
+
+impl NodeName {
+    pub(crate) fn absolute(&self) -> String {
+        crate::names::join(&self.namespace, &self.name)
+    }
+}
+
+/// A topic endpoint to make.
+pub(crate) struct TopicSpec {
+    pub(crate) node: NodeName,
+    pub(crate) name: String,
+    pub(crate) support: TypeSupport,
+    pub(crate) qos: Qos,
+}
+
+/// A service endpoint to make. `type_name` is `std_srvs/srv/Trigger`, or for the services inside an action
+/// `control_msgs/action/FollowJointTrajectory_SendGoal`.
+pub(crate) struct ServiceSpec {
+    pub(crate) node: NodeName,
+    pub(crate) name: String,
+    pub(crate) type_name: &'static str,
+    pub(crate) request: TypeSupport,
+    pub(crate) response: TypeSupport,
+    pub(crate) qos: Qos,
+}
+
+/// What is known of a sample beside its content.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MessageInfo {
+    /// When the writer published it, on the writer's clock; zero where the back end does not tell.
+    pub source_stamp: Time,
+    /// The writer.
+    pub publisher: [u8; 16],
+    /// Counts the writer's samples, from 1.
+    pub sequence: i64,
+}
+
+/// Which request a response answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct RequestId {
+    pub(crate) client: [u8; 16],
+    pub(crate) sequence: i64,
+}
+
+/// Takes what arrives on a topic. Called from any thread; must not block.
+pub(crate) trait SampleSink: Send + Sync {
+    fn deliver(&self, value: Value, info: MessageInfo);
+    /// A sample that could not be decoded.
+    fn refuse(&self, error: Error);
+}
+
+/// Takes the requests of a service.
+pub(crate) trait RequestSink: Send + Sync {
+    fn deliver(&self, id: RequestId, request: Value);
+    fn refuse(&self, error: Error);
+}
+
+/// Takes the responses to one client.
+pub(crate) trait ResponseSink: Send + Sync {
+    fn deliver(&self, sequence: i64, response: Value);
+    fn refuse(&self, error: Error);
+}
+
+/// The sending end of a topic.
+pub(crate) trait Outlet: Send + Sync {
+    fn publish(&self, value: Value) -> Result<()>;
+    /// Readers that are connected.
+    fn readers(&self) -> usize;
+}
+
+/// The receiving end of a topic; dropping it ends the subscription.
+pub(crate) trait Inlet: Send + Sync {
+    /// Writers that are connected.
+    fn writers(&self) -> usize;
+}
+
+/// The answering end of a service; dropping it withdraws the service.
+pub(crate) trait ServerPort: Send + Sync {
+    fn respond(&self, id: RequestId, response: Value) -> Result<()>;
+}
+
+/// The asking end of a service.
+pub(crate) trait ClientPort: Send + Sync {
+    /// Sends and returns the sequence number that the response will carry.
+    fn send(&self, request: Value) -> Result<i64>;
+    /// Whether a server is connected.
+    fn is_ready(&self) -> bool;
+}
+
+/// A back end.
+pub(crate) trait Transport: Send + Sync {
+    /// Makes a node known to others.
+    fn add_node(&self, node: &NodeName) -> Result<()>;
+    fn remove_node(&self, node: &NodeName);
+    fn advertise(&self, spec: TopicSpec) -> Result<Arc<dyn Outlet>>;
+    fn subscribe(&self, spec: TopicSpec, sink: Arc<dyn SampleSink>) -> Result<Arc<dyn Inlet>>;
+    fn serve(&self, spec: ServiceSpec, sink: Arc<dyn RequestSink>) -> Result<Arc<dyn ServerPort>>;
+    fn client(&self, spec: ServiceSpec, sink: Arc<dyn ResponseSink>) -> Result<Arc<dyn ClientPort>>;
+    /// Leaves the network; endpoints that still exist go silent.
+    fn shut_down(&self);
+}

@@ -1,0 +1,200 @@
+//! Heavy work beside the executor: newest input wins, one piece at a time.
+//!
+//! In real time the work runs on a thread of its own and its outcome is handed back to the node's executor. On a
+//! virtual clock it runs inline, and the outcome is handed back after a latency that the caller names, so that a
+//! simulation is deterministic and still sees inference take time.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::executor::Lane;
+use crate::node::Node;
+
+type Work<I, O> = Box<dyn FnMut(I) -> O + Send>;
+type Done<O> = Box<dyn FnMut(O) + Send>;
+
+struct State<I> {
+    next: Option<I>,
+    busy: bool,
+    stop: bool,
+    replaced: u64,
+}
+
+struct Shared<I, O> {
+    state: Mutex<State<I>>,
+    changed: Condvar,
+    lane: Arc<Lane>,
+    clock: Clock,
+    latency: Duration,
+    work: Mutex<Work<I, O>>,
+    done: Mutex<Done<O>>,
+}
+
+/// Runs one kind of heavy work for a node. Dropping it waits for the piece in hand and stops.
+pub struct Worker<I: Send + 'static> {
+    submit: Arc<dyn Submit<I>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+trait Submit<I>: Send + Sync {
+    fn submit(&self, input: I) -> bool;
+    fn is_busy(&self) -> bool;
+    fn replaced(&self) -> u64;
+    fn stop(&self);
+}
+
+impl<I: Send + 'static> Worker<I> {
+    /// Starts a worker. `work` runs aside; `done` takes each outcome on the node's executor. `virtual_latency` is how
+    /// long the work appears to take on a virtual clock; in real time it has no effect.
+    ///
+    /// # Errors
+    /// If the thread cannot be started.
+    pub fn spawn<O: Send + 'static>(
+        node: &Node,
+        name: &str,
+        virtual_latency: Duration,
+        work: impl FnMut(I) -> O + Send + 'static,
+        done: impl FnMut(O) + Send + 'static,
+    ) -> Result<Worker<I>> {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State { next: None, busy: false, stop: false, replaced: 0 }),
+            changed: Condvar::new(),
+            lane: node.lane().clone(),
+            clock: node.clock(),
+            latency: virtual_latency,
+            work: Mutex::new(Box::new(work) as Work<I, O>),
+            done: Mutex::new(Box::new(done) as Done<O>),
+        });
+        let thread = if shared.clock.is_virtual() {
+            None
+        } else {
+            let shared = shared.clone();
+            let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || shared.run());
+            Some(spawned.map_err(|error| Error::Transport {
+                action: format!("start worker {name}"),
+                reason: error.to_string(),
+            })?)
+        };
+        Ok(Worker { submit: Arc::new(Handle(shared)), thread })
+    }
+
+    /// Hands in the newest input. It replaces one that still waits; returns whether it did.
+    pub fn submit(&self, input: I) -> bool {
+        self.submit.submit(input)
+    }
+
+    /// Whether a piece of work is in hand or waiting.
+    pub fn is_busy(&self) -> bool {
+        self.submit.is_busy()
+    }
+
+    /// Inputs that a newer one replaced before their turn came.
+    pub fn replaced(&self) -> u64 {
+        self.submit.replaced()
+    }
+}
+
+impl<I: Send + 'static> Drop for Worker<I> {
+    fn drop(&mut self) {
+        self.submit.stop();
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != std::thread::current().id()
+            && thread.join().is_err()
+        {
+            tracing::error!("a worker thread has panicked");
+        }
+    }
+}
+
+struct Handle<I, O>(Arc<Shared<I, O>>);
+
+impl<I: Send + 'static, O: Send + 'static> Submit<I> for Handle<I, O> {
+    fn submit(&self, input: I) -> bool {
+        let shared = &self.0;
+        let mut state = shared.state.lock();
+        let replaced = state.next.replace(input).is_some();
+        state.replaced += u64::from(replaced);
+        let start = shared.clock.is_virtual() && !state.busy;
+        drop(state);
+        if start {
+            shared.clone().start_virtual();
+        } else {
+            shared.changed.notify_one();
+        }
+        replaced
+    }
+
+    fn is_busy(&self) -> bool {
+        let state = self.0.state.lock();
+        state.busy || state.next.is_some()
+    }
+
+    fn replaced(&self) -> u64 {
+        self.0.state.lock().replaced
+    }
+
+    fn stop(&self) {
+        self.0.state.lock().stop = true;
+        self.0.changed.notify_one();
+    }
+}
+
+impl<I: Send + 'static, O: Send + 'static> Shared<I, O> {
+    fn run(self: Arc<Self>) {
+        loop {
+            let mut state = self.state.lock();
+            state.busy = false;
+            while state.next.is_none() && !state.stop {
+                self.changed.wait(&mut state);
+            }
+            if state.stop {
+                return;
+            }
+            let Some(input) = state.next.take() else { continue };
+            state.busy = true;
+            drop(state);
+            let outcome = (self.work.lock())(input);
+            let shared = self.clone();
+            self.lane.post(Box::new(move || shared.hand_back(outcome)));
+        }
+    }
+
+    fn hand_back(&self, outcome: O) {
+        if !self.state.lock().stop {
+            (self.done.lock())(outcome);
+        }
+    }
+
+    fn start_virtual(self: Arc<Self>) {
+        let input = {
+            let mut state = self.state.lock();
+            if state.stop {
+                return;
+            }
+            let Some(input) = state.next.take() else { return };
+            state.busy = true;
+            input
+        };
+        let mut outcome = Some((self.work.lock())(input));
+        let (lane, clock, latency) = (self.lane.clone(), self.clock.clone(), self.latency);
+        lane.once(
+            &clock,
+            latency,
+            Box::new(move || {
+                self.state.lock().busy = false;
+                if let Some(outcome) = outcome.take() {
+                    self.hand_back(outcome);
+                }
+                let idle = !self.state.lock().busy;
+                if idle {
+                    self.clone().start_virtual();
+                }
+            }),
+        );
+    }
+}
