@@ -1,7 +1,7 @@
 //! Clocks: ROS time (system, simulated by `/clock`, or virtual) and steady time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
@@ -39,6 +39,9 @@ enum Base {
 pub(crate) struct TimeBase {
     base: Base,
     simulated: AtomicI64,
+    /// How often simulated time has stepped back, and to where it did last.
+    steps_back: AtomicU64,
+    stepped_to: AtomicI64,
     jumps: Mutex<Vec<JumpCallback>>,
     wakers: Mutex<Vec<Waker>>,
 }
@@ -56,6 +59,8 @@ impl TimeBase {
         Arc::new(TimeBase {
             base,
             simulated: AtomicI64::new(0),
+            steps_back: AtomicU64::new(0),
+            stepped_to: AtomicI64::new(0),
             jumps: Mutex::new(Vec::new()),
             wakers: Mutex::new(Vec::new()),
         })
@@ -98,6 +103,8 @@ impl TimeBase {
     pub(crate) fn set_simulated(&self, time: Time) {
         let before = Time::from_nanoseconds(self.simulated.swap(time.nanoseconds(), Ordering::SeqCst));
         if time < before {
+            self.stepped_to.store(time.nanoseconds(), Ordering::SeqCst);
+            self.steps_back.fetch_add(1, Ordering::SeqCst);
             let callbacks = self.jumps.lock().clone();
             for callback in callbacks {
                 callback(Jump { before, after: time });
@@ -155,6 +162,11 @@ impl Clock {
     /// a flag or post to the executor, not work.
     pub fn on_jump_back(&self, callback: impl Fn(Jump) + Send + Sync + 'static) {
         self.base.jumps.lock().push(Arc::new(callback));
+    }
+
+    /// How often simulated time has stepped back, and where it went on last.
+    pub(crate) fn steps_back(&self) -> (u64, i64) {
+        (self.base.steps_back.load(Ordering::SeqCst), self.base.stepped_to.load(Ordering::SeqCst))
     }
 
     /// The reading of one of the two clocks, in nanoseconds, for timers.

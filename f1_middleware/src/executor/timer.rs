@@ -1,7 +1,7 @@
 //! Timers: a period on one of two clocks, and a callback that an executor runs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -21,6 +21,7 @@ pub(crate) struct TimerCore {
     period: AtomicI64,
     due: AtomicI64,
     cancelled: AtomicBool,
+    steps_seen: AtomicU64,
     callback: Mutex<TimerCallback>,
 }
 
@@ -34,9 +35,11 @@ impl TimerCore {
         callback: TimerCallback,
     ) -> TimerCore {
         let due = clock.reading(kind).saturating_add(nanoseconds(first));
+        let steps_seen = AtomicU64::new(clock.steps_back().0);
         TimerCore {
             id,
             clock,
+            steps_seen,
             kind,
             period: AtomicI64::new(nanoseconds(period)),
             due: AtomicI64::new(due),
@@ -54,10 +57,15 @@ impl TimerCore {
         let reading = self.clock.reading(self.kind);
         let due = self.due.load(Ordering::SeqCst);
         let period = self.period.load(Ordering::SeqCst);
-        // ROS time has stepped back: the next tick is one period away, not where it was.
-        if self.kind == ClockKind::Ros && period > 0 && due.saturating_sub(reading) > period {
-            self.due.store(reading.saturating_add(period), Ordering::SeqCst);
-            return period;
+        // ROS time has stepped back: the next tick is one period after the new beginning, not where it was.
+        let (steps, beginning) = self.clock.steps_back();
+        if self.steps_seen.swap(steps, Ordering::SeqCst) != steps
+            && self.kind == ClockKind::Ros
+            && self.clock.is_simulated()
+        {
+            let due = beginning.saturating_add(period);
+            self.due.store(due, Ordering::SeqCst);
+            return due.saturating_sub(reading);
         }
         due.saturating_sub(reading)
     }

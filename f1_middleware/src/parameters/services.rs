@@ -39,13 +39,13 @@ impl ParameterServices {
         Ok(ParameterServices {
             _describe: {
                 let parameters = own();
-                node.create_service("~/describe_parameters", move |request| DescribeParametersResponse {
+                node.create_service::<DescribeParameters>("~/describe_parameters", move |request| DescribeParametersResponse {
                     descriptors: request.names.iter().map(|name| parameters.describe(name)).collect(),
                 })?
             },
             _types: {
                 let parameters = own();
-                node.create_service("~/get_parameter_types", move |request| GetParameterTypesResponse {
+                node.create_service::<GetParameterTypes>("~/get_parameter_types", move |request| GetParameterTypesResponse {
                     types: request
                         .names
                         .iter()
@@ -55,7 +55,7 @@ impl ParameterServices {
             },
             _get: {
                 let parameters = own();
-                node.create_service("~/get_parameters", move |request| GetParametersResponse {
+                node.create_service::<GetParameters>("~/get_parameters", move |request| GetParametersResponse {
                     values: request
                         .names
                         .iter()
@@ -65,14 +65,14 @@ impl ParameterServices {
             },
             _list: {
                 let parameters = own();
-                node.create_service("~/list_parameters", move |request| {
+                node.create_service::<ListParameters>("~/list_parameters", move |request| {
                     let (names, prefixes) = parameters.list(&request.prefixes, request.depth);
                     ListParametersResponse { result: ListParametersResult { names, prefixes } }
                 })?
             },
             _set: {
                 let parameters = own();
-                node.create_service("~/set_parameters", move |request| SetParametersResponse {
+                node.create_service::<SetParameters>("~/set_parameters", move |request| SetParametersResponse {
                     results: request
                         .parameters
                         .iter()
@@ -82,7 +82,7 @@ impl ParameterServices {
             },
             _set_atomically: {
                 let parameters = own();
-                node.create_service("~/set_parameters_atomically", move |request| {
+                node.create_service::<SetParametersAtomically>("~/set_parameters_atomically", move |request| {
                     SetParametersAtomicallyResponse {
                         result: outcome(parameters.set_all(request.parameters.iter().map(given).collect())),
                     }

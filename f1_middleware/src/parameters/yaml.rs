@@ -87,7 +87,10 @@ impl<'de> Deserialize<'de> for Yaml {
 impl Yaml {
     /// Parses one document.
     pub(crate) fn parse(text: &str) -> Result<Yaml, String> {
-        serde_saphyr::from_str(text).map_err(|error| error.to_string())
+        let options = serde_saphyr::options! {
+            non_finite_float_policy: serde_saphyr::options::NonFiniteFloatPolicy::PassThrough,
+        };
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string())
     }
 
     fn into_key(self) -> Result<String, String> {

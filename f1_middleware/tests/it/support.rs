@@ -1,0 +1,83 @@
+//! Pairs of contexts that can hear each other, one pair a back end of this build.
+
+use std::time::Duration;
+
+use f1_middleware::{Backend, Context, ContextOptions, MemBus, RosArgs, Time};
+
+/// Two contexts on one back end.
+pub struct Pair {
+    pub name: &'static str,
+    pub a: Context,
+    pub b: Context,
+}
+
+pub const LIMIT: Duration = Duration::from_secs(10);
+
+pub fn args(line: &str) -> RosArgs {
+    RosArgs::parse(line.split_whitespace()).unwrap().0
+}
+
+fn context(backend: Backend, line: &str) -> Context {
+    Context::new(ContextOptions { backend, args: args(line) }).unwrap()
+}
+
+/// A pair for every back end of this build.
+pub fn pairs() -> Vec<Pair> {
+    pairs_with("")
+}
+
+/// The same with arguments for the first of each pair.
+pub fn pairs_with(line: &str) -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    let mut add = |name, backend: Backend| {
+        pairs.push(Pair { name, a: context(backend.clone(), line), b: context(backend, "") });
+    };
+    add("mem", Backend::Mem { bus: MemBus::new(), virtual_start: None });
+    #[cfg(feature = "dds")]
+    {
+        private_domain();
+        add("dds", Backend::Dds);
+    }
+    #[cfg(feature = "rcl")]
+    {
+        private_domain();
+        add("rcl", Backend::Rcl);
+    }
+    pairs
+}
+
+/// Keeps this test process apart from others on the machine.
+#[cfg(any(feature = "dds", feature = "rcl"))]
+fn private_domain() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let domain = 1 + std::process::id() % 99;
+        // SAFETY: runs once, before any context of this process reads the environment.
+        #[allow(unsafe_code)]
+        unsafe {
+            std::env::set_var("ROS_DOMAIN_ID", domain.to_string());
+            std::env::set_var("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST");
+        }
+    });
+}
+
+/// A context on a virtual clock that starts at one second.
+pub fn virtual_context() -> Context {
+    context(Backend::mem_virtual(), "")
+}
+
+impl Pair {
+    /// Runs both contexts until `done`, at most [`LIMIT`].
+    pub fn spin_until(&self, what: &str, mut done: impl FnMut() -> bool) {
+        let start = std::time::Instant::now();
+        while !done() {
+            assert!(start.elapsed() < LIMIT, "{}: {what} did not happen within {LIMIT:?}", self.name);
+            self.a.executor().spin_for(Duration::from_millis(2));
+            self.b.executor().spin_for(Duration::from_millis(2));
+        }
+    }
+}
+
+pub fn seconds(seconds: f64) -> Time {
+    Time::from_seconds(seconds)
+}
