@@ -120,13 +120,7 @@ impl Context {
         };
         let transport: Arc<dyn Transport> = match options.backend {
             Backend::Mem { bus, .. } => Arc::new(MemTransport::new(bus, base.clone())),
-            #[cfg(feature = "dds")]
-            Backend::Dds => Arc::new(crate::transport::dds::DdsTransport::from_environment()?),
-            #[cfg(not(feature = "dds"))]
             Backend::Dds => return Err(Error::NoBackend("dds")),
-            #[cfg(any(feature = "rcl", feature = "rcl-check"))]
-            Backend::Rcl => Arc::new(crate::transport::rcl::RclTransport::new(&options.args)?),
-            #[cfg(not(any(feature = "rcl", feature = "rcl-check")))]
             Backend::Rcl => return Err(Error::NoBackend("rcl")),
         };
         Ok(Context {

@@ -5,12 +5,6 @@
 
 pub(crate) mod mem;
 
-#[cfg(feature = "dds")]
-pub(crate) mod dds;
-
-#[cfg(any(feature = "rcl", feature = "rcl-check"))]
-pub(crate) mod rcl;
-
 use std::any::Any;
 use std::sync::Arc;
 

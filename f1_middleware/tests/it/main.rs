@@ -4,7 +4,7 @@ mod support;
 
 mod pubsub;
 mod services;
-mod sim_time;
 mod shutdown;
+mod sim_time;
 mod virtual_time;
 mod worker;

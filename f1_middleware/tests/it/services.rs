@@ -88,9 +88,7 @@ fn parameters_are_read_set_listed_and_described_from_outside() {
     for pair in pairs() {
         let (a, b) = (pair.a.create_node("tool").unwrap(), pair.b.create_node("action").unwrap());
         let parameters = b.parameters();
-        parameters
-            .declare("rate", 10.0, Descriptor::new("Rate in Hz.").doubles(1.0, 100.0))
-            .unwrap();
+        parameters.declare("rate", 10.0, Descriptor::new("Rate in Hz.").doubles(1.0, 100.0)).unwrap();
         parameters.declare("device", "cpu".to_owned(), Descriptor::new("Device.").read_only()).unwrap();
         let events = a
             .create_newest_subscription::<ParameterEvent>("/parameter_events", Qos::parameter_events())
@@ -126,7 +124,8 @@ fn parameters_are_read_set_listed_and_described_from_outside() {
         assert!(results[1].reason.contains("read-only"), "{}", results[1].reason);
         pair.spin_until("the event", || {
             events.take().is_some_and(|event| {
-                event.node == "/action" && event.changed_parameters.iter().any(|p| p.value.double_value == 20.0)
+                event.node == "/action"
+                    && event.changed_parameters.iter().any(|p| p.value.double_value == 20.0)
             })
         });
 
