@@ -129,9 +129,8 @@ impl RosArgs {
         arguments: &mut impl Iterator<Item = String>,
         faults: &mut Vec<String>,
     ) {
-        let mut value = |what: &str| {
-            arguments.next().ok_or_else(|| format!("{flag} must be followed by {what}"))
-        };
+        let mut value =
+            |what: &str| arguments.next().ok_or_else(|| format!("{flag} must be followed by {what}"));
         let outcome = match flag {
             "-r" | "--remap" => value("from:=to").and_then(|rule| self.add_remap(&rule)),
             "-p" | "--param" => value("name:=value").and_then(|rule| self.add_parameter(&rule)),
@@ -358,7 +357,9 @@ impl RosArgs {
         self.logger_levels
             .iter()
             .filter(|(name, _)| {
-                logger.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                logger
+                    .strip_prefix(name.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
             })
             .max_by_key(|(name, _)| name.len())
             .map(|(_, severity)| *severity)
@@ -410,9 +411,9 @@ fn pattern_matches(pattern: &str, name: &str) -> bool {
         match pattern.split_first() {
             None => name.is_empty(),
             Some((&"**", rest)) => (0..=name.len()).any(|skip| matches(rest, &name[skip..])),
-            Some((token, rest)) => {
-                name.split_first().is_some_and(|(first, tail)| (*token == "*" || token == first) && matches(rest, tail))
-            }
+            Some((token, rest)) => name
+                .split_first()
+                .is_some_and(|(first, tail)| (*token == "*" || token == first) && matches(rest, tail)),
         }
     }
     let pattern: Vec<&str> = pattern.split('/').filter(|token| !token.is_empty()).collect();

@@ -32,7 +32,9 @@ pub struct Jump {
 enum Base {
     /// Time that only the executor moves; ROS and steady time are the same.
     Virtual(AtomicI64),
-    Real { start: Instant },
+    Real {
+        start: Instant,
+    },
 }
 
 /// What all clocks of one context share.
@@ -208,10 +210,7 @@ mod tests {
         for seconds in [1.0, 2.0, 0.5, 0.6] {
             base.set_simulated(Time::from_seconds(seconds));
         }
-        assert_eq!(
-            *jumps.lock(),
-            [Jump { before: Time::from_seconds(2.0), after: Time::from_seconds(0.5) }]
-        );
+        assert_eq!(*jumps.lock(), [Jump { before: Time::from_seconds(2.0), after: Time::from_seconds(0.5) }]);
     }
 
     #[test]

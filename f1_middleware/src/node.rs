@@ -147,7 +147,9 @@ impl Node {
         let wanted = parameters.declare(
             "use_sim_time",
             false,
-            Descriptor::new("Take ROS time from `/clock` (simulation, playback) instead of the system clock."),
+            Descriptor::new(
+                "Take ROS time from `/clock` (simulation, playback) instead of the system clock.",
+            ),
         )?;
         let weak = Arc::downgrade(&self.inner);
         parameters.on_change(move |changes| {

@@ -73,11 +73,7 @@ impl Qos {
 
     /// `/rosout`: reliable, transient local, keep last 1000, ten seconds of life.
     pub const fn rosout() -> Qos {
-        Qos {
-            history: History::KeepLast(1000),
-            lifespan: Some(Duration::from_secs(10)),
-            ..Qos::latched()
-        }
+        Qos { history: History::KeepLast(1000), lifespan: Some(Duration::from_secs(10)), ..Qos::latched() }
     }
 
     /// `/parameter_events`: reliable, volatile, keep last 1000.

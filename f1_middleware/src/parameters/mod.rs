@@ -140,7 +140,10 @@ impl Descriptor {
                 format!("{from} to {to}{}", step(if *by > 0 { by.to_string() } else { String::new() }))
             }
             (Some(Range::Double { from, to, step: by }), _) => {
-                format!("{from:?} to {to:?}{}", step(if *by > 0.0 { format!("{by:?}") } else { String::new() }))
+                format!(
+                    "{from:?} to {to:?}{}",
+                    step(if *by > 0.0 { format!("{by:?}") } else { String::new() })
+                )
             }
             (None, false) => format!("one of {}", self.choices.join(", ")),
             (None, true) => String::new(),
@@ -280,8 +283,10 @@ impl Parameters {
         descriptor: Descriptor,
     ) -> Result<T, ParameterError> {
         let default = default.into_value();
-        let wrong = |given: Kind| ParameterError::WrongKind { name: name.to_owned(), expected: T::KIND, given };
-        let given = self.inner.overrides.iter().find(|(given, _)| given == name).map(|(_, value)| value.clone());
+        let wrong =
+            |given: Kind| ParameterError::WrongKind { name: name.to_owned(), expected: T::KIND, given };
+        let given =
+            self.inner.overrides.iter().find(|(given, _)| given == name).map(|(_, value)| value.clone());
         let value = match given {
             Some(given) => given.coerce(T::KIND).map_err(|given| wrong(given.kind()))?,
             None => default.clone(),
@@ -443,8 +448,7 @@ impl Parameters {
             }
             match entry.descriptor.range {
                 Some(Range::Integer { from, to, step }) => {
-                    message.integer_range =
-                        vec![IntegerRange { from_value: from, to_value: to, step }];
+                    message.integer_range = vec![IntegerRange { from_value: from, to_value: to, step }];
                 }
                 Some(Range::Double { from, to, step }) => {
                     message.floating_point_range =

@@ -36,7 +36,9 @@ mod tests {
     fn the_page_shows_the_default_even_where_a_file_says_otherwise() {
         let parameters =
             Parameters::new("/f1/action", vec![("rate".into(), crate::parameters::Value::Double(3.0))]);
-        parameters.declare("rate", 10.0, Descriptor::new("Rate in Hz.").doubles(1.0, 100.0).read_only()).unwrap();
+        parameters
+            .declare("rate", 10.0, Descriptor::new("Rate in Hz.").doubles(1.0, 100.0).read_only())
+            .unwrap();
         let page = markdown(&[parameters]);
         assert!(page.starts_with("## `action`\n"));
         assert!(

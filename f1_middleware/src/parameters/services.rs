@@ -39,28 +39,34 @@ impl ParameterServices {
         Ok(ParameterServices {
             _describe: {
                 let parameters = own();
-                node.create_service::<DescribeParameters>("~/describe_parameters", move |request| DescribeParametersResponse {
-                    descriptors: request.names.iter().map(|name| parameters.describe(name)).collect(),
+                node.create_service::<DescribeParameters>("~/describe_parameters", move |request| {
+                    DescribeParametersResponse {
+                        descriptors: request.names.iter().map(|name| parameters.describe(name)).collect(),
+                    }
                 })?
             },
             _types: {
                 let parameters = own();
-                node.create_service::<GetParameterTypes>("~/get_parameter_types", move |request| GetParameterTypesResponse {
-                    types: request
-                        .names
-                        .iter()
-                        .map(|name| parameters.value(name).map_or(0, |value| value.kind() as u8))
-                        .collect(),
+                node.create_service::<GetParameterTypes>("~/get_parameter_types", move |request| {
+                    GetParameterTypesResponse {
+                        types: request
+                            .names
+                            .iter()
+                            .map(|name| parameters.value(name).map_or(0, |value| value.kind() as u8))
+                            .collect(),
+                    }
                 })?
             },
             _get: {
                 let parameters = own();
-                node.create_service::<GetParameters>("~/get_parameters", move |request| GetParametersResponse {
-                    values: request
-                        .names
-                        .iter()
-                        .map(|name| parameters.value(name).unwrap_or(Value::NotSet).to_message())
-                        .collect(),
+                node.create_service::<GetParameters>("~/get_parameters", move |request| {
+                    GetParametersResponse {
+                        values: request
+                            .names
+                            .iter()
+                            .map(|name| parameters.value(name).unwrap_or(Value::NotSet).to_message())
+                            .collect(),
+                    }
                 })?
             },
             _list: {
@@ -72,21 +78,24 @@ impl ParameterServices {
             },
             _set: {
                 let parameters = own();
-                node.create_service::<SetParameters>("~/set_parameters", move |request| SetParametersResponse {
-                    results: request
-                        .parameters
-                        .iter()
-                        .map(|parameter| outcome(parameters.set_all(vec![given(parameter)])))
-                        .collect(),
+                node.create_service::<SetParameters>("~/set_parameters", move |request| {
+                    SetParametersResponse {
+                        results: request
+                            .parameters
+                            .iter()
+                            .map(|parameter| outcome(parameters.set_all(vec![given(parameter)])))
+                            .collect(),
+                    }
                 })?
             },
             _set_atomically: {
                 let parameters = own();
-                node.create_service::<SetParametersAtomically>("~/set_parameters_atomically", move |request| {
-                    SetParametersAtomicallyResponse {
+                node.create_service::<SetParametersAtomically>(
+                    "~/set_parameters_atomically",
+                    move |request| SetParametersAtomicallyResponse {
                         result: outcome(parameters.set_all(request.parameters.iter().map(given).collect())),
-                    }
-                })?
+                    },
+                )?
             },
         })
     }

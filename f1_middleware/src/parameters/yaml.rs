@@ -116,11 +116,7 @@ impl Yaml {
     }
 
     /// The parameters below this map, nested maps joined with dots, in file order.
-    pub(crate) fn into_parameters(
-        self,
-        prefix: &str,
-        into: &mut Vec<(String, Value)>,
-    ) -> Result<(), String> {
+    pub(crate) fn into_parameters(self, prefix: &str, into: &mut Vec<(String, Value)>) -> Result<(), String> {
         match self {
             Yaml::Map(entries) => {
                 for (key, value) in entries {

@@ -171,10 +171,9 @@ impl Transport for MemTransport {
         if registry.services.get(&spec.name).is_some_and(|served| served.sink.strong_count() > 0) {
             return Err(Error::AlreadyExists { what: "service", name: spec.name });
         }
-        registry.services.insert(
-            spec.name.clone(),
-            Served { type_name: spec.type_name, sink: Arc::downgrade(&sink) },
-        );
+        registry
+            .services
+            .insert(spec.name.clone(), Served { type_name: spec.type_name, sink: Arc::downgrade(&sink) });
         Ok(Arc::new(MemServer { bus: self.bus.inner.clone(), name: spec.name, sink }))
     }
 
