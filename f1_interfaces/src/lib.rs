@@ -15,6 +15,7 @@ mod bounded;
 pub mod cdr;
 #[rustfmt::skip]
 mod generated;
+pub mod random;
 mod time;
 mod traits;
 
