@@ -13,6 +13,8 @@ pub mod action;
 mod array;
 mod bounded;
 pub mod cdr;
+// The generator writes every definition and default the same way, also where a shorter way exists.
+#[allow(clippy::derivable_impls, clippy::useless_concat)]
 #[rustfmt::skip]
 mod generated;
 pub mod random;

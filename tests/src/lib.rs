@@ -1,1 +1,3 @@
-//! Checks that cross rooms live in `tests/tests/it`, one module a subject; this library is empty.
+//! What the checks that cross rooms share. The checks are in `tests/tests/it`, one module a subject.
+
+pub mod peer;

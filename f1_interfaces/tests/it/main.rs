@@ -5,6 +5,7 @@ mod cdr;
 mod definitions;
 mod generated;
 mod hashes;
+mod peer;
 mod table;
 
 /// Cases of a property: `F1_TEST_CASES` when set.

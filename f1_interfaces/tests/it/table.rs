@@ -9,6 +9,8 @@ pub struct Entry {
     pub name: &'static str,
     /// The encoding of a random value.
     pub sample: fn(u64) -> Vec<u8>,
+    /// The encoding of the default.
+    pub default: fn() -> Vec<u8>,
     /// Decodes and encodes again.
     pub recode: fn(&[u8]) -> Result<Vec<u8>, cdr::Error>,
     /// Decodes; the value as JSON, bytes as lists of numbers.
@@ -23,6 +25,7 @@ pub fn table() -> Vec<Entry> {
             table.push(Entry {
                 name: <$type as Message>::TYPE_NAME,
                 sample: |seed| to_bytes(&random::value::<$type>(seed)).unwrap(),
+                default: || to_bytes(&<$type>::default()).unwrap(),
                 recode: |bytes| to_bytes(&from_bytes::<$type>(bytes)?),
                 json: |bytes| serde_json::to_value(from_bytes::<$type>(bytes).unwrap()).unwrap(),
             })
