@@ -99,10 +99,7 @@ struct Elements<'a> {
 impl<'de> SeqAccess<'de> for Elements<'_> {
     type Error = Refused;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Refused> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Refused> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -171,11 +168,7 @@ impl<'de> de::Deserializer<'de> for &mut Source {
         visitor.visit_seq(Elements { source: self, left })
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(
-        self,
-        left: usize,
-        visitor: V,
-    ) -> Result<V::Value, Refused> {
+    fn deserialize_tuple<V: Visitor<'de>>(self, left: usize, visitor: V) -> Result<V::Value, Refused> {
         visitor.visit_seq(Elements { source: self, left })
     }
 

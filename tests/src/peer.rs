@@ -58,10 +58,7 @@ fn set_up() -> Result<PathBuf, String> {
     }
     // .../target/release/deps/test-0123: three up is the target folder.
     let program = std::env::current_exe().map_err(|e| e.to_string())?;
-    let target = program
-        .ancestors()
-        .nth(3)
-        .ok_or("the test is not in a target folder")?;
+    let target = program.ancestors().nth(3).ok_or("the test is not in a target folder")?;
     let folder = target.join("peer-venv");
     let python = folder.join("bin/python");
     let requirements = source().join("requirements.txt");
@@ -84,9 +81,7 @@ fn set_up() -> Result<PathBuf, String> {
 }
 
 fn step(command: &mut Command) -> Result<(), String> {
-    let output = command
-        .output()
-        .map_err(|e| format!("{command:?} does not start: {e}"))?;
+    let output = command.output().map_err(|e| format!("{command:?} does not start: {e}"))?;
     if output.status.success() {
         return Ok(());
     }
@@ -125,13 +120,7 @@ impl Peer {
         if let Some(stdout) = child.stdout.take() {
             std::thread::spawn(move || forward(stdout, &sender));
         }
-        Ok(Peer {
-            input: child.stdin.take(),
-            child,
-            output,
-            kept: Vec::new(),
-            next: 0,
-        })
+        Ok(Peer { input: child.stdin.take(), child, output, kept: Vec::new(), next: 0 })
     }
 
     /// A node driven by requests: see `tests/peer/f1_peer/session.py`.
@@ -140,9 +129,7 @@ impl Peer {
     /// As [`Peer::start`]; a peer that is not ready in 30 s.
     pub fn session(domain: u16) -> Result<Peer, Error> {
         let mut peer = Peer::start("session", domain)?;
-        peer.wait(Duration::from_secs(30), "its start", |line| {
-            line["event"] == "ready"
-        })?;
+        peer.wait(Duration::from_secs(30), "its start", |line| line["event"] == "ready")?;
         Ok(peer)
     }
 
@@ -157,10 +144,7 @@ impl Peer {
     /// The process has gone.
     pub fn send(&mut self, line: &Value) -> Result<(), Error> {
         let gone = |e: std::io::Error| Error::Process(e.to_string());
-        let input = self
-            .input
-            .as_mut()
-            .ok_or_else(|| Error::Process("has no input".to_owned()))?;
+        let input = self.input.as_mut().ok_or_else(|| Error::Process("has no input".to_owned()))?;
         writeln!(input, "{line}").map_err(gone)?;
         input.flush().map_err(gone)
     }
@@ -226,10 +210,7 @@ impl Peer {
         let reply = self.wait(timeout, &what, |line| line["reply"] == number)?;
         match reply.get("error") {
             None => Ok(reply),
-            Some(error) => Err(Error::Refused {
-                request: what,
-                error: error.to_string(),
-            }),
+            Some(error) => Err(Error::Refused { request: what, error: error.to_string() }),
         }
     }
 

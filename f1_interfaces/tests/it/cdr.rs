@@ -12,21 +12,14 @@ use crate::cases;
 use crate::table::table;
 
 fn hex(text: &str) -> Vec<u8> {
-    (0..text.len() / 2)
-        .map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap())
-        .collect()
+    (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap()).collect()
 }
 
 /// Bytes seen on ROS 2 networks.
 #[test]
 fn known_messages_have_their_known_bytes() {
-    let string = |data: &str| StringMessage {
-        data: data.to_owned(),
-    };
-    assert_eq!(
-        to_bytes(&string("hello")).unwrap(),
-        hex("000100000600000068656c6c6f00")
-    );
+    let string = |data: &str| StringMessage { data: data.to_owned() };
+    assert_eq!(to_bytes(&string("hello")).unwrap(), hex("000100000600000068656c6c6f00"));
     assert_eq!(to_bytes(&string("")).unwrap(), hex("000100000100000000"));
     let joint_state = JointState {
         header: header("base"),
@@ -76,10 +69,7 @@ fn both_byte_orders_are_read() {
         from_bytes::<StringMessage>(&hex("000700000600000068656c6c6f00")),
         Err(cdr::Error::Encoding(7))
     ));
-    assert!(matches!(
-        from_bytes::<StringMessage>(&[0, 1]),
-        Err(cdr::Error::NoHeader(2))
-    ));
+    assert!(matches!(from_bytes::<StringMessage>(&[0, 1]), Err(cdr::Error::NoHeader(2))));
 }
 
 #[test]
@@ -129,15 +119,10 @@ fn arbitrary_bytes_never_panic() {
 
 #[test]
 fn a_bound_is_held_both_ways() {
-    let too_many = ParameterDescriptor {
-        integer_range: vec![Default::default(); 2],
-        ..ParameterDescriptor::default()
-    };
+    let too_many =
+        ParameterDescriptor { integer_range: vec![Default::default(); 2], ..ParameterDescriptor::default() };
     assert!(to_bytes(&too_many).is_err());
-    let too_long = FieldType {
-        nested_type_name: "x".repeat(256),
-        ..FieldType::default()
-    };
+    let too_long = FieldType { nested_type_name: "x".repeat(256), ..FieldType::default() };
     assert!(to_bytes(&too_long).is_err());
     let mut bytes = to_bytes(&ParameterDescriptor::default()).unwrap();
     // The count of integer ranges is the last number.

@@ -13,10 +13,7 @@ fn names_are_those_of_ros_and_of_dds() {
     assert_eq!(Image::TYPE_NAME, "sensor_msgs/msg/Image");
     assert_eq!(Image::DDS_TYPE_NAME, "sensor_msgs::msg::dds_::Image_");
     assert_eq!(Trigger::TYPE_NAME, "std_srvs/srv/Trigger");
-    assert_eq!(
-        TriggerRequest::DDS_TYPE_NAME,
-        "std_srvs::srv::dds_::Trigger_Request_"
-    );
+    assert_eq!(TriggerRequest::DDS_TYPE_NAME, "std_srvs::srv::dds_::Trigger_Request_");
 }
 
 #[test]

@@ -75,10 +75,6 @@ fn what_an_action_derives_has_the_published_hashes() {
         ("_FeedbackMessage", "c1de71afd52e49a89c53d8262366884185bc0a02f78ce051c4e46b0a7fe59bb2"),
     ] {
         let name = format!("example_interfaces/action/Fibonacci{suffix}");
-        assert_eq!(
-            descriptions.hash(&name),
-            Some(format!("RIHS01_{hash}")),
-            "{name}"
-        );
+        assert_eq!(descriptions.hash(&name), Some(format!("RIHS01_{hash}")), "{name}");
     }
 }

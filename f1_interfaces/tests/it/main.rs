@@ -10,8 +10,5 @@ mod table;
 
 /// Cases of a property: `F1_TEST_CASES` when set.
 fn cases(default: u64) -> u64 {
-    std::env::var("F1_TEST_CASES")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(default)
+    std::env::var("F1_TEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
