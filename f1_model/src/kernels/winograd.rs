@@ -261,6 +261,16 @@ struct Group {
 }
 
 impl Group {
+    /// Row of patches and first input column when all lanes lie in one row of patches and, with the two columns that
+    /// follow, inside the image's width; the row itself may still lie outside.
+    #[inline(always)]
+    fn whole_run(self, sizes: &Sizes, lanes: usize) -> Option<(usize, usize)> {
+        let (row, column) = (self.first / self.across, self.first % self.across);
+        let begin = (column * OUT).checked_sub(sizes.geometry.left)?;
+        let inside = begin + OUT * (lanes + 1) <= sizes.width && column + lanes <= self.across;
+        (self.count == lanes && inside).then_some((row, begin))
+    }
+
     /// The runs of patches that share a row of patches: (lane of the first, row, column of the first, length).
     #[inline(always)]
     fn runs(self) -> impl Iterator<Item = (usize, usize, usize, usize)> {
@@ -296,20 +306,34 @@ fn transform_input<S: Simd>(
     let mut half = [[zero; IN]; IN];
     let (line, next) = lines.split_at_mut(OUT * lanes);
     let next = &mut next[..OUT * lanes];
+    let whole = group.whole_run(sizes, lanes);
     for (y, half) in half.iter_mut().enumerate() {
-        // `line` holds the first four columns of every patch, `next` the following four, of which two are used.
-        for (lane, row, column, len) in group.runs() {
-            let row =
-                (first_row + row * OUT + y).checked_sub(sizes.geometry.top).filter(|&row| row < sizes.height);
-            let row = row.map_or(&[] as &[f32], |row| &source[row * sizes.width..(row + 1) * sizes.width]);
-            let (from, to) = (lane * OUT, (lane + len) * OUT);
-            copy_line(row, column * OUT, sizes.geometry.left, &mut line[from..to]);
-            copy_line(row, (column + 1) * OUT, sizes.geometry.left, &mut next[from..to]);
-        }
+        // `columns` holds the first four columns of every patch, `following` the next four, of which two are used.
         let mut columns = [zero; OUT];
         let mut following = [zero; OUT];
-        load(S::as_simd_f32s(line).0, &mut columns);
-        load(S::as_simd_f32s(next).0, &mut following);
+        let direct = whole.and_then(|(row, begin)| {
+            let row = (first_row + row * OUT + y).checked_sub(sizes.geometry.top)?;
+            source.get(row * sizes.width + begin..)?.get(..OUT * (lanes + 1))
+        });
+        match direct {
+            Some(row) => {
+                load(S::as_simd_f32s(row).0, &mut columns);
+                load(S::as_simd_f32s(&row[OUT..]).0, &mut following);
+            }
+            None => {
+                for (lane, row, column, len) in group.runs() {
+                    let row = (first_row + row * OUT + y).checked_sub(sizes.geometry.top);
+                    let row = row.filter(|&row| row < sizes.height);
+                    let row =
+                        row.map_or(&[] as &[f32], |row| &source[row * sizes.width..(row + 1) * sizes.width]);
+                    let (from, to) = (lane * OUT, (lane + len) * OUT);
+                    copy_line(row, column * OUT, sizes.geometry.left, &mut line[from..to]);
+                    copy_line(row, (column + 1) * OUT, sizes.geometry.left, &mut next[from..to]);
+                }
+                load(S::as_simd_f32s(line).0, &mut columns);
+                load(S::as_simd_f32s(next).0, &mut following);
+            }
+        }
         let columns = simd.deinterleave_shfl_f32s(columns);
         let following = simd.deinterleave_shfl_f32s(following);
         let [c0, c1, c2, c3] = columns;
