@@ -95,6 +95,27 @@ pub(crate) fn multiply_rows<S: Simd, const V: usize>(
     acc
 }
 
+/// As [`multiply`] with `a[k][0..8]` at `k * stride`: eight neighbouring columns of a row-major matrix.
+#[inline(always)]
+pub(crate) fn multiply_strided<S: Simd, const V: usize>(
+    simd: S,
+    a: &[f32],
+    stride: usize,
+    b: &[[S::f32s; PANEL_VECTORS]],
+    mut acc: [[S::f32s; V]; MICRO_ROWS],
+) -> [[S::f32s; V]; MICRO_ROWS] {
+    for (a, b) in a.chunks(stride).zip(b) {
+        let Some((a, _)) = a.split_first_chunk::<MICRO_ROWS>() else { break };
+        for r in 0..MICRO_ROWS {
+            let factor = simd.splat_f32s(a[r]);
+            for v in 0..V {
+                acc[r][v] = simd.mul_add_e_f32s(factor, b[v], acc[r][v]);
+            }
+        }
+    }
+    acc
+}
+
 /// Packs the matrix `b` (element `(k, n)` at `k * depth_stride + n * column_stride`) into panels of `width` columns,
 /// `[panel][depth][width]`; the buffer is zero beyond the last column.
 pub(crate) fn pack_columns(
