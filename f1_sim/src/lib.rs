@@ -1,1 +1,20 @@
 //! The bench: a simulated arm at a moving belt, on the same topics as a real robot.
+//!
+//! [`Bench`] is a pure machine: seed in, pictures and joints out, trajectories obeyed as ros2_control's
+//! `JointTrajectoryController` obeys them. [`expert`] plays it with knowledge that a policy does not have and so makes
+//! demonstrations.
+
+pub mod arm;
+pub mod bench;
+pub mod expert;
+mod ik;
+pub mod jtc;
+pub mod layout;
+pub mod objects;
+pub mod render;
+mod scenery;
+pub mod task;
+pub mod world;
+
+pub use bench::{Bench, BenchSettings, CameraId, JointReading};
+pub use task::{Outcome, Split, Task};

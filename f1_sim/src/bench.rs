@@ -1,0 +1,224 @@
+//! The bench as a pure machine: time in, pictures and joints out. The same seed gives the same episode to the last bit.
+
+use std::sync::Arc;
+
+use f1_robot::Robot;
+use image::RgbImage;
+use nalgebra::Vector3;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::arm::{Arm, ArmError};
+use crate::jtc::Trajectory;
+use crate::objects::{Kind, Scene};
+use crate::scenery::{self, Cameras, Visual};
+use crate::task::{Outcome, Split, Task};
+use crate::world::{Hand, World};
+
+/// Seconds between two controller periods: 100 Hz, a usual update rate of ros2_control.
+pub const PERIOD: f64 = 0.01;
+
+/// A camera of the bench.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CameraId {
+    /// Stands opposite the arm and sees belt, arm and bin.
+    Fixed,
+    /// Rides on the hand and looks between the fingers.
+    Wrist,
+}
+
+/// One episode.
+#[derive(Clone, Debug)]
+pub struct BenchSettings {
+    /// What is asked for.
+    pub task: Task,
+    /// Which objects and speeds are drawn.
+    pub split: Split,
+    /// Fixes everything that is drawn.
+    pub seed: u64,
+    /// Belt speed, m/s; `None`: drawn from the split.
+    pub speed: Option<f64>,
+    /// The object asked for; `None`: drawn from the split.
+    pub kind: Option<Kind>,
+    /// Pixels of both cameras: width, height.
+    pub picture: [u32; 2],
+    /// Scale of sensor noise, lamp changes and camera jitter; 1 is nominal.
+    pub disturbance: f32,
+    /// Time constant with which joints follow set-points, s.
+    pub lag: f64,
+    /// Joint positions at the start (robot's joint order); `None`: home.
+    pub start: Option<Vec<f64>>,
+}
+
+impl BenchSettings {
+    /// An episode of `task` with nominal disturbances and 64x64 pictures.
+    #[must_use]
+    pub fn new(task: Task, split: Split, seed: u64) -> Self {
+        BenchSettings {
+            task,
+            split,
+            seed,
+            speed: None,
+            kind: None,
+            picture: [64, 64],
+            disturbance: 1.0,
+            lag: 0.04,
+            start: None,
+        }
+    }
+}
+
+/// Measured joints at one instant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JointReading {
+    /// Seconds.
+    pub time: f64,
+    /// The robot's joints, in its order.
+    pub names: Vec<String>,
+    /// rad or m.
+    pub positions: Vec<f64>,
+    /// Per second.
+    pub velocities: Vec<f64>,
+}
+
+/// The bench during an episode.
+#[derive(Clone, Debug)]
+pub struct Bench {
+    settings: BenchSettings,
+    arm: Arm,
+    world: World,
+    cameras: Cameras,
+    visuals: Arc<Vec<Visual>>,
+    ticks: u64,
+    outcome: Outcome,
+}
+
+impl Bench {
+    /// Lays out an episode.
+    ///
+    /// # Errors
+    /// A robot that the bench cannot play.
+    pub fn new(robot: Arc<Robot>, settings: BenchSettings) -> Result<Self, ArmError> {
+        // Streams of their own, so that a change in one draw does not move the others.
+        let stream = |number: u64| stream(settings.seed, number);
+        let scene = Scene::draw(settings.task, settings.split, settings.speed, settings.kind, &mut stream(1));
+        let start = settings.start.clone().unwrap_or_else(|| robot.home().to_vec());
+        let cameras = Cameras::draw(&robot, settings.picture, settings.disturbance, &mut stream(2))?;
+        let visuals = Arc::new(Visual::of(&robot)?);
+        let arm = Arm::new(robot, &start, settings.lag)?;
+        Ok(Bench { arm, world: World::new(scene), cameras, visuals, ticks: 0, outcome: Outcome::Running, settings })
+    }
+
+    /// Seconds since the episode began.
+    #[must_use]
+    pub fn time(&self) -> f64 {
+        self.ticks as f64 * PERIOD
+    }
+
+    /// The episode's settings.
+    #[must_use]
+    pub fn settings(&self) -> &BenchSettings {
+        &self.settings
+    }
+
+    /// The sentence for the policy.
+    #[must_use]
+    pub fn instruction(&self) -> String {
+        self.settings.task.instruction(self.world.objects[0].kind)
+    }
+
+    /// Arm and controllers.
+    #[must_use]
+    pub fn arm(&self) -> &Arm {
+        &self.arm
+    }
+
+    /// Belt and objects: what the expert may look at and a policy may not.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// How the episode stands; it stays as it was when it ended.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// Hands a trajectory to a controller; a start of `None` is the present.
+    ///
+    /// # Errors
+    /// An unknown controller, or the controller's refusal.
+    pub fn command(&mut self, controller: &str, trajectory: &Trajectory) -> Result<(), ArmError> {
+        self.arm.command(self.time(), controller, trajectory)
+    }
+
+    /// Runs whole controller periods up to `seconds` on the bench's clock.
+    pub fn advance_to(&mut self, seconds: f64) {
+        let until = (seconds / PERIOD + 1e-6).floor() as u64;
+        while self.ticks < until {
+            self.tick();
+        }
+    }
+
+    /// Runs `dt` seconds, in whole controller periods.
+    pub fn advance(&mut self, dt: f64) {
+        let ticks = (dt / PERIOD).round() as u64;
+        for _ in 0..ticks {
+            self.tick();
+        }
+    }
+
+    fn tick(&mut self) {
+        self.ticks += 1;
+        let now = self.time();
+        self.arm.advance(now, PERIOD, self.world.finger_stop());
+        let hand = Hand { tool: self.arm.tool(), half_opening: self.arm.half_opening() };
+        self.world.advance(PERIOD, &hand);
+        if !self.outcome.is_over() {
+            self.outcome = self.world.outcome(self.settings.task, now);
+        }
+    }
+
+    /// The measured joints now.
+    #[must_use]
+    pub fn joint_state(&self) -> JointReading {
+        JointReading {
+            time: self.time(),
+            names: self.arm.robot().joints().iter().map(|joint| joint.name.clone()).collect(),
+            positions: self.arm.position().to_vec(),
+            velocities: self.arm.velocity().to_vec(),
+        }
+    }
+
+    /// What a camera sees now.
+    #[must_use]
+    pub fn render(&self, camera: CameraId) -> RgbImage {
+        let bodies = scenery::bodies(&self.visuals, &self.arm, &self.world);
+        let number = match camera {
+            CameraId::Fixed => 1,
+            CameraId::Wrist => 2,
+        };
+        let seed = self.settings.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (self.ticks << 2) ^ number;
+        let pinhole = self.cameras.pinhole(camera, &self.arm);
+        crate::render::draw(&bodies, &pinhole, &self.cameras.exposure, seed)
+    }
+
+    /// Where a point of the world falls in a camera's picture, in pixels.
+    #[must_use]
+    pub fn project(&self, camera: CameraId, point: &Vector3<f64>) -> Option<[f32; 2]> {
+        self.cameras.pinhole(camera, &self.arm).project(point.cast())
+    }
+}
+
+/// A number of the same seed for another purpose.
+pub(crate) fn stream(seed: u64, number: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(number);
+    rng
+}
+
+/// A normal number, by the sum of twelve uniform ones: the same on every machine.
+pub(crate) fn normal(rng: &mut ChaCha8Rng) -> f64 {
+    (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0
+}
