@@ -88,7 +88,8 @@ impl Arm {
         if arms != 1 {
             return Err(ArmError::Parts { arms, grippers });
         }
-        let index = robot.joint_index(&gripper.joint).ok_or_else(|| ArmError::Gripper(gripper.joint.clone()))?;
+        let index =
+            robot.joint_index(&gripper.joint).ok_or_else(|| ArmError::Gripper(gripper.joint.clone()))?;
         let gripper_closed = gripper.closed;
         let controllers = robot.controllers().iter().map(|c| {
             let names: Vec<String> = c.joints.iter().map(|&j| robot.joints()[j].name.clone()).collect();
@@ -139,16 +140,33 @@ impl Arm {
             let set_point = controller.update(now);
             for (column, &joint) in joints.iter().enumerate() {
                 let limits = &self.robot.joints()[joint];
-                let (p, v, a) =
-                    (set_point.positions[column], set_point.velocities[column], set_point.accelerations[column]);
+                let (p, v, a) = (
+                    set_point.positions[column],
+                    set_point.velocities[column],
+                    set_point.accelerations[column],
+                );
                 // A step between set-points is a velocity too, whatever the trajectory says of itself.
-                let v = if (p - self.commanded[joint]).abs() > v.abs() * dt { v.abs().max((p - self.commanded[joint]).abs() / dt) } else { v };
+                let v = if (p - self.commanded[joint]).abs() > v.abs() * dt {
+                    v.abs().max((p - self.commanded[joint]).abs() / dt)
+                } else {
+                    v
+                };
                 let jerk = (a - self.acceleration[joint]) / dt;
                 let checks = [
                     (Quantity::Position, p, limits.upper, p > limits.upper + SLACK),
                     (Quantity::Position, p, limits.lower, p < limits.lower - SLACK),
-                    (Quantity::Velocity, v, limits.velocity, v.abs() > limits.velocity * (1.0 + SLACK) + 1e-9),
-                    (Quantity::Acceleration, a, limits.acceleration, a.abs() > limits.acceleration * (1.0 + SLACK) + 1e-9),
+                    (
+                        Quantity::Velocity,
+                        v,
+                        limits.velocity,
+                        v.abs() > limits.velocity * (1.0 + SLACK) + 1e-9,
+                    ),
+                    (
+                        Quantity::Acceleration,
+                        a,
+                        limits.acceleration,
+                        a.abs() > limits.acceleration * (1.0 + SLACK) + 1e-9,
+                    ),
                     (Quantity::Jerk, jerk, limits.jerk, jerk.abs() > limits.jerk * (1.0 + 1e-3) + 1e-6),
                 ];
                 for (quantity, value, limit, broken) in checks {

@@ -106,7 +106,15 @@ impl Bench {
         let cameras = Cameras::draw(&robot, settings.picture, settings.disturbance, &mut stream(2))?;
         let visuals = Arc::new(Visual::of(&robot)?);
         let arm = Arm::new(robot, &start, settings.lag)?;
-        Ok(Bench { arm, world: World::new(scene), cameras, visuals, ticks: 0, outcome: Outcome::Running, settings })
+        Ok(Bench {
+            arm,
+            world: World::new(scene),
+            cameras,
+            visuals,
+            ticks: 0,
+            outcome: Outcome::Running,
+            settings,
+        })
     }
 
     /// Seconds since the episode began.

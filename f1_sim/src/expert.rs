@@ -14,11 +14,11 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::arm::ArmError;
 use crate::bench::{Bench, stream};
+use crate::ik;
 use crate::jtc::{Point, Trajectory};
 use crate::layout as l;
 use crate::objects::Rest;
 use crate::task::Task;
-use crate::ik;
 
 /// Seconds between two actions: the data set's rate.
 pub const STEP: f64 = 0.1;
@@ -28,7 +28,7 @@ const GAIN: f64 = 0.32;
 const SPEED: f64 = 0.45;
 const SPEED_Z: f64 = 0.35;
 /// Greatest change of the tool's velocity in one step, m/s.
-const SLEW: f64 = 0.16;
+const SLEW: f64 = 0.13;
 /// Distance within which the hand goes all the way down, m, and height gained for each metre farther away.
 const FUNNEL: f64 = 0.012;
 const FUNNEL_SLOPE: f64 = 5.0;
@@ -230,8 +230,15 @@ impl Expert {
     fn send(&self, bench: &mut Bench, joints: &[f64]) -> Result<(), ArmError> {
         for controller in self.robot.controllers() {
             let columns = &controller.joints;
-            let pick = |value: &dyn Fn(usize) -> f64| columns.iter().map(|&joint| value(joint)).collect::<Vec<f64>>();
-            let speed = |joint: usize| (joints[joint] - self.joints[joint]) / STEP;
+            let pick = |value: &dyn Fn(usize) -> f64| {
+                columns.iter().map(|&joint| value(joint)).collect::<Vec<f64>>()
+            };
+            // At a bound the joint comes to rest there: running on would leave it.
+            let speed = |joint: usize| {
+                let limits = &self.robot.joints()[joint];
+                let inside = joints[joint] > limits.lower + 1e-6 && joints[joint] < limits.upper - 1e-6;
+                if inside { (joints[joint] - self.joints[joint]) / STEP } else { 0.0 }
+            };
             let zero = vec![0.0; columns.len()];
             // Rolls out to rest if no next action comes.
             let rest = 0.2;
@@ -241,9 +248,8 @@ impl Expert {
                 velocities,
                 accelerations: zero.clone(),
             };
-            let clamp = |joint: usize| {
-                self.robot.joints()[joint].clamp(joints[joint] + 0.5 * rest * speed(joint))
-            };
+            let clamp =
+                |joint: usize| self.robot.joints()[joint].clamp(joints[joint] + 0.5 * rest * speed(joint));
             let trajectory = Trajectory {
                 start: None,
                 joints: columns.iter().map(|&joint| self.robot.joints()[joint].name.clone()).collect(),

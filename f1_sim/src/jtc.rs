@@ -152,7 +152,9 @@ impl Controller {
         {
             return Err(Refusal::EndsInThePast(now - start - last.time));
         }
-        if !self.allow_nonzero_velocity_at_end && last.velocities.iter().any(|v| v.abs() > f64::from(f32::EPSILON)) {
+        if !self.allow_nonzero_velocity_at_end
+            && last.velocities.iter().any(|v| v.abs() > f64::from(f32::EPSILON))
+        {
             return Err(Refusal::LastVelocityNotZero);
         }
         let mut previous = f64::NEG_INFINITY;
@@ -262,7 +264,8 @@ fn interpolate(from: &Point, to: &Point, time: f64) -> SetPoint {
                 v0,
                 0.5 * a0,
                 (20.0 * (p1 - p0) - (8.0 * v1 + 12.0 * v0) * span - (3.0 * a0 - a1) * s2) / (2.0 * s3),
-                (-30.0 * (p1 - p0) + (14.0 * v1 + 16.0 * v0) * span + (3.0 * a0 - 2.0 * a1) * s2) / (2.0 * s4),
+                (-30.0 * (p1 - p0) + (14.0 * v1 + 16.0 * v0) * span + (3.0 * a0 - 2.0 * a1) * s2)
+                    / (2.0 * s4),
                 (12.0 * (p1 - p0) - 6.0 * (v1 + v0) * span + (a1 - a0) * s2) / (2.0 * s5),
             ]
         } else if velocities {

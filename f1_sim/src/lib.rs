@@ -6,6 +6,7 @@
 
 pub mod arm;
 pub mod bench;
+pub mod demonstrations;
 pub mod expert;
 mod ik;
 pub mod jtc;

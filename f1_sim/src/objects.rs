@@ -175,7 +175,13 @@ pub struct Scene {
 impl Scene {
     /// Draws an episode. `speed` overrides the belt's speed (m/s, without sign); `kind` the object asked for.
     #[must_use]
-    pub fn draw(task: Task, split: Split, speed: Option<f64>, kind: Option<Kind>, rng: &mut ChaCha8Rng) -> Scene {
+    pub fn draw(
+        task: Task,
+        split: Split,
+        speed: Option<f64>,
+        kind: Option<Kind>,
+        rng: &mut ChaCha8Rng,
+    ) -> Scene {
         let kinds: Vec<Kind> = Kind::all().filter(|kind| split.allows(*kind)).collect();
         let drawn = kinds.choose(rng).copied().unwrap_or(Kind { colour: Colour::Red, shape: Shape::Cube });
         let target = kind.unwrap_or(drawn);
@@ -191,7 +197,8 @@ impl Scene {
         };
         let mut objects = vec![place(target, lane(rng), y, rng)];
         // Distractors differ in colour from what is asked for: the instruction is never ambiguous.
-        let mut others: Vec<Kind> = Kind::all().filter(|k| k.colour != target.colour && split.shows(*k)).collect();
+        let mut others: Vec<Kind> =
+            Kind::all().filter(|k| k.colour != target.colour && split.shows(*k)).collect();
         others.shuffle(rng);
         let count = rng.random_range(1..=2);
         let mut ahead = rng.random_bool(0.5);

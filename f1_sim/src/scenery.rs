@@ -41,17 +41,24 @@ impl Cameras {
     ///
     /// # Errors
     /// A robot file without a fixed and a wrist camera that have frames.
-    pub fn draw(robot: &Robot, picture: [u32; 2], disturbance: f32, rng: &mut ChaCha8Rng) -> Result<Self, ArmError> {
+    pub fn draw(
+        robot: &Robot,
+        picture: [u32; 2],
+        disturbance: f32,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Self, ArmError> {
         let mut n = |sigma: f32| sigma * disturbance * normal(rng) as f32;
-        let mut mounted = |wrist: bool, metres: f32, radians: f32| -> Result<(usize, Isometry3<f32>), ArmError> {
-            let camera = robot.file().cameras.iter().find(|camera| camera.name.contains("wrist") == wrist);
-            let frame = camera.and_then(|camera| camera.frame.as_deref());
-            let frame = frame.ok_or_else(|| ArmError::Link("camera frame".to_owned()))?;
-            let link = robot.kinematics().link(frame).ok_or_else(|| ArmError::Link(frame.to_owned()))?;
-            let shift = V3::new(n(metres), n(metres), n(metres));
-            let turn = V3::new(n(radians), n(radians), n(radians));
-            Ok((link, Isometry3::new(shift, turn)))
-        };
+        let mut mounted =
+            |wrist: bool, metres: f32, radians: f32| -> Result<(usize, Isometry3<f32>), ArmError> {
+                let camera =
+                    robot.file().cameras.iter().find(|camera| camera.name.contains("wrist") == wrist);
+                let frame = camera.and_then(|camera| camera.frame.as_deref());
+                let frame = frame.ok_or_else(|| ArmError::Link("camera frame".to_owned()))?;
+                let link = robot.kinematics().link(frame).ok_or_else(|| ArmError::Link(frame.to_owned()))?;
+                let shift = V3::new(n(metres), n(metres), n(metres));
+                let turn = V3::new(n(radians), n(radians), n(radians));
+                Ok((link, Isometry3::new(shift, turn)))
+            };
         let fixed = mounted(false, 0.003, 0.003)?;
         let wrist = mounted(true, 0.0005, 0.003)?;
         let nominal = Exposure::default();
@@ -87,10 +94,12 @@ impl Visual {
     /// # Errors
     /// A URDF that cannot be read.
     pub fn of(robot: &Robot) -> Result<Vec<Visual>, ArmError> {
-        let urdf = urdf_rs::read_from_string(robot.urdf()).map_err(|error| ArmError::Link(error.to_string()))?;
+        let urdf =
+            urdf_rs::read_from_string(robot.urdf()).map_err(|error| ArmError::Link(error.to_string()))?;
         let colour = |material: &urdf_rs::Material| {
             let own = material.color.as_ref();
-            let shared = urdf.materials.iter().find(|m| m.name == material.name).and_then(|m| m.color.as_ref());
+            let shared =
+                urdf.materials.iter().find(|m| m.name == material.name).and_then(|m| m.color.as_ref());
             own.or(shared).map(|c| [c.rgba[0] as f32, c.rgba[1] as f32, c.rgba[2] as f32])
         };
         let mut visuals = Vec::new();
@@ -98,7 +107,9 @@ impl Visual {
             let Some(index) = robot.kinematics().link(&link.name) else { continue };
             for visual in &link.visual {
                 let solid = match &visual.geometry {
-                    Geometry::Box { size } => Solid::Cuboid { half: V3::from(size.0.map(|s| 0.5 * s as f32)) },
+                    Geometry::Box { size } => {
+                        Solid::Cuboid { half: V3::from(size.0.map(|s| 0.5 * s as f32)) }
+                    }
                     Geometry::Cylinder { radius, length } => {
                         Solid::Cylinder { radius: *radius as f32, half_height: 0.5 * *length as f32 }
                     }
@@ -115,7 +126,8 @@ impl Visual {
                     UnitQuaternion::from_euler_angles(roll, pitch, yaw),
                 );
                 // Colours are seen colours; reflectance is their square under this camera's gamma.
-                let paint = visual.material.as_ref().and_then(colour).map_or(UNPAINTED, |c| c.map(|v| v * v * 0.8));
+                let paint =
+                    visual.material.as_ref().and_then(colour).map_or(UNPAINTED, |c| c.map(|v| v * v * 0.8));
                 visuals.push(Visual { link: index, origin, solid, paint: Paint::plain(paint) });
             }
         }
@@ -125,7 +137,11 @@ impl Visual {
 
 fn cuboid(centre: [f64; 3], half: [f64; 3], paint: Paint) -> Body {
     let [x, y, z] = centre.map(|c| c as f32);
-    Body { pose: Isometry3::translation(x, y, z), solid: Solid::Cuboid { half: V3::from(half.map(|h| h as f32)) }, paint }
+    Body {
+        pose: Isometry3::translation(x, y, z),
+        solid: Solid::Cuboid { half: V3::from(half.map(|h| h as f32)) },
+        paint,
+    }
 }
 
 /// Everything that stands or moves on the bench.

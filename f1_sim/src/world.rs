@@ -52,7 +52,13 @@ impl World {
     /// The world at the start of an episode.
     #[must_use]
     pub fn new(scene: Scene) -> Self {
-        World { objects: scene.objects, belt_velocity: scene.belt_velocity, belt_travel: 0.0, held: None, up: 0.0 }
+        World {
+            objects: scene.objects,
+            belt_velocity: scene.belt_velocity,
+            belt_travel: 0.0,
+            held: None,
+            up: 0.0,
+        }
     }
 
     /// Index of the object between the fingers.
@@ -98,7 +104,11 @@ impl World {
             self.meet_fingers(hand);
         }
         let target = &self.objects[0];
-        self.up = if target.rest == Rest::Held && target.position.z > layout::PICKED_Z { self.up + dt } else { 0.0 };
+        self.up = if target.rest == Rest::Held && target.position.z > layout::PICKED_Z {
+            self.up + dt
+        } else {
+            0.0
+        };
     }
 
     /// Pushes what the fingers touch; an object touched from both sides is held.
@@ -183,16 +193,21 @@ fn yaw_of(tool: &Isometry3<f64>) -> f64 {
 }
 
 fn past_reach(object: &Object, belt_velocity: f64) -> bool {
-    object.rest == Rest::Belt && object.position.y * belt_velocity.signum() > layout::REACH_Y + 0.12 && belt_velocity != 0.0
+    object.rest == Rest::Belt
+        && object.position.y * belt_velocity.signum() > layout::REACH_Y + 0.12
+        && belt_velocity != 0.0
 }
 
 fn over_belt(position: &Vector3<f64>) -> bool {
-    (position.x - layout::BELT_X).abs() < layout::BELT_HALF_WIDTH && position.y.abs() < layout::BELT_HALF_LENGTH
+    (position.x - layout::BELT_X).abs() < layout::BELT_HALF_WIDTH
+        && position.y.abs() < layout::BELT_HALF_LENGTH
 }
 
 fn in_bin(position: &Vector3<f64>) -> bool {
     let [x, y] = layout::BIN;
-    (position.x - x).abs() < layout::BIN_HALF && (position.y - y).abs() < layout::BIN_HALF && position.z < layout::BIN_HEIGHT + 0.02
+    (position.x - x).abs() < layout::BIN_HALF
+        && (position.y - y).abs() < layout::BIN_HALF
+        && position.z < layout::BIN_HEIGHT + 0.02
 }
 
 /// Falls to whatever is below: belt, or table (the bin stands on the table).

@@ -7,7 +7,7 @@
 mod solids;
 
 use image::RgbImage;
-use nalgebra::{Isometry3, Vector3};
+use nalgebra::{Isometry3, Matrix3, Vector3};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -63,8 +63,11 @@ impl Pinhole {
         let forward = (target - eye).normalize();
         let right = down.cross(&forward).normalize();
         let down = forward.cross(&right);
-        let rotation = nalgebra::Rotation3::from_matrix_unchecked(nalgebra::Matrix3::from_columns(&[right, down, forward]));
-        let pose = Isometry3::from_parts(eye.into(), nalgebra::UnitQuaternion::from_rotation_matrix(&rotation));
+        let rotation = nalgebra::Rotation3::from_matrix_unchecked(nalgebra::Matrix3::from_columns(&[
+            right, down, forward,
+        ]));
+        let pose =
+            Isometry3::from_parts(eye.into(), nalgebra::UnitQuaternion::from_rotation_matrix(&rotation));
         Pinhole { pose, field_of_view, width, height }
     }
 
@@ -79,7 +82,8 @@ impl Pinhole {
     pub fn project(&self, point: V3) -> Option<[f32; 2]> {
         let p = self.pose.inverse_transform_point(&point.into());
         let f = self.focal();
-        (p.z > 1e-3).then(|| [f * p.x / p.z + 0.5 * self.width as f32, f * p.y / p.z + 0.5 * self.height as f32])
+        (p.z > 1e-3)
+            .then(|| [f * p.x / p.z + 0.5 * self.width as f32, f * p.y / p.z + 0.5 * self.height as f32])
     }
 }
 
@@ -101,29 +105,45 @@ impl Default for Exposure {
 }
 
 const AMBIENT: f32 = 0.5;
+/// Bodies whose bounding ball is larger cast no shadow, m.
+const LARGE: f32 = 0.5;
 const NOTHING: u16 = u16::MAX;
 const BACKGROUND: [f32; 3] = [0.16, 0.17, 0.2];
 /// Sub-pixel places of the smooth edges.
 const GRID: [[f32; 2]; 4] = [[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75]];
 
-/// A body prepared for one picture.
+/// A body prepared for one picture: what all its rays share is computed once.
 struct Prepared {
-    inverse: Isometry3<f32>,
     body: Body,
     radius: f32,
+    /// World to body.
+    turn: Matrix3<f32>,
+    eye: V3,
+    lamp: V3,
+    /// Large flat bodies that nothing lies under are left out of the shadow search.
+    casts: bool,
     /// Columns and rows it can cover, end excluded.
     window: [u32; 4],
 }
 
 impl Prepared {
-    fn hit(&self, origin: V3, direction: V3) -> Option<(f32, V3)> {
-        let to = self.body.pose.translation.vector - origin;
+    /// Hit of a ray from the eye; the normal is in the body's frame.
+    fn seen(&self, eye: V3, direction: V3) -> Option<(f32, V3)> {
+        let to = self.body.pose.translation.vector - eye;
         let along = to.dot(&direction);
         if to.norm_squared() - along * along > self.radius * self.radius || along < -self.radius {
             return None;
         }
-        let o = self.inverse.transform_point(&origin.into()).coords;
-        self.body.solid.hit(o, self.inverse.rotation * direction)
+        self.body.solid.hit(self.eye, self.turn * direction)
+    }
+
+    /// Whether it stands between `point` and the lamp (unit direction `lamp`).
+    fn shades(&self, point: V3, lamp: V3) -> bool {
+        let to = self.body.pose.translation.vector - point;
+        let along = to.dot(&lamp);
+        along > -self.radius
+            && to.norm_squared() - along * along <= self.radius * self.radius
+            && self.body.solid.hit(self.turn * -to, self.lamp).is_some()
     }
 }
 
@@ -136,13 +156,16 @@ pub fn draw(bodies: &[Body], camera: &Pinhole, exposure: &Exposure, seed: u64) -
     let mut depth = vec![f32::INFINITY; count];
     let mut nearest = vec![NOTHING; count];
     let mut normals = vec![V3::zeros(); count];
+    let rays: Vec<V3> = (0..height)
+        .flat_map(|y| (0..width).map(move |x| (x, y)))
+        .map(|(x, y)| picture.ray(x as f32 + 0.5, y as f32 + 0.5))
+        .collect();
     for (index, prepared) in picture.bodies.iter().enumerate() {
         let [x0, x1, y0, y1] = prepared.window;
         for y in y0..y1 {
             for x in x0..x1 {
-                let direction = picture.ray(x as f32 + 0.5, y as f32 + 0.5);
                 let at = (y * width + x) as usize;
-                if let Some((t, normal)) = prepared.hit(picture.eye, direction)
+                if let Some((t, normal)) = prepared.seen(picture.eye, rays[at])
                     && t < depth[at]
                 {
                     depth[at] = t;
@@ -163,12 +186,13 @@ pub fn draw(bodies: &[Body], camera: &Pinhole, exposure: &Exposure, seed: u64) -
                 || (y > 0 && nearest[at - width as usize] != nearest[at]);
             let colour = if edge {
                 let samples = GRID.map(|[u, v]| picture.trace(picture.ray(x as f32 + u, y as f32 + v), x, y));
-                std::array::from_fn(|c| samples.iter().map(|sample| sample[c]).sum::<f32>() / samples.len() as f32)
+                std::array::from_fn(|c| {
+                    samples.iter().map(|sample| sample[c]).sum::<f32>() / samples.len() as f32
+                })
             } else if nearest[at] == NOTHING {
                 BACKGROUND
             } else {
-                let direction = picture.ray(x as f32 + 0.5, y as f32 + 0.5);
-                picture.shade(usize::from(nearest[at]), picture.eye + direction * depth[at], normals[at])
+                picture.shade(usize::from(nearest[at]), picture.eye + rays[at] * depth[at], normals[at])
             };
             let pixel = colour.map(|c| {
                 let noise = exposure.noise * triangular(&mut rng);
@@ -199,24 +223,29 @@ struct Picture {
 impl Picture {
     fn new(bodies: &[Body], camera: &Pinhole, exposure: &Exposure) -> Self {
         let focal = camera.focal();
+        let (eye, lamp) = (camera.pose.translation.vector, V3::from(exposure.lamp).normalize());
         let prepared = bodies.iter().map(|body| {
             let radius = body.solid.bounding_radius();
-            let window = window(camera, focal, body.pose.translation.vector, radius);
-            Prepared { inverse: body.pose.inverse(), body: *body, radius, window }
+            let centre = body.pose.translation.vector;
+            let turn = body.pose.rotation.inverse().to_rotation_matrix().into_inner();
+            Prepared {
+                window: window(camera, focal, centre, radius),
+                eye: turn * (eye - centre),
+                lamp: turn * lamp,
+                casts: radius < LARGE,
+                body: *body,
+                radius,
+                turn,
+            }
         });
-        Picture {
-            bodies: prepared.collect(),
-            eye: camera.pose.translation.vector,
-            camera: *camera,
-            focal,
-            lamp: V3::from(exposure.lamp).normalize(),
-        }
+        Picture { bodies: prepared.collect(), eye, camera: *camera, focal, lamp }
     }
 
     /// Unit direction through a place of the picture, in pixels.
     fn ray(&self, x: f32, y: f32) -> V3 {
         let c = &self.camera;
-        let local = V3::new((x - 0.5 * c.width as f32) / self.focal, (y - 0.5 * c.height as f32) / self.focal, 1.0);
+        let local =
+            V3::new((x - 0.5 * c.width as f32) / self.focal, (y - 0.5 * c.height as f32) / self.focal, 1.0);
         (c.pose.rotation * local).normalize()
     }
 
@@ -227,7 +256,7 @@ impl Picture {
             if x < x0 || x >= x1 || y < y0 || y >= y1 {
                 continue;
             }
-            if let Some((t, normal)) = body.hit(self.eye, direction)
+            if let Some((t, normal)) = body.seen(self.eye, direction)
                 && best.is_none_or(|(nearest, ..)| t < nearest)
             {
                 best = Some((t, normal, index));
@@ -243,7 +272,11 @@ impl Picture {
         let facing = normal.dot(&self.lamp).max(0.0);
         let start = point + normal * 1e-3;
         let lit = facing > 0.0
-            && !self.bodies.iter().enumerate().any(|(other, b)| other != index && b.hit(start, self.lamp).is_some());
+            && !self
+                .bodies
+                .iter()
+                .enumerate()
+                .any(|(other, b)| b.casts && other != index && b.shades(start, self.lamp));
         let light = AMBIENT + if lit { (1.0 - AMBIENT) * facing } else { 0.0 };
         let [amplitude, period, offset] = body.paint.stripes;
         let pattern = if amplitude > 0.0 && normal.z > 0.5 {
@@ -345,7 +378,7 @@ mod tests {
             for (y, x) in (0..camera.height).flat_map(|y| (0..camera.width).map(move |x| (y, x))) {
                 let direction = picture.ray(x as f32 + 0.5, y as f32 + 0.5);
                 for body in &picture.bodies {
-                    if body.hit(picture.eye, direction).is_some() {
+                    if body.seen(picture.eye, direction).is_some() {
                         let [x0, x1, y0, y1] = body.window;
                         assert!((x0..x1).contains(&x) && (y0..y1).contains(&y), "{x} {y} {:?}", body.window);
                     }

@@ -49,7 +49,9 @@ impl Solid {
     #[must_use]
     pub fn hit(&self, origin: V3, direction: V3) -> Option<(f32, V3)> {
         match *self {
-            Solid::Ball { radius } => ball(origin, direction, radius).map(|t| (t, (origin + direction * t) / radius)),
+            Solid::Ball { radius } => {
+                ball(origin, direction, radius).map(|t| (t, (origin + direction * t) / radius))
+            }
             Solid::Cuboid { half } => cuboid(origin, direction, half),
             Solid::Cylinder { radius, half_height } => cylinder(origin, direction, radius, half_height),
             Solid::Capsule { radius, half_height } => capsule(origin, direction, radius, half_height),
@@ -198,7 +200,8 @@ mod tests {
         ];
         let mut hits = 0;
         for _ in 0..4000 {
-            let mut v = |r: f32| V3::new(rng.random_range(-r..r), rng.random_range(-r..r), rng.random_range(-r..r));
+            let mut v =
+                |r: f32| V3::new(rng.random_range(-r..r), rng.random_range(-r..r), rng.random_range(-r..r));
             let (o, aim) = (v(1.0).normalize() * 2.0, v(0.5));
             let d = (aim - o).normalize();
             for solid in solids {
@@ -213,7 +216,10 @@ mod tests {
                     (found, other) => {
                         let t = found.map(|f| f.0).or(other).unwrap_or(0.0);
                         let p = o + d * t;
-                        assert!(marched(solid, p - d * 0.05, d).is_none_or(|m| (m - 0.05).abs() < 0.06), "{solid:?}");
+                        assert!(
+                            marched(solid, p - d * 0.05, d).is_none_or(|m| (m - 0.05).abs() < 0.06),
+                            "{solid:?}"
+                        );
                     }
                 }
             }
