@@ -1,0 +1,4 @@
+//! One module a behaviour.
+#![allow(missing_docs)]
+
+mod round_trip;

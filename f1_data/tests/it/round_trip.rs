@@ -1,0 +1,98 @@
+//! What is written is read back.
+
+use f1_data::lerobot::{CameraFeature, Dataset, Features, FormatVersion, ImageEncoding, Writer};
+use image::{Rgb, RgbImage};
+
+pub fn features(encoding: ImageEncoding) -> Features {
+    let camera = |name: &str| CameraFeature { name: name.into(), width: 32, height: 24, encoding };
+    Features {
+        fps: 10,
+        robot_type: "bench_arm".into(),
+        cameras: vec![camera("observation.images.front"), camera("observation.images.wrist")],
+        state: (0..3).map(|i| format!("joint_{i}")).collect(),
+        action: (0..2).map(|i| format!("target_{i}")).collect(),
+    }
+}
+
+pub fn picture(seed: usize) -> RgbImage {
+    RgbImage::from_fn(32, 24, |x, y| Rgb([(x as usize * 7 + seed) as u8, (y as usize * 5) as u8, seed as u8]))
+}
+
+fn write(dir: &std::path::Path, version: FormatVersion) {
+    let mut writer = Writer::create(dir, features(ImageEncoding::Png), version).unwrap();
+    for episode in 0..3 {
+        for frame in 0..5 + episode {
+            let seed = episode * 50 + frame;
+            let state: Vec<f32> = (0..3).map(|d| (seed * 3 + d) as f32 * 0.1).collect();
+            let action: Vec<f32> = (0..2).map(|d| (seed * 2 + d) as f32 * -0.2).collect();
+            let task = if episode == 1 { "pour the tea" } else { "pick the cube" };
+            writer.add_frame(&[picture(seed), picture(seed + 9)], &state, &action, task).unwrap();
+        }
+        writer.finish_episode().unwrap();
+    }
+    writer.finish().unwrap();
+}
+
+#[test]
+fn both_layouts_give_back_what_was_written() {
+    for version in [FormatVersion::V2_1, FormatVersion::V3_0] {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), version);
+        let dataset = Dataset::open(dir.path()).unwrap();
+        assert_eq!(dataset.version(), version);
+        assert_eq!(dataset.frames(), 18);
+        assert_eq!(dataset.tasks(), ["pick the cube", "pour the tea"]);
+        let cameras = dataset.info().cameras();
+        for episode in 0..3 {
+            let table = dataset.read_episode(episode, &cameras).unwrap();
+            assert_eq!(table.len(), 5 + episode);
+            for frame in 0..table.len() {
+                let seed = episode * 50 + frame;
+                assert_eq!(table.state[frame][2], (seed * 3 + 2) as f32 * 0.1);
+                assert_eq!(table.action[frame][1], (seed * 2 + 1) as f32 * -0.2);
+                assert!((table.timestamps[frame] - frame as f64 * 0.1).abs() < 1e-6);
+                assert_eq!(table.task_index[frame], usize::from(episode == 1));
+                let image = image::load_from_memory(&table.images["observation.images.wrist"][frame]).unwrap();
+                assert_eq!(image.into_rgb8(), picture(seed + 9));
+            }
+        }
+        let carried = dataset.statistics().unwrap();
+        let exact = dataset.compute_statistics(|_| true).unwrap();
+        for dim in 0..3 {
+            assert!((carried.state.mean[dim] - exact.state.mean[dim]).abs() < 1e-6);
+            assert!((carried.state.std[dim] - exact.state.std[dim]).abs() < 1e-6);
+        }
+    }
+}
+
+#[test]
+fn a_damaged_episode_is_named_with_its_mend() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), FormatVersion::V2_1);
+    std::fs::write(dir.path().join("data/chunk-000/episode_000001.parquet"), b"PAR1 not a table").unwrap();
+    let dataset = Dataset::open(dir.path()).unwrap();
+    assert!(dataset.read_episode(0, &[]).is_ok());
+    let message = dataset.read_episode(1, &[]).unwrap_err().to_string();
+    assert!(message.contains("episode 1") && message.contains("skip_episodes: [1]"), "{message}");
+}
+
+#[test]
+fn a_second_data_set_is_not_written_over_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), FormatVersion::V2_1);
+    let again = Writer::create(dir.path(), features(ImageEncoding::Png), FormatVersion::V2_1);
+    assert!(again.err().unwrap().to_string().contains("already holds a data set"));
+}
+
+#[test]
+fn frames_of_another_size_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::create(dir.path(), features(ImageEncoding::Png), FormatVersion::V2_1).unwrap();
+    let small = RgbImage::new(8, 8);
+    assert!(writer.add_frame(&[small.clone(), small], &[0.0; 3], &[0.0; 2], "x").is_err());
+    let pictures = [picture(0), picture(1)];
+    assert!(writer.add_frame(&pictures, &[f32::NAN, 0.0, 0.0], &[0.0; 2], "x").is_err());
+    assert!(writer.add_frame(&pictures, &[0.0; 2], &[0.0; 2], "x").is_err());
+    writer.add_frame(&pictures, &[0.0; 3], &[0.0; 2], "x").unwrap();
+    assert!(writer.finish().unwrap_err().to_string().contains("unfinished"));
+}
