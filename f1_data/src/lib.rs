@@ -7,5 +7,9 @@
 //! - [`augment`]: image augmentation for the understanding expert, random crops for the history.
 //! - [`loader`]: samples decoded in parallel, ahead of the step that consumes them.
 
+pub mod augment;
 pub mod lerobot;
+pub mod loader;
+pub mod mixture;
 pub mod statistics;
+pub mod window;

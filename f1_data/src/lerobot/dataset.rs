@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::info::fill_template;
 use super::table::{cast, column, integers, pictures, read_rows, vectors};
 use super::{ACTION, DataError, FormatVersion, Info, STATE, stats_file};
-use crate::statistics::Statistics;
+use f1_robot::statistics::DatasetStatistics;
 
 /// Where an episode's pictures are inside a video file.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,8 +38,80 @@ pub struct Episode {
     pub videos: HashMap<String, VideoSpan>,
 }
 
-/// An encoded picture (JPEG or PNG), cheap to clone.
-pub type EncodedImage = Arc<[u8]>;
+/// A stored picture, cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Picture {
+    /// JPEG or PNG bytes.
+    Encoded(Arc<[u8]>),
+    /// A frame of a video.
+    Raw(Arc<RgbImage>),
+}
+
+impl Picture {
+    /// The pixels.
+    ///
+    /// # Errors
+    /// When the bytes are no JPEG or PNG.
+    pub fn decode(&self) -> Result<RgbImage, image::ImageError> {
+        match self {
+            Self::Encoded(bytes) => Ok(image::load_from_memory(bytes)?.into_rgb8()),
+            Self::Raw(image) => Ok(RgbImage::clone(image)),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Encoded(bytes) => bytes.len() + 16,
+            Self::Raw(image) => image.len() + 64,
+        }
+    }
+}
+
+/// Part of a vector column: all of it, or a range of its dimensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnSlice {
+    /// Column name.
+    pub column: String,
+    /// First and end dimension; all of them when `None`.
+    pub range: Option<(usize, usize)>,
+}
+
+impl ColumnSlice {
+    /// Reads `name` or `name[from:to]`.
+    ///
+    /// # Errors
+    /// When the range is not two growing numbers.
+    pub fn parse(text: &str) -> Result<Self, DataError> {
+        let Some((column, range)) = text.strip_suffix(']').and_then(|text| text.split_once('[')) else {
+            return Ok(Self { column: text.to_owned(), range: None });
+        };
+        let numbers = range.split_once(':').and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+        match numbers {
+            Some((from, to)) if from < to => Ok(Self { column: column.to_owned(), range: Some((from, to)) }),
+            _ => Err(DataError::Usage(format!("`{text}` is not a column or a column with a range such as name[0:7]"))),
+        }
+    }
+}
+
+/// Which columns make up state, action and cameras: slices are joined in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Columns {
+    /// The state's parts.
+    pub state: Vec<ColumnSlice>,
+    /// The action's parts.
+    pub action: Vec<ColumnSlice>,
+    /// Cameras to read.
+    pub cameras: Vec<String>,
+}
+
+impl Columns {
+    /// `observation.state`, `action` and these cameras.
+    #[must_use]
+    pub fn usual(cameras: &[String]) -> Self {
+        let whole = |name: &str| vec![ColumnSlice { column: name.to_owned(), range: None }];
+        Self { state: whole(STATE), action: whole(ACTION), cameras: cameras.to_vec() }
+    }
+}
 
 /// Rows of one episode.
 #[derive(Debug, Clone)]
@@ -52,8 +124,8 @@ pub struct EpisodeTable {
     pub task_index: Vec<usize>,
     /// Seconds since the episode began.
     pub timestamps: Vec<f64>,
-    /// Encoded pictures by camera, for the cameras that were asked for and are not videos.
-    pub images: HashMap<String, Vec<EncodedImage>>,
+    /// Pictures by camera, for the cameras that were asked for.
+    pub images: HashMap<String, Vec<Picture>>,
 }
 
 impl EpisodeTable {
@@ -73,7 +145,7 @@ impl EpisodeTable {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let vectors = |rows: &[Vec<f32>]| rows.iter().map(|row| row.len() * 4 + 24).sum::<usize>();
-        let pictures: usize = self.images.values().flatten().map(|picture| picture.len() + 16).sum();
+        let pictures: usize = self.images.values().flatten().map(Picture::bytes).sum();
         vectors(&self.state) + vectors(&self.action) + self.len() * 16 + pictures
     }
 }
@@ -86,7 +158,7 @@ pub struct Dataset {
     version: FormatVersion,
     tasks: Vec<String>,
     episodes: Vec<Episode>,
-    statistics: Option<Statistics>,
+    statistics: Option<DatasetStatistics>,
 }
 
 impl Dataset {
@@ -150,7 +222,7 @@ impl Dataset {
 
     /// The statistics that the data set carries, aggregated over its episodes.
     #[must_use]
-    pub fn statistics(&self) -> Option<&Statistics> {
+    pub fn statistics(&self) -> Option<&DatasetStatistics> {
         self.statistics.as_ref()
     }
 
@@ -160,15 +232,15 @@ impl Dataset {
         self.info.total_frames
     }
 
-    /// Reads one episode: vectors always, pictures of the `cameras` named (videos are decoded elsewhere).
+    /// Reads one episode: vectors, and pictures of the cameras named.
     ///
     /// # Errors
-    /// When the file is damaged or its rows contradict the metadata; the message names the episode.
-    pub fn read_episode(&self, index: usize, cameras: &[String]) -> Result<EpisodeTable, DataError> {
+    /// When a file is damaged or its rows contradict the metadata; the message names the episode and the mend.
+    pub fn read_episode(&self, index: usize, columns: &Columns) -> Result<EpisodeTable, DataError> {
         let episode = self.episodes.get(index).ok_or_else(|| {
             DataError::Usage(format!("{}: episode {index} of {}", self.root.display(), self.episodes.len()))
         })?;
-        self.read(episode, cameras).map_err(|fault| {
+        self.read(episode, columns).map_err(|fault| {
             DataError::content(
                 &self.root,
                 format!("episode {index} cannot be read ({fault}); leave it out with `skip_episodes: [{index}]`"),
@@ -176,20 +248,23 @@ impl Dataset {
         })
     }
 
-    fn read(&self, episode: &Episode, cameras: &[String]) -> Result<EpisodeTable, DataError> {
+    fn read(&self, episode: &Episode, columns: &Columns) -> Result<EpisodeTable, DataError> {
         let path = &episode.data;
-        let mut stored: Vec<&str> = Vec::new();
-        for camera in cameras {
-            if self.info.feature(&self.root, camera)?.dtype == "image" {
-                stored.push(camera);
+        let (mut stored, mut filmed): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+        for camera in &columns.cameras {
+            match self.info.feature(&self.root, camera)?.dtype.as_str() {
+                "image" => stored.push(camera),
+                "video" => filmed.push(camera),
+                other => return Err(DataError::content(&self.root, format!("`{camera}` is {other}, no camera"))),
             }
         }
-        let mut columns = vec![STATE, ACTION, "timestamp", "task_index"];
-        columns.extend(&stored);
-        let batches = read_rows(path, episode.rows, Some(&columns))?;
+        let mut names = vec!["timestamp", "task_index"];
+        names.extend(columns.state.iter().chain(&columns.action).map(|slice| slice.column.as_str()));
+        names.extend(&stored);
+        let batches = read_rows(path, episode.rows, Some(&names))?;
         let mut table = EpisodeTable {
-            state: vectors(path, &batches, STATE)?,
-            action: vectors(path, &batches, ACTION)?,
+            state: self.joined(path, &batches, &columns.state)?,
+            action: self.joined(path, &batches, &columns.action)?,
             task_index: Vec::new(),
             timestamps: vectors(path, &batches, "timestamp")?.iter().map(|t| f64::from(t[0])).collect(),
             images: HashMap::new(),
@@ -201,59 +276,75 @@ impl Dataset {
             })?;
             table.task_index.push(index);
         }
-        for camera in stored {
-            let pictures = pictures(path, &batches, camera)?.into_iter().map(EncodedImage::from).collect();
-            table.images.insert(camera.to_owned(), pictures);
-        }
         let frames = table.len();
-        if frames != episode.length || table.state.len() != frames || table.action.len() != frames {
+        if frames != episode.length {
             return Err(DataError::content(
                 path,
                 format!("the table has {frames} rows, the list says {}", episode.length),
             ));
         }
-        for (name, rows, dim) in [
-            (STATE, &table.state, self.info.state_dim()),
-            (ACTION, &table.action, self.info.action_dim()),
-        ] {
-            if let Some(row) = rows.iter().position(|row| row.len() != dim || row.iter().any(|v| !v.is_finite())) {
-                return Err(DataError::content(
-                    path,
-                    format!("`{name}` of frame {row} is not {dim} finite numbers"),
-                ));
-            }
+        for camera in stored {
+            let pictures = pictures(path, &batches, camera)?;
+            let pictures = pictures.into_iter().map(|bytes| Picture::Encoded(bytes.into())).collect();
+            table.images.insert(camera.to_owned(), pictures);
+        }
+        for camera in filmed {
+            let span = episode.videos.get(camera).ok_or_else(|| {
+                DataError::content(&self.root, format!("no video of `{camera}` is listed"))
+            })?;
+            let frames = super::video::frames(span, &table.timestamps, self.info.fps)?;
+            let frames = frames.into_iter().map(|image| Picture::Raw(Arc::new(image))).collect();
+            table.images.insert(camera.to_owned(), frames);
         }
         Ok(table)
+    }
+
+    fn joined(
+        &self,
+        path: &Path,
+        batches: &[RecordBatch],
+        slices: &[ColumnSlice],
+    ) -> Result<Vec<Vec<f32>>, DataError> {
+        let mut out: Vec<Vec<f32>> = Vec::new();
+        for slice in slices {
+            let width = self.info.feature(&self.root, &slice.column)?.shape.first().copied().unwrap_or(0);
+            let (from, to) = slice.range.unwrap_or((0, width));
+            let rows = vectors(path, batches, &slice.column)?;
+            out.resize(rows.len(), Vec::new());
+            for (frame, row) in rows.iter().enumerate() {
+                let usable = row.len() == width && to <= width && row.iter().all(|value| value.is_finite());
+                if !usable {
+                    return Err(DataError::content(
+                        path,
+                        format!("`{}` of frame {frame} is not {width} finite numbers", slice.column),
+                    ));
+                }
+                out[frame].extend_from_slice(&row[from..to]);
+            }
+        }
+        Ok(out)
     }
 
     /// Exact statistics, read from every row of the episodes `keep` accepts.
     ///
     /// # Errors
-    /// When an episode cannot be read.
-    pub fn compute_statistics(&self, keep: impl Fn(usize) -> bool) -> Result<Statistics, DataError> {
+    /// When an episode cannot be read or none is kept.
+    pub fn compute_statistics(
+        &self,
+        columns: &Columns,
+        keep: impl Fn(usize) -> bool,
+    ) -> Result<DatasetStatistics, DataError> {
+        let columns = Columns { cameras: Vec::new(), ..columns.clone() };
         let (mut state, mut action) = (Vec::new(), Vec::new());
-        for episode in 0..self.episodes.len() {
-            if keep(episode) {
-                let table = self.read_episode(episode, &[])?;
-                state.extend(table.state);
-                action.extend(table.action);
-            }
+        for episode in (0..self.episodes.len()).filter(|episode| keep(*episode)) {
+            let table = self.read_episode(episode, &columns)?;
+            state.extend(table.state);
+            action.extend(table.action);
         }
         if state.is_empty() {
             return Err(DataError::content(&self.root, "no episode is left to compute statistics from"));
         }
-        Ok(Statistics::compute(&state, &action))
-    }
-}
-
-/// Decodes a stored picture.
-///
-/// # Errors
-/// When the bytes are no JPEG or PNG; `what` names the place in the message.
-pub(crate) fn decode_picture(bytes: &[u8], what: impl FnOnce() -> String) -> Result<RgbImage, DataError> {
-    match image::load_from_memory(bytes) {
-        Ok(image) => Ok(image.into_rgb8()),
-        Err(source) => Err(DataError::Image { what: what(), source }),
+        Ok(crate::statistics::of_dataset(&state, &action))
     }
 }
 
@@ -428,15 +519,15 @@ fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(out)
 }
 
-fn read_statistics(root: &Path, version: FormatVersion) -> Result<Option<Statistics>, DataError> {
+fn read_statistics(root: &Path, version: FormatVersion) -> Result<Option<DatasetStatistics>, DataError> {
     if version == FormatVersion::V2_1 {
         let path = root.join("meta/episodes_stats.jsonl");
         if !path.exists() {
             return Ok(None);
         }
-        let parts: Vec<Statistics> =
+        let parts: Vec<DatasetStatistics> =
             read_lines(&path)?.iter().filter_map(|line| stats_file::from_json(&line["stats"])).collect();
-        return Ok((!parts.is_empty()).then(|| Statistics::aggregate(&parts)));
+        return Ok((!parts.is_empty()).then(|| crate::statistics::aggregate_datasets(&parts)));
     }
     let path = root.join("meta/stats.json");
     if !path.exists() {

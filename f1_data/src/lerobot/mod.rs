@@ -16,9 +16,10 @@ mod error;
 mod info;
 mod stats_file;
 mod table;
+mod video;
 mod writer;
 
-pub use dataset::{Dataset, EncodedImage, Episode, EpisodeTable, VideoSpan};
+pub use dataset::{ColumnSlice, Columns, Dataset, Episode, EpisodeTable, Picture, VideoSpan};
 pub use error::DataError;
 pub use info::{Feature, FormatVersion, Info};
 pub use writer::{CameraFeature, Features, ImageEncoding, Writer};

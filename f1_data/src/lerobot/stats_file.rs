@@ -4,7 +4,7 @@ use image::RgbImage;
 use serde_json::{Map, Value, json};
 
 use super::table::{Rows, numbers};
-use crate::statistics::{Statistics, VectorStatistics};
+use f1_robot::statistics::{DatasetStatistics, VectorStatistics};
 
 /// Running sums of one camera's pixel values, each in 0..1.
 #[derive(Debug, Clone)]
@@ -71,11 +71,11 @@ pub(super) fn episode_statistics(
 ) -> ColumnStatistics {
     let mut out: ColumnStatistics =
         cameras.iter().zip(sums).map(|(name, sums)| (name.clone(), sums.statistics())).collect();
-    out.push((super::STATE.into(), VectorStatistics::compute(&rows.state)));
-    out.push((super::ACTION.into(), VectorStatistics::compute(&rows.action)));
+    out.push((super::STATE.into(), crate::statistics::of_rows(&rows.state)));
+    out.push((super::ACTION.into(), crate::statistics::of_rows(&rows.action)));
     let scalar = |value: &dyn Fn(usize) -> f64| {
         let column: Vec<Vec<f32>> = (0..rows.len()).map(|i| vec![value(i) as f32]).collect();
-        VectorStatistics::compute(&column)
+        crate::statistics::of_rows(&column)
     };
     out.push(("timestamp".into(), scalar(&|i| i as f64 / fps)));
     out.push(("frame_index".into(), scalar(&|i| i as f64)));
@@ -116,7 +116,7 @@ pub(super) fn fields(column: &VectorStatistics) -> Vec<(&'static str, &[f64])> {
 }
 
 /// Reads state and action out of one `stats` object; nothing when either is missing.
-pub(super) fn from_json(value: &Value) -> Option<Statistics> {
+pub(super) fn from_json(value: &Value) -> Option<DatasetStatistics> {
     let column = |name: &str| -> Option<VectorStatistics> {
         let entry = value.get(name)?;
         let list = |key: &str| numbers(&entry[key]);
@@ -131,5 +131,5 @@ pub(super) fn from_json(value: &Value) -> Option<Statistics> {
         };
         (!statistics.mean.is_empty()).then_some(statistics)
     };
-    Some(Statistics { state: column(super::STATE)?, action: column(super::ACTION)? })
+    Some(DatasetStatistics { state: column(super::STATE)?, action: column(super::ACTION)? })
 }

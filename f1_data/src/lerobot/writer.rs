@@ -23,7 +23,7 @@ use super::info::{default_features, fill_template};
 use super::stats_file::{ColumnStatistics, PixelSums, episode_statistics, fields, to_json};
 use super::table::{Rows, schema, to_batch};
 use super::{ACTION, DataError, FormatVersion, STATE};
-use crate::statistics::VectorStatistics;
+use f1_robot::statistics::VectorStatistics;
 
 /// A v3.0 file is closed once it is this large, in bytes: LeRobot's own default of 100 MB.
 const FILE_BYTES: usize = 100 << 20;
@@ -376,7 +376,7 @@ impl Writer {
             .map(|column| {
                 let parts: Vec<VectorStatistics> =
                     self.episodes.iter().map(|e| e.statistics[column].1.clone()).collect();
-                (self.episodes[0].statistics[column].0.clone(), VectorStatistics::aggregate(&parts))
+                (self.episodes[0].statistics[column].0.clone(), crate::statistics::aggregate(&parts))
             })
             .collect();
         let path = self.root.join("meta/stats.json");
