@@ -134,7 +134,8 @@ impl Reader {
                 return Ok(Arc::clone(table));
             }
         }
-        let from = self.sources.get(source).ok_or_else(|| DataError::Usage(format!("no data set {source}")))?;
+        let from =
+            self.sources.get(source).ok_or_else(|| DataError::Usage(format!("no data set {source}")))?;
         let table = Arc::new(from.dataset.read_episode(episode, &from.columns)?);
         self.cache.lock().insert(key, Arc::clone(&table));
         Ok(table)
@@ -161,7 +162,16 @@ impl Reader {
         let state = table.state[drawn.frame].clone();
         let (actions, padded) = source.window.chunk(drawn.frame, &table.action, &state);
         let task = source.task(&source.dataset.tasks()[table.task_index[drawn.frame]]);
-        Ok(RawSample { drawn, cameras, history, history_frames, state, actions, padded, task: task.to_owned() })
+        Ok(RawSample {
+            drawn,
+            cameras,
+            history,
+            history_frames,
+            state,
+            actions,
+            padded,
+            task: task.to_owned(),
+        })
     }
 }
 
@@ -169,7 +179,8 @@ impl Cache {
     fn insert(&mut self, key: (usize, usize), table: Arc<EpisodeTable>) {
         let bytes = table.bytes();
         while self.bytes + bytes > self.limit {
-            let Some(oldest) = self.tables.iter().min_by_key(|(_, (_, used))| *used).map(|(key, _)| *key) else {
+            let Some(oldest) = self.tables.iter().min_by_key(|(_, (_, used))| *used).map(|(key, _)| *key)
+            else {
                 break;
             };
             if let Some((gone, _)) = self.tables.remove(&oldest) {

@@ -123,7 +123,8 @@ impl Order {
     /// Draws the next sample.
     pub fn draw(&mut self) -> Drawn {
         let number = self.position.drawn;
-        let due = |source: usize| self.shares[source] * (number + 1) as f64 - self.position.counts[source] as f64;
+        let due =
+            |source: usize| self.shares[source] * (number + 1) as f64 - self.position.counts[source] as f64;
         let source = (0..self.shares.len())
             .filter(|source| self.shares[*source] > 0.0)
             .max_by(|a, b| due(*a).total_cmp(&due(*b)).then(b.cmp(a)))

@@ -46,8 +46,10 @@ pub fn aggregate(parts: &[VectorStatistics]) -> VectorStatistics {
     for dim in 0..first.dims() {
         let share = |part: &VectorStatistics| frames(part) as f64 / total as f64;
         let mean: f64 = parts.iter().map(|part| share(part) * part.mean[dim]).sum();
-        let variance: f64 =
-            parts.iter().map(|part| share(part) * (part.std[dim].powi(2) + (part.mean[dim] - mean).powi(2))).sum();
+        let variance: f64 = parts
+            .iter()
+            .map(|part| share(part) * (part.std[dim].powi(2) + (part.mean[dim] - mean).powi(2)))
+            .sum();
         let least = |of: fn(&VectorStatistics) -> &Vec<f64>| {
             parts.iter().map(|part| of(part)[dim]).fold(f64::INFINITY, f64::min)
         };

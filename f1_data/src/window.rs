@@ -32,11 +32,15 @@ impl Window {
         chunk: usize,
     ) -> Result<Self, DataError> {
         if obs_img_stride == 0 || n_obs_img_steps == 0 || chunk == 0 {
-            return Err(DataError::Usage("n_obs_img_steps, obs_img_stride and chunk must be positive".into()));
+            return Err(DataError::Usage(
+                "n_obs_img_steps, obs_img_stride and chunk must be positive".into(),
+            ));
         }
         for (name, span) in [("n_obs_img_steps", n_obs_img_steps), ("n_pred_img_steps", n_pred_img_steps)] {
             if !span.is_multiple_of(obs_img_stride) {
-                return Err(DataError::Usage(format!("{name} {span} is no multiple of obs_img_stride {obs_img_stride}")));
+                return Err(DataError::Usage(format!(
+                    "{name} {span} is no multiple of obs_img_stride {obs_img_stride}"
+                )));
             }
         }
         Ok(Self {

@@ -85,10 +85,13 @@ impl ColumnSlice {
         let Some((column, range)) = text.strip_suffix(']').and_then(|text| text.split_once('[')) else {
             return Ok(Self { column: text.to_owned(), range: None });
         };
-        let numbers = range.split_once(':').and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+        let numbers =
+            range.split_once(':').and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
         match numbers {
             Some((from, to)) if from < to => Ok(Self { column: column.to_owned(), range: Some((from, to)) }),
-            _ => Err(DataError::Usage(format!("`{text}` is not a column or a column with a range such as name[0:7]"))),
+            _ => Err(DataError::Usage(format!(
+                "`{text}` is not a column or a column with a range such as name[0:7]"
+            ))),
         }
     }
 }
@@ -243,7 +246,9 @@ impl Dataset {
         self.read(episode, columns).map_err(|fault| {
             DataError::content(
                 &self.root,
-                format!("episode {index} cannot be read ({fault}); leave it out with `skip_episodes: [{index}]`"),
+                format!(
+                    "episode {index} cannot be read ({fault}); leave it out with `skip_episodes: [{index}]`"
+                ),
             )
         })
     }
@@ -255,7 +260,9 @@ impl Dataset {
             match self.info.feature(&self.root, camera)?.dtype.as_str() {
                 "image" => stored.push(camera),
                 "video" => filmed.push(camera),
-                other => return Err(DataError::content(&self.root, format!("`{camera}` is {other}, no camera"))),
+                other => {
+                    return Err(DataError::content(&self.root, format!("`{camera}` is {other}, no camera")));
+                }
             }
         }
         let mut names = vec!["timestamp", "task_index"];
@@ -289,9 +296,10 @@ impl Dataset {
             table.images.insert(camera.to_owned(), pictures);
         }
         for camera in filmed {
-            let span = episode.videos.get(camera).ok_or_else(|| {
-                DataError::content(&self.root, format!("no video of `{camera}` is listed"))
-            })?;
+            let span = episode
+                .videos
+                .get(camera)
+                .ok_or_else(|| DataError::content(&self.root, format!("no video of `{camera}` is listed")))?;
             let frames = super::video::frames(span, &table.timestamps, self.info.fps)?;
             let frames = frames.into_iter().map(|image| Picture::Raw(Arc::new(image))).collect();
             table.images.insert(camera.to_owned(), frames);
@@ -388,7 +396,8 @@ fn episodes_v2(root: &Path, info: &Info) -> Result<Vec<Episode>, DataError> {
         let data = fill_template(&info.data_path, &[("episode_chunk", &chunk), ("episode_index", &index)]);
         let mut videos = HashMap::new();
         for camera in info.cameras() {
-            if let (Some(template), "video") = (&info.video_path, info.feature(root, &camera)?.dtype.as_str()) {
+            if let (Some(template), "video") = (&info.video_path, info.feature(root, &camera)?.dtype.as_str())
+            {
                 let values: [(&str, &dyn std::fmt::Display); 3] =
                     [("episode_chunk", &chunk), ("episode_index", &index), ("video_key", &camera)];
                 let path = root.join(fill_template(template, &values));
@@ -436,20 +445,23 @@ fn episodes_v3(root: &Path, info: &Info) -> Result<Vec<Episode>, DataError> {
     let folder = root.join("meta/episodes");
     for chunk in sorted_entries(&folder)? {
         if chunk.is_dir() {
-            files.extend(sorted_entries(&chunk)?.into_iter().filter(|f| f.extension().is_some_and(|e| e == "parquet")));
+            files.extend(
+                sorted_entries(&chunk)?.into_iter().filter(|f| f.extension().is_some_and(|e| e == "parquet")),
+            );
         }
     }
-    let videos: Vec<String> = info
-        .cameras()
-        .into_iter()
-        .filter(|camera| info.features[camera]["dtype"] == "video")
-        .collect();
+    let videos: Vec<String> =
+        info.cameras().into_iter().filter(|camera| info.features[camera]["dtype"] == "video").collect();
     let mut found: Vec<(Episode, usize)> = Vec::new();
     for file in &files {
         let mut names: Vec<String> =
-            ["episode_index", "length", "data/chunk_index", "data/file_index", "dataset_from_index"].map(str::to_owned).into();
+            ["episode_index", "length", "data/chunk_index", "data/file_index", "dataset_from_index"]
+                .map(str::to_owned)
+                .into();
         for camera in &videos {
-            names.extend(["chunk_index", "file_index", "from_timestamp"].map(|key| format!("videos/{camera}/{key}")));
+            names.extend(
+                ["chunk_index", "file_index", "from_timestamp"].map(|key| format!("videos/{camera}/{key}")),
+            );
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         for batch in read_rows(file, None, Some(&names))? {

@@ -187,7 +187,11 @@ pub(crate) fn fill_template(template: &str, values: &[(&str, &dyn std::fmt::Disp
             Some((_, value)) => {
                 let digits = format.trim_end_matches('d').trim_start_matches('0').parse().unwrap_or(0);
                 let text = value.to_string();
-                if format.ends_with('d') { out.push_str(&format!("{text:0>digits$}")) } else { out.push_str(&text) }
+                if format.ends_with('d') {
+                    out.push_str(&format!("{text:0>digits$}"))
+                } else {
+                    out.push_str(&text)
+                }
             }
             None => out.push_str(&rest[open..=open + length]),
         }

@@ -46,7 +46,8 @@ impl PixelSums {
 
     fn statistics(&self) -> VectorStatistics {
         let mean: Vec<f64> = self.sum.iter().map(|sum| sum / self.pixels).collect();
-        let std = (0..3).map(|c| (self.squares[c] / self.pixels - mean[c] * mean[c]).max(0.0).sqrt()).collect();
+        let std =
+            (0..3).map(|c| (self.squares[c] / self.pixels - mean[c] * mean[c]).max(0.0).sqrt()).collect();
         VectorStatistics {
             min: self.min.to_vec(),
             max: self.max.to_vec(),

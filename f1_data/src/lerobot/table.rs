@@ -70,18 +70,13 @@ pub(super) fn schema(cameras: &[String], state_dim: usize, action_dim: usize) ->
     for name in ["frame_index", "episode_index", "index", "task_index"] {
         fields.push(Field::new(name, DataType::Int64, true));
     }
-    let metadata = HashMap::from([(
-        "huggingface".to_owned(),
-        hugging_face_metadata(cameras, state_dim, action_dim),
-    )]);
+    let metadata =
+        HashMap::from([("huggingface".to_owned(), hugging_face_metadata(cameras, state_dim, action_dim))]);
     Arc::new(Schema::new_with_metadata(fields, metadata))
 }
 
 fn image_fields() -> Fields {
-    Fields::from(vec![
-        Field::new("bytes", DataType::Binary, true),
-        Field::new("path", DataType::Utf8, true),
-    ])
+    Fields::from(vec![Field::new("bytes", DataType::Binary, true), Field::new("path", DataType::Utf8, true)])
 }
 
 /// Turns waiting rows into a table; `first_index` is the running number of the first row in the data set.
@@ -163,9 +158,7 @@ pub(super) fn read_rows(
         ])),
     };
     let reader = builder.build().map_err(DataError::parquet(path))?;
-    reader
-        .map(|batch| batch.map_err(|fault| DataError::content(path, fault.to_string())))
-        .collect()
+    reader.map(|batch| batch.map_err(|fault| DataError::content(path, fault.to_string()))).collect()
 }
 
 /// A vector column as `[row][dimension]`, whatever list type the file uses.
@@ -239,7 +232,11 @@ pub(super) fn column<'a>(path: &Path, batch: &'a RecordBatch, name: &str) -> Res
         .ok_or_else(|| DataError::content(path, format!("the table has no column `{name}`")))
 }
 
-pub(super) fn cast<'a, A: 'static>(path: &Path, column: &'a ArrayRef, name: &str) -> Result<&'a A, DataError> {
+pub(super) fn cast<'a, A: 'static>(
+    path: &Path,
+    column: &'a ArrayRef,
+    name: &str,
+) -> Result<&'a A, DataError> {
     column.as_any().downcast_ref::<A>().ok_or_else(|| {
         DataError::content(path, format!("column `{name}` holds unexpected {}", column.data_type()))
     })

@@ -124,7 +124,11 @@ impl Writer {
     ///
     /// # Errors
     /// When the folder cannot be made, already holds a data set, or the features cannot be written.
-    pub fn create(root: impl AsRef<Path>, features: Features, version: FormatVersion) -> Result<Self, DataError> {
+    pub fn create(
+        root: impl AsRef<Path>,
+        features: Features,
+        version: FormatVersion,
+    ) -> Result<Self, DataError> {
         let root = root.as_ref().to_path_buf();
         if version == FormatVersion::V2_0 {
             return Err(DataError::Usage("layout v2.0 is only read; write v2.1 or v3.0".into()));
@@ -162,7 +166,13 @@ impl Writer {
     ///
     /// # Errors
     /// When a picture or vector has another size than the features say, or cannot be encoded.
-    pub fn add_frame(&mut self, images: &[RgbImage], state: &[f32], action: &[f32], task: &str) -> Result<(), DataError> {
+    pub fn add_frame(
+        &mut self,
+        images: &[RgbImage],
+        state: &[f32],
+        action: &[f32],
+        task: &str,
+    ) -> Result<(), DataError> {
         let wants = (self.features.cameras.len(), self.features.state.len(), self.features.action.len());
         if (images.len(), state.len(), action.len()) != wants {
             return Err(DataError::Usage(format!(
@@ -263,7 +273,8 @@ impl Writer {
                 .set_column_compression(column, Compression::UNCOMPRESSED);
         }
         // Both in the arrow schema and as a plain key: readers differ in where they look.
-        let metadata = self.schema.metadata().iter().map(|(k, v)| KeyValue::new(k.clone(), v.clone())).collect();
+        let metadata =
+            self.schema.metadata().iter().map(|(k, v)| KeyValue::new(k.clone(), v.clone())).collect();
         builder.set_key_value_metadata(Some(metadata)).build()
     }
 
@@ -304,7 +315,10 @@ impl Writer {
         let Some(last) = self.episodes.last() else { return Ok(()) };
         let number = self.episodes.len() - 1;
         let statistics = to_json(&last.statistics, &self.features.camera_names());
-        append_line(&self.root.join("meta/episodes_stats.jsonl"), &json!({"episode_index": number, "stats": statistics}))?;
+        append_line(
+            &self.root.join("meta/episodes_stats.jsonl"),
+            &json!({"episode_index": number, "stats": statistics}),
+        )?;
         let entry = json!({"episode_index": number, "tasks": last.tasks, "length": last.length});
         append_line(&self.root.join("meta/episodes.jsonl"), &entry)?;
         let tasks: String = (self.tasks.iter().enumerate())
@@ -356,7 +370,9 @@ impl Writer {
         }
         if self.version == FormatVersion::V3_0 {
             if let Some(writer) = self.open_file.take() {
-                writer.close().map_err(DataError::parquet(self.root.join(data_file(self.open_file_number))))?;
+                writer
+                    .close()
+                    .map_err(DataError::parquet(self.root.join(data_file(self.open_file_number))))?;
             }
             self.write_v3_metadata()?;
             self.write_info()?;
@@ -368,8 +384,8 @@ impl Writer {
         let tasks = tasks_table(&self.tasks).map_err(|e| DataError::content(&self.root, e.to_string()))?;
         write_table(&self.root.join("meta/tasks.parquet"), &tasks, None)?;
         let cameras = self.features.camera_names();
-        let episodes =
-            episodes_table(&self.episodes, &cameras).map_err(|e| DataError::content(&self.root, e.to_string()))?;
+        let episodes = episodes_table(&self.episodes, &cameras)
+            .map_err(|e| DataError::content(&self.root, e.to_string()))?;
         write_table(&self.root.join("meta/episodes/chunk-000/file-000.parquet"), &episodes, None)?;
         let columns = self.episodes.first().map_or(0, |episode| episode.statistics.len());
         let whole: ColumnStatistics = (0..columns)
@@ -380,7 +396,8 @@ impl Writer {
             })
             .collect();
         let path = self.root.join("meta/stats.json");
-        let text = serde_json::to_string_pretty(&to_json(&whole, &cameras)).map_err(DataError::json(&path))?;
+        let text =
+            serde_json::to_string_pretty(&to_json(&whole, &cameras)).map_err(DataError::json(&path))?;
         write_atomically(&path, text.as_bytes())
     }
 }
@@ -411,10 +428,16 @@ fn tasks_table(tasks: &[String]) -> Result<RecordBatch, arrow_schema::ArrowError
         std::collections::HashMap::from([("pandas".to_owned(), pandas.to_string())]),
     );
     let numbers = Int64Array::from_iter_values(0..tasks.len() as i64);
-    RecordBatch::try_new(Arc::new(schema), vec![Arc::new(numbers), Arc::new(StringArray::from_iter_values(tasks))])
+    RecordBatch::try_new(
+        Arc::new(schema),
+        vec![Arc::new(numbers), Arc::new(StringArray::from_iter_values(tasks))],
+    )
 }
 
-fn episodes_table(episodes: &[Finished], cameras: &[String]) -> Result<RecordBatch, arrow_schema::ArrowError> {
+fn episodes_table(
+    episodes: &[Finished],
+    cameras: &[String],
+) -> Result<RecordBatch, arrow_schema::ArrowError> {
     let mut columns: Vec<(String, ArrayRef)> = Vec::new();
     let integers = |value: &dyn Fn(usize, &Finished) -> usize| -> ArrayRef {
         Arc::new(Int64Array::from_iter_values(episodes.iter().enumerate().map(|(i, e)| value(i, e) as i64)))
@@ -491,17 +514,25 @@ fn encode(camera: &CameraFeature, image: &RgbImage) -> Result<Vec<u8>, DataError
     }
     let mut out = Vec::new();
     let outcome = match camera.encoding {
-        ImageEncoding::Png => {
-            image.write_with_encoder(PngEncoder::new_with_quality(&mut out, CompressionType::Fast, FilterType::Adaptive))
+        ImageEncoding::Png => image.write_with_encoder(PngEncoder::new_with_quality(
+            &mut out,
+            CompressionType::Fast,
+            FilterType::Adaptive,
+        )),
+        ImageEncoding::Jpeg { quality } => {
+            image.write_with_encoder(JpegEncoder::new_with_quality(&mut out, quality))
         }
-        ImageEncoding::Jpeg { quality } => image.write_with_encoder(JpegEncoder::new_with_quality(&mut out, quality)),
     };
     outcome.map_err(|source| DataError::Image { what: camera.name.clone(), source })?;
     Ok(out)
 }
 
 /// Writes a table beside its place and moves it there: a reader never sees half a file.
-fn write_table(path: &Path, batch: &RecordBatch, properties: Option<WriterProperties>) -> Result<(), DataError> {
+fn write_table(
+    path: &Path,
+    batch: &RecordBatch,
+    properties: Option<WriterProperties>,
+) -> Result<(), DataError> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(DataError::io(parent))?;
     }
@@ -513,7 +544,8 @@ fn write_table(path: &Path, batch: &RecordBatch, properties: Option<WriterProper
         let builder = WriterProperties::builder().set_compression(Compression::SNAPPY);
         Some(builder.set_key_value_metadata(Some(metadata)).build())
     });
-    let mut writer = ArrowWriter::try_new(file, batch.schema(), properties).map_err(DataError::parquet(path))?;
+    let mut writer =
+        ArrowWriter::try_new(file, batch.schema(), properties).map_err(DataError::parquet(path))?;
     writer.write(batch).map_err(DataError::parquet(path))?;
     writer.close().map_err(DataError::parquet(path))?;
     fs::rename(&partial, path).map_err(DataError::io(path))
