@@ -6,6 +6,7 @@ mod definitions;
 mod generated;
 mod hashes;
 mod peer;
+mod rosidl;
 mod table;
 
 /// Cases of a property: `F1_TEST_CASES` when set.
