@@ -48,6 +48,8 @@ fn init_logging() {
 }
 
 fn main() -> std::process::ExitCode {
+    // Tensors are large and short-lived: paging each in anew costs more than computing it.
+    f1_model::kernels::keep_freed_memory();
     let cli = Cli::parse();
     init_logging();
     let outcome = match cli.command {

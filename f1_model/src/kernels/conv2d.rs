@@ -224,7 +224,7 @@ impl CustomOp3 for Conv2d {
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let (dx, dw) = super::conv2d_backward::backward(x, w, grad, self.0)?;
-        Ok((Some(dx), Some(dw), Some(grad.sum((0, 2, 3))?)))
+        Ok((Some(dx), Some(dw), Some(super::channel_sums(grad)?)))
     }
 }
 

@@ -9,6 +9,7 @@ mod attention;
 mod conv2d;
 mod conv2d_backward;
 mod group_norm;
+mod memory;
 mod microkernel;
 mod norm;
 mod rope;
@@ -21,6 +22,7 @@ pub use activation::{geglu, gelu_tanh, silu};
 pub use attention::{attention, attention_plain};
 pub use conv2d::{Conv2dGeometry, conv2d, conv2d_plain};
 pub use group_norm::{group_norm, group_norm_plain};
+pub use memory::{keep_freed_memory, release_freed_memory};
 pub use norm::{layer_norm, layer_norm_plain, rms_norm, rms_norm_plain};
 pub use rope::{rope, rope_plain};
 
@@ -55,5 +57,36 @@ pub(crate) fn values<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> Result<R>) ->
     match &*storage {
         Storage::Cpu(storage) => f(contiguous(storage, layout)?),
         _ => candle_core::bail!("a fused CPU kernel was given a tensor of another device"),
+    }
+}
+
+/// Sums `x` `[batch, channels, ..]` over everything but the channels; in the order of the memory, so that the result
+/// does not depend on the number of threads.
+pub(crate) fn channel_sums(x: &Tensor) -> Result<Tensor> {
+    let channels = x.dim(1)?;
+    let plane = x.dims().iter().skip(2).product::<usize>().max(1);
+    let mut sums = vec![0f32; channels];
+    values(x, |x| {
+        for (i, plane) in x.chunks_exact(plane).enumerate() {
+            sums[i % channels] += simd::arch().dispatch(Sum(plane));
+        }
+        Ok(())
+    })?;
+    Tensor::from_vec(sums, channels, x.device())
+}
+
+struct Sum<'a>(&'a [f32]);
+
+impl pulp::WithSimd for Sum<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, simd: S) -> f32 {
+        simd::sum_map(
+            simd,
+            self.0,
+            #[inline(always)]
+            |v| v,
+        )
     }
 }
