@@ -1,0 +1,165 @@
+//! What surrounds the generation expert: temporal convolution, embeddings, positions, head.
+
+use candle_core::{DType, Tensor};
+
+use crate::config::GenerationConfig;
+use crate::linear::Linear;
+use crate::recorder::Recorder;
+use crate::weights::Weights;
+use crate::{Error, Result, ops};
+
+/// LayerNorm epsilon of the head.
+const HEAD_EPSILON: f64 = 1e-5;
+
+/// Embeddings and head of the generation expert.
+#[derive(Clone)]
+pub struct ForesightHeads {
+    temporal_weight: Tensor,
+    temporal_bias: Tensor,
+    kernel: usize,
+    stride: usize,
+    wm_embeddings: Linear,
+    wm_hist_pos_embs: Tensor,
+    wm_sos_token_embs: Tensor,
+    wm_cond_pos_embs: Tensor,
+    wm_output_position_embedding: Tensor,
+    lvl_embed: Tensor,
+    lvl_1l: Tensor,
+    mask_embedding: Tensor,
+    norm_weight: Tensor,
+    norm_bias: Tensor,
+    wm_out_proj: Linear,
+    tokens: usize,
+    scales: Vec<usize>,
+}
+
+impl ForesightHeads {
+    /// Reads the heads below `weights` (`model`).
+    ///
+    /// # Errors
+    /// A tensor is missing or mis-shaped.
+    pub fn new(config: &GenerationConfig, weights: &Weights) -> Result<Self> {
+        let (width, codes, tokens) =
+            (config.expert.hidden_size, config.tokenizer.z_channels, config.total_tokens());
+        let kernel = config.temporal_kernel;
+        let levels: Vec<u32> = config
+            .scales
+            .iter()
+            .enumerate()
+            .flat_map(|(index, side)| std::iter::repeat_n(index as u32, side * side))
+            .collect();
+        let lvl_embed = weights.get((config.scales.len(), width), "lvl_embed.weight")?;
+        Ok(Self {
+            // [out, in, time] as [out, time * in]: frames are joined along their channels.
+            temporal_weight: weights
+                .get((codes, codes, kernel), "temporal_conv.conv.weight")?
+                .permute((0, 2, 1))?
+                .reshape((codes, kernel * codes))?,
+            temporal_bias: weights.get(codes, "temporal_conv.conv.bias")?,
+            kernel,
+            stride: config.temporal_stride,
+            wm_embeddings: Linear::new(width, codes, &weights.pp("wm_embeddings"))?,
+            wm_hist_pos_embs: weights.get((1, tokens - 1, codes), "wm_hist_pos_embs")?,
+            wm_sos_token_embs: weights.get((1, 1, width), "wm_sos_token_embs")?,
+            wm_cond_pos_embs: weights.get((1, tokens, width), "wm_cond_pos_embs")?,
+            wm_output_position_embedding: weights.get((1, tokens, width), "wm_output_position_embedding")?,
+            lvl_1l: Tensor::from_vec(levels, tokens, lvl_embed.device())?,
+            lvl_embed,
+            mask_embedding: weights.get((1, 1, codes), "mask_embedding")?,
+            norm_weight: weights.get(width, "wm_out_layer_norm.weight")?,
+            norm_bias: weights.get(width, "wm_out_layer_norm.bias")?,
+            wm_out_proj: Linear::new(config.tokenizer.vocab_size, width, &weights.pp("wm_out_proj"))?,
+            tokens,
+            scales: config.scales.clone(),
+        })
+    }
+
+    /// Tokens of all scales, which is also the number of condition tokens.
+    pub fn tokens(&self) -> usize {
+        self.tokens
+    }
+
+    /// Side of each scale.
+    pub fn scales(&self) -> &[usize] {
+        &self.scales
+    }
+
+    /// The fixed vector that stands for a hidden input token, `[1, 1, codes]`.
+    pub fn mask_embedding(&self) -> &Tensor {
+        &self.mask_embedding
+    }
+
+    /// Output positions plus scale embeddings, `[1, tokens, width]`.
+    ///
+    /// # Errors
+    /// The tensor operation fails.
+    pub fn output_table(&self) -> Result<Tensor> {
+        let levels = self.lvl_embed.index_select(&self.lvl_1l, 0)?.unsqueeze(0)?;
+        Ok((&self.wm_output_position_embedding + levels)?)
+    }
+
+    /// Condition tokens `[batch, tokens, width]` of a history `[batch, frames, tokens - 1, codes]`, the output table
+    /// not yet added to the last.
+    ///
+    /// # Errors
+    /// The history does not reduce to one step.
+    pub fn condition(&self, history: &Tensor, recorder: &mut Recorder) -> Result<Tensor> {
+        let (batch, frames, positions, codes) = history.dims4()?;
+        if frames < self.kernel || (frames - self.kernel) / self.stride != 0 {
+            return Err(Error::input(format!(
+                "a history of {frames} frames with kernel {} and stride {} does not reduce to one step",
+                self.kernel, self.stride
+            )));
+        }
+        // One output step sees the first `kernel` frames.
+        let joined = history
+            .narrow(1, 0, self.kernel)?
+            .transpose(1, 2)?
+            .reshape((batch, positions, self.kernel * codes))?;
+        let merged = ops::linear(&joined, &self.temporal_weight, Some(&self.temporal_bias))?;
+        recorder.keep("wm.temporal", &merged.unsqueeze(1)?);
+        let merged = merged.broadcast_add(&self.wm_hist_pos_embs)?;
+        let embedded = self.wm_embeddings.forward(&merged)?;
+        let start = self.wm_sos_token_embs.broadcast_as((batch, 1, embedded.dim(2)?))?;
+        let joined = Tensor::cat(&[&start.contiguous()?, &embedded], 1)?;
+        Ok(joined.broadcast_add(&self.wm_cond_pos_embs)?)
+    }
+
+    /// Adds the first row of the output table to the last condition token: it predicts the first scale.
+    ///
+    /// # Errors
+    /// The tensor operation fails.
+    pub fn open_first_scale(&self, condition: &Tensor, table: &Tensor) -> Result<Tensor> {
+        let last = self.tokens - 1;
+        let opened = condition.narrow(1, last, 1)?.broadcast_add(&table.narrow(1, 0, 1)?)?;
+        Ok(Tensor::cat(&[&condition.narrow(1, 0, last)?, &opened], 1)?)
+    }
+
+    /// Input tokens `[batch, n, width]` from map vectors `[batch, n, codes]` that start at token `offset` of the
+    /// output table.
+    ///
+    /// # Errors
+    /// The table is shorter.
+    pub fn scale_input(&self, vectors: &Tensor, table: &Tensor, offset: usize) -> Result<Tensor> {
+        let rows = table.narrow(1, offset, vectors.dim(1)?)?;
+        Ok(self.wm_embeddings.forward(vectors)?.broadcast_add(&rows)?)
+    }
+
+    /// Embeds map vectors without positions.
+    ///
+    /// # Errors
+    /// The widths do not fit.
+    pub fn embed(&self, vectors: &Tensor) -> Result<Tensor> {
+        self.wm_embeddings.forward(vectors)
+    }
+
+    /// Logits `[batch, n, vocabulary]` in f32 of expert outputs `[batch, n, width]`.
+    ///
+    /// # Errors
+    /// The widths do not fit.
+    pub fn logits(&self, out: &Tensor) -> Result<Tensor> {
+        let out = out.to_dtype(DType::F32)?;
+        let normed = ops::layer_norm(&out, &self.norm_weight, &self.norm_bias, HEAD_EPSILON)?;
+        self.wm_out_proj.forward(&normed)
+    }
+}

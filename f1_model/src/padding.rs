@@ -1,0 +1,116 @@
+//! Which tokens of a batch are padding, and what follows for positions and scores.
+
+use candle_core::{Device, Tensor};
+
+use crate::experts::Block;
+use crate::{Error, Result};
+
+/// Added to the score of a padded key: its softmax is zero in f32.
+const MASKED: f32 = -1e30;
+
+/// Validity of the tokens in front (understanding); everything behind is valid.
+#[derive(Clone, Debug)]
+pub struct Padding {
+    rows: Vec<Vec<bool>>,
+}
+
+impl Padding {
+    /// From a row of flags a batch element.
+    ///
+    /// # Errors
+    /// Rows differ in length, or one has no valid token.
+    pub fn new(rows: Vec<Vec<bool>>) -> Result<Self> {
+        let tokens = rows.first().map_or(0, Vec::len);
+        for (index, row) in rows.iter().enumerate() {
+            if row.len() != tokens {
+                return Err(Error::input(format!("padding row {index} has {} flags, not {tokens}", row.len())));
+            }
+            if !row.iter().any(|valid| *valid) {
+                return Err(Error::input(format!("sample {index} has no valid understanding token")));
+            }
+        }
+        Ok(Self { rows })
+    }
+
+    /// No padding.
+    pub fn none(batch: usize, tokens: usize) -> Self {
+        Self { rows: vec![vec![true; tokens]; batch] }
+    }
+
+    /// Batch elements.
+    pub fn batch(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Tokens covered.
+    pub fn tokens(&self) -> usize {
+        self.rows.first().map_or(0, Vec::len)
+    }
+
+    /// The flags.
+    pub fn rows(&self) -> &[Vec<bool>] {
+        &self.rows
+    }
+
+    /// Valid tokens of each batch element.
+    pub fn counts(&self) -> Vec<usize> {
+        self.rows.iter().map(|row| row.iter().filter(|valid| **valid).count()).collect()
+    }
+
+    /// Positions of the tokens in front and of `following` valid ones: the cumulative count minus one.
+    pub fn positions(&self, following: usize) -> Vec<Vec<i64>> {
+        self.rows
+            .iter()
+            .map(|row| {
+                let mut count = 0i64;
+                row.iter()
+                    .copied()
+                    .chain(std::iter::repeat_n(true, following))
+                    .map(|valid| {
+                        count += i64::from(valid);
+                        count - 1
+                    })
+                    .collect()
+            })
+            .collect()
+    }
+
+    /// Bias of `keys` keys `[batch, 1, keys]`; `None` when nothing is padded.
+    ///
+    /// # Errors
+    /// The device refuses the memory.
+    pub fn bias(&self, keys: usize, device: &Device) -> Result<Option<Tensor>> {
+        if self.rows.iter().all(|row| row.iter().all(|valid| *valid)) {
+            return Ok(None);
+        }
+        let mut values = Vec::with_capacity(self.batch() * keys);
+        for row in &self.rows {
+            let padded = row.iter().map(|valid| if *valid { 0.0 } else { MASKED });
+            values.extend(padded.chain(std::iter::repeat(0.0)).take(keys));
+        }
+        Ok(Some(Tensor::from_vec(values, (self.batch(), 1, keys), device)?))
+    }
+
+    /// The dense mask that blocks and padding amount to, `[batch][row][key]`, for comparison with a reference.
+    /// `first` is the index of the first row among all tokens.
+    pub fn dense_mask(&self, blocks: &[Block], first: usize, keys: usize) -> Vec<Vec<Vec<bool>>> {
+        let valid = |batch: &Vec<bool>, token: usize| batch.get(token).copied().unwrap_or(true);
+        self.rows
+            .iter()
+            .map(|batch| {
+                let mut rows = Vec::new();
+                for block in blocks {
+                    for _ in 0..block.rows {
+                        let row = first + rows.len();
+                        rows.push(
+                            (0..keys)
+                                .map(|key| key < block.keys && valid(batch, row) && valid(batch, key))
+                                .collect(),
+                        );
+                    }
+                }
+                rows
+            })
+            .collect()
+    }
+}

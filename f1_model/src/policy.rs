@@ -1,0 +1,447 @@
+//! The user's side of the network: load, perceive, act, imagine.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+use image::RgbImage;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+
+use crate::checkpoint::{self, LoadPrecision, LoadReport};
+use crate::config::Config;
+use crate::flow::RtcGuidance;
+use crate::image_prep;
+use crate::linear::Quant;
+use crate::network::{F1Network, PrefixState};
+use crate::padding::Padding;
+use crate::prompt::{Prompt, PromptEncoder};
+use crate::recorder::Recorder;
+use crate::sampling::TokenSource;
+use crate::weights::Weights;
+use crate::{Error, Result};
+
+/// Where the network runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// This machine's processor.
+    #[default]
+    Cpu,
+    /// The first CUDA device; needs a build with the feature `cuda`.
+    Cuda,
+}
+
+impl DeviceChoice {
+    /// Opens the device.
+    ///
+    /// # Errors
+    /// There is none, or this build has no CUDA.
+    pub fn open(self) -> Result<Device> {
+        match self {
+            DeviceChoice::Cpu => Ok(Device::Cpu),
+            DeviceChoice::Cuda => Ok(Device::new_cuda(0)?),
+        }
+    }
+}
+
+/// Precision of the weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dtype {
+    /// 32-bit floats.
+    #[default]
+    F32,
+    /// 16-bit brain floats where the published files have them, 32-bit floats elsewhere.
+    Bf16,
+}
+
+impl Dtype {
+    fn candle(self) -> DType {
+        match self {
+            Dtype::F32 => DType::F32,
+            Dtype::Bf16 => DType::BF16,
+        }
+    }
+}
+
+/// How to load a policy.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LoadOptions {
+    /// Device.
+    pub device: DeviceChoice,
+    /// Precision of the weights.
+    pub dtype: Dtype,
+    /// Quantisation of the experts' linear layers.
+    pub quant: Option<Quant>,
+    /// Initialise tensors the checkpoint lacks; they are listed in the report and the log.
+    pub allow_missing: bool,
+}
+
+/// A camera image ready for the network, `[3, side, side]`; cheap to clone.
+#[derive(Clone)]
+pub struct CameraInput {
+    tensor: Tensor,
+}
+
+impl CameraInput {
+    /// The pixels, `[3, side, side]` in [-1, 1].
+    pub fn tensor(&self) -> &Tensor {
+        &self.tensor
+    }
+}
+
+/// A history frame, encoded once when it arrives; cheap to clone.
+#[derive(Clone)]
+pub struct HistoryFrame {
+    /// `[L]` in u32.
+    tokens: Arc<Vec<u32>>,
+    /// `[L - 1, codes]`.
+    vectors: Tensor,
+}
+
+impl HistoryFrame {
+    /// Token ids of all scales, small to large.
+    pub fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+}
+
+/// One observation.
+#[derive(Clone)]
+pub struct PolicyInput {
+    /// Cameras in the model's order; an absent one is left out.
+    pub cameras: Vec<Option<CameraInput>>,
+    /// The instruction.
+    pub prompt: Prompt,
+    /// Oldest first; when shorter than the model's history, the first frame is repeated.
+    pub history: Vec<HistoryFrame>,
+}
+
+/// One request for actions.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ActRequest {
+    /// Seed of the noise.
+    pub seed: u64,
+    /// Steering toward the chunk being executed.
+    pub guidance: Option<RtcGuidance>,
+}
+
+/// What actions are generated from: understanding and foresight; shared, cheap to clone.
+#[derive(Clone)]
+pub struct Prefix {
+    state: Arc<PrefixState>,
+    tokens: Arc<Vec<Vec<u32>>>,
+    confidence: Arc<Vec<f32>>,
+}
+
+impl Prefix {
+    /// Foresight token ids of each generated scale; empty in the pi0 layout.
+    pub fn tokens(&self) -> &[Vec<u32>] {
+        &self.tokens
+    }
+
+    /// Probability the network gave each foresight token, scale after scale.
+    pub fn token_confidence(&self) -> &[f32] {
+        &self.confidence
+    }
+
+    /// Tokens the action expert attends to.
+    pub fn len(&self) -> usize {
+        self.state.cache.len()
+    }
+
+    /// Whether there is nothing to attend to.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The network's side of it.
+    pub fn state(&self) -> &PrefixState {
+        &self.state
+    }
+}
+
+/// A loaded policy: shared by `Arc`, every method takes `&self`.
+pub struct F1Policy {
+    network: F1Network,
+    prompts: Option<PromptEncoder>,
+    report: LoadReport,
+}
+
+impl F1Policy {
+    /// Loads `config.json`, the weights and `tokenizer.json` from a directory.
+    ///
+    /// A directory without `tokenizer.json` loads; then [`F1Policy::encode_prompt`] says what is missing.
+    ///
+    /// # Errors
+    /// The configuration or the checkpoint is faulty; every fault is listed.
+    pub fn load(dir: &Path, options: &LoadOptions) -> Result<Self> {
+        let config = Config::load(dir)?;
+        Self::load_with_config(dir, &config, options)
+    }
+
+    /// As [`F1Policy::load`] with a configuration from elsewhere.
+    ///
+    /// # Errors
+    /// The checkpoint is faulty; every fault is listed.
+    pub fn load_with_config(dir: &Path, config: &Config, options: &LoadOptions) -> Result<Self> {
+        let device = options.device.open()?;
+        let precision = LoadPrecision { dtype: options.dtype.candle(), allow_missing: options.allow_missing };
+        let (weights, report) = checkpoint::load(dir, config, precision, &device)?;
+        for name in &report.initialised {
+            tracing::warn!(tensor = name, "missing in the checkpoint, initialised");
+        }
+        let tokenizer = dir.join("tokenizer.json");
+        let prompts = if tokenizer.is_file() {
+            Some(PromptEncoder::load(&tokenizer, config.prompt_length, config.understanding.vocab_size)?)
+        } else {
+            None
+        };
+        Self::build(config, &weights, options, prompts, report)
+    }
+
+    /// A policy with random weights: for timing and tests.
+    ///
+    /// # Errors
+    /// The configuration is faulty.
+    pub fn random(config: &Config, seed: u64, options: &LoadOptions) -> Result<Self> {
+        config.validate("random policy")?;
+        let device = options.device.open()?;
+        let weights = checkpoint::random(config, seed, options.dtype.candle(), &device)?;
+        Self::build(config, &weights, options, None, LoadReport::default())
+    }
+
+    fn build(
+        config: &Config,
+        weights: &Weights,
+        options: &LoadOptions,
+        prompts: Option<PromptEncoder>,
+        report: LoadReport,
+    ) -> Result<Self> {
+        let network = F1Network::new(config, weights, options.quant)?;
+        for name in network.unquantised() {
+            tracing::warn!(layer = name, "its width is not a multiple of the block; it stays unquantised");
+        }
+        Ok(Self { network, prompts, report })
+    }
+
+    /// Adds a prompt encoder, for a directory that keeps `tokenizer.json` elsewhere.
+    ///
+    /// # Errors
+    /// The file is missing or damaged.
+    pub fn set_tokenizer(&mut self, path: &Path) -> Result<()> {
+        let config = self.network.config();
+        self.prompts = Some(PromptEncoder::load(path, config.prompt_length, config.understanding.vocab_size)?);
+        Ok(())
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        self.network.config()
+    }
+
+    /// The network underneath.
+    pub fn network(&self) -> &F1Network {
+        &self.network
+    }
+
+    /// What loading found.
+    pub fn report(&self) -> &LoadReport {
+        &self.report
+    }
+
+    /// Fits a camera image for the understanding expert.
+    ///
+    /// # Errors
+    /// An image without pixels.
+    pub fn prepare_camera(&self, image: &RgbImage) -> Result<CameraInput> {
+        let [width, height] = self.config().image_fit;
+        Ok(CameraInput { tensor: image_prep::prepare_camera(image, width, height, self.network.device())? })
+    }
+
+    /// Encodes a history frame, once when it arrives.
+    ///
+    /// # Errors
+    /// An image without pixels, or a model that does not foresee.
+    pub fn encode_frame(&self, image: &RgbImage) -> Result<HistoryFrame> {
+        let side = self.network.foresight()?.config.frame_side();
+        let ratio = self.config().run.crop_ratio;
+        let pixels = image_prep::prepare_frame(image, side, ratio, self.network.device())?;
+        self.encode_prepared(&pixels)
+    }
+
+    /// As [`F1Policy::encode_frame`] from pixels `[3, side, side]` in [-1, 1].
+    ///
+    /// # Errors
+    /// Another size, or a model that does not foresee.
+    pub fn encode_prepared(&self, pixels: &Tensor) -> Result<HistoryFrame> {
+        let (tokens, vectors) = self.network.encode_frames(&pixels.unsqueeze(0)?)?;
+        Ok(HistoryFrame { tokens: Arc::new(tokens.squeeze(0)?.to_vec1()?), vectors: vectors.squeeze(0)? })
+    }
+
+    /// Turns an instruction into tokens, once an instruction.
+    ///
+    /// # Errors
+    /// No `tokenizer.json` was found beside the weights, or it fails.
+    pub fn encode_prompt(&self, text: &str) -> Result<Prompt> {
+        self.prompts
+            .as_ref()
+            .ok_or_else(|| {
+                Error::Prompt(
+                    "tokenizer.json is missing: the weights do not carry the language tokenizer; copy tokenizer.json \
+                     of google/paligemma-3b-pt-224 beside them"
+                        .to_string(),
+                )
+            })?
+            .encode(text)
+    }
+
+    /// Understanding and foresight of one observation.
+    ///
+    /// The same input and seed give the same tokens.
+    ///
+    /// # Errors
+    /// No camera and no prompt, or no history where the model needs it.
+    pub fn perceive(&self, input: &PolicyInput, seed: u64) -> Result<Prefix> {
+        let run = &self.config().run;
+        let embedded = self.embed(input)?;
+        let mut source = TokenSource::new(run.top_k, run.top_p, seed);
+        self.perceive_embedded(&embedded, &input.history, &mut source)
+    }
+
+    /// As [`F1Policy::perceive`] with tokens from elsewhere.
+    ///
+    /// # Errors
+    /// See [`F1Policy::perceive`].
+    pub fn perceive_with(&self, input: &PolicyInput, source: &mut TokenSource) -> Result<Prefix> {
+        let embedded = self.embed(input)?;
+        self.perceive_embedded(&embedded, &input.history, source)
+    }
+
+    /// The understanding tokens of one observation, `[1, tokens, width]`: cameras that are there, then the prompt
+    /// without its padding. Nothing padded is ever computed.
+    ///
+    /// # Errors
+    /// More cameras than the model takes, or nothing at all.
+    pub fn embed(&self, input: &PolicyInput) -> Result<Tensor> {
+        let mut parts = Vec::new();
+        let cameras: Vec<Tensor> = input.cameras.iter().flatten().map(|camera| camera.tensor.clone()).collect();
+        if !cameras.is_empty() {
+            let images = Tensor::stack(&cameras, 0)?;
+            let tokens = self.network.embed_images(&images, &mut Recorder::off())?;
+            let (count, each, width) = tokens.dims3()?;
+            parts.push(tokens.reshape((1, count * each, width))?);
+        }
+        if !input.prompt.ids().is_empty() {
+            let ids = Tensor::new(input.prompt.ids(), self.network.device())?.unsqueeze(0)?;
+            parts.push(self.network.embed_prompt(&ids)?);
+        }
+        if parts.is_empty() {
+            return Err(Error::input("an observation without camera and prompt"));
+        }
+        Ok(Tensor::cat(&parts, 1)?)
+    }
+
+    /// As [`F1Policy::perceive_with`] from understanding tokens of [`F1Policy::embed`].
+    ///
+    /// # Errors
+    /// No history where the model needs it.
+    pub fn perceive_embedded(
+        &self,
+        embedded: &Tensor,
+        frames: &[HistoryFrame],
+        source: &mut TokenSource,
+    ) -> Result<Prefix> {
+        let history = if self.network.has_foresight() { Some(self.history(frames)?) } else { None };
+        let padding = Padding::none(1, embedded.dim(1)?);
+        let state =
+            self.network.perceive(embedded, &padding, history.as_ref(), source, &mut Recorder::off())?;
+        let mut tokens = Vec::new();
+        let mut confidence = Vec::new();
+        for (ids, logits) in state.tokens.iter().zip(&state.logits) {
+            let probabilities = crate::ops::softmax(logits)?;
+            confidence.extend(probabilities.gather(&ids.unsqueeze(2)?, 2)?.flatten_all()?.to_vec1::<f32>()?);
+            tokens.push(ids.flatten_all()?.to_vec1::<u32>()?);
+        }
+        Ok(Prefix { state: Arc::new(state), tokens: Arc::new(tokens), confidence: Arc::new(confidence) })
+    }
+
+    /// `[1, frames, L - 1, codes]`, the first frame repeated where frames are missing.
+    fn history(&self, frames: &[HistoryFrame]) -> Result<Tensor> {
+        let wanted = self.config().run.history_frames;
+        let first = frames.first().ok_or_else(|| Error::input("this model needs at least one history frame"))?;
+        if frames.len() > wanted {
+            return Err(Error::input(format!("{} history frames, the model takes {wanted}", frames.len())));
+        }
+        let missing = std::iter::repeat_n(first, wanted - frames.len());
+        let vectors: Vec<&Tensor> = missing.chain(frames).map(|frame| &frame.vectors).collect();
+        Ok(Tensor::stack(&vectors, 0)?.unsqueeze(0)?)
+    }
+
+    /// A chunk of actions, `[chunk][max_action_dim]`, normalised.
+    ///
+    /// The state may be shorter than `max_state_dim`; it is padded with zeros. The same prefix, state and request
+    /// give the same chunk.
+    ///
+    /// # Errors
+    /// A state or guidance of the wrong size, or values that are not finite, given or computed.
+    pub fn act(&self, prefix: &Prefix, state: &[f32], request: &ActRequest) -> Result<Vec<Vec<f32>>> {
+        let config = self.config();
+        let (chunk, width) = (config.chunk_size, config.max_action_dim);
+        let mut random = ChaCha8Rng::seed_from_u64(request.seed);
+        let noise: Vec<f32> = (0..chunk * width).map(|_| random.sample(StandardNormal)).collect();
+        self.act_from(prefix, state, &noise, request.guidance.as_ref())
+    }
+
+    /// As [`F1Policy::act`] from given noise, `chunk * max_action_dim` values.
+    ///
+    /// # Errors
+    /// See [`F1Policy::act`].
+    pub fn act_from(
+        &self,
+        prefix: &Prefix,
+        state: &[f32],
+        noise: &[f32],
+        guidance: Option<&RtcGuidance>,
+    ) -> Result<Vec<Vec<f32>>> {
+        let config = self.config();
+        let (chunk, width) = (config.chunk_size, config.max_action_dim);
+        let device = self.network.device();
+        if state.len() > config.max_state_dim {
+            return Err(Error::input(format!(
+                "a state of {} values, the model takes {}",
+                state.len(),
+                config.max_state_dim
+            )));
+        }
+        if state.iter().any(|value| !value.is_finite()) {
+            return Err(Error::input("the state holds a value that is not finite"));
+        }
+        let mut padded = state.to_vec();
+        padded.resize(config.max_state_dim, 0.0);
+        let state = Tensor::from_vec(padded, (1, config.max_state_dim), device)?;
+        let noise = Tensor::from_slice(noise, (1, chunk, width), device)?;
+        let guidance = guidance.map(|guidance| guidance.tensors(chunk, width, device)).transpose()?;
+        let actions =
+            self.network.act(&prefix.state, &state, &noise, guidance.as_ref(), &mut Recorder::off())?;
+        let actions: Vec<Vec<f32>> = actions.squeeze(0)?.to_vec2()?;
+        if actions.iter().flatten().any(|value| !value.is_finite()) {
+            return Err(Error::input("the network computed an action that is not finite"));
+        }
+        Ok(actions)
+    }
+
+    /// The foresight image.
+    ///
+    /// # Errors
+    /// The model does not foresee.
+    pub fn imagine(&self, prefix: &Prefix) -> Result<RgbImage> {
+        let f_hat = prefix
+            .state
+            .f_hat
+            .as_ref()
+            .ok_or_else(|| Error::input("this model has no generation expert: there is no foresight image"))?;
+        let image = self.network.foresight()?.tokenizer.decode(f_hat)?;
+        image_prep::to_image(&image.squeeze(0)?)
+    }
+}

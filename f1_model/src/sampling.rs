@@ -1,0 +1,147 @@
+//! Drawing tokens: greedy, top-k, top-p, from a seeded generator.
+
+use candle_core::{D, DType, Tensor};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::{Error, Result};
+
+/// Probabilities of one row of logits after both filters.
+///
+/// `top_k` keeps the k largest, ties at the k-th included (0 keeps all, more than there are means all); `top_p`
+/// then drops the least likely whose sum stays within `1 - top_p` (0 keeps all), never the likeliest.
+pub fn filtered_probabilities(logits: &[f32], top_k: usize, top_p: f64) -> Vec<f32> {
+    let mut kept: Vec<f32> = logits.to_vec();
+    if top_k > 0 && top_k < kept.len() {
+        let mut sorted = kept.clone();
+        let (_, threshold, _) = sorted.select_nth_unstable_by(top_k - 1, |a, b| b.total_cmp(a));
+        let threshold = *threshold;
+        for value in &mut kept {
+            if *value < threshold {
+                *value = f32::NEG_INFINITY;
+            }
+        }
+    }
+    let mut probabilities = softmax(&kept);
+    if top_p > 0.0 {
+        let mut order: Vec<usize> = (0..kept.len()).collect();
+        order.sort_by(|&a, &b| kept[a].total_cmp(&kept[b]));
+        let mut sum = 0f32;
+        let bound = (1.0 - top_p) as f32;
+        let keep_last = order.len().saturating_sub(1);
+        for &index in &order[..keep_last] {
+            sum += probabilities[index];
+            if sum <= bound {
+                kept[index] = f32::NEG_INFINITY;
+            } else {
+                break;
+            }
+        }
+        probabilities = softmax(&kept);
+    }
+    probabilities
+}
+
+fn softmax(logits: &[f32]) -> Vec<f32> {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let exponents: Vec<f32> = logits.iter().map(|value| (value - largest).exp()).collect();
+    let sum: f32 = exponents.iter().sum();
+    exponents.into_iter().map(|value| value / sum).collect()
+}
+
+/// Where the tokens of generated scales come from.
+pub enum TokenSource {
+    /// The likeliest.
+    Greedy,
+    /// Drawn after top-k and top-p.
+    Sampled {
+        /// Tokens kept by rank.
+        top_k: usize,
+        /// Probability mass kept.
+        top_p: f64,
+        /// Seeded generator.
+        random: Box<ChaCha8Rng>,
+    },
+    /// Given, `[batch, tokens]` in u32, scale after scale: the same foresight under other arithmetic.
+    Fixed(Tensor),
+}
+
+impl TokenSource {
+    /// Greedy for `top_k` 1, else drawn with this seed.
+    pub fn new(top_k: usize, top_p: f64, seed: u64) -> Self {
+        if top_k == 1 {
+            Self::Greedy
+        } else {
+            Self::Sampled { top_k, top_p, random: Box::new(ChaCha8Rng::seed_from_u64(seed)) }
+        }
+    }
+
+    /// Ids `[batch, rows]` in u32 for logits `[batch, rows, vocabulary]`; `offset` tokens were taken before.
+    ///
+    /// # Errors
+    /// Logits are not finite, or fixed tokens do not reach this far.
+    pub fn take(&mut self, logits: &Tensor, offset: usize) -> Result<Tensor> {
+        let (batch, rows, _) = logits.dims3()?;
+        match self {
+            Self::Greedy => Ok(logits.detach().argmax(D::Minus1)?),
+            Self::Fixed(tokens) => Ok(tokens.narrow(1, offset, rows)?.contiguous()?),
+            Self::Sampled { top_k, top_p, random } => {
+                let values: Vec<Vec<f32>> = logits.detach().to_dtype(DType::F32)?.flatten(0, 1)?.to_vec2()?;
+                let mut ids = Vec::with_capacity(values.len());
+                for row in &values {
+                    if row.iter().any(|value| !value.is_finite()) {
+                        return Err(Error::input("foresight logits are not finite"));
+                    }
+                    ids.push(draw(&filtered_probabilities(row, *top_k, *top_p), random.random::<f32>()));
+                }
+                Ok(Tensor::from_vec(ids, (batch, rows), logits.device())?)
+            }
+        }
+    }
+}
+
+/// The index at which the running sum passes `uniform`.
+fn draw(probabilities: &[f32], uniform: f32) -> u32 {
+    let mut sum = 0f32;
+    let mut last = 0;
+    for (index, probability) in probabilities.iter().enumerate() {
+        if *probability > 0.0 {
+            sum += probability;
+            last = index;
+            if uniform < sum {
+                break;
+            }
+        }
+    }
+    last as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ties_at_the_kth_value_are_kept() {
+        let kept = filtered_probabilities(&[3.0, 1.0, 2.0, 2.0, 0.0], 2, 0.0);
+        assert_eq!(kept.iter().filter(|p| **p > 0.0).count(), 3);
+    }
+
+    #[test]
+    fn the_likeliest_survives_any_top_p() {
+        let kept = filtered_probabilities(&[0.0, 5.0, 0.0], 0, 1e-6);
+        assert!(kept[1] > 0.999);
+    }
+
+    #[test]
+    fn more_than_the_codebook_means_all() {
+        let kept = filtered_probabilities(&[0.0, 1.0], 900, 0.0);
+        assert!(kept.iter().all(|p| *p > 0.0));
+    }
+
+    #[test]
+    fn draws_follow_the_probabilities() {
+        assert_eq!(draw(&[0.25, 0.0, 0.75], 0.1), 0);
+        assert_eq!(draw(&[0.25, 0.0, 0.75], 0.3), 2);
+        assert_eq!(draw(&[0.25, 0.0, 0.75], 1.0), 2);
+    }
+}

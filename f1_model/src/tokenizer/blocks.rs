@@ -1,0 +1,142 @@
+//! Blocks shared by encoder and decoder.
+
+use candle_core::Tensor;
+
+use crate::weights::Weights;
+use crate::{Result, ops};
+
+/// GroupNorm epsilon of the tokenizer.
+const EPSILON: f64 = 1e-6;
+
+/// Convolution with bias that keeps the size.
+#[derive(Clone)]
+pub(super) struct Conv {
+    pub(super) weight: Tensor,
+    pub(super) bias: Tensor,
+    padding: usize,
+}
+
+impl Conv {
+    pub(super) fn new(output: usize, input: usize, kernel: usize, weights: &Weights) -> Result<Self> {
+        Ok(Self {
+            weight: weights.get((output, input, kernel, kernel), "weight")?,
+            bias: weights.get(output, "bias")?,
+            padding: kernel / 2,
+        })
+    }
+
+    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(ops::conv2d(x, &self.weight, &self.bias, 1, self.padding)?)
+    }
+}
+
+/// GroupNorm, with SiLU where asked.
+#[derive(Clone)]
+pub(super) struct Norm {
+    weight: Tensor,
+    bias: Tensor,
+    groups: usize,
+}
+
+impl Norm {
+    pub(super) fn new(width: usize, groups: usize, weights: &Weights) -> Result<Self> {
+        Ok(Self { weight: weights.get(width, "weight")?, bias: weights.get(width, "bias")?, groups })
+    }
+
+    pub(super) fn forward(&self, x: &Tensor, silu: bool) -> Result<Tensor> {
+        Ok(ops::group_norm(x, &self.weight, &self.bias, self.groups, EPSILON, silu)?)
+    }
+}
+
+/// Residual block.
+#[derive(Clone)]
+pub(super) struct Residual {
+    norm1: Norm,
+    conv1: Conv,
+    norm2: Norm,
+    conv2: Conv,
+    nin_shortcut: Option<Conv>,
+}
+
+impl Residual {
+    pub(super) fn new(input: usize, output: usize, groups: usize, weights: &Weights) -> Result<Self> {
+        Ok(Self {
+            norm1: Norm::new(input, groups, &weights.pp("norm1"))?,
+            conv1: Conv::new(output, input, 3, &weights.pp("conv1"))?,
+            norm2: Norm::new(output, groups, &weights.pp("norm2"))?,
+            conv2: Conv::new(output, output, 3, &weights.pp("conv2"))?,
+            nin_shortcut: if input == output {
+                None
+            } else {
+                Some(Conv::new(output, input, 1, &weights.pp("nin_shortcut"))?)
+            },
+        })
+    }
+
+    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let h = self.conv1.forward(&self.norm1.forward(x, true)?)?;
+        let h = self.conv2.forward(&self.norm2.forward(&h, true)?)?;
+        match &self.nin_shortcut {
+            Some(shortcut) => Ok((shortcut.forward(x)? + h)?),
+            None => Ok((x + h)?),
+        }
+    }
+}
+
+/// Attention over positions with one head.
+#[derive(Clone)]
+pub(super) struct Attention {
+    norm: Norm,
+    qkv: Conv,
+    proj_out: Conv,
+}
+
+impl Attention {
+    pub(super) fn new(width: usize, groups: usize, weights: &Weights) -> Result<Self> {
+        Ok(Self {
+            norm: Norm::new(width, groups, &weights.pp("norm"))?,
+            qkv: Conv::new(3 * width, width, 1, &weights.pp("qkv"))?,
+            proj_out: Conv::new(width, width, 1, &weights.pp("proj_out"))?,
+        })
+    }
+
+    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let (batch, channels, height, width) = x.dims4()?;
+        let qkv = self.qkv.forward(&self.norm.forward(x, false)?)?;
+        let qkv = qkv.reshape((batch, 3, channels, height * width))?;
+        let part = |index| -> Result<Tensor> { Ok(qkv.narrow(1, index, 1)?.squeeze(1)?.transpose(1, 2)?) };
+        let query = part(0)?.contiguous()?.unsqueeze(2)?;
+        let (key, value) = (part(1)?.contiguous()?.unsqueeze(2)?, part(2)?.contiguous()?.unsqueeze(2)?);
+        let out = ops::attention(&query, &key, &value, None, (channels as f64).powf(-0.5))?;
+        let out = out.transpose(1, 2)?.contiguous()?.reshape((batch, channels, height, width))?;
+        Ok((x + self.proj_out.forward(&out)?)?)
+    }
+}
+
+/// Residual, attention, residual: the middle of encoder and decoder.
+#[derive(Clone)]
+pub(super) struct Middle {
+    block_1: Residual,
+    attn_1: Attention,
+    block_2: Residual,
+}
+
+impl Middle {
+    pub(super) fn new(width: usize, groups: usize, weights: &Weights) -> Result<Self> {
+        Ok(Self {
+            block_1: Residual::new(width, width, groups, &weights.pp("block_1"))?,
+            attn_1: Attention::new(width, groups, &weights.pp("attn_1"))?,
+            block_2: Residual::new(width, width, groups, &weights.pp("block_2"))?,
+        })
+    }
+
+    pub(super) fn forward(&self, x: &Tensor, at: &str, recorder: &mut crate::recorder::Recorder) -> Result<Tensor> {
+        let x = self.block_1.forward(x)?;
+        recorder.keep(format_args!("{at}.mid.block_1"), &x);
+        let x = self.attn_1.forward(&x)?;
+        recorder.keep(format_args!("{at}.mid.attn_1"), &x);
+        let x = self.block_2.forward(&x)?;
+        recorder.keep(format_args!("{at}.mid.block_2"), &x);
+        Ok(x)
+    }
+}

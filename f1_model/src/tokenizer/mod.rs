@@ -1,0 +1,122 @@
+//! The image tokenizer: VAR's multi-scale residual VQ-VAE.
+//!
+//! Tian et al., "Visual Autoregressive Modeling" (2024); the encoder and decoder are those of latent diffusion.
+//! Frozen in the three stages of the policy's training; differentiable for training of its own.
+
+mod blocks;
+mod decoder;
+mod encoder;
+mod quantizer;
+mod resize;
+
+pub use quantizer::{QuantizerLoss, Quantizer};
+pub use resize::{area_matrix, bicubic_matrix, resize_map};
+
+use candle_core::Tensor;
+
+use crate::config::GenerationConfig;
+use crate::recorder::Recorder;
+use crate::weights::Weights;
+use crate::{Error, Result};
+use blocks::Conv;
+use decoder::Decoder;
+use encoder::Encoder;
+
+/// What tokenizer training needs of one batch.
+pub struct Reconstruction {
+    /// Decoded images `[batch, 3, side, side]`, not clamped.
+    pub images: Tensor,
+    /// Codebook and commitment loss, a scalar.
+    pub quantizer_loss: Tensor,
+    /// Token ids of all scales, small to large, `[batch, tokens]` in u32.
+    pub tokens: Tensor,
+}
+
+/// Encoder, quantiser and decoder.
+#[derive(Clone)]
+pub struct VqVae {
+    encoder: Encoder,
+    quant_conv: Conv,
+    quantizer: Quantizer,
+    post_quant_conv: Conv,
+    decoder: Decoder,
+    side: usize,
+}
+
+impl VqVae {
+    /// Reads the tokenizer below `weights` (`model.vae`).
+    ///
+    /// # Errors
+    /// A tensor is missing or mis-shaped.
+    pub fn new(config: &GenerationConfig, weights: &Weights) -> Result<Self> {
+        let codes = config.tokenizer.z_channels;
+        Ok(Self {
+            encoder: Encoder::new(&config.tokenizer, &weights.pp("encoder"))?,
+            quant_conv: Conv::new(codes, codes, 3, &weights.pp("quant_conv"))?,
+            quantizer: Quantizer::new(config, &weights.pp("quantize"))?,
+            post_quant_conv: Conv::new(codes, codes, 3, &weights.pp("post_quant_conv"))?,
+            decoder: Decoder::new(&config.tokenizer, &weights.pp("decoder"))?,
+            side: config.frame_side(),
+        })
+    }
+
+    /// The quantiser.
+    pub fn quantizer(&self) -> &Quantizer {
+        &self.quantizer
+    }
+
+    /// Continuous features `[batch, codes, side, side]` of images `[batch, 3, s, s]` in [-1, 1].
+    ///
+    /// # Errors
+    /// The images have another size.
+    pub fn features(&self, images: &Tensor, recorder: &mut Recorder) -> Result<Tensor> {
+        let (_, channels, height, width) = images.dims4()?;
+        if (channels, height, width) != (3, self.side, self.side) {
+            return Err(Error::input(format!(
+                "history frame is {channels}x{height}x{width}, the model takes 3x{side}x{side}",
+                side = self.side
+            )));
+        }
+        let features = self.quant_conv.forward(&self.encoder.forward(images, recorder)?)?;
+        recorder.keep("quant_conv", &features);
+        Ok(features)
+    }
+
+    /// Token ids of all scales, small to large, `[batch, tokens]` in u32.
+    ///
+    /// # Errors
+    /// The images have another size.
+    pub fn encode(&self, images: &Tensor) -> Result<Tensor> {
+        let features = self.features(images, &mut Recorder::off())?;
+        self.quantizer.tokens(&features, &mut Recorder::off())
+    }
+
+    /// The image of an accumulated map `[batch, codes, side, side]`, in [-1, 1].
+    ///
+    /// # Errors
+    /// The map has another size.
+    pub fn decode(&self, f_hat: &Tensor) -> Result<Tensor> {
+        Ok(self.decode_unclamped(f_hat, &mut Recorder::off())?.clamp(-1f32, 1f32)?)
+    }
+
+    /// As [`VqVae::decode`], before the clamp.
+    ///
+    /// # Errors
+    /// The map has another size.
+    pub fn decode_unclamped(&self, f_hat: &Tensor, recorder: &mut Recorder) -> Result<Tensor> {
+        let x = self.post_quant_conv.forward(f_hat)?;
+        recorder.keep("post_quant_conv", &x);
+        self.decoder.forward(&x, recorder)
+    }
+
+    /// Encode, quantise with a straight-through gradient, decode: one step of tokenizer training.
+    ///
+    /// # Errors
+    /// The images have another size.
+    pub fn reconstruct(&self, images: &Tensor, commitment: f64) -> Result<Reconstruction> {
+        let features = self.features(images, &mut Recorder::off())?;
+        let quantised = self.quantizer.quantise(&features, commitment)?;
+        let images = self.decode_unclamped(&quantised.f_hat, &mut Recorder::off())?;
+        Ok(Reconstruction { images, quantizer_loss: quantised.loss, tokens: quantised.tokens })
+    }
+}

@@ -1,0 +1,184 @@
+//! Named tensors on their way into a network.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor, Var};
+use rand::Rng;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+
+use crate::config::Config;
+use crate::parameters::{Group, Init, Kind, ParameterSpec, used_parameters};
+use crate::{Error, Result};
+
+/// Named tensors, read by the constructors of every block; cheap to clone.
+#[derive(Clone)]
+pub struct Weights {
+    tensors: Arc<HashMap<String, Tensor>>,
+    prefix: String,
+}
+
+impl Weights {
+    /// Weights from a map of official names.
+    pub fn new(tensors: HashMap<String, Tensor>) -> Self {
+        Self { tensors: Arc::new(tensors), prefix: String::new() }
+    }
+
+    /// The weights below `part`.
+    pub fn pp(&self, part: impl std::fmt::Display) -> Self {
+        let prefix = if self.prefix.is_empty() { part.to_string() } else { format!("{}.{part}", self.prefix) };
+        Self { tensors: self.tensors.clone(), prefix }
+    }
+
+    /// The tensor `name` of this shape.
+    ///
+    /// # Errors
+    /// It is missing or has another shape.
+    pub fn get(&self, shape: impl Into<candle_core::Shape>, name: &str) -> Result<Tensor> {
+        let full = if self.prefix.is_empty() { name.to_string() } else { format!("{}.{name}", self.prefix) };
+        let expected: candle_core::Shape = shape.into();
+        let Some(tensor) = self.tensors.get(&full) else {
+            return Err(Error::input(format!("{full}: missing, expected shape {:?}", expected.dims())));
+        };
+        if tensor.shape() != &expected {
+            return Err(Error::input(format!(
+                "{full}: expected shape {:?}, found {:?}",
+                expected.dims(),
+                tensor.dims()
+            )));
+        }
+        Ok(tensor.clone())
+    }
+
+    /// All names, sorted.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.tensors.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The tensor of a full official name.
+    pub fn tensor(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.get(name)
+    }
+}
+
+/// Initial values of one tensor in f32: the same for a seed and a name on every machine.
+pub fn initial_values(spec: &ParameterSpec, config: &Config, seed: u64) -> Vec<f32> {
+    let count = spec.elements();
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    random.set_stream(stream_of(&spec.name));
+    match spec.init {
+        Init::Constant(value) => vec![value as f32; count],
+        Init::Normal(deviation) => {
+            let deviation = deviation as f32;
+            (0..count).map(|_| random.sample::<f32, _>(StandardNormal) * deviation).collect()
+        }
+        Init::Uniform(bound) => {
+            let bound = bound as f32;
+            (0..count).map(|_| (random.random::<f32>() * 2.0 - 1.0) * bound).collect()
+        }
+        Init::ScaleOfToken => config
+            .generation
+            .iter()
+            .flat_map(|generation| generation.scales.iter().enumerate())
+            .flat_map(|(index, side)| std::iter::repeat_n(index as f32, side * side))
+            .collect(),
+    }
+}
+
+/// FNV-1a of a name: its random stream does not depend on the order of the table.
+fn stream_of(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The tensors of a model for training: every one by its official name, the trained ones as variables.
+pub struct ParameterSet {
+    specs: Vec<ParameterSpec>,
+    tensors: Vec<Tensor>,
+    variables: Vec<Option<Var>>,
+}
+
+/// One trained tensor.
+pub struct TrainedParameter<'a> {
+    /// Name, group, decay flag.
+    pub spec: &'a ParameterSpec,
+    /// The variable the network was built on.
+    pub variable: &'a Var,
+}
+
+impl ParameterSet {
+    /// Fresh weights in f32; groups for which `trained` holds become variables.
+    ///
+    /// # Errors
+    /// The device refuses the memory.
+    pub fn random(config: &Config, seed: u64, device: &Device, trained: impl Fn(Group) -> bool) -> Result<Self> {
+        let specs = used_parameters(config);
+        let mut tensors = Vec::with_capacity(specs.len());
+        for spec in &specs {
+            let values = initial_values(spec, config, seed);
+            tensors.push(Tensor::from_vec(values, spec.shape.as_slice(), device)?);
+        }
+        Self::assemble(specs, tensors, trained)
+    }
+
+    /// Weights by official name (as [`crate::checkpoint::load`] returns them) in f32; groups for which `trained`
+    /// holds become variables.
+    ///
+    /// # Errors
+    /// A tensor is missing or mis-shaped.
+    pub fn from_weights(config: &Config, weights: &Weights, trained: impl Fn(Group) -> bool) -> Result<Self> {
+        let specs = used_parameters(config);
+        let mut tensors = Vec::with_capacity(specs.len());
+        for spec in &specs {
+            tensors.push(weights.get(spec.shape.as_slice(), &spec.name)?.to_dtype(DType::F32)?);
+        }
+        Self::assemble(specs, tensors, trained)
+    }
+
+    fn assemble(
+        specs: Vec<ParameterSpec>,
+        tensors: Vec<Tensor>,
+        trained: impl Fn(Group) -> bool,
+    ) -> Result<Self> {
+        let mut variables = Vec::with_capacity(specs.len());
+        let mut kept = Vec::with_capacity(specs.len());
+        for (spec, tensor) in specs.iter().zip(tensors) {
+            if spec.kind == Kind::Parameter && trained(spec.group) {
+                let variable = Var::from_tensor(&tensor)?;
+                kept.push(variable.as_tensor().clone());
+                variables.push(Some(variable));
+            } else {
+                kept.push(tensor);
+                variables.push(None);
+            }
+        }
+        Ok(Self { specs, tensors: kept, variables })
+    }
+
+    /// The tensors as weights to build a network on; variables stay variables.
+    pub fn weights(&self) -> Weights {
+        let map = self.specs.iter().zip(&self.tensors).map(|(spec, tensor)| (spec.name.clone(), tensor.clone()));
+        Weights::new(map.collect())
+    }
+
+    /// All tensors with their descriptions, in table order.
+    pub fn iter(&self) -> impl Iterator<Item = (&ParameterSpec, &Tensor)> {
+        self.specs.iter().zip(&self.tensors)
+    }
+
+    /// The trained tensors, in table order.
+    pub fn trained(&self) -> impl Iterator<Item = TrainedParameter<'_>> {
+        self.specs
+            .iter()
+            .zip(&self.variables)
+            .filter_map(|(spec, variable)| variable.as_ref().map(|variable| TrainedParameter { spec, variable }))
+    }
+
+    /// One tensor by its official name.
+    pub fn get(&self, name: &str) -> Option<&Tensor> {
+        self.specs.iter().position(|spec| spec.name == name).and_then(|index| self.tensors.get(index))
+    }
+}
