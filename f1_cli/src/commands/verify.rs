@@ -1,13 +1,52 @@
 //! `f1 verify`: compare the network with golden numbers.
 
+use std::path::PathBuf;
+
+use anyhow::Context;
+
 /// Arguments of `f1 verify`.
 #[derive(clap::Args, Debug)]
-pub struct Args {}
+pub struct Args {
+    /// A golden directory, or the parent of several (with `utils` and `vae_debug` beside them).
+    #[arg(long, value_name = "DIR")]
+    goldens: PathBuf,
+    /// Print one JSON object on stdout instead of a table.
+    #[arg(long)]
+    json: bool,
+}
 
 /// Runs the command.
 ///
 /// # Errors
-/// Whatever stops the command, named with its mend.
-pub fn run(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("f1 verify is not built yet")
+/// Whatever stops the command, and any number out of tolerance.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let report = f1_model::goldens::verify(&args.goldens)
+        .with_context(|| format!("comparing with {}", args.goldens.display()))?;
+    if args.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        let width = report.families.iter().map(|family| family.name.len()).max().unwrap_or(0);
+        println!("{:width$}  tensors  max error   tolerance   verdict", "family");
+        for family in &report.families {
+            println!(
+                "{:width$}  {:7}  {:9.2e}  {:10.2e}  {}",
+                family.name,
+                family.tensors,
+                family.max_abs_err,
+                family.tolerance,
+                if family.pass { "ok" } else { "FAIL" }
+            );
+        }
+        for name in &report.left {
+            println!("not compared: {name}");
+        }
+        println!(
+            "{}: {} tensors compared, {} not compared",
+            if report.pass { "pass" } else { "FAIL" },
+            report.compared,
+            report.not_compared
+        );
+    }
+    anyhow::ensure!(report.pass, "numbers are out of tolerance");
+    Ok(())
 }

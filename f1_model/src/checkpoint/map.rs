@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use memmap2::{Mmap, UncheckedAdvise};
+use memmap2::{Mmap, UncheckedAdvice};
 
 use crate::{Error, Result};
 
@@ -58,7 +58,7 @@ impl MappedFile {
                 // SAFETY: a read-only mapping of a file; dropped pages come back from the file when touched again.
                 #[allow(unsafe_code, reason = "releases pages that were read")]
                 let released = unsafe {
-                    self.map.unchecked_advise_range(UncheckedAdvise::DontNeed, from, to - from)
+                    self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, from, to - from)
                 };
                 if let Err(error) = released {
                     tracing::debug!(%error, "the system keeps the pages of a read checkpoint");
