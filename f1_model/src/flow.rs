@@ -70,7 +70,9 @@ impl RtcGuidance {
         let mut values = Vec::with_capacity(chunk * width);
         for action in &self.previous {
             if action.len() > width || action.iter().any(|value| !value.is_finite()) {
-                return Err(Error::input(format!("guidance actions must be finite and at most {width} wide")));
+                return Err(Error::input(format!(
+                    "guidance actions must be finite and at most {width} wide"
+                )));
             }
             values.extend(action.iter().copied().chain(std::iter::repeat(0.0)).take(width));
         }

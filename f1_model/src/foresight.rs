@@ -112,10 +112,11 @@ impl ForesightHeads {
             )));
         }
         // One output step sees the first `kernel` frames.
-        let joined = history
-            .narrow(1, 0, self.kernel)?
-            .transpose(1, 2)?
-            .reshape((batch, positions, self.kernel * codes))?;
+        let joined = history.narrow(1, 0, self.kernel)?.transpose(1, 2)?.reshape((
+            batch,
+            positions,
+            self.kernel * codes,
+        ))?;
         let merged = ops::linear(&joined, &self.temporal_weight, Some(&self.temporal_bias))?;
         recorder.keep("wm.temporal", &merged.unsqueeze(1)?);
         let merged = merged.broadcast_add(&self.wm_hist_pos_embs)?;

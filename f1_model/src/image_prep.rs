@@ -109,7 +109,11 @@ pub fn frame_size(width: u32, height: u32, side: usize, ratio: f64) -> (u32, u32
 /// Rounds as Python does.
 fn round_half_even(value: f64) -> f64 {
     let rounded = value.round();
-    if (value - value.trunc()).abs() == 0.5 && rounded % 2.0 != 0.0 { rounded - value.signum() } else { rounded }
+    if (value - value.trunc()).abs() == 0.5 && rounded % 2.0 != 0.0 {
+        rounded - value.signum()
+    } else {
+        rounded
+    }
 }
 
 /// Shrinks a frame as Pillow's Lanczos does: separable, support widened by the scale, 8-bit between the passes.

@@ -100,7 +100,8 @@ pub fn inspect(path: &Path, against: Option<&Config>) -> Result<Inspection> {
 
 /// The part a name belongs to, whatever the configuration.
 fn part_of(name: &str) -> &'static str {
-    let unused = name.ends_with("gemma_expert.lm_head.weight") || name.ends_with("gemma_wm_expert.lm_head.weight");
+    let unused =
+        name.ends_with("gemma_expert.lm_head.weight") || name.ends_with("gemma_wm_expert.lm_head.weight");
     if unused {
         "unused"
     } else if name.contains(".vision_tower.") || name.contains(".multi_modal_projector.") {

@@ -62,7 +62,12 @@ impl Linear {
     ///
     /// # Errors
     /// A tensor is missing or mis-shaped.
-    pub fn without_bias(output: usize, input: usize, quant: Option<Quant>, weights: &Weights) -> Result<Self> {
+    pub fn without_bias(
+        output: usize,
+        input: usize,
+        quant: Option<Quant>,
+        weights: &Weights,
+    ) -> Result<Self> {
         let weight = weights.get((output, input), "weight")?;
         match quant {
             Some(quant) if input % quant.block() == 0 => {

@@ -409,8 +409,14 @@ impl F1Network {
         let stream = Stream { role: Role::Action, hidden: embedded.to_dtype(self.stream)?, wanted };
         let bias = prefix.padding.bias(prefix.cache.len() + 1, &self.device)?;
         let rope = self.action_rope(prefix, 0, 1)?;
-        let (_, cache) =
-            self.experts.forward(vec![stream], &prefix.cache, &rope, &[state_block], bias.as_ref(), recorder)?;
+        let (_, cache) = self.experts.forward(
+            vec![stream],
+            &prefix.cache,
+            &rope,
+            &[state_block],
+            bias.as_ref(),
+            recorder,
+        )?;
 
         let rope = self.action_rope(prefix, 1, chunk)?;
         let bias = prefix.padding.bias(prefix.cache.len() + 1 + chunk, &self.device)?;
@@ -426,7 +432,8 @@ impl F1Network {
                 Stream { role: Role::Action, hidden: embedded.to_dtype(self.stream)?, wanted: Wanted::All };
             let (mut outputs, _) =
                 self.experts.forward(vec![stream], &cache, &rope, &[chunk_block], bias.as_ref(), recorder)?;
-            let out = outputs.pop().flatten().ok_or_else(|| Error::input("the action expert gave no output"))?;
+            let out =
+                outputs.pop().flatten().ok_or_else(|| Error::input("the action expert gave no output"))?;
             let mut velocity = self.actions.velocity(&out)?;
             recorder.set_prefix("");
             recorder.keep(format_args!("act.step{step}.v_t"), &velocity);
@@ -447,9 +454,9 @@ fn unquantised(config: &Config, quant: Quant) -> Vec<String> {
     used_parameters(config)
         .into_iter()
         .filter(|spec| {
-            let of_layer = [UNDERSTANDING, GENERATION, ACTION]
-                .iter()
-                .any(|prefix| spec.name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(".layers.")));
+            let of_layer = [UNDERSTANDING, GENERATION, ACTION].iter().any(|prefix| {
+                spec.name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(".layers."))
+            });
             of_layer && spec.shape.len() == 2 && spec.shape[1] % quant.block() != 0
         })
         .map(|spec| spec.name)

@@ -5,8 +5,8 @@
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CudaStorage, CustomOp2, D, Layout, Result, Shape, Tensor};
 
-pub use crate::kernels::{attention, geglu, gelu_tanh, group_norm, layer_norm, rms_norm, rope, silu};
 use crate::kernels::{self, Conv2dGeometry};
+pub use crate::kernels::{attention, geglu, gelu_tanh, group_norm, layer_norm, rms_norm, rope, silu};
 
 /// `x W^T + b` over the last dimension: x `[.., in]`, weight `[out, in]`, bias `[out]`.
 ///

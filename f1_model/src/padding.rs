@@ -23,7 +23,10 @@ impl Padding {
         let tokens = rows.first().map_or(0, Vec::len);
         for (index, row) in rows.iter().enumerate() {
             if row.len() != tokens {
-                return Err(Error::input(format!("padding row {index} has {} flags, not {tokens}", row.len())));
+                return Err(Error::input(format!(
+                    "padding row {index} has {} flags, not {tokens}",
+                    row.len()
+                )));
             }
             if !row.iter().any(|valid| *valid) {
                 return Err(Error::input(format!("sample {index} has no valid understanding token")));

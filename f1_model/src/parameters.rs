@@ -256,7 +256,11 @@ fn vision(table: &mut Table, config: &Config) {
         table.linear(&format!("{at}.mlp.fc2"), hidden, vision.intermediate_size);
     }
     table.norm(&format!("{tower}.post_layernorm"), hidden);
-    table.linear(&format!("{PALIGEMMA}.multi_modal_projector.linear"), config.understanding.hidden_size, hidden);
+    table.linear(
+        &format!("{PALIGEMMA}.multi_modal_projector.linear"),
+        config.understanding.hidden_size,
+        hidden,
+    );
 }
 
 fn generation_heads(table: &mut Table, generation: &GenerationConfig) {

@@ -231,7 +231,8 @@ impl F1Policy {
     /// The file is missing or damaged.
     pub fn set_tokenizer(&mut self, path: &Path) -> Result<()> {
         let config = self.network.config();
-        self.prompts = Some(PromptEncoder::load(path, config.prompt_length, config.understanding.vocab_size)?);
+        self.prompts =
+            Some(PromptEncoder::load(path, config.prompt_length, config.understanding.vocab_size)?);
         Ok(())
     }
 
@@ -325,7 +326,8 @@ impl F1Policy {
     /// More cameras than the model takes, or nothing at all.
     pub fn embed(&self, input: &PolicyInput) -> Result<Tensor> {
         let mut parts = Vec::new();
-        let cameras: Vec<Tensor> = input.cameras.iter().flatten().map(|camera| camera.tensor.clone()).collect();
+        let cameras: Vec<Tensor> =
+            input.cameras.iter().flatten().map(|camera| camera.tensor.clone()).collect();
         if !cameras.is_empty() {
             let images = Tensor::stack(&cameras, 0)?;
             let tokens = self.network.embed_images(&images, &mut Recorder::off())?;
@@ -369,7 +371,8 @@ impl F1Policy {
     /// `[1, frames, L - 1, codes]`, the first frame repeated where frames are missing.
     fn history(&self, frames: &[HistoryFrame]) -> Result<Tensor> {
         let wanted = self.config().run.history_frames;
-        let first = frames.first().ok_or_else(|| Error::input("this model needs at least one history frame"))?;
+        let first =
+            frames.first().ok_or_else(|| Error::input("this model needs at least one history frame"))?;
         if frames.len() > wanted {
             return Err(Error::input(format!("{} history frames, the model takes {wanted}", frames.len())));
         }
@@ -436,11 +439,9 @@ impl F1Policy {
     /// # Errors
     /// The model does not foresee.
     pub fn imagine(&self, prefix: &Prefix) -> Result<RgbImage> {
-        let f_hat = prefix
-            .state
-            .f_hat
-            .as_ref()
-            .ok_or_else(|| Error::input("this model has no generation expert: there is no foresight image"))?;
+        let f_hat = prefix.state.f_hat.as_ref().ok_or_else(|| {
+            Error::input("this model has no generation expert: there is no foresight image")
+        })?;
         let image = self.network.foresight()?.tokenizer.decode(f_hat)?;
         image_prep::to_image(&image.squeeze(0)?)
     }

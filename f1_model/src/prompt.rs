@@ -54,8 +54,8 @@ impl PromptEncoder {
                 path.display()
             )));
         }
-        let mut tokenizer =
-            Tokenizer::from_file(path).map_err(|error| Error::Prompt(format!("{}: {error}", path.display())))?;
+        let mut tokenizer = Tokenizer::from_file(path)
+            .map_err(|error| Error::Prompt(format!("{}: {error}", path.display())))?;
         // Padding and cutting are ours, whatever the file says.
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|error| Error::Prompt(error.to_string()))?;

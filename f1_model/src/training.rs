@@ -126,7 +126,10 @@ impl F1Network {
         let mut valid = vec![Vec::new(); samples];
         for (index, (images, flags)) in batch.images.iter().zip(&batch.image_valid).enumerate() {
             if flags.len() != samples {
-                return Err(Error::input(format!("camera {index} has {} flags for {samples} samples", flags.len())));
+                return Err(Error::input(format!(
+                    "camera {index} has {} flags for {samples} samples",
+                    flags.len()
+                )));
             }
             if !flags.iter().any(|flag| *flag) {
                 continue;
@@ -152,8 +155,10 @@ impl F1Network {
     /// `[batch, L]` of a batch.
     fn split_frames(&self, batch: &Batch) -> Result<(Tensor, Tensor, Tensor)> {
         let foresight = self.foresight()?;
-        let tokens =
-            batch.frame_tokens.as_ref().ok_or_else(|| Error::input("this model needs the tokens of the frames"))?;
+        let tokens = batch
+            .frame_tokens
+            .as_ref()
+            .ok_or_else(|| Error::input("this model needs the tokens of the frames"))?;
         let (samples, frames, count) = tokens.dims3()?;
         let history = self.config().run.history_frames;
         if frames <= history {
@@ -219,7 +224,8 @@ impl F1Network {
             padding.bias(total, self.device())?.as_ref(),
             recorder,
         )?;
-        let out = outputs.pop().flatten().ok_or_else(|| Error::input("the generation expert gave no output"))?;
+        let out =
+            outputs.pop().flatten().ok_or_else(|| Error::input("the generation expert gave no output"))?;
         let logits = heads.logits(&out.narrow(1, count - 1, count)?)?;
         let mut output = token_loss(&logits, &ids, self.tail())?;
         output.loss = output.generation_loss.clone().unwrap_or(output.loss);
@@ -294,8 +300,10 @@ impl F1Network {
 
     /// History vectors, and the target's ids when the batch has a frame behind the history.
     fn history_of(&self, batch: &Batch) -> Result<(Tensor, Option<Tensor>)> {
-        let tokens =
-            batch.frame_tokens.as_ref().ok_or_else(|| Error::input("this model needs the tokens of the frames"))?;
+        let tokens = batch
+            .frame_tokens
+            .as_ref()
+            .ok_or_else(|| Error::input("this model needs the tokens of the frames"))?;
         let (samples, frames, count) = tokens.dims3()?;
         let history = self.config().run.history_frames;
         if frames < history {

@@ -28,7 +28,8 @@ impl Weights {
 
     /// The weights below `part`.
     pub fn pp(&self, part: impl std::fmt::Display) -> Self {
-        let prefix = if self.prefix.is_empty() { part.to_string() } else { format!("{}.{part}", self.prefix) };
+        let prefix =
+            if self.prefix.is_empty() { part.to_string() } else { format!("{}.{part}", self.prefix) };
         Self { tensors: self.tensors.clone(), prefix }
     }
 
@@ -91,7 +92,8 @@ pub fn initial_values(spec: &ParameterSpec, config: &Config, seed: u64) -> Vec<f
 
 /// FNV-1a of a name: its random stream does not depend on the order of the table.
 fn stream_of(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    name.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The tensors of a model for training: every one by its official name, the trained ones as variables.
@@ -114,7 +116,12 @@ impl ParameterSet {
     ///
     /// # Errors
     /// The device refuses the memory.
-    pub fn random(config: &Config, seed: u64, device: &Device, trained: impl Fn(Group) -> bool) -> Result<Self> {
+    pub fn random(
+        config: &Config,
+        seed: u64,
+        device: &Device,
+        trained: impl Fn(Group) -> bool,
+    ) -> Result<Self> {
         let specs = used_parameters(config);
         let mut tensors = Vec::with_capacity(specs.len());
         for spec in &specs {
@@ -160,7 +167,8 @@ impl ParameterSet {
 
     /// The tensors as weights to build a network on; variables stay variables.
     pub fn weights(&self) -> Weights {
-        let map = self.specs.iter().zip(&self.tensors).map(|(spec, tensor)| (spec.name.clone(), tensor.clone()));
+        let map =
+            self.specs.iter().zip(&self.tensors).map(|(spec, tensor)| (spec.name.clone(), tensor.clone()));
         Weights::new(map.collect())
     }
 
@@ -171,10 +179,9 @@ impl ParameterSet {
 
     /// The trained tensors, in table order.
     pub fn trained(&self) -> impl Iterator<Item = TrainedParameter<'_>> {
-        self.specs
-            .iter()
-            .zip(&self.variables)
-            .filter_map(|(spec, variable)| variable.as_ref().map(|variable| TrainedParameter { spec, variable }))
+        self.specs.iter().zip(&self.variables).filter_map(|(spec, variable)| {
+            variable.as_ref().map(|variable| TrainedParameter { spec, variable })
+        })
     }
 
     /// One tensor by its official name.

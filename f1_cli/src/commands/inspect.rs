@@ -27,8 +27,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         Some(name) if !PathBuf::from(name).exists() => Some(Config::preset(name)?),
         Some(path) => Some(Config::load(path.as_ref())?),
         None => {
-            let folder =
-                if args.checkpoint.is_dir() { Some(args.checkpoint.as_path()) } else { args.checkpoint.parent() };
+            let folder = if args.checkpoint.is_dir() {
+                Some(args.checkpoint.as_path())
+            } else {
+                args.checkpoint.parent()
+            };
             let beside = folder.map(|folder| folder.join("config.json")).filter(|file| file.is_file());
             beside.map(|file| Config::load(&file)).transpose()?
         }
@@ -38,7 +41,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string(&inspection)?);
     } else {
         for tensor in &inspection.tensors {
-            let name = tensor.file_name.as_deref().map(|name| format!("  (in the file: {name})")).unwrap_or_default();
+            let name = tensor
+                .file_name
+                .as_deref()
+                .map(|name| format!("  (in the file: {name})"))
+                .unwrap_or_default();
             println!("{:5} {:20} {}{name}", tensor.dtype, format!("{:?}", tensor.shape), tensor.name);
         }
         println!();

@@ -47,7 +47,10 @@ pub(super) fn read(file: &MappedFile) -> std::result::Result<Vec<FileTensor>, Ve
     }
     let data_start = 8 + length as usize;
     let Some(header) = bytes.get(8..data_start) else {
-        return Err(vec![format!("the header claims {length} bytes, the file has {}: truncated", file.len())]);
+        return Err(vec![format!(
+            "the header claims {length} bytes, the file has {}: truncated",
+            file.len()
+        )]);
     };
     let value: Value =
         serde_json::from_slice(header).map_err(|error| vec![format!("the header is not JSON: {error}")])?;
@@ -72,7 +75,11 @@ pub(super) fn read(file: &MappedFile) -> std::result::Result<Vec<FileTensor>, Ve
         if tensor.start < at && tensor.end > tensor.start {
             faults.push(format!("{}: its bytes overlap those of the tensor before", tensor.name));
         } else if tensor.start > at {
-            faults.push(format!("{}: {} bytes before it belong to no tensor", tensor.name, tensor.start - at));
+            faults.push(format!(
+                "{}: {} bytes before it belong to no tensor",
+                tensor.name,
+                tensor.start - at
+            ));
         }
         at = at.max(tensor.end);
     }
@@ -82,14 +89,21 @@ pub(super) fn read(file: &MappedFile) -> std::result::Result<Vec<FileTensor>, Ve
     if faults.is_empty() { Ok(tensors) } else { Err(faults) }
 }
 
-fn tensor(name: &str, entry: &Value, data_start: usize, file: usize) -> std::result::Result<FileTensor, String> {
+fn tensor(
+    name: &str,
+    entry: &Value,
+    data_start: usize,
+    file: usize,
+) -> std::result::Result<FileTensor, String> {
     let dtype = entry.get("dtype").and_then(Value::as_str).ok_or("no dtype")?;
     let size = element_size(dtype).ok_or_else(|| format!("unknown dtype {dtype}"))?;
     let shape = entry
         .get("shape")
         .and_then(Value::as_array)
         .and_then(|dims| {
-            dims.iter().map(|dim| dim.as_u64().and_then(|n| usize::try_from(n).ok())).collect::<Option<Vec<_>>>()
+            dims.iter()
+                .map(|dim| dim.as_u64().and_then(|n| usize::try_from(n).ok()))
+                .collect::<Option<Vec<_>>>()
         })
         .ok_or("no shape")?;
     let offsets = entry.get("data_offsets").and_then(Value::as_array).ok_or("no data_offsets")?;
@@ -103,7 +117,9 @@ fn tensor(name: &str, entry: &Value, data_start: usize, file: usize) -> std::res
         .try_fold(size, |bytes, dim| bytes.checked_mul(*dim))
         .ok_or_else(|| format!("shape {shape:?} overflows"))?;
     if to < from || to - from != bytes {
-        return Err(format!("shape {shape:?} of {dtype} takes {bytes} bytes, data_offsets {from}..{to} do not"));
+        return Err(format!(
+            "shape {shape:?} of {dtype} takes {bytes} bytes, data_offsets {from}..{to} do not"
+        ));
     }
     let (Some(start), Some(end)) = (data_start.checked_add(from), data_start.checked_add(to)) else {
         return Err(format!("data_offsets {from}..{to} overflow"));

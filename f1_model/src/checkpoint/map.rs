@@ -28,7 +28,10 @@ impl MappedFile {
         }
         // SAFETY: the mapping is private to this value and only read. Somebody truncating the file meanwhile would
         // end the process; checkpoints are replaced by renaming, never written in place.
-        #[allow(unsafe_code, reason = "a memory map is the only way to read a 9 GB file without holding it twice")]
+        #[allow(
+            unsafe_code,
+            reason = "a memory map is the only way to read a 9 GB file without holding it twice"
+        )]
         let map = unsafe { Mmap::map(&file) }.map_err(|source| Error::io(path, source))?;
         Ok(Self { map, path: path.to_path_buf() })
     }
@@ -57,9 +60,8 @@ impl MappedFile {
             if from < to {
                 // SAFETY: a read-only mapping of a file; dropped pages come back from the file when touched again.
                 #[allow(unsafe_code, reason = "releases pages that were read")]
-                let released = unsafe {
-                    self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, from, to - from)
-                };
+                let released =
+                    unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, from, to - from) };
                 if let Err(error) = released {
                     tracing::debug!(%error, "the system keeps the pages of a read checkpoint");
                 }

@@ -130,7 +130,9 @@ impl CheckpointFiles {
         let size = header::element_size(&tensor.dtype).unwrap_or(1);
         file.read(tensor.start, tensor.end, size, |bytes| {
             finite &= match tensor.dtype.as_str() {
-                "F32" => bytes.chunks_exact(4).all(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]).is_finite()),
+                "F32" => {
+                    bytes.chunks_exact(4).all(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]).is_finite())
+                }
                 "BF16" => bytes.chunks_exact(2).all(|b| bf16::from_le_bytes([b[0], b[1]]).is_finite()),
                 "F16" => bytes.chunks_exact(2).all(|b| f16::from_le_bytes([b[0], b[1]]).is_finite()),
                 "F64" => bytes.chunks_exact(8).all(|b| {
@@ -154,7 +156,9 @@ impl CheckpointFiles {
                 let mut values = Vec::with_capacity(count);
                 file.read(tensor.start, tensor.end, size, |bytes| {
                     let parts = bytes.chunks_exact(8);
-                    values.extend(parts.map(|b| i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])));
+                    values.extend(
+                        parts.map(|b| i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])),
+                    );
                 });
                 Tensor::from_vec(values, shape, device)
             }
@@ -185,7 +189,12 @@ impl CheckpointFiles {
     ///
     /// # Errors
     /// Anything missing (unless allowed), extra, mis-shaped or not finite; every fault is listed by name.
-    pub fn load(&self, config: &Config, precision: LoadPrecision, device: &Device) -> Result<(Weights, LoadReport)> {
+    pub fn load(
+        &self,
+        config: &Config,
+        precision: LoadPrecision,
+        device: &Device,
+    ) -> Result<(Weights, LoadReport)> {
         let specs = parameters(config);
         let mut report = LoadReport::default();
         let mut faults = self.extra(&specs, config, &mut report);
@@ -193,10 +202,8 @@ impl CheckpointFiles {
         for spec in specs.iter().filter(|spec| spec.kind != Kind::Unused) {
             let dtype = target_type(spec, precision.dtype);
             match self.tensors.get(&spec.name) {
-                Some((_, found)) if found.shape != spec.shape => faults.push(format!(
-                    "{}: expected shape {:?}, found {:?}",
-                    spec.name, spec.shape, found.shape
-                )),
+                Some((_, found)) if found.shape != spec.shape => faults
+                    .push(format!("{}: expected shape {:?}, found {:?}", spec.name, spec.shape, found.shape)),
                 Some(_) => match self.read(&spec.name, dtype, device) {
                     Ok(tensor) => {
                         report.loaded += 1;
@@ -229,7 +236,9 @@ impl CheckpointFiles {
                 Some(Kind::Unused) => report.ignored.push(name.clone()),
                 Some(_) => {}
                 None if names::foreign(name) => report.ignored.push(name.clone()),
-                None if config.generation.is_none() && of_generation(name) => report.ignored.push(name.clone()),
+                None if config.generation.is_none() && of_generation(name) => {
+                    report.ignored.push(name.clone())
+                }
                 None => faults.push(format!("{name}: extra, shape {:?}", tensor.shape)),
             }
         }
@@ -257,12 +266,19 @@ pub fn load(
 pub fn random(config: &Config, seed: u64, dtype: DType, device: &Device) -> Result<Weights> {
     let mut tensors = HashMap::new();
     for spec in parameters(config).iter().filter(|spec| spec.kind != Kind::Unused) {
-        tensors.insert(spec.name.clone(), initial_tensor(spec, config, seed, target_type(spec, dtype), device)?);
+        tensors
+            .insert(spec.name.clone(), initial_tensor(spec, config, seed, target_type(spec, dtype), device)?);
     }
     Ok(Weights::new(tensors))
 }
 
-fn initial_tensor(spec: &ParameterSpec, config: &Config, seed: u64, dtype: DType, device: &Device) -> Result<Tensor> {
+fn initial_tensor(
+    spec: &ParameterSpec,
+    config: &Config,
+    seed: u64,
+    dtype: DType,
+    device: &Device,
+) -> Result<Tensor> {
     let values = initial_values(spec, config, seed);
     Ok(Tensor::from_vec(values, spec.shape.as_slice(), device)?.to_dtype(dtype)?)
 }

@@ -36,7 +36,8 @@ pub fn load_var_tokenizer(path: &Path, config: &Config, device: &Device) -> Resu
 
     let mut faults = Vec::new();
     let mut tensors = HashMap::new();
-    let specs: Vec<_> = parameters(config).into_iter().filter(|spec| spec.group == Group::Tokenizer).collect();
+    let specs: Vec<_> =
+        parameters(config).into_iter().filter(|spec| spec.group == Group::Tokenizer).collect();
     for spec in &specs {
         match found.get(&spec.name) {
             None if spec.kind == Kind::Buffer => {}

@@ -30,7 +30,8 @@ pub fn save(folder: &Path, config: &Config, parameters: &ParameterSet, dtype: DT
 /// The folder cannot be written, or a tensor is missing.
 pub fn save_with_weights(folder: &Path, config: &Config, weights: &Weights, dtype: DType) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|source| Error::io(folder, source))?;
-    let text = serde_json::to_string_pretty(&config.to_json()).map_err(|error| Error::input(error.to_string()))?;
+    let text =
+        serde_json::to_string_pretty(&config.to_json()).map_err(|error| Error::input(error.to_string()))?;
     replace(&folder.join("config.json"), |file| file.write_all(text.as_bytes()))?;
 
     let specs = used_parameters(config);

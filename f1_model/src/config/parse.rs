@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{AttentionMode, Config, ExpertConfig, GenerationConfig, RunConfig, TokenizerConfig, VisionConfig};
+use super::{
+    AttentionMode, Config, ExpertConfig, GenerationConfig, RunConfig, TokenizerConfig, VisionConfig,
+};
 use crate::{Error, Result};
 
 /// One JSON object being read; faults of all of them gather in one list.
@@ -37,7 +39,10 @@ impl<'a> Section<'a> {
             Some(value) => match value.as_u64().and_then(|n| usize::try_from(n).ok()) {
                 Some(n) if n <= MAX_SIZE => n,
                 _ => {
-                    faults.push(format!("{} is {value}, not a whole number within 0..={MAX_SIZE}", self.key(key)));
+                    faults.push(format!(
+                        "{} is {value}, not a whole number within 0..={MAX_SIZE}",
+                        self.key(key)
+                    ));
                     default
                 }
             },
@@ -97,10 +102,15 @@ fn expert(section: &Section<'_>, faults: &mut Vec<String>) -> ExpertConfig {
 }
 
 pub(super) fn parse(text: &str, origin: &str) -> Result<Config> {
-    let value: Value = serde_json::from_str(text)
-        .map_err(|error| Error::Config { origin: origin.to_string(), faults: vec![format!("not JSON: {error}")] })?;
+    let value: Value = serde_json::from_str(text).map_err(|error| Error::Config {
+        origin: origin.to_string(),
+        faults: vec![format!("not JSON: {error}")],
+    })?;
     let Some(map) = value.as_object() else {
-        return Err(Error::Config { origin: origin.to_string(), faults: vec!["not a JSON object".to_string()] });
+        return Err(Error::Config {
+            origin: origin.to_string(),
+            faults: vec!["not a JSON object".to_string()],
+        });
     };
     let mut faults = Vec::new();
     let root = Section { path: String::new(), map: Some(map) };
@@ -166,7 +176,9 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Config> {
 fn generation(root: &Section<'_>, faults: &mut Vec<String>) -> GenerationConfig {
     let section = root.child("gen_expert_config", faults);
     if section.map.is_none() {
-        faults.push("gen_expert_config is missing (set use_world_model to false for the pi0 layout)".to_string());
+        faults.push(
+            "gen_expert_config is missing (set use_world_model to false for the pi0 layout)".to_string(),
+        );
     }
     let vae = section.child("vae", faults);
     GenerationConfig {
@@ -200,7 +212,11 @@ const RUN_KEYS: [&str; 8] = [
     "seed",
 ];
 
-fn run_block(root: &Section<'_>, generation: Option<&GenerationConfig>, faults: &mut Vec<String>) -> RunConfig {
+fn run_block(
+    root: &Section<'_>,
+    generation: Option<&GenerationConfig>,
+    faults: &mut Vec<String>,
+) -> RunConfig {
     let released = RunConfig::released();
     let section = root.child("f1", faults);
     for key in section.map.iter().flat_map(|map| map.keys()) {

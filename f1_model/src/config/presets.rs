@@ -1,6 +1,8 @@
 //! Presets: the released model, its variants, and the layout without a generation expert.
 
-use super::{AttentionMode, Config, ExpertConfig, GenerationConfig, RunConfig, TokenizerConfig, VisionConfig};
+use super::{
+    AttentionMode, Config, ExpertConfig, GenerationConfig, RunConfig, TokenizerConfig, VisionConfig,
+};
 use crate::{Error, Result};
 
 /// Vocabulary of the text embedding the weights come from.

@@ -35,7 +35,10 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
                 expert.heads, expert.kv_heads
             ),
         );
-        check(expert.head_dim % 2 == 0, format!("{name}.head_dim {} is odd: RoPE rotates halves", expert.head_dim));
+        check(
+            expert.head_dim % 2 == 0,
+            format!("{name}.head_dim {} is odd: RoPE rotates halves", expert.head_dim),
+        );
         check(expert.rms_norm_eps > 0.0, format!("{name}.rms_norm_eps must be positive"));
         check(expert.rope_theta > 0.0, format!("{name}.rope_theta must be positive"));
     }
@@ -47,11 +50,17 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
             ("num_key_value_heads", first.kv_heads, expert.kv_heads),
             ("head_dim", first.head_dim, expert.head_dim),
         ] {
-            check(a == b, format!("{name}.{key} {b} differs from {first_name}.{key} {a}: experts share one attention"));
+            check(
+                a == b,
+                format!("{name}.{key} {b} differs from {first_name}.{key} {a}: experts share one attention"),
+            );
         }
         check(
             first.rope_theta == expert.rope_theta,
-            format!("{name}.rope_theta {} differs from {first_name}.rope_theta {}", expert.rope_theta, first.rope_theta),
+            format!(
+                "{name}.rope_theta {} differs from {first_name}.rope_theta {}",
+                expert.rope_theta, first.rope_theta
+            ),
         );
     }
 
@@ -149,9 +158,15 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
     }
     check(
         config.action.hidden_size == config.proj_width,
-        format!("act_expert_config.hidden_size {} differs from proj_width {}", config.action.hidden_size, config.proj_width),
+        format!(
+            "act_expert_config.hidden_size {} differs from proj_width {}",
+            config.action.hidden_size, config.proj_width
+        ),
     );
-    check(config.proj_width % 2 == 0, format!("proj_width {} is odd: the time embedding has two halves", config.proj_width));
+    check(
+        config.proj_width % 2 == 0,
+        format!("proj_width {} is odd: the time embedding has two halves", config.proj_width),
+    );
     for (key, value) in [
         ("chunk_size", config.chunk_size),
         ("max_action_dim", config.max_action_dim),

@@ -23,11 +23,8 @@ impl RmsNorm {
     /// It is missing or mis-shaped.
     pub fn new(width: usize, epsilon: f64, weights: &Weights) -> Result<Self> {
         let weight = weights.get(width, "weight")?;
-        let scale = if weight.track_op() {
-            None
-        } else {
-            Some((weight.to_dtype(candle_core::DType::F32)? + 1.0)?)
-        };
+        let scale =
+            if weight.track_op() { None } else { Some((weight.to_dtype(candle_core::DType::F32)? + 1.0)?) };
         Ok(Self { weight, scale, epsilon })
     }
 

@@ -127,7 +127,12 @@ pub struct Experts {
 
 impl Experts {
     /// Joins the stacks; `config` is any of theirs, since heads are shared.
-    pub fn new(understanding: Expert, generation: Option<Expert>, action: Expert, config: &ExpertConfig) -> Self {
+    pub fn new(
+        understanding: Expert,
+        generation: Option<Expert>,
+        action: Expert,
+        config: &ExpertConfig,
+    ) -> Self {
         Self {
             understanding,
             generation,
@@ -166,7 +171,8 @@ impl Experts {
         recorder: &mut Recorder,
     ) -> Result<(Vec<Option<Tensor>>, KvCache)> {
         let experts = streams.iter().map(|stream| self.expert(stream.role)).collect::<Result<Vec<_>>>()?;
-        let lengths = streams.iter().map(|stream| stream.hidden.dim(1)).collect::<candle_core::Result<Vec<_>>>()?;
+        let lengths =
+            streams.iter().map(|stream| stream.hidden.dim(1)).collect::<candle_core::Result<Vec<_>>>()?;
         let total: usize = lengths.iter().sum();
         if blocks.iter().map(|block| block.rows).sum::<usize>() != total {
             return Err(Error::input(format!("attention blocks {blocks:?} do not cover {total} rows")));
@@ -197,7 +203,9 @@ impl Experts {
             };
 
             let mut start = 0;
-            for (((stream, expert), x), &length) in streams.iter_mut().zip(&experts).zip(&normed).zip(&lengths) {
+            for (((stream, expert), x), &length) in
+                streams.iter_mut().zip(&experts).zip(&normed).zip(&lengths)
+            {
                 let wanted = if last { stream.wanted } else { Wanted::All };
                 let (first, rows) = match wanted {
                     Wanted::All => (0, length),
@@ -215,8 +223,7 @@ impl Experts {
                     let (cos, sin) =
                         (rope.cos.narrow(1, start + first, rows)?, rope.sin.narrow(1, start + first, rows)?);
                     let query = ops::rope(&query, &cos, &sin)?;
-                    let attended =
-                        self.attend(&query, &key, &value, start + first, blocks, key_bias)?;
+                    let attended = self.attend(&query, &key, &value, start + first, blocks, key_bias)?;
                     stream.hidden = layer.finish(&hidden, &attended)?;
                 }
                 start += length;
@@ -264,7 +271,8 @@ impl Experts {
             if block.keys > total {
                 return Err(Error::input(format!("attention block sees {} of {total} keys", block.keys)));
             }
-            let query = if to - from == rows { query.clone() } else { query.narrow(1, from - first, to - from)? };
+            let query =
+                if to - from == rows { query.clone() } else { query.narrow(1, from - first, to - from)? };
             let (key, value, bias) = if block.keys == total {
                 (key.clone(), value.clone(), key_bias.cloned())
             } else {

@@ -46,7 +46,13 @@ impl RopeTable {
     ///
     /// # Errors
     /// The device refuses the memory.
-    pub fn consecutive(start: usize, tokens: usize, head_dim: usize, base: f64, device: &Device) -> Result<Self> {
+    pub fn consecutive(
+        start: usize,
+        tokens: usize,
+        head_dim: usize,
+        base: f64,
+        device: &Device,
+    ) -> Result<Self> {
         let row: Vec<i64> = (start..start + tokens).map(|position| position as i64).collect();
         Self::new(&[row], head_dim, base, device)
     }

@@ -59,7 +59,9 @@ impl Comparison {
         valid: Option<&[Vec<bool>]>,
     ) -> Result<()> {
         let found = match (expected.dims().first(), found.dims().first()) {
-            (Some(&few), Some(&many)) if few < many && expected.rank() == found.rank() => found.narrow(0, 0, few)?,
+            (Some(&few), Some(&many)) if few < many && expected.rank() == found.rank() => {
+                found.narrow(0, 0, few)?
+            }
             _ => found.clone(),
         };
         let equal_shapes = expected.dims() == found.dims();

@@ -45,9 +45,12 @@ impl GoldenDir {
             .iter()
             .map(|name| path.join(name))
             .find(|file| file.is_file())
-            .ok_or_else(|| Error::input(format!("{}: neither config.json nor f1_config.json", path.display())))?;
+            .ok_or_else(|| {
+                Error::input(format!("{}: neither config.json nor f1_config.json", path.display()))
+            })?;
         let mut text = json(&file)?;
-        let observed = meta.pointer("/preset/n_obs").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+        let observed =
+            meta.pointer("/preset/n_obs").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
         if let (Some(frames), Some(map)) = (observed, text.as_object_mut()) {
             // The reference takes any history from its batch; here it is part of the configuration.
             let block = map.entry("f1").or_insert_with(|| Value::Object(serde_json::Map::new()));
@@ -83,7 +86,9 @@ impl GoldenDir {
             let Some(images) = self.inputs.get(&format!("image{index}")) else { break };
             let (batch, channels, rows, columns) = images.dims4()?;
             let mut values = Vec::with_capacity(batch * channels * width * height);
-            for sample in images.to_dtype(DType::F32)?.reshape((batch, channels, rows * columns))?.to_vec3::<f32>()? {
+            for sample in
+                images.to_dtype(DType::F32)?.reshape((batch, channels, rows * columns))?.to_vec3::<f32>()?
+            {
                 let planes = Planes { height: rows, width: columns, planes: sample };
                 let fitted = resize_with_pad(&planes, width, height, 0.0)?;
                 values.extend(fitted.planes.into_iter().flatten().map(|value| value * 2.0 - 1.0));

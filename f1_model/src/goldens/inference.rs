@@ -129,7 +129,12 @@ pub(super) fn tokenise(network: &F1Network, frames: &Tensor, recorder: &mut Reco
 }
 
 /// Flags and the position table as the reference lays them out.
-pub(super) fn wm_tables(network: &F1Network, batch: usize, scales: usize, recorder: &mut Recorder) -> Result<()> {
+pub(super) fn wm_tables(
+    network: &F1Network,
+    batch: usize,
+    scales: usize,
+    recorder: &mut Recorder,
+) -> Result<()> {
     let heads = &network.foresight()?.heads;
     let table = heads.output_table()?;
     let zeros = Tensor::zeros((1, heads.tokens() - 1, table.dim(2)?), DType::F32, &Device::Cpu)?;
@@ -162,7 +167,8 @@ pub(super) fn prefix_masks(
     let mut first = keys;
     for (index, block) in blocks[of_scales..].iter().enumerate() {
         let pass = index + 1;
-        recorder.keep(format_args!("pass{pass}.attention_mask"), &mask(padding, &[*block], first, block.keys)?);
+        recorder
+            .keep(format_args!("pass{pass}.attention_mask"), &mask(padding, &[*block], first, block.keys)?);
         let all = padding.positions(block.keys - tokens);
         recorder.keep(format_args!("pass{pass}.position_ids"), &positions(&all, first, block.rows)?);
         first = block.keys;
@@ -267,7 +273,9 @@ fn bf16(golden: &GoldenDir, comparison: &mut Comparison) -> Result<()> {
     let (weights, _) = checkpoint::load(&golden.path, &golden.config, precision, &Device::Cpu)?;
     let network = F1Network::new(&golden.config, &weights, None)?;
     let mut source = match expected.get("infer.gen.all_indices") {
-        Some(ids) if ids.dim(0)? == golden.input("lang_tokens")?.dim(0)? => TokenSource::Fixed(ids.to_dtype(DType::U32)?),
+        Some(ids) if ids.dim(0)? == golden.input("lang_tokens")?.dim(0)? => {
+            TokenSource::Fixed(ids.to_dtype(DType::U32)?)
+        }
         _ => TokenSource::Greedy,
     };
     let (found, _) = infer(golden, &network, &mut source)?;
@@ -288,7 +296,13 @@ fn bf16(golden: &GoldenDir, comparison: &mut Comparison) -> Result<()> {
                 // Looser where numbers are larger than those the bounds were stated for.
                 let largest = expected[name].to_dtype(DType::F32)?.abs()?.max_all()?.to_scalar::<f32>()?;
                 let bound = bound * (f64::from(largest) / 8.0).max(1.0);
-                comparison.tensor(&format!("bf16.{name}"), &expected[name], tensor, Rule::Absolute(bound), None)?;
+                comparison.tensor(
+                    &format!("bf16.{name}"),
+                    &expected[name],
+                    tensor,
+                    Rule::Absolute(bound),
+                    None,
+                )?;
             }
             None => comparison.leave(&format!("bf16.{name}")),
         }
@@ -320,7 +334,9 @@ fn without_world_model(golden: &GoldenDir, comparison: &mut Comparison) -> Resul
         found.insert("prefix.out".to_string(), out);
     }
     super::stages::without_world_model(golden, &config, &mut found)?;
-    let rule = |name: &str| if name.contains("grad.") { Rule::Relative(super::compare::GRADIENT) } else { rule(name) };
+    let rule = |name: &str| {
+        if name.contains("grad.") { Rule::Relative(super::compare::GRADIENT) } else { rule(name) }
+    };
     comparison.all("nowm.", &expected, &found, rule, |name| rows_that_count(name, &padding))
 }
 
@@ -330,7 +346,12 @@ fn bytes(rows: &[Vec<bool>]) -> Result<Tensor> {
     Ok(Tensor::from_vec(values, (rows.len(), width), &Device::Cpu)?)
 }
 
-pub(super) fn mask(padding: &Padding, blocks: &[experts::Block], first: usize, keys: usize) -> Result<Tensor> {
+pub(super) fn mask(
+    padding: &Padding,
+    blocks: &[experts::Block],
+    first: usize,
+    keys: usize,
+) -> Result<Tensor> {
     let dense = padding.dense_mask(blocks, first, keys);
     let rows = blocks.iter().map(|block| block.rows).sum::<usize>();
     let values: Vec<u8> = dense.iter().flatten().flatten().map(|flag| u8::from(*flag)).collect();

@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use super::compare::{Comparison, GRADIENT, Rule};
 use super::files::GoldenDir;
-use super::inference::{action_masks, embed, mask, positions, prefix_masks, rows_that_count, rule, tokenise, wm_tables};
+use super::inference::{
+    action_masks, embed, mask, positions, prefix_masks, rows_that_count, rule, tokenise, wm_tables,
+};
 use crate::Result;
 use crate::checkpoint::CheckpointFiles;
 use crate::config::Config;
@@ -210,7 +212,9 @@ fn compare(
         .outputs
         .iter()
         .map(|(name, tensor)| match name.split_once(".grad.") {
-            Some((stage, parameter)) => (format!("{stage}.grad.{}", CheckpointFiles::official(parameter)), tensor.clone()),
+            Some((stage, parameter)) => {
+                (format!("{stage}.grad.{}", CheckpointFiles::official(parameter)), tensor.clone())
+            }
             None => (name.clone(), tensor.clone()),
         })
         .collect();
@@ -219,16 +223,18 @@ fn compare(
 
 /// L2 norms of all gradients, of which the files hold only some in full.
 fn norms(golden: &GoldenDir, stage: &str, found: &BTreeMap<String, Tensor>, comparison: &mut Comparison) {
-    let Some(norms) = golden.meta.get(stage).and_then(|stage| stage.get("grad_l2")).and_then(Value::as_object) else {
+    let Some(norms) =
+        golden.meta.get(stage).and_then(|stage| stage.get("grad_l2")).and_then(Value::as_object)
+    else {
         return;
     };
     let largest = norms.values().filter_map(Value::as_f64).fold(0f64, f64::max);
     for (name, value) in norms {
         let Some(expected) = value.as_f64() else { continue };
         let label = format!("{stage}.grad_l2.{name}");
-        let norm = found
-            .get(&format!("grad.{}", CheckpointFiles::official(name)))
-            .and_then(|gradient| gradient.to_dtype(DType::F64).ok()?.sqr().ok()?.sum_all().ok()?.to_scalar::<f64>().ok());
+        let norm = found.get(&format!("grad.{}", CheckpointFiles::official(name))).and_then(|gradient| {
+            gradient.to_dtype(DType::F64).ok()?.sqr().ok()?.sum_all().ok()?.to_scalar::<f64>().ok()
+        });
         match norm {
             // Gradients that are zero but for rounding are measured against the largest.
             Some(norm) => {

@@ -88,7 +88,8 @@ fn run_stage(
         let output = if first {
             network.stage1_loss(&batch, None, &mut Recorder::on())?
         } else {
-            let mut settings = JointSettings { reduction: LossReduction::Released, ..JointSettings::default() };
+            let mut settings =
+                JointSettings { reduction: LossReduction::Released, ..JointSettings::default() };
             network.joint_loss(&batch, &mut settings, &mut Recorder::on())?
         };
         let parts = [
@@ -99,7 +100,12 @@ fn run_stage(
         for (name, tensor) in parts {
             if let (Some(wanted), Some(tensor)) = (wanted.get(name).and_then(Value::as_f64), tensor) {
                 let found = f64::from(tensor.to_scalar::<f32>()?);
-                comparison.number(&format!("train_trace.{stage}.{name}"), wanted, found, Rule::Relative(LOSS));
+                comparison.number(
+                    &format!("train_trace.{stage}.{name}"),
+                    wanted,
+                    found,
+                    Rule::Relative(LOSS),
+                );
             }
         }
         let gradients = output.loss.backward()?;
@@ -110,8 +116,11 @@ fn run_stage(
                 kept.iter_mut().zip(&values).for_each(|(kept, value)| *kept = kept.min(*value));
             }
         }
-        let norm = optimizer.step(&gradients, Some(clip), |group| rates.get(&group).copied().unwrap_or(0.0))?;
-        if let Some(wanted) = steps.pointer(&format!("/grad_norm_before_clip/{index}")).and_then(Value::as_f64) {
+        let norm =
+            optimizer.step(&gradients, Some(clip), |group| rates.get(&group).copied().unwrap_or(0.0))?;
+        if let Some(wanted) =
+            steps.pointer(&format!("/grad_norm_before_clip/{index}")).and_then(Value::as_f64)
+        {
             let label = format!("train_trace.{stage}.grad_norm_before_clip");
             comparison.number(&label, wanted, norm, Rule::Relative(LOSS));
         }
@@ -138,17 +147,22 @@ fn run_stage(
 
 /// Whether our groups and decay flags put every parameter where the reference's optimiser had it.
 fn groups(set: &ParameterSet, steps: &Value, stage: &str, comparison: &mut Comparison) {
-    let ours: HashMap<&str, (Group, bool)> =
-        set.trained().map(|trained| (trained.spec.name.as_str(), (trained.spec.group, trained.spec.decay))).collect();
+    let ours: HashMap<&str, (Group, bool)> = set
+        .trained()
+        .map(|trained| (trained.spec.name.as_str(), (trained.spec.group, trained.spec.decay)))
+        .collect();
     let lists = steps.get("param_groups").and_then(Value::as_array).cloned().unwrap_or_default();
     let order = [Group::Vision, Group::Understanding, Group::Generation, Group::Action];
     let mut wrong = 0;
     for (index, list) in lists.iter().enumerate() {
         // Two lists a group: decayed, then not.
         let (Some(group), decayed) = (order.get(index / 2), index % 2 == 0) else { continue };
-        for name in list.get("params").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        for name in
+            list.get("params").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+        {
             let official = CheckpointFiles::official(name);
-            let unused = official != crate::parameters::TEXT_EMBEDDING && official.ends_with(".lm_head.weight");
+            let unused =
+                official != crate::parameters::TEXT_EMBEDDING && official.ends_with(".lm_head.weight");
             if !unused && ours.get(official.as_str()) != Some(&(*group, decayed)) {
                 tracing::warn!(parameter = name, "another group or decay than the reference");
                 wrong += 1;

@@ -87,7 +87,9 @@ fn images(run: &mut Run<'_>, settings: &Value) -> Result<()> {
         let input = run.get(&format!("resize.{index}.in_u8"))?.to_dtype(DType::F32)?;
         let (_, channels, height, width) = input.dims4()?;
         let planes = (input.squeeze(0)? / 255.0)?.reshape((channels, height * width))?.to_vec2()?;
-        let size = |at: usize| case.pointer(&format!("/target_wh/{at}")).and_then(Value::as_u64).unwrap_or(0) as usize;
+        let size = |at: usize| {
+            case.pointer(&format!("/target_wh/{at}")).and_then(Value::as_u64).unwrap_or(0) as usize
+        };
         let fitted = resize_with_pad(&Planes { height, width, planes }, size(0), size(1), 0.0)?;
         let shape = (1, channels, fitted.height, fitted.width);
         let fitted = Tensor::from_vec(fitted.planes.concat(), shape, &Device::Cpu)?;
@@ -118,7 +120,11 @@ fn images(run: &mut Run<'_>, settings: &Value) -> Result<()> {
         // One step of 255 is what another rounding may cost.
         let whole = plane(0, 0, to_width as usize, to_height as usize)?;
         run.check(&format!("history.{index}.resized_u8"), &whole, Rule::Absolute(0.125))?;
-        run.check(&format!("history.{index}.cropped_u8"), &plane(left, top, CROP, CROP)?, Rule::Absolute(0.125))?;
+        run.check(
+            &format!("history.{index}.cropped_u8"),
+            &plane(left, top, CROP, CROP)?,
+            Rule::Absolute(0.125),
+        )?;
     }
     Ok(())
 }
@@ -177,9 +183,10 @@ fn embeddings(run: &mut Run<'_>) -> Result<()> {
 /// The block rule from flags, for any flags; the network itself only needs its special case.
 fn masks(run: &mut Run<'_>) -> Result<()> {
     for index in 0.. {
-        let (Some(flags), Some(valid)) =
-            (run.expected.get(&format!("att2d.{index}.att")), run.expected.get(&format!("att2d.{index}.pad")))
-        else {
+        let (Some(flags), Some(valid)) = (
+            run.expected.get(&format!("att2d.{index}.att")),
+            run.expected.get(&format!("att2d.{index}.pad")),
+        ) else {
             break;
         };
         let (batch, tokens) = flags.dims2()?;
@@ -207,14 +214,17 @@ fn masks(run: &mut Run<'_>) -> Result<()> {
 }
 
 fn interpolation(run: &mut Run<'_>) -> Result<()> {
-    let names: Vec<String> = run.expected.keys().filter(|name| name.starts_with("interp.")).cloned().collect();
+    let names: Vec<String> =
+        run.expected.keys().filter(|name| name.starts_with("interp.")).cloned().collect();
     for name in names {
-        let Some((kind, sizes)) =
-            ["area", "bicubic"].iter().find_map(|kind| Some((*kind, name.strip_prefix("interp.")?.strip_prefix(kind)?)))
+        let Some((kind, sizes)) = ["area", "bicubic"]
+            .iter()
+            .find_map(|kind| Some((*kind, name.strip_prefix("interp.")?.strip_prefix(kind)?)))
         else {
             continue;
         };
-        let Some((Ok(from), Ok(to))) = sizes.split_once("to").map(|(a, b)| (a.parse::<usize>(), b.parse::<usize>()))
+        let Some((Ok(from), Ok(to))) =
+            sizes.split_once("to").map(|(a, b)| (a.parse::<usize>(), b.parse::<usize>()))
         else {
             continue;
         };

@@ -130,7 +130,12 @@ impl Middle {
         })
     }
 
-    pub(super) fn forward(&self, x: &Tensor, at: &str, recorder: &mut crate::recorder::Recorder) -> Result<Tensor> {
+    pub(super) fn forward(
+        &self,
+        x: &Tensor,
+        at: &str,
+        recorder: &mut crate::recorder::Recorder,
+    ) -> Result<Tensor> {
         let x = self.block_1.forward(x)?;
         recorder.keep(format_args!("{at}.mid.block_1"), &x);
         let x = self.attn_1.forward(&x)?;

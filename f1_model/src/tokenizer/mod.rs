@@ -9,7 +9,7 @@ mod encoder;
 mod quantizer;
 mod resize;
 
-pub use quantizer::{QuantizerLoss, Quantizer};
+pub use quantizer::{Quantizer, QuantizerLoss};
 pub use resize::{area_matrix, bicubic_matrix, resize_map};
 
 use candle_core::Tensor;

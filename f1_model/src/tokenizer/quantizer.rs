@@ -104,7 +104,10 @@ impl Quantizer {
         let (batch, tokens) = ids.dims2()?;
         let side = self.side(scale)?;
         if tokens != side * side {
-            return Err(Error::input(format!("scale {scale} has {} tokens, {tokens} were given", side * side)));
+            return Err(Error::input(format!(
+                "scale {scale} has {} tokens, {tokens} were given",
+                side * side
+            )));
         }
         let codes = self.embedding.dim(1)?;
         let rows = self.embedding.index_select(&ids.flatten_all()?, 0)?;
@@ -249,10 +252,9 @@ impl Quantizer {
     }
 
     fn side(&self, scale: usize) -> Result<usize> {
-        self.scales
-            .get(scale)
-            .copied()
-            .ok_or_else(|| Error::input(format!("the tokenizer has {} scales, not {}", self.scales.len(), scale + 1)))
+        self.scales.get(scale).copied().ok_or_else(|| {
+            Error::input(format!("the tokenizer has {} scales, not {}", self.scales.len(), scale + 1))
+        })
     }
 }
 

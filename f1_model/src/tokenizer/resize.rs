@@ -27,7 +27,9 @@ pub fn bicubic_matrix(source: usize, target: usize) -> Vec<Vec<f64>> {
             let base = centre.floor();
             let t = centre - base;
             let mut weights = vec![0.0; source];
-            for (offset, weight) in [(-1.0, far(t + 1.0)), (0.0, near(t)), (1.0, near(1.0 - t)), (2.0, far(2.0 - t))] {
+            for (offset, weight) in
+                [(-1.0, far(t + 1.0)), (0.0, near(t)), (1.0, near(1.0 - t)), (2.0, far(2.0 - t))]
+            {
                 let column = (base + offset).clamp(0.0, source.saturating_sub(1) as f64) as usize;
                 weights[column] += weight;
             }

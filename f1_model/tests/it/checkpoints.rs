@@ -92,7 +92,8 @@ fn missing_tensors_may_be_initialised_and_are_listed() {
 fn unused_heads_are_never_loaded() {
     let (weights, report) =
         checkpoint::load(&tiny(), &tiny_config(), LoadPrecision::default(), &Device::Cpu).expect("loads");
-    let unused: Vec<&str> = weights.names().into_iter().filter(|name| name.contains("expert.lm_head")).collect();
+    let unused: Vec<&str> =
+        weights.names().into_iter().filter(|name| name.contains("expert.lm_head")).collect();
     assert!(unused.is_empty(), "{unused:?}");
     assert_eq!(report.ignored.len(), 2);
 }
@@ -127,14 +128,16 @@ fn what_is_written_reads_back_and_leaves_out_the_unused_heads() {
     assert!(report.ignored.is_empty());
     for name in weights.names() {
         let bytes = |w: &f1_model::weights::Weights| {
-            w.tensor(name).and_then(|t| t.to_dtype(DType::F64).ok()?.flatten_all().ok()?.to_vec1::<f64>().ok())
+            w.tensor(name)
+                .and_then(|t| t.to_dtype(DType::F64).ok()?.flatten_all().ok()?.to_vec1::<f64>().ok())
         };
         assert_eq!(bytes(&weights), bytes(&back), "{name}");
     }
     let names = CheckpointFiles::open(folder.path()).expect("opens");
     assert!(names.tensors().all(|(name, tensor)| name == tensor.name));
     // The reference's own reader of the format takes the file.
-    candle_core::safetensors::load(folder.path().join("model.safetensors"), &Device::Cpu).expect("well formed");
+    candle_core::safetensors::load(folder.path().join("model.safetensors"), &Device::Cpu)
+        .expect("well formed");
 }
 
 #[test]
@@ -164,8 +167,11 @@ fn a_pi0_file_loads_without_generation_expert() {
     let config = Config { generation: None, ..tiny_config() };
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("model.safetensors");
-    let wanted: Vec<String> =
-        parameters(&config).into_iter().filter(|spec| spec.kind != Kind::Unused).map(|spec| spec.name).collect();
+    let wanted: Vec<String> = parameters(&config)
+        .into_iter()
+        .filter(|spec| spec.kind != Kind::Unused)
+        .map(|spec| spec.name)
+        .collect();
     // The layout newer libraries write, without `model.` and with LeRobot's buffers.
     let mut all: HashMap<String, Tensor> = tensors()
         .into_iter()
@@ -269,7 +275,10 @@ fn a_var_pickle_is_read_for_its_tensors_only() {
     std::fs::write(&file, b"cos\nsystem\n(S'echo pwned'\ntR.").expect("written");
     let error = checkpoint::load_var_tokenizer(&file, &tiny_config(), &Device::Cpu).expect_err("refused");
     assert!(error.to_string().contains("pickle"), "{error}");
-    assert!(checkpoint::load_var_tokenizer(&folder.path().join("none.pth"), &tiny_config(), &Device::Cpu).is_err());
+    assert!(
+        checkpoint::load_var_tokenizer(&folder.path().join("none.pth"), &tiny_config(), &Device::Cpu)
+            .is_err()
+    );
 }
 
 #[test]

@@ -68,7 +68,8 @@ fn all_faults_are_listed_at_once() {
     value["gen_expert_config"]["head_dim"] = json!(8);
     value["f1"] = json!({"history_frames": 9, "sampler": 3});
     let message = faults(&value);
-    for part in ["first scale must be 1", "gen_expert_config.head_dim 8", "reduce to one step", "f1.sampler"] {
+    for part in ["first scale must be 1", "gen_expert_config.head_dim 8", "reduce to one step", "f1.sampler"]
+    {
         assert!(message.contains(part), "`{part}` is not in: {message}");
     }
 }

@@ -29,7 +29,8 @@ fn a_changed_number_is_a_failed_verdict() {
     candle_core::safetensors::save(&tensors, &file).expect("saved");
     let report = verify(folder.path()).expect("the goldens can be run");
     assert!(!report.pass);
-    let failed: Vec<_> = report.families.iter().filter(|family| !family.pass).map(|f| f.name.as_str()).collect();
+    let failed: Vec<_> =
+        report.families.iter().filter(|family| !family.pass).map(|f| f.name.as_str()).collect();
     assert_eq!(failed, ["infer.actions_padded"]);
 }
 

@@ -13,7 +13,8 @@ fn picture(seed: u32, width: u32, height: u32) -> RgbImage {
 }
 
 fn input(policy: &F1Policy) -> PolicyInput {
-    let cameras = (0..2).map(|k| Some(policy.prepare_camera(&picture(k, 64, 48)).expect("prepared"))).collect();
+    let cameras =
+        (0..2).map(|k| Some(policy.prepare_camera(&picture(k, 64, 48)).expect("prepared"))).collect();
     let history = if policy.config().generation.is_some() {
         (0..2).map(|k| policy.encode_frame(&picture(k + 9, 80, 60)).expect("encoded")).collect()
     } else {
@@ -144,7 +145,9 @@ fn unquantised_layers_are_named() {
     let options = LoadOptions { quant: Some(Quant::Q4K), ..LoadOptions::default() };
     let policy = F1Policy::load(&tiny(), &options).expect("loads");
     // No width of the tiny model is a multiple of 256.
-    assert!(policy.network().unquantised().iter().any(|name| name.ends_with("layers.0.mlp.down_proj.weight")));
+    assert!(
+        policy.network().unquantised().iter().any(|name| name.ends_with("layers.0.mlp.down_proj.weight"))
+    );
     let options = LoadOptions { quant: Some(Quant::Q8_0), ..LoadOptions::default() };
     let policy = F1Policy::load(&tiny(), &options).expect("loads");
     assert!(policy.network().unquantised().is_empty(), "{:?}", policy.network().unquantised());
