@@ -12,6 +12,7 @@ mod robot;
 pub mod robot_file;
 pub mod state;
 pub mod statistics;
+pub mod trajectory;
 
 pub use decode::{ChunkDecoder, RawChunk};
 pub use limits::JointLimits;

@@ -1,0 +1,255 @@
+//! A motion through waypoints: a cubic spline with continuous acceleration (piecewise constant jerk, the smoothest
+//! jerk that meets waypoints at given times in the least-squares sense of its acceleration), whose first interval,
+//! and last one if it ends at rest, have one more knot in the middle, so that position, velocity and acceleration
+//! can all be given there.
+
+use super::{Motion, SECOND, Stamp, State, seconds};
+
+/// How a motion through waypoints ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// At rest at the last waypoint.
+    Rest,
+    /// With whatever velocity the waypoints suggest (zero acceleration), followed by a straight braking tail in
+    /// which all joints slow down together.
+    Tail,
+}
+
+/// Waypoints: row `i` is `joints` positions, reached `durations[i]` nanoseconds after the one before (or the start).
+#[derive(Debug, Clone, Copy)]
+pub struct Waypoints<'a> {
+    /// Nanoseconds, each at least [`SHORTEST`].
+    pub durations: &'a [i64],
+    /// As many rows.
+    pub rows: &'a [&'a [f64]],
+}
+
+/// Intervals between waypoints are at least this long, nanoseconds.
+pub const SHORTEST: i64 = 1_000_000;
+
+/// What the tail may use, a joint: acceleration and jerk; 0 for a joint that does not move.
+#[derive(Debug, Clone, Copy)]
+pub struct TailLimit {
+    /// rad/s² or m/s²
+    pub acceleration: f64,
+    /// rad/s³ or m/s³
+    pub jerk: f64,
+}
+
+/// Factors of the linear system for the accelerations at waypoints 1 .. n-1; it is the same for all joints.
+struct System {
+    /// `[lower, upper factor, 1 / pivot]` of each unknown.
+    rows: Vec<[f64; 3]>,
+}
+
+impl System {
+    fn new(h: &[f64], end: End) -> Self {
+        let n = h.len();
+        let mut rows: Vec<[f64; 3]> = Vec::with_capacity(n.saturating_sub(1));
+        for i in 0..n.saturating_sub(1) {
+            // Unknown i is the acceleration at waypoint i (0-based): between interval i and interval i + 1.
+            let (first, last) = (i == 0, i + 2 == n);
+            let before = if first { h[0] / 6.0 } else { h[i] / 3.0 };
+            let rest = last && end == End::Rest;
+            let after = if rest { h[i + 1] / 6.0 } else { h[i + 1] / 3.0 };
+            let lower = if first { 0.0 } else { h[i] / 6.0 };
+            let upper = if last { 0.0 } else { h[i + 1] / 6.0 };
+            let carried = rows.last().map_or(0.0, |row| row[1]);
+            let pivot = 1.0 / (before + after - lower * carried);
+            rows.push([lower, upper * pivot, pivot]);
+        }
+        Self { rows }
+    }
+
+    /// Solves in place.
+    fn solve(&self, right: &mut [f64]) {
+        for i in 0..right.len() {
+            let before = if i == 0 { 0.0 } else { right[i - 1] };
+            let [lower, _, pivot] = self.rows[i];
+            right[i] = (right[i] - lower * before) * pivot;
+        }
+        for i in (0..right.len().saturating_sub(1)).rev() {
+            right[i] -= self.rows[i][1] * right[i + 1];
+        }
+    }
+}
+
+/// The motion from `first` at `start` through the waypoints, ending at rest; `None` without waypoints. Nothing is
+/// checked: numbers may overflow and limits may be broken.
+pub fn through(
+    start: Stamp,
+    first: &[State],
+    waypoints: &Waypoints<'_>,
+    end: End,
+    tail: &[TailLimit],
+) -> Option<Motion> {
+    let (n, joints) = (waypoints.rows.len().min(waypoints.durations.len()), first.len());
+    if n == 0 {
+        return None;
+    }
+    let mut h: Vec<f64> = waypoints.durations[..n].iter().map(|&d| seconds(d)).collect();
+    h.truncate(n);
+    let system = System::new(&h, end);
+    // Knot states at the waypoints, joint by joint, and at the middles of the first and the last interval.
+    let mut at = vec![State::rest(0.0); n * joints];
+    let mut middles = [Vec::with_capacity(joints), Vec::with_capacity(joints)];
+    let mut m = vec![0.0; n.saturating_sub(1)];
+    let last_middle = end == End::Rest && n > 1;
+    for (joint, from) in first.iter().enumerate() {
+        let p = |i: usize| waypoints.rows[i][joint];
+        let slope = |i: usize| (p(i) - p(i - 1)) / h[i];
+        let half = h[0] / 2.0;
+        // Velocity at waypoint 0 is this plus half / 3 times its acceleration.
+        let v1 = from.velocity + (p(0) - from.position - from.velocity * h[0]) / half
+            - half / 3.0 * from.acceleration;
+        for i in 0..m.len() {
+            let before = if i == 0 { v1 } else { slope(i) };
+            let rest = i + 2 == n && end == End::Rest;
+            m[i] = if rest { 2.0 * slope(i + 1) } else { slope(i + 1) } - before;
+        }
+        system.solve(&mut m);
+        let acceleration = |i: usize| m.get(i).copied().unwrap_or(0.0);
+        for i in 0..n {
+            let velocity = if i == 0 {
+                v1 + half / 3.0 * acceleration(0)
+            } else if i + 1 == n && end == End::Rest {
+                0.0
+            } else {
+                slope(i) + h[i] / 6.0 * acceleration(i - 1) + h[i] / 3.0 * acceleration(i)
+            };
+            at[i * joints + joint] = State { position: p(i), velocity, acceleration: acceleration(i) };
+        }
+        if n == 1 && end == End::Rest {
+            at[joint] = State::rest(p(0));
+        } else {
+            middles[0].push(first_middle(from, &at[joint], h[0]));
+        }
+        if last_middle {
+            let (before, after) = (at[(n - 2) * joints + joint], at[(n - 1) * joints + joint]);
+            // The same seen backwards in time.
+            let backwards = |s: State| State { velocity: -s.velocity, ..s };
+            middles[1].push(backwards(first_middle(&backwards(after), &backwards(before), h[n - 1])));
+        }
+    }
+    let mut motion = Motion::new(start, first);
+    let mut time = 0;
+    for i in 0..n {
+        let (before, duration) = (time, waypoints.durations[i]);
+        time += duration;
+        if i == 0 && !middles[0].is_empty() {
+            motion.push(before + duration / 2, middles[0].iter().copied());
+        }
+        if i + 1 == n && last_middle {
+            motion.push(before + duration / 2, middles[1].iter().copied());
+        }
+        motion.push(time, at[i * joints..(i + 1) * joints].iter().copied());
+    }
+    if end == End::Tail {
+        add_tail(&mut motion, time, &at[(n - 1) * joints..], tail);
+    }
+    Some(motion)
+}
+
+/// The middle of an interval of two constant-jerk halves that starts in `a` and ends at the position and
+/// acceleration of `b`.
+fn first_middle(a: &State, b: &State, h: f64) -> State {
+    let half = h / 2.0;
+    let way = b.position - a.position - a.velocity * h;
+    let acceleration = way / (half * half) - 5.0 / 6.0 * a.acceleration - b.acceleration / 6.0;
+    let jerk = (acceleration - a.acceleration) / half;
+    State { acceleration, ..a.after(half, jerk) }
+}
+
+/// Slows all joints down together, straight on: velocity falls to zero along two parabolas.
+fn add_tail(motion: &mut Motion, time: i64, last: &[State], limits: &[TailLimit]) {
+    let needed = last
+        .iter()
+        .zip(limits)
+        .map(|(state, limit)| {
+            let speed = state.velocity.abs();
+            if speed == 0.0 {
+                0.0
+            } else {
+                (2.0 * speed / limit.acceleration).max(2.0 * (speed / limit.jerk).sqrt())
+            }
+        })
+        .fold(0.0, f64::max);
+    // A braking way without end is cut off, and then fails its check.
+    let half = ((needed.min(60.0) * 0.5 * 1e3).ceil() as i64 * (SECOND / 1000)).max(SHORTEST);
+    let t = seconds(half);
+    let middle = last.iter().map(|state| {
+        let acceleration = -state.velocity / t;
+        State { acceleration, ..state.after(t, acceleration / t) }
+    });
+    let end = last.iter().map(|state| State::rest(state.position + state.velocity * t));
+    if last.iter().any(|state| state.velocity != 0.0) {
+        motion.push(time + half, middle.collect::<Vec<_>>());
+        motion.push(time + 2 * half, end.collect::<Vec<_>>());
+    }
+}
+
+/// Rest to rest from each waypoint to the next along straight lines, never leaving the box around two neighbours.
+/// `durations` as in [`Waypoints`]; `first` at rest.
+pub fn stop_and_go(start: Stamp, first: &[State], waypoints: &Waypoints<'_>) -> Motion {
+    let mut motion = Motion::new(start, first);
+    let mut time = 0;
+    for (row, duration) in waypoints.rows.iter().zip(waypoints.durations) {
+        time += duration;
+        motion.push(time, row.iter().map(|&position| State::rest(position)));
+    }
+    motion
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trajectory::Quintic;
+
+    const TAIL: [TailLimit; 2] = [TailLimit { acceleration: 10.0, jerk: 100.0 }; 2];
+
+    fn first() -> Vec<State> {
+        vec![State { position: 0.1, velocity: 0.3, acceleration: -0.5 }, State { position: -0.4, velocity: -0.1, acceleration: 0.2 }]
+    }
+
+    #[test]
+    fn waypoints_are_met_and_acceleration_is_continuous_and_linear() {
+        for end in [End::Rest, End::Tail] {
+            for n in 1..7 {
+                let rows: Vec<Vec<f64>> = (0..n).map(|i| vec![(i as f64 * 0.7).sin(), -0.2 * i as f64]).collect();
+                let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
+                let durations: Vec<i64> = (0..n).map(|i| 100_000_000 + 20_000_000 * i as i64).collect();
+                let motion = through(7, &first(), &Waypoints { durations: &durations, rows: &rows }, end, &TAIL).unwrap();
+                let mut time = 7;
+                for (row, duration) in rows.iter().zip(&durations) {
+                    time += duration;
+                    for (state, p) in motion.sample(time).iter().zip(*row) {
+                        assert!((state.position - p).abs() < 1e-12);
+                    }
+                }
+                assert_eq!(motion.sample(7), first());
+                assert!(motion.last().iter().all(State::is_rest));
+                // Each quintic is a cubic (one jerk), apart from the single interval that is given at both ends.
+                for (_, a, b, t) in motion.segments().take(if n == 1 && end == End::Rest { 0 } else { usize::MAX }) {
+                    for (a, b) in a.iter().zip(b) {
+                        let quintic = Quintic::between(a, b, t);
+                        assert!((quintic.jerk(0.0) - quintic.jerk(t)).abs() < 1e-6, "{end:?} {n}");
+                        assert!((quintic.jerk(0.0) - quintic.jerk(t / 2.0)).abs() < 1e-6);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn waypoints_on_a_straight_line_from_rest_are_joined_by_that_line() {
+        let rows: Vec<Vec<f64>> = [0.1, 0.5, 0.6, 1.0].iter().map(|s| vec![*s, -2.0 * s]).collect();
+        let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
+        let rest = [State::rest(0.0), State::rest(0.0)];
+        let motion =
+            through(0, &rest, &Waypoints { durations: &[100_000_000; 4], rows: &rows }, End::Tail, &TAIL).unwrap();
+        for step in 0..900 {
+            let at = motion.sample(step * 1_000_000);
+            assert!((at[1].position + 2.0 * at[0].position).abs() < 1e-12);
+        }
+    }
+}
