@@ -9,6 +9,7 @@ mod gripper;
 pub mod kinematics;
 mod limits;
 mod robot;
+pub mod splice;
 pub mod robot_file;
 pub mod state;
 pub mod statistics;

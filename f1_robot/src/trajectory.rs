@@ -20,7 +20,7 @@ pub const SECOND: i64 = 1_000_000_000;
 
 /// Seconds of a span of nanoseconds.
 pub fn seconds(nanoseconds: i64) -> f64 {
-    nanoseconds as f64 * 1e-9
+    nanoseconds as f64 / 1e9
 }
 
 /// Nanoseconds of a span of seconds, rounded; not-a-number counts as 0 and what does not fit saturates.
@@ -143,23 +143,19 @@ impl Motion {
     }
 
     /// The part of the motion from `from` to `to`, with a knot at both: the same polynomials, cut. The piece
-    /// starts at the first knot when `from` lies within `shortest` before it, because a quintic over a sliver of
+    /// starts at the first knot when `from` lies less than `shortest` before it, because a quintic over a sliver of
     /// time cannot be written exactly in 64 bits.
     pub fn piece(&self, from: Stamp, to: Stamp, shortest: i64) -> Self {
+        let at = |&knot: &usize| self.start.saturating_add(self.times[knot]);
+        let inside: Vec<usize> = (0..self.times.len()).filter(|knot| at(knot) > from && at(knot) < to).collect();
         let mut piece = Self { start: from, joints: self.joints, times: Vec::new(), states: Vec::new() };
-        let inside: Vec<usize> = (0..self.times.len())
-            .filter(|&knot| {
-                let at = self.start.saturating_add(self.times[knot]);
-                at > from && at < to && to - at >= shortest
-            })
-            .collect();
-        let first = inside.first().map(|&knot| self.start.saturating_add(self.times[knot]));
-        if first.is_none_or(|first| first - from >= shortest) {
+        let first = inside.first().map_or(to.max(from), at);
+        if first - from >= shortest || first == from {
             piece.times.push(0);
             piece.states.extend(self.sample(from));
         }
         for knot in inside {
-            piece.times.push(self.start + self.times[knot] - from);
+            piece.times.push(at(&knot) - from);
             piece.states.extend_from_slice(self.knot(knot));
         }
         if to > from {

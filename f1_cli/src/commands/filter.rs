@@ -1,13 +1,117 @@
 //! `f1 filter`: pass chunks through the safety filter, one request a line.
 
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use f1_robot::Robot;
+use f1_robot::safety::requests::{Server, limits};
+use f1_robot::safety::{FilterSettings, LatchSettings, Mode, SafetyFilter, Speed};
+
 /// Arguments of `f1 filter`.
 #[derive(clap::Args, Debug)]
-pub struct Args {}
+pub struct Args {
+    /// The robot file.
+    #[arg(long)]
+    robot: PathBuf,
+    /// Requests, one JSON object a line; `-`: standard input.
+    #[arg(long = "in")]
+    input: Option<PathBuf>,
+    /// Answers, one JSON object a line; `-`: standard output.
+    #[arg(long = "out")]
+    output: Option<PathBuf>,
+    /// What happens to a chunk that breaks a limit.
+    #[arg(long, value_enum, default_value_t = ModeArg::Clamp)]
+    mode: ModeArg,
+    /// Which of the robot file's end-effector speeds holds.
+    #[arg(long, value_enum, default_value_t = SpeedArg::Full)]
+    speed: SpeedArg,
+    /// Do not check clearance to the robot itself and the scene.
+    #[arg(long)]
+    no_clearance: bool,
+    /// Latch a stop after so many interventions within ten seconds, until a request says `"reset": true`; 0: never.
+    #[arg(long, default_value_t = 0)]
+    latch: usize,
+    /// Print the limits in force and nothing else.
+    #[arg(long)]
+    limits: bool,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum ModeArg {
+    Reject,
+    Clamp,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum SpeedArg {
+    Full,
+    Teach,
+}
 
 /// Runs the command.
 ///
 /// # Errors
 /// Whatever stops the command, named with its mend.
-pub fn run(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("f1 filter is not built yet")
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let robot = Arc::new(Robot::load(&args.robot)?);
+    let settings = FilterSettings {
+        mode: match args.mode {
+            ModeArg::Reject => Mode::Reject,
+            ModeArg::Clamp => Mode::Clamp,
+        },
+        speed: match args.speed {
+            SpeedArg::Full => Speed::Full,
+            SpeedArg::Teach => Speed::Teach,
+        },
+        clearance: !args.no_clearance,
+        latch: (args.latch > 0).then_some(LatchSettings { count: args.latch, window: 10.0 }),
+        ..FilterSettings::default()
+    };
+    if args.limits {
+        let filter = SafetyFilter::new(robot.clone(), settings);
+        println!("{}", serde_json::to_string_pretty(&limits(&robot, &filter))?);
+        return Ok(());
+    }
+    let (Some(input), Some(output)) = (&args.input, &args.output) else {
+        bail!("give --in and --out (`-` for standard input and output), or --limits");
+    };
+    let to_stdout = is_dash(output);
+    let reader: Box<dyn Read> = if is_dash(input) {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(File::open(input).with_context(|| format!("{} cannot be read", input.display()))?)
+    };
+    let writer: Box<dyn Write> = if to_stdout {
+        Box::new(std::io::stdout())
+    } else {
+        Box::new(File::create(output).with_context(|| format!("{} cannot be written", output.display()))?)
+    };
+    let mut server = Server::new(robot, settings);
+    let summary = if to_stdout {
+        // Someone may be waiting at the other end of the pipe.
+        server.serve(BufReader::new(reader), std::io::LineWriter::new(writer))?
+    } else {
+        server.serve(BufReader::new(reader), BufWriter::new(writer))?
+    };
+    let text = if args.json {
+        serde_json::to_string(&summary)?
+    } else {
+        format!(
+            "{} requests: {} accepted, {} modified, {} rejected, {} stopped, {} malformed",
+            summary.requests, summary.accepted, summary.modified, summary.rejected, summary.stopped, summary.errors
+        )
+    };
+    if to_stdout { eprintln!("{text}") } else { println!("{text}") }
+    Ok(())
+}
+
+fn is_dash(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }

@@ -188,16 +188,31 @@ fn add_tail(motion: &mut Motion, time: i64, last: &[State], limits: &[TailLimit]
     }
 }
 
-/// Rest to rest from each waypoint to the next along straight lines, never leaving the box around two neighbours.
-/// `durations` as in [`Waypoints`]; `first` at rest.
-pub fn stop_and_go(start: Stamp, first: &[State], waypoints: &Waypoints<'_>) -> Motion {
+/// A slower but tamer motion through waypoints: quintics with zero acceleration at the waypoints and slopes small
+/// enough that, from a start at rest, each stays within the box around its two waypoints. Ends at rest. Time scales
+/// it: all durations times `k` give velocities through `k`, accelerations through `k²`, jerks through `k³`.
+pub fn monotone(start: Stamp, first: &[State], waypoints: &Waypoints<'_>) -> Option<Motion> {
+    let n = waypoints.rows.len().min(waypoints.durations.len());
     let mut motion = Motion::new(start, first);
     let mut time = 0;
-    for (row, duration) in waypoints.rows.iter().zip(waypoints.durations) {
-        time += duration;
-        motion.push(time, row.iter().map(|&position| State::rest(position)));
+    for i in 0..n {
+        time += waypoints.durations[i];
+        let states = first.iter().enumerate().map(|(joint, first)| {
+            let p = |i: usize| waypoints.rows[i][joint];
+            let before = (p(i) - if i == 0 { first.position } else { p(i - 1) }) / seconds(waypoints.durations[i]);
+            let after = if i + 1 < n { (p(i + 1) - p(i)) / seconds(waypoints.durations[i + 1]) } else { 0.0 };
+            // With both slopes at most 5/4 of the mean slope the velocity's hull has one sign.
+            let velocity = if before * after > 0.0 {
+                let mean = 2.0 * before * after / (before + after);
+                mean.abs().min(1.25 * before.abs().min(after.abs())).copysign(mean)
+            } else {
+                0.0
+            };
+            State { position: p(i), velocity, acceleration: 0.0 }
+        });
+        motion.push(time, states.collect::<Vec<_>>());
     }
-    motion
+    (n > 0).then_some(motion)
 }
 
 #[cfg(test)]
@@ -238,6 +253,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_tame_motion_stays_between_its_waypoints() {
+        let rows = [[0.5], [0.51], [1.0], [-1.0], [-1.0], [0.3]];
+        let rows: Vec<&[f64]> = rows.iter().map(|row| row.as_slice()).collect();
+        let durations = [100_000_000; 6];
+        let motion = monotone(0, &[State::rest(0.0)], &Waypoints { durations: &durations, rows: &rows }).unwrap();
+        for ms in 0..=600 {
+            let (at, i) = (motion.sample(ms * 1_000_000)[0].position, (ms / 100).min(5) as usize);
+            let (a, b) = (if i == 0 { 0.0 } else { rows[i - 1][0] }, rows[i][0]);
+            assert!(at >= a.min(b) - 1e-12 && at <= a.max(b) + 1e-12, "{ms} {at}");
+        }
+        assert!(motion.last()[0].is_rest());
     }
 
     #[test]

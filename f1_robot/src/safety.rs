@@ -1,0 +1,25 @@
+//! The safety filter: nothing moves that it has not proved harmless.
+//!
+//! A chunk becomes a candidate motion ([`plan`]), the candidate is checked exactly ([`verify`]), and only then it is
+//! released as [`CheckedTrajectory`]s, which nothing else can make. If no candidate passes, the motion that runs is
+//! kept or stopped; a way to stop it was part of its own check.
+
+mod bounds;
+mod checked;
+mod event;
+mod filter;
+pub mod limiters;
+mod plan;
+pub mod requests;
+mod settings;
+mod space;
+mod stop;
+pub mod verify;
+mod watch;
+
+pub use bounds::Bounds;
+pub use checked::{CheckedPoint, CheckedTrajectory};
+pub use event::{Event, Response, Rule, Verdict};
+pub use filter::{FilterInput, FilterOutput, MeasuredState, SafetyFilter};
+pub use settings::{FilterSettings, LatchSettings, LockSettings, Mode, Splice, Speed};
+pub use space::Space;
