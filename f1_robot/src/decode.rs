@@ -12,13 +12,14 @@ use crate::kinematics::{InverseOptions, condition_number, singularity_scale};
 use crate::robot_file::{
     ActionPart, AngleUnit, DeltaFrame, DeltaReference, EndEffectorDelta, Gripper, RotationFormat,
 };
+use crate::trajectory::{SECOND, Stamp};
 use crate::statistics::{DatasetStatistics, Normaliser, StatisticsError};
 
 /// A chunk in joint units, exactly as the policy asks for it: nothing about it is checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RawChunk {
-    /// Row i is due at `stamp + (i + 1) / rate_hz`; seconds on the clock of whoever made the chunk.
-    pub stamp: f64,
+    /// The moment of the observation behind the chunk, nanoseconds: row i is due at `stamp + (i + 1) / rate_hz`.
+    pub stamp: Stamp,
     /// Counts chunks within an epoch.
     pub sequence: u64,
     /// Counts resets; a chunk of an older epoch is void.
@@ -31,11 +32,23 @@ pub struct RawChunk {
     pub rows: Vec<Vec<f64>>,
 }
 
+impl RawChunk {
+    /// When row `row` is due, nanoseconds.
+    pub fn due(&self, row: usize) -> Stamp {
+        due(self.stamp, row, self.rate_hz)
+    }
+}
+
+/// When row `row` of a chunk of `stamp` is due, nanoseconds.
+pub fn due(stamp: Stamp, row: usize, rate_hz: f64) -> Stamp {
+    stamp.saturating_add(((row as f64 + 1.0) * SECOND as f64 / rate_hz).round() as i64)
+}
+
 /// When and where in the run a chunk belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct ChunkStamp {
     /// See [`RawChunk::stamp`].
-    pub stamp: f64,
+    pub stamp: Stamp,
     /// See [`RawChunk::sequence`].
     pub sequence: u64,
     /// See [`RawChunk::epoch`].

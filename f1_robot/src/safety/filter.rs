@@ -10,7 +10,7 @@ use super::space::{RobotSpace, Space};
 use super::stop::{self, Running};
 use super::watch::{self, Latch, Locks, Seen};
 use super::{Bounds, CheckedTrajectory, Event, Response, Rule, Verdict, verify};
-use crate::chunk::due;
+use crate::decode::due;
 use crate::trajectory::brake::GRID;
 use crate::trajectory::{Motion, SECOND, Stamp, State, nanoseconds, seconds};
 use crate::{ControllerJoints, JointLimits, RawChunk, Robot, splice};
@@ -57,6 +57,14 @@ pub struct FilterOutput {
 struct Measured {
     stamp: Stamp,
     states: Vec<State>,
+}
+
+impl Measured {
+    /// Where the joints are a little after they were measured, if they went on as they did.
+    fn at(&self, now: Stamp) -> Vec<State> {
+        let age = seconds(now.saturating_sub(self.stamp));
+        self.states.iter().map(|state| State { position: state.position + age * state.velocity, ..*state }).collect()
+    }
 }
 
 /// The safety filter. Nothing it returns breaks a limit, whatever comes in; `docs/safety.md` says how and why.
@@ -283,7 +291,10 @@ impl SafetyFilter {
                     self.measured = Some(Measured { stamp: state.stamp, states });
                     self.seen.joint_state = Some(state.stamp);
                 }
-                Err(event) => events.push(event),
+                Err(event) => {
+                    events.push(event);
+                    return false;
+                }
             }
         }
         let age = self.measured.as_ref().map(|measured| seconds(now.saturating_sub(measured.stamp)));
@@ -457,7 +468,7 @@ impl SafetyFilter {
                 let (at, before) = self.takeover(now);
                 Some((at, running.motion.sample(at), before, false))
             }
-            (_, Some(measured)) => Some((now, measured.states.clone(), None, true)),
+            (_, Some(measured)) => Some((now, measured.at(now), None, true)),
             (Some(running), None) => Some((now, running.motion.sample(now), None, false)),
             (None, None) => None,
         }
@@ -528,7 +539,7 @@ impl SafetyFilter {
         let rows: Vec<Row> = rows
             .into_iter()
             .enumerate()
-            .map(|(step, positions)| Row { step, due: due(chunk.stamp, step, self.rate_hz) - at, positions })
+            .map(|(step, positions)| Row { step, due: due(chunk.stamp, step, self.rate_hz).saturating_sub(at), positions })
             .filter(|row| row.due > 0)
             .collect();
         let planner = Planner {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::limiters::{clearance, end_effector_speed, workspace};
 use super::{Rule, Speed};
 use crate::Robot;
+use crate::clearance::{ClearanceScratch, Distances};
 use crate::trajectory::{Motion, State, nanoseconds, seconds};
 
 /// The robot in space, as far as the filter asks. `positions` and `velocities` have the order of
@@ -22,8 +23,14 @@ pub trait Space: std::fmt::Debug + Send + Sync {
     fn tip_speed(&self, arm: usize, positions: &[f64], velocities: &[f64]) -> f64;
     /// The box that the end effector stays in: least and greatest x, y, z in the root frame, m.
     fn workspace(&self, arm: usize) -> Option<([f64; 3], [f64; 3])>;
-    /// The tightest clearances: rule, pair of links, distance and the least distance allowed, m.
-    fn clearances(&self, positions: &[f64]) -> Vec<(Rule, String, f64, f64)>;
+    /// The nearest pairs below `cutoff`, m.
+    fn distances(&self, positions: &[f64], cutoff: f64, scratch: &mut ClearanceScratch) -> Distances;
+    /// The least distances to be kept, m: of the robot to itself, to the scene.
+    fn least_distances(&self) -> (f64, f64);
+    /// The names of the nearest pair of the robot itself (`SelfClearance`) or with the scene.
+    fn pair(&self, rule: Rule, distances: &Distances) -> String;
+    /// A length that no point of the robot is further from any of its joints' axes than, m.
+    fn reach(&self) -> f64;
 }
 
 /// The shipped implementation of [`Space`].
@@ -72,10 +79,33 @@ impl Space for RobotSpace {
         self.boxes.get(arm).copied().flatten()
     }
 
-    fn clearances(&self, _positions: &[f64]) -> Vec<(Rule, String, f64, f64)> {
-        Vec::new()
+    fn distances(&self, positions: &[f64], cutoff: f64, scratch: &mut ClearanceScratch) -> Distances {
+        self.robot.clearance().distances(positions, cutoff, scratch)
+    }
+
+    fn least_distances(&self) -> (f64, f64) {
+        (self.robot.clearance().self_distance(), self.robot.clearance().scene_distance())
+    }
+
+    fn pair(&self, rule: Rule, distances: &Distances) -> String {
+        let clearance = self.robot.clearance();
+        let (nearest, own) = match rule {
+            Rule::SelfClearance => (distances.own, true),
+            _ => (distances.scene, false),
+        };
+        nearest.pair.map_or(String::new(), |pair| {
+            let (a, b) = if own { clearance.own_names(pair) } else { clearance.scene_names(pair) };
+            format!("{a} - {b}")
+        })
+    }
+
+    fn reach(&self) -> f64 {
+        REACH
     }
 }
+
+/// No shipped robot reaches further from any of its joints.
+const REACH: f64 = 2.0;
 
 /// Where a motion leaves what is allowed in space.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,7 +147,7 @@ pub fn examine(motion: &Motion, space: &dyn Space, speed: Speed, check_clearance
     let (mut positions, mut velocities) = (Vec::new(), Vec::new());
     let mut start_speed = vec![0.0; space.arms()];
     let mut start_outside = vec![0.0; space.arms()];
-    let mut start_clearances = Vec::new();
+    let mut watch = ClearanceWatch::default();
     for step in 0..=steps {
         let time = if step == steps { total } else { nanoseconds(step as f64 * STEP) };
         motion.sample_into(motion.start() + time, &mut states);
@@ -153,18 +183,44 @@ pub fn examine(motion: &Motion, space: &dyn Space, speed: Speed, check_clearance
             }
         }
         if check_clearance && findings.breach.is_none() {
-            let clearances = space.clearances(&positions);
-            for (i, (rule, name, distance, least)) in clearances.iter().enumerate() {
-                let start = start_clearances.get(i).copied().unwrap_or(f64::INFINITY);
-                if step > 0 && !clearance::allows(*distance, *least, start) && findings.breach.is_none() {
-                    let name = name.clone();
-                    findings.breach = Some(Breach { time, rule: *rule, name, asked: *distance, limit: *least });
-                }
-            }
-            if step == 0 {
-                start_clearances = clearances.iter().map(|(_, _, distance, _)| *distance).collect();
-            }
+            findings.breach = watch.look(space, &positions, time);
         }
     }
     findings
+}
+
+/// Looks at clearances only as often as the robot can have moved through what was left over.
+#[derive(Debug, Default)]
+struct ClearanceWatch {
+    scratch: ClearanceScratch,
+    /// What is allowed: the least distances, or the start's if that was closer.
+    allowed: Option<(f64, f64)>,
+    /// Where it was last looked and how far any point may have moved since.
+    looked: Vec<f64>,
+    left: f64,
+}
+
+/// Distances beyond what is allowed by more than this are not told apart, m.
+const FAR: f64 = 0.3;
+
+impl ClearanceWatch {
+    fn look(&mut self, space: &dyn Space, positions: &[f64], time: i64) -> Option<Breach> {
+        let moved: f64 = positions.iter().zip(&self.looked).map(|(a, b)| (a - b).abs()).sum();
+        if self.allowed.is_some() && moved * space.reach() < self.left {
+            return None;
+        }
+        let (own, scene) = space.least_distances();
+        let found = space.distances(positions, own.max(scene) + FAR, &mut self.scratch);
+        self.looked.clear();
+        self.looked.extend_from_slice(positions);
+        let allowed = *self.allowed.get_or_insert((own.min(found.own.distance), scene.min(found.scene.distance)));
+        self.left = (found.own.distance - allowed.0).min(found.scene.distance - allowed.1);
+        [
+            (Rule::SelfClearance, found.own.distance, own, allowed.0),
+            (Rule::SceneClearance, found.scene.distance, scene, allowed.1),
+        ]
+        .into_iter()
+        .find(|(_, distance, least, start)| !clearance::allows(*distance, *least, *start))
+        .map(|(rule, asked, limit, _)| Breach { time, rule, name: space.pair(rule, &found), asked, limit })
+    }
 }

@@ -51,17 +51,12 @@ pub fn running(running: &Running, at: Stamp, bounds: &[Bounds]) -> Running {
     if running.motion.is_at_rest(at) {
         return clean(Motion::hold(at, first.iter().map(|state| state.position)));
     }
-    let fastest = profiles(&first, bounds);
     if at < running.unclean_until {
-        let motion = fastest.ok().map(|profiles| brake::join(at, &first, &profiles));
-        return match motion.filter(|motion| verify::stop(motion, bounds).is_ok()) {
-            Some(motion) => Running { unclean_until: motion.end(), motion },
-            None => Running {
-                motion: running.motion.piece(at, running.unclean_until, GRID),
-                unclean_until: running.unclean_until,
-            },
-        };
+        // Every joint brakes as fast as it can already.
+        let motion = running.motion.piece(at, running.unclean_until, GRID);
+        return Running { motion, unclean_until: running.unclean_until };
     }
+    let fastest = profiles(&first, bounds);
     if let Ok(profiles) = &fastest {
         let shortest = seconds(profiles.iter().map(brake::duration).max().unwrap_or(0)).max(0.02);
         for factor in ALONG {

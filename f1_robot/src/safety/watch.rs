@@ -42,7 +42,7 @@ impl Locks {
                 None => Some(event(&lock.name)),
                 Some((_, true)) => Some(event(&lock.name)),
                 Some((at, false)) => {
-                    let age = seconds(now - at);
+                    let age = seconds(now.saturating_sub(*at));
                     (age > lock.timeout).then(|| event(&lock.name).numbers(age, lock.timeout))
                 }
             })

@@ -35,25 +35,43 @@ pub fn profile(state: &State, acceleration: f64, jerk: f64) -> Option<Profile> {
     if !phases.iter().all(|phase| phase.is_finite() && *phase < LONGEST) {
         return None;
     }
-    let mut steps = phases.map(|phase| (phase / grid - 1e-6).ceil().max(0.0));
-    for _ in 0..64 {
-        let [first, middle, last] = steps.map(|count| count * grid);
-        let braking = (v + a * first / 2.0) / (first / 2.0 + middle + last / 2.0);
-        let first_jerk = (a + braking).abs();
-        let tight = 1.0 + 1e-9;
-        if first_jerk > jerk * first * tight {
-            steps[0] += 1.0;
-        } else if braking.abs() > jerk * last * tight {
-            steps[2] += 1.0;
-        } else if braking.abs() > acceleration * tight {
-            steps[1] += 1.0;
-        } else if braking.is_finite() {
-            return Some(knots(state, sign * braking, steps));
-        } else {
-            steps[0] += 1.0;
+    let up = |phase: f64| (phase / grid - 1e-6).ceil().max(0.0);
+    let mut steps = phases.map(up);
+    for _ in 0..16 {
+        match braking(v, a, steps, acceleration, jerk) {
+            Ok(braking) => return Some(knots(state, sign * braking, steps)),
+            Err(phase) => steps[phase] += 1.0,
+        }
+    }
+    // Rounding up leaves more braking than is needed when taking the acceleration out already nearly stops the
+    // joint: then it is taken out and the small rest is braked the other way.
+    let out = up(a.abs() / jerk);
+    for more in 1..=8 {
+        for last in (0..12).map(|power| f64::from(1 << power)) {
+            let steps = [out + f64::from(more), 0.0, last];
+            if let Ok(braking) = braking(v, a, steps, acceleration, jerk) {
+                return Some(knots(state, sign * braking, steps));
+            }
         }
     }
     None
+}
+
+/// The braking acceleration that three phases of so many grid steps need, or the phase that is too short.
+fn braking(v: f64, a: f64, steps: [f64; 3], acceleration: f64, jerk: f64) -> Result<f64, usize> {
+    let [first, middle, last] = steps.map(|count| count * seconds(GRID));
+    let braking = (v + a * first / 2.0) / (first / 2.0 + middle + last / 2.0);
+    let tight = 1.0 + 1e-9;
+    // Written so that not-a-number is too short.
+    if !((a + braking).abs() <= jerk * first * tight) {
+        Err(0)
+    } else if !(braking.abs() <= jerk * last * tight) {
+        Err(2)
+    } else if !(braking.abs() <= acceleration * tight) {
+        Err(1)
+    } else {
+        Ok(braking)
+    }
 }
 
 /// The knots of a stop with `braking` deceleration and phases of whole grid steps.
@@ -165,7 +183,7 @@ mod tests {
                 assert!(needed.abs() <= jerk * 1.000_01 && knot.acceleration.abs() <= limit * 1.000_01);
                 let reached = from.after(duration, needed);
                 assert!((reached.velocity - knot.velocity).abs() < 1e-9, "{state:?} {limit} {jerk} {profile:?}");
-                assert!((reached.position - knot.position).abs() < 1e-9);
+                assert!((reached.position - knot.position).abs() < 1e-9 * (1.0 + duration));
                 (time, from) = (*to, *knot);
             }
             assert!(from.is_rest());
