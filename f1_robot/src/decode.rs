@@ -12,8 +12,8 @@ use crate::kinematics::{InverseOptions, condition_number, singularity_scale};
 use crate::robot_file::{
     ActionPart, AngleUnit, DeltaFrame, DeltaReference, EndEffectorDelta, Gripper, RotationFormat,
 };
-use crate::trajectory::{SECOND, Stamp};
 use crate::statistics::{DatasetStatistics, Normaliser, StatisticsError};
+use crate::trajectory::{SECOND, Stamp};
 
 /// A chunk in joint units, exactly as the policy asks for it: nothing about it is checked.
 #[derive(Debug, Clone, PartialEq)]

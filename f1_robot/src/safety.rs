@@ -21,5 +21,5 @@ pub use bounds::Bounds;
 pub use checked::{CheckedPoint, CheckedTrajectory};
 pub use event::{Event, Response, Rule, Verdict};
 pub use filter::{FilterInput, FilterOutput, MeasuredState, SafetyFilter};
-pub use settings::{FilterSettings, LatchSettings, LockSettings, Mode, Splice, Speed};
+pub use settings::{FilterSettings, LatchSettings, LockSettings, Mode, Speed, Splice};
 pub use space::Space;

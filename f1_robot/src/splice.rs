@@ -127,7 +127,10 @@ mod tests {
     fn frozen_rows_are_held_and_the_rest_let_go() {
         let previous: Vec<Vec<f32>> = (0..8).map(|i| vec![i as f32]).collect();
         let guidance = rtc(&previous, 3, 2, 8).unwrap();
-        assert_eq!(guidance.previous.iter().map(|row| row[0]).collect::<Vec<_>>(), [3.0, 4.0, 5.0, 6.0, 7.0, 7.0, 7.0, 7.0]);
+        assert_eq!(
+            guidance.previous.iter().map(|row| row[0]).collect::<Vec<_>>(),
+            [3.0, 4.0, 5.0, 6.0, 7.0, 7.0, 7.0, 7.0]
+        );
         let w = &guidance.weights;
         assert_eq!((w[0], w[1], w[5], w[7]), (1.0, 1.0, 0.0, 0.0));
         // c = 3/4, 2/4, 1/4 at rows 2, 3, 4.

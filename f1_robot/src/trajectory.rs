@@ -117,7 +117,9 @@ impl Motion {
         } else if after == self.times.len() {
             // Exactly at the last knot the state is the knot's; later it is rest there.
             let exact = self.times.last() == Some(&time);
-            states.extend(self.last().iter().map(|state| if exact { *state } else { State::rest(state.position) }));
+            states.extend(
+                self.last().iter().map(|state| if exact { *state } else { State::rest(state.position) }),
+            );
         } else {
             let (before, after) = (after - 1, after);
             let duration = seconds(self.times[after] - self.times[before]);
@@ -147,7 +149,8 @@ impl Motion {
     /// time cannot be written exactly in 64 bits.
     pub fn piece(&self, from: Stamp, to: Stamp, shortest: i64) -> Self {
         let at = |&knot: &usize| self.start.saturating_add(self.times[knot]);
-        let inside: Vec<usize> = (0..self.times.len()).filter(|knot| at(knot) > from && at(knot) < to).collect();
+        let inside: Vec<usize> =
+            (0..self.times.len()).filter(|knot| at(knot) > from && at(knot) < to).collect();
         let mut piece = Self { start: from, joints: self.joints, times: Vec::new(), states: Vec::new() };
         let first = inside.first().map_or(to.max(from), at);
         if first - from >= shortest || first == from {

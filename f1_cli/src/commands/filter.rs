@@ -105,10 +105,19 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     } else {
         format!(
             "{} requests: {} accepted, {} modified, {} rejected, {} stopped, {} malformed",
-            summary.requests, summary.accepted, summary.modified, summary.rejected, summary.stopped, summary.errors
+            summary.requests,
+            summary.accepted,
+            summary.modified,
+            summary.rejected,
+            summary.stopped,
+            summary.errors
         )
     };
-    if to_stdout { eprintln!("{text}") } else { println!("{text}") }
+    if to_stdout {
+        eprintln!("{text}")
+    } else {
+        println!("{text}")
+    }
     Ok(())
 }
 

@@ -63,7 +63,10 @@ impl Measured {
     /// Where the joints are a little after they were measured, if they went on as they did.
     fn at(&self, now: Stamp) -> Vec<State> {
         let age = seconds(now.saturating_sub(self.stamp));
-        self.states.iter().map(|state| State { position: state.position + age * state.velocity, ..*state }).collect()
+        self.states
+            .iter()
+            .map(|state| State { position: state.position + age * state.velocity, ..*state })
+            .collect()
     }
 }
 
@@ -148,7 +151,8 @@ impl SafetyFilter {
             .iter()
             .zip(&filter.bounds)
             .map(|(joint, bounds)| {
-                let wide = if grippers.contains(&joint.name.as_str()) { bounds.upper - bounds.lower } else { 0.0 };
+                let wide =
+                    if grippers.contains(&joint.name.as_str()) { bounds.upper - bounds.lower } else { 0.0 };
                 filter.settings.position_tolerance.max(wide)
             })
             .collect();
@@ -259,7 +263,8 @@ impl SafetyFilter {
             // Nothing new: what runs goes on, unless the robot is not where it runs.
             (verdict, if restart { self.stop(now, true, &mut events) } else { None })
         };
-        self.stopped = stop || (self.stopped && !matches!(verdict, Verdict::Accepted | Verdict::Modified))
+        self.stopped = stop
+            || (self.stopped && !matches!(verdict, Verdict::Accepted | Verdict::Modified))
             || (self.stopped && chunk.is_none());
         let trajectories = release.map_or(Vec::new(), |running| self.release(now, running, &mut events));
         FilterOutput { verdict, events, trajectories }
@@ -349,8 +354,12 @@ impl SafetyFilter {
             let event = if off > tolerance {
                 Event::new(Rule::Disagreement, Response::Restarted).numbers(off, tolerance)
             } else if too_fast > self.settings.velocity_tolerance {
-                Event::new(Rule::Disagreement, Response::Restarted).numbers(too_fast, self.settings.velocity_tolerance)
-            } else if resting && off > self.settings.resume_tolerance && tolerance <= self.settings.position_tolerance {
+                Event::new(Rule::Disagreement, Response::Restarted)
+                    .numbers(too_fast, self.settings.velocity_tolerance)
+            } else if resting
+                && off > self.settings.resume_tolerance
+                && tolerance <= self.settings.position_tolerance
+            {
                 Event::new(Rule::Resume, Response::Restarted).numbers(off, self.settings.resume_tolerance)
             } else {
                 continue;
@@ -362,7 +371,13 @@ impl SafetyFilter {
     }
 
     /// The checks of a chunk that need no planning, in their order. Whether it passes.
-    fn check_chunk(&self, now: Stamp, chunk: &RawChunk, state_is_good: bool, events: &mut Vec<Event>) -> bool {
+    fn check_chunk(
+        &self,
+        now: Stamp,
+        chunk: &RawChunk,
+        state_is_good: bool,
+        events: &mut Vec<Event>,
+    ) -> bool {
         let refused = |rule| Event::new(rule, Response::Refused);
         let before = events.len();
         let width = chunk.rows.first().map_or(0, Vec::len);
@@ -456,7 +471,8 @@ impl SafetyFilter {
         }
         let motion = &running.motion;
         let at = now.saturating_add(lead);
-        let knot = motion.times().iter().map(|time| motion.start() + time).find(|knot| (knot - at).abs() < GRID);
+        let knot =
+            motion.times().iter().map(|time| motion.start() + time).find(|knot| (knot - at).abs() < GRID);
         let at = knot.unwrap_or(at).max(now);
         (at, Some(motion.piece(now, at, GRID)))
     }
@@ -539,7 +555,11 @@ impl SafetyFilter {
         let rows: Vec<Row> = rows
             .into_iter()
             .enumerate()
-            .map(|(step, positions)| Row { step, due: due(chunk.stamp, step, self.rate_hz).saturating_sub(at), positions })
+            .map(|(step, positions)| Row {
+                step,
+                due: due(chunk.stamp, step, self.rate_hz).saturating_sub(at),
+                positions,
+            })
             .filter(|row| row.due > 0)
             .collect();
         let planner = Planner {

@@ -142,7 +142,11 @@ impl Planner<'_> {
                 Ok(motion) => {
                     let mut whole = stop.motion.clone();
                     whole.append(&motion);
-                    return done(Running { motion: whole, unclean_until: stop.unclean_until }, false, intervention);
+                    return done(
+                        Running { motion: whole, unclean_until: stop.unclean_until },
+                        false,
+                        intervention,
+                    );
                 }
                 Err(Misfit::Limits) => break,
                 Err(Misfit::Breach(breach)) => {
@@ -253,7 +257,8 @@ impl Planner<'_> {
         let waypoints = Waypoints { durations, rows: &positions };
         match kind {
             Kind::Spline(end) => {
-                let limit = |bounds: &Bounds| TailLimit { acceleration: bounds.acceleration, jerk: bounds.jerk };
+                let limit =
+                    |bounds: &Bounds| TailLimit { acceleration: bounds.acceleration, jerk: bounds.jerk };
                 let tail: Vec<TailLimit> = self.bounds.iter().map(limit).collect();
                 spline::through(start, first, &waypoints, end, &tail)
             }
@@ -304,7 +309,10 @@ impl Planner<'_> {
                 && verify::motion(&motion, self.bounds).is_ok()
             {
                 let findings = self.examine(&motion, space, &durations);
-                factors.iter_mut().zip(&findings.speed).for_each(|(factor, excess)| *factor = factor.max(*excess));
+                factors
+                    .iter_mut()
+                    .zip(&findings.speed)
+                    .for_each(|(factor, excess)| *factor = factor.max(*excess));
                 if factors.iter().all(|factor| *factor <= 1.0) {
                     return findings.breach.map_or(Ok(motion), |breach| Err(Misfit::Breach(breach)));
                 }
@@ -335,7 +343,11 @@ impl Planner<'_> {
             a.iter().zip(b).zip(self.bounds).zip(motion.knot(0)).all(|(((a, b), bounds), start)| {
                 let bounds = bounds.from(start.position);
                 let hull = Hull::between(a, b, duration);
-                stays_within(&hull.position, bounds.lower - 1e-9 - a.position, bounds.upper + 1e-9 - a.position)
+                stays_within(
+                    &hull.position,
+                    bounds.lower - 1e-9 - a.position,
+                    bounds.upper + 1e-9 - a.position,
+                )
             })
         })
     }

@@ -117,8 +117,12 @@ impl Server {
         let request: Request = serde_json::from_str(&plain(line)).map_err(|error| error.to_string())?;
         let now = stamp(request.now.0).ok_or("now: not a time that can be used")?;
         let velocities = numbers(&request.velocity.unwrap_or_default());
-        let state =
-            MeasuredState { stamp: now, names: request.joint_names.clone(), positions: numbers(&request.position), velocities };
+        let state = MeasuredState {
+            stamp: now,
+            names: request.joint_names.clone(),
+            positions: numbers(&request.position),
+            velocities,
+        };
         let chunk = request.chunk.map(|rows| {
             self.sequence += 1;
             RawChunk {
@@ -204,7 +208,8 @@ fn plain(line: &str) -> Cow<'_, str> {
     let mut text = String::with_capacity(line.len());
     let (mut rest, mut quoted) = (line, false);
     while let Some(c) = rest.chars().next() {
-        let word = ["NaN", "-Infinity", "Infinity"].into_iter().find(|word| !quoted && rest.starts_with(word));
+        let word =
+            ["NaN", "-Infinity", "Infinity"].into_iter().find(|word| !quoted && rest.starts_with(word));
         let taken = match word {
             Some(word) => {
                 text.push_str("null");
@@ -283,7 +288,9 @@ mod tests {
 
     #[test]
     fn times_that_cannot_be_are_none() {
-        for (seconds, expected) in [(0.5, Some(500_000_000)), (f64::NAN, None), (f64::INFINITY, None), (1e300, None)] {
+        for (seconds, expected) in
+            [(0.5, Some(500_000_000)), (f64::NAN, None), (f64::INFINITY, None), (1e300, None)]
+        {
             assert_eq!(stamp(seconds), expected);
         }
     }

@@ -138,7 +138,13 @@ const STEP: f64 = 0.01;
 
 /// Follows a motion. `dues` are the ends of its intervals, nanoseconds after the start; what follows the last
 /// belongs to the last.
-pub fn examine(motion: &Motion, space: &dyn Space, speed: Speed, check_clearance: bool, dues: &[i64]) -> Findings {
+pub fn examine(
+    motion: &Motion,
+    space: &dyn Space,
+    speed: Speed,
+    check_clearance: bool,
+    dues: &[i64],
+) -> Findings {
     let mut findings = Findings { speed: vec![0.0; dues.len()], ..Findings::default() };
     let limit = space.speed_limit(speed);
     let total = motion.end() - motion.start();
@@ -213,7 +219,8 @@ impl ClearanceWatch {
         let found = space.distances(positions, own.max(scene) + FAR, &mut self.scratch);
         self.looked.clear();
         self.looked.extend_from_slice(positions);
-        let allowed = *self.allowed.get_or_insert((own.min(found.own.distance), scene.min(found.scene.distance)));
+        let allowed =
+            *self.allowed.get_or_insert((own.min(found.own.distance), scene.min(found.scene.distance)));
         self.left = (found.own.distance - allowed.0).min(found.scene.distance - allowed.1);
         [
             (Rule::SelfClearance, found.own.distance, own, allowed.0),
@@ -221,6 +228,12 @@ impl ClearanceWatch {
         ]
         .into_iter()
         .find(|(_, distance, least, start)| !clearance::allows(*distance, *least, *start))
-        .map(|(rule, asked, limit, _)| Breach { time, rule, name: space.pair(rule, &found), asked, limit })
+        .map(|(rule, asked, limit, _)| Breach {
+            time,
+            rule,
+            name: space.pair(rule, &found),
+            asked,
+            limit,
+        })
     }
 }

@@ -20,7 +20,8 @@ pub struct Running {
 /// The joints' fastest stops from `first`; `None` if a joint moves that cannot be stopped: its index.
 pub fn profiles(first: &[State], bounds: &[Bounds]) -> Result<Vec<brake::Profile>, usize> {
     let stop = |(joint, (state, bounds)): (usize, (&State, &Bounds))| {
-        let able = state.is_rest() || (bounds.can_stop() && state.acceleration.abs() <= bounds.acceleration * 1.001);
+        let able =
+            state.is_rest() || (bounds.can_stop() && state.acceleration.abs() <= bounds.acceleration * 1.001);
         let profile = if able { brake::profile(state, bounds.acceleration, bounds.jerk) } else { None };
         profile.ok_or(joint)
     };

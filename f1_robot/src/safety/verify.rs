@@ -38,7 +38,9 @@ pub fn motion(motion: &Motion, bounds: &[Bounds]) -> Result<(), Fault> {
         let inside = bounds.contains(start.position);
         let wide = bounds.from(start.position);
         let (velocity_limit, acceleration_limit, jerk_limit) = dynamic(bounds);
-        if !start.is_finite() || start.velocity.abs() > velocity_limit || start.acceleration.abs() > acceleration_limit
+        if !start.is_finite()
+            || start.velocity.abs() > velocity_limit
+            || start.acceleration.abs() > acceleration_limit
         {
             return Err(fault(0));
         }

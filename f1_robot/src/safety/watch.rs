@@ -154,7 +154,9 @@ mod tests {
     fn each_watchdog_bites_at_its_own_age() {
         let settings = FilterSettings::default();
         let seen = Seen { joint_state: Some(0), observation: Some(0), chunk: Some(0) };
-        let rules = |at: f64| bites(&seen, &settings, (at * 1e9) as i64).into_iter().map(|e| e.rule).collect::<Vec<_>>();
+        let rules = |at: f64| {
+            bites(&seen, &settings, (at * 1e9) as i64).into_iter().map(|e| e.rule).collect::<Vec<_>>()
+        };
         assert_eq!(rules(0.2), []);
         assert_eq!(rules(0.3), [Rule::JointStateAge]);
         assert_eq!(rules(1.6), [Rule::JointStateAge, Rule::InferenceAge]);

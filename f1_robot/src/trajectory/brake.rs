@@ -182,7 +182,10 @@ mod tests {
                 let needed = (knot.acceleration - from.acceleration) / duration;
                 assert!(needed.abs() <= jerk * 1.000_01 && knot.acceleration.abs() <= limit * 1.000_01);
                 let reached = from.after(duration, needed);
-                assert!((reached.velocity - knot.velocity).abs() < 1e-9, "{state:?} {limit} {jerk} {profile:?}");
+                assert!(
+                    (reached.velocity - knot.velocity).abs() < 1e-9,
+                    "{state:?} {limit} {jerk} {profile:?}"
+                );
                 assert!((reached.position - knot.position).abs() < 1e-9 * (1.0 + duration));
                 (time, from) = (*to, *knot);
             }

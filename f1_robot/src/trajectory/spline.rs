@@ -199,7 +199,8 @@ pub fn monotone(start: Stamp, first: &[State], waypoints: &Waypoints<'_>) -> Opt
         time += waypoints.durations[i];
         let states = first.iter().enumerate().map(|(joint, first)| {
             let p = |i: usize| waypoints.rows[i][joint];
-            let before = (p(i) - if i == 0 { first.position } else { p(i - 1) }) / seconds(waypoints.durations[i]);
+            let before =
+                (p(i) - if i == 0 { first.position } else { p(i - 1) }) / seconds(waypoints.durations[i]);
             let after = if i + 1 < n { (p(i + 1) - p(i)) / seconds(waypoints.durations[i + 1]) } else { 0.0 };
             // With both slopes at most 5/4 of the mean slope the velocity's hull has one sign.
             let velocity = if before * after > 0.0 {
@@ -223,17 +224,23 @@ mod tests {
     const TAIL: [TailLimit; 2] = [TailLimit { acceleration: 10.0, jerk: 100.0 }; 2];
 
     fn first() -> Vec<State> {
-        vec![State { position: 0.1, velocity: 0.3, acceleration: -0.5 }, State { position: -0.4, velocity: -0.1, acceleration: 0.2 }]
+        vec![
+            State { position: 0.1, velocity: 0.3, acceleration: -0.5 },
+            State { position: -0.4, velocity: -0.1, acceleration: 0.2 },
+        ]
     }
 
     #[test]
     fn waypoints_are_met_and_acceleration_is_continuous_and_linear() {
         for end in [End::Rest, End::Tail] {
             for n in 1..7 {
-                let rows: Vec<Vec<f64>> = (0..n).map(|i| vec![(i as f64 * 0.7).sin(), -0.2 * i as f64]).collect();
+                let rows: Vec<Vec<f64>> =
+                    (0..n).map(|i| vec![(i as f64 * 0.7).sin(), -0.2 * i as f64]).collect();
                 let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
                 let durations: Vec<i64> = (0..n).map(|i| 100_000_000 + 20_000_000 * i as i64).collect();
-                let motion = through(7, &first(), &Waypoints { durations: &durations, rows: &rows }, end, &TAIL).unwrap();
+                let motion =
+                    through(7, &first(), &Waypoints { durations: &durations, rows: &rows }, end, &TAIL)
+                        .unwrap();
                 let mut time = 7;
                 for (row, duration) in rows.iter().zip(&durations) {
                     time += duration;
@@ -244,7 +251,9 @@ mod tests {
                 assert_eq!(motion.sample(7), first());
                 assert!(motion.last().iter().all(State::is_rest));
                 // Each quintic is a cubic (one jerk), apart from the single interval that is given at both ends.
-                for (_, a, b, t) in motion.segments().take(if n == 1 && end == End::Rest { 0 } else { usize::MAX }) {
+                for (_, a, b, t) in
+                    motion.segments().take(if n == 1 && end == End::Rest { 0 } else { usize::MAX })
+                {
                     for (a, b) in a.iter().zip(b) {
                         let quintic = Quintic::between(a, b, t);
                         assert!((quintic.jerk(0.0) - quintic.jerk(t)).abs() < 1e-6, "{end:?} {n}");
@@ -260,7 +269,8 @@ mod tests {
         let rows = [[0.5], [0.51], [1.0], [-1.0], [-1.0], [0.3]];
         let rows: Vec<&[f64]> = rows.iter().map(|row| row.as_slice()).collect();
         let durations = [100_000_000; 6];
-        let motion = monotone(0, &[State::rest(0.0)], &Waypoints { durations: &durations, rows: &rows }).unwrap();
+        let motion =
+            monotone(0, &[State::rest(0.0)], &Waypoints { durations: &durations, rows: &rows }).unwrap();
         for ms in 0..=600 {
             let (at, i) = (motion.sample(ms * 1_000_000)[0].position, (ms / 100).min(5) as usize);
             let (a, b) = (if i == 0 { 0.0 } else { rows[i - 1][0] }, rows[i][0]);
@@ -275,7 +285,8 @@ mod tests {
         let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
         let rest = [State::rest(0.0), State::rest(0.0)];
         let motion =
-            through(0, &rest, &Waypoints { durations: &[100_000_000; 4], rows: &rows }, End::Tail, &TAIL).unwrap();
+            through(0, &rest, &Waypoints { durations: &[100_000_000; 4], rows: &rows }, End::Tail, &TAIL)
+                .unwrap();
         for step in 0..900 {
             let at = motion.sample(step * 1_000_000);
             assert!((at[1].position + 2.0 * at[0].position).abs() < 1e-12);

@@ -54,7 +54,9 @@ mod tests {
 
     #[test]
     fn rest_to_rest_takes_what_the_tightest_limit_needs() {
-        for (d, v, a, j, t) in [(1.0, 1.875, 1e9, 1e9, 1.0), (-8.0, 1e9, 1e9, 60.0, 2.0), (0.0, 0.0, 0.0, 0.0, 0.0)] {
+        for (d, v, a, j, t) in
+            [(1.0, 1.875, 1e9, 1e9, 1.0), (-8.0, 1e9, 1e9, 60.0, 2.0), (0.0, 0.0, 0.0, 0.0, 0.0)]
+        {
             assert!((rest_to_rest(d, v, a, j) - t).abs() < 1e-12);
         }
         assert_eq!(rest_to_rest(0.1, 0.0, 1.0, 1.0), f64::INFINITY);

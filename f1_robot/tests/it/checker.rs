@@ -1,8 +1,8 @@
 //! What a suspicious stranger would check about the filter's output: its own quintic sampler, written from the
 //! equations (six conditions, six coefficients), and limits read from the robot, not from the filter.
 
-use f1_robot::safety::{CheckedTrajectory, FilterOutput, MeasuredState};
 use f1_robot::JointLimits;
+use f1_robot::safety::{CheckedTrajectory, FilterOutput, MeasuredState};
 
 /// Slack on velocity, acceleration and jerk: one percent.
 const SLACK: f64 = 1.01;
@@ -161,13 +161,19 @@ impl Stranger {
                 return Err("stamps differ".into());
             }
             let own: Vec<f64> = trajectory.points().iter().map(|point| point.t).collect();
-            if own != times || own.is_empty() || own.windows(2).any(|pair| pair[1] <= pair[0]) || own[0] < 0.0 {
+            if own != times || own.is_empty() || own.windows(2).any(|pair| pair[1] <= pair[0]) || own[0] < 0.0
+            {
                 return Err(format!("times {own:?}"));
             }
         }
         let tracks = tracks(limits, &output.trajectories);
         let measured_wins = output.events.iter().any(|event| {
-            matches!(event.rule, f1_robot::safety::Rule::Disagreement | f1_robot::safety::Rule::Resume | f1_robot::safety::Rule::Clock)
+            matches!(
+                event.rule,
+                f1_robot::safety::Rule::Disagreement
+                    | f1_robot::safety::Rule::Resume
+                    | f1_robot::safety::Rule::Clock
+            )
         });
         for (j, (track, limit)) in tracks.iter().zip(limits).enumerate() {
             let fault = |fault: String| format!("{}: {fault} {:?}", limit.name, output.verdict);
@@ -178,7 +184,8 @@ impl Stranger {
             let (expected, allowed) = match (running, &before.measured, &self.sent) {
                 (Some(running), _, Some((at, sent))) => {
                     let from = (before.now - at) as f64 / 1e9;
-                    let samples = (0..).map(|k| from + 1e-3 * f64::from(k)).take_while(|t| *t < sent[j].end() + 1e-3);
+                    let samples =
+                        (0..).map(|k| from + 1e-3 * f64::from(k)).take_while(|t| *t < sent[j].end() + 1e-3);
                     let out = samples.map(|t| outside(sent[j].sample(t)[0], limit)).fold(0.0, f64::max);
                     (running, out.max(outside(running[0], limit)))
                 }
@@ -288,4 +295,3 @@ fn stop_way(v: f64, limit: &JointLimits) -> f64 {
     let time = if s * j <= a * a { 2.0 * (s / j).sqrt() } else { s / a + a / j };
     v * time / 2.0
 }
-

@@ -1,7 +1,9 @@
 //! Whatever comes in, what goes out is harmless. `F1_TEST_CASES` chunks (a few thousand by default).
 
 use f1_robot::robot_file::ControllerInterface;
-use f1_robot::safety::{FilterInput, FilterSettings, LatchSettings, MeasuredState, Mode, SafetyFilter, Splice, Verdict};
+use f1_robot::safety::{
+    FilterInput, FilterSettings, LatchSettings, MeasuredState, Mode, SafetyFilter, Splice, Verdict,
+};
 use f1_robot::{ControllerJoints, JointLimits, RawChunk};
 
 use crate::checker::Stranger;
@@ -31,7 +33,14 @@ impl Random {
     }
 }
 
-pub fn joint(name: String, lower: f64, upper: f64, velocity: f64, acceleration: f64, jerk: f64) -> JointLimits {
+pub fn joint(
+    name: String,
+    lower: f64,
+    upper: f64,
+    velocity: f64,
+    acceleration: f64,
+    jerk: f64,
+) -> JointLimits {
     JointLimits { name, lower, upper, velocity, acceleration, jerk, continuous: false, prismatic: false }
 }
 
@@ -98,7 +107,14 @@ fn scene(random: &mut Random) -> Scene {
     };
     assert!(settings.faults().is_empty());
     let filter = SafetyFilter::with_parts(joints.clone(), &[], controllers, rate, None, settings);
-    Scene { joints, rate, filter, stranger: Stranger::default(), now: random.below(1 << 40) as i64, sequence: 0 }
+    Scene {
+        joints,
+        rate,
+        filter,
+        stranger: Stranger::default(),
+        now: random.below(1 << 40) as i64,
+        sequence: 0,
+    }
 }
 
 /// A joint state near where the robot should be, or a wild one.
@@ -114,12 +130,21 @@ fn random_state(random: &mut Random, scene: &Scene) -> Option<MeasuredState> {
             Some(running) if !wild => (running[i].position + random.within(-1e-3, 1e-3), running[i].velocity),
             _ => {
                 let range = joint.upper - joint.lower;
-                let p = random.within(joint.lower, joint.upper) + if random.one_in(10) { random.within(-range, range) } else { 0.0 };
+                let p = random.within(joint.lower, joint.upper)
+                    + if random.one_in(10) { random.within(-range, range) } else { 0.0 };
                 (p, if random.one_in(4) { random.within(-1.5, 1.5) * joint.velocity } else { 0.0 })
             }
         };
-        positions.push(if random.one_in(2000) { [f64::NAN, f64::INFINITY, 1e300, -1e30][random.below(4)] } else { p });
-        velocities.push(if random.one_in(2000) { [f64::NAN, f64::NEG_INFINITY, 1e200][random.below(3)] } else { v });
+        positions.push(if random.one_in(2000) {
+            [f64::NAN, f64::INFINITY, 1e300, -1e30][random.below(4)]
+        } else {
+            p
+        });
+        velocities.push(if random.one_in(2000) {
+            [f64::NAN, f64::NEG_INFINITY, 1e200][random.below(3)]
+        } else {
+            v
+        });
     }
     let mut names: Vec<String> = scene.joints.iter().map(|joint| joint.name.clone()).collect();
     if random.one_in(100) {
@@ -165,7 +190,13 @@ fn random_chunk(random: &mut Random, scene: &mut Scene) -> Option<RawChunk> {
                         walk[j]
                     }
                     3 => random.within(joint.lower - range, joint.upper + range),
-                    4 => if i % 2 == 0 { joint.lower } else { joint.upper },
+                    4 => {
+                        if i % 2 == 0 {
+                            joint.lower
+                        } else {
+                            joint.upper
+                        }
+                    }
                     _ => start[j] + 0.02 * range * (1.0 - (frequency * t).cos()),
                 }
             })
@@ -195,7 +226,11 @@ fn random_chunk(random: &mut Random, scene: &mut Scene) -> Option<RawChunk> {
         joint_names.reverse();
     }
     Some(RawChunk {
-        stamp: if random.one_in(300) { [i64::MIN, i64::MAX, 0][random.below(3)] } else { scene.now - (age * 1e9) as i64 },
+        stamp: if random.one_in(300) {
+            [i64::MIN, i64::MAX, 0][random.below(3)]
+        } else {
+            scene.now - (age * 1e9) as i64
+        },
         epoch: u64::from(random.one_in(100)),
         sequence: scene.sequence,
         joint_names,
@@ -234,7 +269,10 @@ fn whatever_comes_in_what_goes_out_is_harmless() {
             sent += usize::from(!output.trajectories.is_empty());
             counts[output.verdict as usize] += 1;
             if let Err(fault) = scene.stranger.check(&before, &output, &scene.joints, 1e-3) {
-                panic!("case {done} (seed {seed}, known {known}): {fault}\n{:?}\n{:?}\n{:?}", output.events, scene.joints, input);
+                panic!(
+                    "case {done} (seed {seed}, known {known}): {fault}\n{:?}\n{:?}\n{:?}",
+                    output.events, scene.joints, input
+                );
             }
             if output.verdict == Verdict::Accepted
                 && let Some(chunk) = &input.chunk
@@ -251,6 +289,8 @@ fn whatever_comes_in_what_goes_out_is_harmless() {
             }
         }
     }
-    println!("{done} requests, {sent} answered with motion; accepted, modified, rejected, stopped: {counts:?}");
+    println!(
+        "{done} requests, {sent} answered with motion; accepted, modified, rejected, stopped: {counts:?}"
+    );
     assert!(counts.iter().all(|count| *count > total / 100), "{counts:?}");
 }

@@ -31,7 +31,12 @@ mod tests {
         // From rest to rest over d in T the peak is 10/sqrt(3) d/T²; at constant acceleration it is that.
         for (a, b, t, expected) in [
             (State::rest(0.0), State::rest(0.2 * 3_f64.sqrt()), 2.0, 0.5),
-            (State { position: 0.0, velocity: 0.0, acceleration: 2.0 }, State { position: 1.0, velocity: 2.0, acceleration: 2.0 }, 1.0, 2.0),
+            (
+                State { position: 0.0, velocity: 0.0, acceleration: 2.0 },
+                State { position: 1.0, velocity: 2.0, acceleration: 2.0 },
+                1.0,
+                2.0,
+            ),
             (State::rest(1.0), State::rest(1.0), 0.1, 0.0),
         ] {
             let hull = Hull::between(&a, &b, t);

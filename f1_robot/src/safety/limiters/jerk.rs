@@ -48,7 +48,8 @@ mod tests {
     #[test]
     fn the_vertex_counts() {
         // j(u) = -1 + 8u - 8u² has its greatest value 1 at u = 1/2; Bernstein coefficients -1, 3, -1.
-        let hull = Hull { position: [0.0; 6], velocity: [0.0; 5], acceleration: [0.0; 4], jerk: [-1.0, 5.0, -1.0] };
+        let hull =
+            Hull { position: [0.0; 6], velocity: [0.0; 5], acceleration: [0.0; 4], jerk: [-1.0, 5.0, -1.0] };
         assert!((peak(&hull) - 2.0).abs() < 1e-12);
         let broken = Hull { jerk: [f64::NAN; 3], ..hull };
         assert_eq!(peak(&broken), f64::INFINITY);

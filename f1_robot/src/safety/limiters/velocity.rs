@@ -32,7 +32,12 @@ mod tests {
         for (a, b, t, expected) in [
             (State::rest(0.0), State::rest(0.8), 3.0, 0.5),
             (State::rest(0.8), State::rest(0.0), 3.0, 0.5),
-            (State { position: 0.0, velocity: 2.0, acceleration: 0.0 }, State { position: 1.0, velocity: 2.0, acceleration: 0.0 }, 0.5, 2.0),
+            (
+                State { position: 0.0, velocity: 2.0, acceleration: 0.0 },
+                State { position: 1.0, velocity: 2.0, acceleration: 0.0 },
+                0.5,
+                2.0,
+            ),
             (State::rest(1.0), State::rest(1.0), 0.1, 0.0),
         ] {
             let hull = Hull::between(&a, &b, t);
