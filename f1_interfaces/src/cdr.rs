@@ -58,6 +58,18 @@ pub fn to_bytes_without_header<T: Serialize>(message: &T) -> Result<Vec<u8>, Err
     Ok(bytes)
 }
 
+/// Decodes bytes whose header a carrier has taken off already, in the byte order that it named.
+///
+/// # Errors
+/// As [`from_bytes`], but for those of the header.
+pub fn from_bytes_without_header<T: DeserializeOwned>(body: &[u8], big_endian: bool) -> Result<T, Error> {
+    Ok(if big_endian {
+        cdr_encoding::from_bytes::<T, BigEndian>(body)?.0
+    } else {
+        cdr_encoding::from_bytes::<T, LittleEndian>(body)?.0
+    })
+}
+
 /// Decodes bytes with a header, of either byte order. Bytes behind the message (padding) are ignored.
 ///
 /// Never panics, and allocates no more than a small multiple of the buffer's length.

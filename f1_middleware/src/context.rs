@@ -120,6 +120,9 @@ impl Context {
         };
         let transport: Arc<dyn Transport> = match options.backend {
             Backend::Mem { bus, .. } => Arc::new(MemTransport::new(bus, base.clone())),
+            #[cfg(feature = "dds")]
+            Backend::Dds => Arc::new(crate::transport::dds::DdsTransport::from_environment(base.clone())?),
+            #[cfg(not(feature = "dds"))]
             Backend::Dds => return Err(Error::NoBackend("dds")),
             Backend::Rcl => return Err(Error::NoBackend("rcl")),
         };
@@ -221,10 +224,7 @@ impl Context {
             let guard = ShutdownGuard { holders: self.inner.holders.clone() };
             self.inner.lane.post(Box::new(move || hook(guard)));
         }
-        ContextInner::stop_when_released(
-            &Arc::downgrade(&self.inner),
-            self.clock().steady() + SHUTDOWN_LIMIT,
-        );
+        ContextInner::stop_when_released(&Arc::downgrade(&self.inner), self.clock().steady() + SHUTDOWN_LIMIT);
     }
 
     /// Shuts down on SIGINT and SIGTERM; a second signal ends the process at once.

@@ -57,14 +57,6 @@ pub enum Error {
         /// The limit in bytes.
         limit: usize,
     },
-    /// A reader has stalled and the bound on what is kept for it is reached: the message was not sent.
-    #[error("{topic}: a reader has stalled; {held} bytes are waiting for it, the message was dropped")]
-    Backlogged {
-        /// The resolved topic.
-        topic: String,
-        /// Bytes that no reader has acknowledged.
-        held: usize,
-    },
     /// A service call or action goal without an answer in time.
     #[error("{name}: no answer within {seconds:.3} s")]
     Timeout {

@@ -20,11 +20,15 @@
 //! # }
 //! ```
 
+pub mod action;
 pub mod args;
 pub mod clock;
 pub mod context;
+pub mod diagnostics;
 mod error;
 pub mod executor;
+pub mod image;
+pub mod lifecycle;
 pub mod log;
 pub mod names;
 pub mod node;
@@ -37,11 +41,14 @@ pub mod time;
 mod transport;
 pub mod worker;
 
+pub use action::{ActionClient, ActionServer};
 pub use args::{RosArgs, Severity};
 pub use clock::{Clock, ClockKind};
 pub use context::{Backend, Context, ContextOptions, ShutdownGuard};
+pub use diagnostics::Diagnostics;
 pub use error::{Error, Result};
 pub use executor::{Executor, Timer};
+pub use lifecycle::{Lifecycle, ManagedNode};
 pub use log::Logger;
 pub use node::{Node, NodeOptions};
 pub use parameters::Parameters;

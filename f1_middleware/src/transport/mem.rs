@@ -13,6 +13,12 @@ use super::*;
 use crate::clock::{Clock, TimeBase};
 use crate::qos::Durability;
 
+/// `RequestId::dialect` of a client in this process.
+pub(crate) const IN_PROCESS: u8 = u8::MAX;
+
+/// Numbers of requests inside a process, apart from those of any network.
+const IN_PROCESS_NUMBERS: i64 = 1 << 50;
+
 struct Reader {
     id: u64,
     qos: Qos,
@@ -185,7 +191,7 @@ impl Transport for MemTransport {
             name: spec.name,
             type_name: spec.type_name,
             client,
-            sequence: AtomicI64::new(0),
+            sequence: AtomicI64::new(IN_PROCESS_NUMBERS),
             _sink: sink,
         }))
     }
@@ -336,7 +342,7 @@ impl ClientPort for MemClient {
         let sequence = self.sequence.fetch_add(1, Ordering::SeqCst) + 1;
         // Without a server the request is lost, as on a network; the caller's timeout tells.
         if let Some(server) = self.server()? {
-            server.deliver(RequestId { client: self.client, sequence }, request);
+            server.deliver(RequestId { client: self.client, sequence, dialect: IN_PROCESS }, request);
         }
         Ok(sequence)
     }

@@ -3,7 +3,13 @@
 //! Names that cross it are absolute and remapped. Values cross as `Arc`; a back end that leaves the process turns
 //! them into CDR with the functions in [`TypeSupport`], `mem` passes them on as they are.
 
+// `mem` alone encodes nothing and refuses nothing.
+#![cfg_attr(not(feature = "dds"), allow(dead_code))]
+
 pub(crate) mod mem;
+
+#[cfg(feature = "dds")]
+pub(crate) mod dds;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -17,34 +23,36 @@ use crate::time::Time;
 /// A message of any type.
 pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 
+type Encode = fn(&(dyn Any + Send + Sync)) -> std::result::Result<Vec<u8>, String>;
+
 /// What a back end must know of a message type.
 #[derive(Clone, Copy)]
 pub(crate) struct TypeSupport {
     /// `sensor_msgs/msg/Image`.
     pub(crate) name: &'static str,
-    /// `RIHS01_...`.
-    pub(crate) hash: &'static str,
-    encode: fn(&(dyn Any + Send + Sync)) -> std::result::Result<Vec<u8>, String>,
-    decode: fn(&[u8]) -> std::result::Result<Value, String>,
+    /// `sensor_msgs::msg::dds_::Image_`.
+    pub(crate) dds_name: &'static str,
+    encode: Encode,
+    decode: fn(&[u8], bool) -> std::result::Result<Value, String>,
 }
 
 impl TypeSupport {
     pub(crate) fn of<T: Message>() -> TypeSupport {
         TypeSupport {
             name: T::TYPE_NAME,
-            hash: T::TYPE_HASH,
+            dds_name: T::DDS_TYPE_NAME,
             encode: |value| match value.downcast_ref::<T>() {
-                Some(message) => cdr::to_bytes(message).map_err(|error| error.to_string()),
+                Some(message) => cdr::to_bytes_without_header(message).map_err(|error| error.to_string()),
                 None => Err(format!("the value is not a {}", T::TYPE_NAME)),
             },
-            decode: |bytes| match cdr::from_bytes::<T>(bytes) {
+            decode: |bytes, big_endian| match cdr::from_bytes_without_header::<T>(bytes, big_endian) {
                 Ok(message) => Ok(Arc::new(message)),
                 Err(error) => Err(error.to_string()),
             },
         }
     }
 
-    /// CDR with its four-byte encapsulation header.
+    /// CDR, little endian, without the encapsulation header.
     pub(crate) fn encode(&self, topic: &str, value: &Value) -> Result<Vec<u8>> {
         (self.encode)(value.as_ref()).map_err(|reason| Error::Encoding {
             topic: topic.to_owned(),
@@ -54,9 +62,9 @@ impl TypeSupport {
         })
     }
 
-    /// The message in `bytes`, CDR with its header.
-    pub(crate) fn decode(&self, topic: &str, bytes: &[u8]) -> Result<Value> {
-        (self.decode)(bytes).map_err(|reason| Error::Encoding {
+    /// The message in `bytes`, CDR without its header.
+    pub(crate) fn decode(&self, topic: &str, bytes: &[u8], big_endian: bool) -> Result<Value> {
+        (self.decode)(bytes, big_endian).map_err(|reason| Error::Encoding {
             topic: topic.to_owned(),
             action: "decode",
             type_name: self.name,
@@ -79,6 +87,7 @@ impl NodeName {
 }
 
 /// A topic endpoint to make.
+#[derive(Clone)]
 pub(crate) struct TopicSpec {
     pub(crate) node: NodeName,
     pub(crate) name: String,
@@ -88,6 +97,7 @@ pub(crate) struct TopicSpec {
 
 /// A service endpoint to make. `type_name` is `std_srvs/srv/Trigger`, or for the services inside an action
 /// `control_msgs/action/FollowJointTrajectory_SendGoal`.
+#[derive(Clone)]
 pub(crate) struct ServiceSpec {
     pub(crate) node: NodeName,
     pub(crate) name: String,
@@ -113,6 +123,8 @@ pub struct MessageInfo {
 pub(crate) struct RequestId {
     pub(crate) client: [u8; 16],
     pub(crate) sequence: i64,
+    /// How the back end speaks to this client, where it knows several ways.
+    pub(crate) dialect: u8,
 }
 
 /// Takes what arrives on a topic. Called from any thread; must not block.
@@ -139,6 +151,10 @@ pub(crate) trait Outlet: Send + Sync {
     fn publish(&self, value: Value) -> Result<()>;
     /// Readers that are connected.
     fn readers(&self) -> usize;
+    /// Messages that were accepted and then given up for newer ones, because the network or a reader stalled.
+    fn dropped(&self) -> u64 {
+        0
+    }
 }
 
 /// The receiving end of a topic; dropping it ends the subscription.

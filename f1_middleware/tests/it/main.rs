@@ -2,6 +2,7 @@
 
 mod support;
 
+mod image;
 mod pubsub;
 mod services;
 mod shutdown;

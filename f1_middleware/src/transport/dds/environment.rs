@@ -1,0 +1,151 @@
+//! What the environment says of the network, as every ROS 2 process reads it.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::error::{Error, Result};
+
+/// How far participants look for each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiscoveryRange {
+    /// All hosts that multicast reaches.
+    Subnet,
+    /// This machine only.
+    Localhost,
+}
+
+/// How requests and replies of services are marked; each RMW has its own way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ServiceMapping {
+    /// By RTPS sample identities (Fast DDS and we).
+    Enhanced,
+    /// By a header before the content (Cyclone DDS).
+    Cyclone,
+}
+
+/// The settings of the `dds` back end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DdsSettings {
+    /// `ROS_DOMAIN_ID`, 0 to 232.
+    pub domain: u16,
+    /// `ROS_AUTOMATIC_DISCOVERY_RANGE`, or `ROS_LOCALHOST_ONLY` where that is not set.
+    pub range: DiscoveryRange,
+    /// Spoken to peers whose maker is not known: from `RMW_IMPLEMENTATION`. Known peers are spoken to in their way.
+    pub(crate) mapping: ServiceMapping,
+    /// `F1_DDS_MAX_RAW_BYTES`: a larger message is refused.
+    pub max_raw_bytes: usize,
+    /// `ROS_DISTRO` is Humble or older: identities in the graph messages have 24 bytes instead of 16.
+    pub(crate) long_gids: bool,
+}
+
+/// Larger than a compressed picture, smaller than a raw 640x480 one: see [`crate::Error::TooLarge`].
+pub const DEFAULT_MAX_RAW_BYTES: usize = 200_000;
+
+impl DdsSettings {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// A variable whose value has no meaning.
+    pub fn from_environment() -> Result<DdsSettings> {
+        DdsSettings::read(|name| std::env::var(name).ok())
+    }
+
+    fn read(variable: impl Fn(&str) -> Option<String>) -> Result<DdsSettings> {
+        let get = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+        let wrong = |variable: &'static str, value: &str, reason: &str| {
+            Err(Error::Environment { variable, value: value.to_owned(), reason: reason.to_owned() })
+        };
+        let domain = match get("ROS_DOMAIN_ID") {
+            None => 0,
+            Some(value) => match value.trim().parse::<u16>() {
+                Ok(domain) if domain <= 232 => domain,
+                _ => return wrong("ROS_DOMAIN_ID", &value, "a whole number from 0 to 232 is expected"),
+            },
+        };
+        let localhost_only = match get("ROS_LOCALHOST_ONLY").as_deref() {
+            None | Some("0") => false,
+            Some("1") => true,
+            Some(value) => return wrong("ROS_LOCALHOST_ONLY", value, "0 or 1 is expected"),
+        };
+        let range = match get("ROS_AUTOMATIC_DISCOVERY_RANGE").as_deref() {
+            None if localhost_only => DiscoveryRange::Localhost,
+            None | Some("SUBNET" | "SYSTEM_DEFAULT") => DiscoveryRange::Subnet,
+            Some("LOCALHOST") => DiscoveryRange::Localhost,
+            Some(value) => {
+                return wrong(
+                    "ROS_AUTOMATIC_DISCOVERY_RANGE",
+                    value,
+                    "SUBNET, LOCALHOST or SYSTEM_DEFAULT is expected; this back end cannot turn discovery OFF",
+                );
+            }
+        };
+        let mapping = match get("RMW_IMPLEMENTATION").as_deref() {
+            Some(rmw) if rmw.contains("cyclonedds") => ServiceMapping::Cyclone,
+            _ => ServiceMapping::Enhanced,
+        };
+        let max_raw_bytes = match get("F1_DDS_MAX_RAW_BYTES") {
+            None => DEFAULT_MAX_RAW_BYTES,
+            Some(value) => match value.trim().parse() {
+                Ok(bytes) => bytes,
+                Err(_) => return wrong("F1_DDS_MAX_RAW_BYTES", &value, "a number of bytes is expected"),
+            },
+        };
+        let long_gids = matches!(get("ROS_DISTRO").as_deref(), Some("humble" | "galactic" | "foxy"));
+        Ok(DdsSettings { domain, range, mapping, max_raw_bytes, long_gids })
+    }
+
+    /// The interfaces to announce on; `None` is all.
+    pub(crate) fn networks(&self) -> Option<Vec<IpAddr>> {
+        match self.range {
+            DiscoveryRange::Subnet => None,
+            DiscoveryRange::Localhost => Some(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<DdsSettings> {
+        DdsSettings::read(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, v)| (*v).to_owned()))
+    }
+
+    #[test]
+    fn an_empty_environment_is_domain_zero_on_the_subnet() {
+        let settings = read(&[]).unwrap();
+        assert_eq!((settings.domain, settings.range), (0, DiscoveryRange::Subnet));
+        assert_eq!((settings.mapping, settings.long_gids), (ServiceMapping::Enhanced, false));
+    }
+
+    #[test]
+    fn the_discovery_range_outranks_localhost_only() {
+        let both = [("ROS_LOCALHOST_ONLY", "1"), ("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET")];
+        assert_eq!(read(&both).unwrap().range, DiscoveryRange::Subnet);
+        assert_eq!(read(&both[..1]).unwrap().range, DiscoveryRange::Localhost);
+        assert_eq!(
+            read(&[("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")]).unwrap().networks(),
+            Some(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)])
+        );
+    }
+
+    #[test]
+    fn values_without_meaning_are_refused_by_name() {
+        for (name, value) in [
+            ("ROS_DOMAIN_ID", "233"),
+            ("ROS_DOMAIN_ID", "-1"),
+            ("ROS_LOCALHOST_ONLY", "yes"),
+            ("ROS_AUTOMATIC_DISCOVERY_RANGE", "OFF"),
+            ("F1_DDS_MAX_RAW_BYTES", "big"),
+        ] {
+            let error = read(&[(name, value)]).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains(value), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_rmw_names_the_service_mapping() {
+        let cyclone = read(&[("RMW_IMPLEMENTATION", "rmw_cyclonedds_cpp")]).unwrap();
+        assert_eq!(cyclone.mapping, ServiceMapping::Cyclone);
+        assert!(read(&[("ROS_DISTRO", "humble")]).unwrap().long_gids);
+    }
+}
