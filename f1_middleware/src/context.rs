@@ -224,7 +224,10 @@ impl Context {
             let guard = ShutdownGuard { holders: self.inner.holders.clone() };
             self.inner.lane.post(Box::new(move || hook(guard)));
         }
-        ContextInner::stop_when_released(&Arc::downgrade(&self.inner), self.clock().steady() + SHUTDOWN_LIMIT);
+        ContextInner::stop_when_released(
+            &Arc::downgrade(&self.inner),
+            self.clock().steady() + SHUTDOWN_LIMIT,
+        );
     }
 
     /// Shuts down on SIGINT and SIGTERM; a second signal ends the process at once.

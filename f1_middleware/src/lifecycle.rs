@@ -318,9 +318,8 @@ impl Lifecycle {
         node.keep(node.create_service::<GetAvailableTransitions>(
             "~/get_available_transitions",
             move |_| GetAvailableTransitionsResponse {
-                available_transitions: life()
-                    .map(|life| described(|from| from == life.state()))
-                    .unwrap_or_default(),
+                available_transitions:
+                    life().map(|life| described(|from| from == life.state())).unwrap_or_default(),
             },
         )?);
         node.keep(node.create_service::<GetAvailableTransitions>("~/get_transition_graph", |_| {

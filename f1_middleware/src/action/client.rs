@@ -192,12 +192,10 @@ impl Node {
             std::collections::hash_map::RandomState::new().build_hasher().finish()
         };
         Ok(ActionClient {
-            send_goal: self
-                .create_resolved_client(format!("{name}/_action/send_goal"), Qos::services())?,
+            send_goal: self.create_resolved_client(format!("{name}/_action/send_goal"), Qos::services())?,
             cancel_goal: self
                 .create_resolved_client(format!("{name}/_action/cancel_goal"), Qos::services())?,
-            get_result: self
-                .create_resolved_client(format!("{name}/_action/get_result"), Qos::services())?,
+            get_result: self.create_resolved_client(format!("{name}/_action/get_result"), Qos::services())?,
             name,
             feedback,
             listeners,

@@ -272,17 +272,21 @@ impl<A: Action> ActionServer<A> {
                 let stamp = WireTime::saturating_from_nanoseconds(server.clock.now().nanoseconds());
                 let again = server.goals.lock().contains_key(&id);
                 if again || on_goal(id, &request.goal) == GoalDecision::Reject {
-                    return responder
-                        .respond(SendGoalResponse { accepted: false, stamp, ..Default::default() });
+                    return responder.respond(SendGoalResponse {
+                        accepted: false,
+                        stamp,
+                        ..Default::default()
+                    });
                 }
-                let entry =
-                    Entry { status: GoalStatus::Executing, accepted: stamp, result: None, waiting: Vec::new() };
-                server.goals.lock().insert(id, entry);
-                let goal = ServerGoal {
-                    id,
-                    goal: Arc::new(request.goal.clone()),
-                    server: Arc::downgrade(&server),
+                let entry = Entry {
+                    status: GoalStatus::Executing,
+                    accepted: stamp,
+                    result: None,
+                    waiting: Vec::new(),
                 };
+                server.goals.lock().insert(id, entry);
+                let goal =
+                    ServerGoal { id, goal: Arc::new(request.goal.clone()), server: Arc::downgrade(&server) };
                 server.handles.lock().insert(id, goal.clone());
                 responder.respond(SendGoalResponse { accepted: true, stamp, ..Default::default() });
                 server.publish_status();

@@ -46,8 +46,5 @@ pub(super) fn to_rgb(plane: &[u8], width: usize, height: usize, mosaic: Mosaic, 
 
 /// Keeps the one colour that the mosaic has at each pixel.
 pub(super) fn from_rgb(image: &RgbImage, mosaic: Mosaic) -> Vec<u8> {
-    image
-        .enumerate_pixels()
-        .map(|(x, y, pixel)| pixel.0[mosaic.colour(x as usize, y as usize)])
-        .collect()
+    image.enumerate_pixels().map(|(x, y, pixel)| pixel.0[mosaic.colour(x as usize, y as usize)]).collect()
 }

@@ -3,7 +3,8 @@
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image};
 use f1_interfaces::std_msgs::msg::Header;
 use f1_middleware::image::{
-    Encoding, ImageError, Mosaic, decode, decode_compressed, encode, encode_as, encode_jpeg, encode_png, into_rgb,
+    Encoding, ImageError, Mosaic, decode, decode_compressed, encode, encode_as, encode_jpeg, encode_png,
+    into_rgb,
 };
 use image::{Rgb, RgbImage};
 
@@ -146,17 +147,17 @@ fn wrong_sizes_are_refused_by_name() {
         }),
         ImageError::Shape { .. }
     ));
-    let thin = Image { width: 1, height: 4, step: 1, data: vec![0; 4], encoding: "bayer_rggb8".into(), ..good };
+    let thin =
+        Image { width: 1, height: 4, step: 1, data: vec![0; 4], encoding: "bayer_rggb8".into(), ..good };
     assert!(matches!(decode(&thin), Err(ImageError::Shape { .. })));
 }
 
 #[test]
 fn compressed_data_cut_anywhere_is_refused() {
     let image = picture(64, 48);
-    for message in [
-        encode_png(&image, Header::default()).unwrap(),
-        encode_jpeg(&image, Header::default(), 80).unwrap(),
-    ] {
+    for message in
+        [encode_png(&image, Header::default()).unwrap(), encode_jpeg(&image, Header::default(), 80).unwrap()]
+    {
         for length in (0..message.data.len()).step_by(37).chain([message.data.len() - 1]) {
             let cut = CompressedImage { data: message.data[..length].to_vec(), ..message.clone() };
             assert!(decode_compressed(&cut).is_err(), "{} cut to {length}", message.format);

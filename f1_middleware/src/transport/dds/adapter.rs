@@ -1,9 +1,9 @@
 //! RustDDS with our own CDR: writers take encoded bytes, readers decode straight from the network buffer.
 
-use ros2_client::ros2;
 use ros2_client::dds::rustdds::bytes::Bytes;
 use ros2_client::dds::rustdds::no_key::{Decode, DeserializerAdapter, SerializerAdapter};
 use ros2_client::dds::rustdds::{RepresentationIdentifier, Timestamp};
+use ros2_client::ros2;
 
 use super::ServiceMapping;
 use super::services::{CycloneHeader, HEADER_LENGTH};

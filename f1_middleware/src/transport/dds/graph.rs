@@ -106,7 +106,10 @@ impl Graph {
     /// Endpoints of other participants that a local one is connected to.
     pub(super) fn count(&self, local: GUID) -> usize {
         let links = self.links.lock();
-        links.matched.get(&local).map_or(0, |remotes| remotes.iter().filter(|guid| !self.is_own(**guid)).count())
+        links
+            .matched
+            .get(&local)
+            .map_or(0, |remotes| remotes.iter().filter(|guid| !self.is_own(**guid)).count())
     }
 
     /// Whether an endpoint is one of ours: those are served inside the process.
@@ -182,9 +185,7 @@ impl Graph {
     }
 
     fn edit(&self, node: &NodeName, edit: impl FnOnce(&mut NodeEndpoints)) {
-        if let Some(endpoints) =
-            self.nodes.lock().get_mut(&(node.namespace.clone(), node.name.clone()))
-        {
+        if let Some(endpoints) = self.nodes.lock().get_mut(&(node.namespace.clone(), node.name.clone())) {
             edit(endpoints);
             self.changed.store(true, Ordering::SeqCst);
         }

@@ -16,9 +16,7 @@ use super::adapter::{Reader, Sample, ServiceDecoder, ServiceReader, TopicDecoder
 use super::graph::Graph;
 use super::services::{SampleOrigin, folded};
 use crate::error::Error;
-use crate::transport::{
-    Inlet, MessageInfo, NodeName, RequestSink, ResponseSink, SampleSink, Value,
-};
+use crate::transport::{Inlet, MessageInfo, NodeName, RequestSink, ResponseSink, SampleSink, Value};
 
 /// How often connections are looked at, and changes of our own nodes are told.
 const TICK: Duration = Duration::from_millis(10);
@@ -75,19 +73,12 @@ impl Pump {
                     reason: error.to_string(),
                 })?
         };
-        Ok(Arc::new(Pump {
-            entries,
-            wakes,
-            next: AtomicU64::new(0),
-            stop,
-            thread: Mutex::new(Some(thread)),
-        }))
+        Ok(Arc::new(Pump { entries, wakes, next: AtomicU64::new(0), stop, thread: Mutex::new(Some(thread)) }))
     }
 
     fn add(&self, drain: Arc<dyn Drain>) -> u64 {
         let id = self.next.fetch_add(1, Ordering::SeqCst);
-        let waker =
-            Arc::new(ReaderWaker { id, queued: AtomicBool::new(true), wakes: self.wakes.clone() });
+        let waker = Arc::new(ReaderWaker { id, queued: AtomicBool::new(true), wakes: self.wakes.clone() });
         self.entries.lock().insert(id, Entry { drain, waker });
         // The first drain arms the waker.
         let _ = self.wakes.send(id);
@@ -127,9 +118,8 @@ fn run(
         }
         graph.publish_changes();
         graph.run_deferred();
-        let entry = id.and_then(|id| {
-            entries.lock().get(&id).map(|entry| (entry.drain.clone(), entry.waker.clone()))
-        });
+        let entry =
+            id.and_then(|id| entries.lock().get(&id).map(|entry| (entry.drain.clone(), entry.waker.clone())));
         if let Some((drain, waker)) = entry {
             waker.queued.store(false, Ordering::SeqCst);
             drain.drain(&Waker::from(waker));

@@ -18,12 +18,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use parking_lot::Mutex;
-use ros2_client::ros2::QosPolicies;
 use ros2_client::dds::rustdds::bytes::Bytes;
 use ros2_client::dds::rustdds::no_key::{DataWriter, SimpleDataReader};
 use ros2_client::dds::rustdds::{
     self, DomainParticipant, DomainParticipantBuilder, RTPSEntity, Topic, TopicKind,
 };
+use ros2_client::ros2::QosPolicies;
 
 use self::adapter::{RawWriter, Reader, Sample, ServiceDecoder, ServiceReader, TopicDecoder, policies};
 use self::environment::{DdsSettings, ServiceMapping};
@@ -31,8 +31,8 @@ use self::graph::Graph;
 use self::inlet::{DdsInlet, Pump, ServiceInlet, ServiceSink};
 use self::outlet::{DdsOutlet, Pacer};
 use self::services::{Client, Server};
-use super::*;
 use super::mem::{IN_PROCESS, MemBus, MemTransport};
+use super::*;
 use crate::clock::TimeBase;
 
 /// What three raw 640x480 cameras need of the kernel's receive buffer.
@@ -81,10 +81,8 @@ impl DdsTransport {
         let joining = || format!("join domain {}", settings.domain);
         let participant = builder.build().map_err(|error| failed(joining(), error))?;
         let default = policies(&Qos::reliable(), false);
-        let publisher =
-            participant.create_publisher(&default).map_err(|error| failed(joining(), error))?;
-        let subscriber =
-            participant.create_subscriber(&default).map_err(|error| failed(joining(), error))?;
+        let publisher = participant.create_publisher(&default).map_err(|error| failed(joining(), error))?;
+        let subscriber = participant.create_subscriber(&default).map_err(|error| failed(joining(), error))?;
         let info_qos = policies(&Qos::latched(), false);
         let info = participant
             .create_topic(
@@ -97,12 +95,8 @@ impl DdsTransport {
         let info_writer = publisher
             .create_datawriter_no_key::<Bytes, RawWriter>(&info, Some(info_qos))
             .map_err(|error| failed(joining(), error))?;
-        let graph = Arc::new(Graph::new(
-            participant.guid(),
-            info_writer,
-            settings.long_gids,
-            settings.mapping,
-        ));
+        let graph =
+            Arc::new(Graph::new(participant.guid(), info_writer, settings.long_gids, settings.mapping));
         let pump = Pump::start(participant.clone(), graph.clone())?;
         let pacer = Pacer::start()?;
         Ok(DdsTransport {
@@ -198,15 +192,13 @@ impl Transport for DdsTransport {
 
     fn serve(&self, spec: ServiceSpec, sink: Arc<dyn RequestSink>) -> Result<Arc<dyn ServerPort>> {
         let local = self.local.serve(spec.clone(), sink.clone())?;
-        let writer =
-            self.writer(format!("rr{}Reply", spec.name), spec.response.dds_name, &spec.qos)?;
+        let writer = self.writer(format!("rr{}Reply", spec.name), spec.response.dds_name, &spec.qos)?;
         let reader =
             self.service_reader(format!("rq{}Request", spec.name), spec.request.dds_name, &spec.qos)?;
         self.graph.add_writer(&spec.node, writer.guid());
         let decoder = ServiceDecoder { support: spec.request, name: spec.name.as_str().into() };
         let to = ServiceSink::Requests(Arc::downgrade(&sink));
-        let inlet =
-            ServiceInlet::new(&self.pump, &self.graph, spec.node.clone(), reader, decoder, to);
+        let inlet = ServiceInlet::new(&self.pump, &self.graph, spec.node.clone(), reader, decoder, to);
         let remote = Server {
             name: spec.name,
             node: spec.node,
@@ -221,16 +213,14 @@ impl Transport for DdsTransport {
 
     fn client(&self, spec: ServiceSpec, sink: Arc<dyn ResponseSink>) -> Result<Arc<dyn ClientPort>> {
         let local = self.local.client(spec.clone(), sink.clone())?;
-        let writer =
-            self.writer(format!("rq{}Request", spec.name), spec.request.dds_name, &spec.qos)?;
+        let writer = self.writer(format!("rq{}Request", spec.name), spec.request.dds_name, &spec.qos)?;
         let reader =
             self.service_reader(format!("rr{}Reply", spec.name), spec.response.dds_name, &spec.qos)?;
         self.graph.add_writer(&spec.node, writer.guid());
         let reader_guid = reader.guid();
         let decoder = ServiceDecoder { support: spec.response, name: spec.name.as_str().into() };
         let to = ServiceSink::Responses(Arc::downgrade(&sink), writer.guid());
-        let inlet =
-            ServiceInlet::new(&self.pump, &self.graph, spec.node.clone(), reader, decoder, to);
+        let inlet = ServiceInlet::new(&self.pump, &self.graph, spec.node.clone(), reader, decoder, to);
         let remote = Client {
             name: spec.name,
             node: spec.node,

@@ -11,10 +11,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use ros2_client::ros2::WriteError;
 use ros2_client::dds::rustdds::bytes::Bytes;
 use ros2_client::dds::rustdds::no_key::DataWriter;
 use ros2_client::dds::rustdds::{RTPSEntity, Timestamp};
+use ros2_client::ros2::WriteError;
 
 use super::adapter::RawWriter;
 use super::graph::Graph;
@@ -164,8 +164,7 @@ impl DdsOutlet {
         graph: &Arc<Graph>,
     ) -> DdsOutlet {
         graph.add_writer(&node, writer.guid());
-        let waiting =
-            Waiting { messages: VecDeque::new(), in_flight: 0, next_try: Instant::now() };
+        let waiting = Waiting { messages: VecDeque::new(), in_flight: 0, next_try: Instant::now() };
         DdsOutlet {
             shared: Arc::new(Shared {
                 topic,
