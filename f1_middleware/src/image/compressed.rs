@@ -15,6 +15,12 @@ const MAX_MEMORY: u64 = 256 * 1024 * 1024;
 
 const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
+/// The last chunk with its checksum.
+const PNG_END: &[u8] = b"IEND\xaeB`\x82";
+
+/// The end marker.
+const JPEG_END: &[u8] = b"\xff\xd9";
+
 /// The picture in a message. The data decides between JPEG and PNG; the message's `format` may be as short as `jpeg`
 /// or as long as image_transport's `bgr8; jpeg compressed bgr8`.
 ///
@@ -27,12 +33,12 @@ pub fn decode_compressed(message: &CompressedImage) -> Result<RgbImage, ImageErr
     }
     let data = message.data.as_slice();
     let (format, name) = if data.starts_with(&[0xff, 0xd8, 0xff]) {
-        if !ends_with_marker(data) {
+        if !without_padding(data).ends_with(JPEG_END) {
             return Err(ImageError::Truncated("JPEG"));
         }
         (ImageFormat::Jpeg, "JPEG")
     } else if data.starts_with(PNG_SIGNATURE) {
-        if !data.windows(4).rev().take(64).any(|window| window == b"IEND") {
+        if !without_padding(data).ends_with(PNG_END) {
             return Err(ImageError::Truncated("PNG"));
         }
         (ImageFormat::Png, "PNG")
@@ -51,11 +57,10 @@ pub fn decode_compressed(message: &CompressedImage) -> Result<RgbImage, ImageErr
     Ok(image)
 }
 
-/// Whether JPEG data ends with its end marker; some cameras pad with zeros behind it. Decoders paint what is missing
-/// grey, so that a cut-off picture would pass as a good one.
-fn ends_with_marker(data: &[u8]) -> bool {
-    let end = data.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    data[..end].ends_with(&[0xff, 0xd9])
+/// The data without the zeros that some cameras put behind it. Decoders paint what is missing grey, so that a cut-off
+/// picture would pass as a good one: both formats must end as they should.
+fn without_padding(data: &[u8]) -> &[u8] {
+    &data[..data.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)]
 }
 
 fn message(header: Header, format: &str, data: Vec<u8>) -> CompressedImage {

@@ -2,7 +2,10 @@
 
 mod support;
 
+mod actions;
+mod diagnostics;
 mod image;
+mod lifecycle;
 mod pubsub;
 mod services;
 mod shutdown;

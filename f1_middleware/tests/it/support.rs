@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
+
 use f1_middleware::{Backend, Context, ContextOptions, MemBus, RosArgs, Time};
 
 /// Two contexts on one back end.
@@ -9,7 +11,11 @@ pub struct Pair {
     pub name: &'static str,
     pub a: Context,
     pub b: Context,
+    _alone: Option<MutexGuard<'static, ()>>,
 }
+
+/// Tests share a domain, and names: those on a network run one after another.
+static ALONE: Mutex<()> = Mutex::new(());
 
 pub const LIMIT: Duration = Duration::from_secs(10);
 
@@ -28,9 +34,10 @@ pub fn pairs() -> Vec<Pair> {
 
 /// The same with arguments for the first of each pair.
 pub fn pairs_with(line: &str) -> Vec<Pair> {
+    let alone = ALONE.lock();
     let mut pairs = Vec::new();
     let mut add = |name, backend: Backend| {
-        pairs.push(Pair { name, a: context(backend.clone(), line), b: context(backend, "") });
+        pairs.push(Pair { name, a: context(backend.clone(), line), b: context(backend, ""), _alone: None });
     };
     add("mem", Backend::Mem { bus: MemBus::new(), virtual_start: None });
     #[cfg(feature = "dds")]
@@ -42,6 +49,9 @@ pub fn pairs_with(line: &str) -> Vec<Pair> {
     {
         private_domain();
         add("rcl", Backend::Rcl);
+    }
+    if let Some(last) = pairs.last_mut() {
+        last._alone = Some(alone);
     }
     pairs
 }
