@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use f1_interfaces::action_msgs::msg::GoalStatusArray;
 use f1_interfaces::control_msgs::action::{
-    FollowJointTrajectory, FollowJointTrajectoryFeedback, FollowJointTrajectoryGoal, FollowJointTrajectoryResult,
+    FollowJointTrajectory, FollowJointTrajectoryFeedback, FollowJointTrajectoryGoal,
+    FollowJointTrajectoryResult,
 };
 use f1_middleware::action::{CancelDecision, GoalDecision, GoalEvent, GoalStatus, ServerGoal};
 use f1_middleware::{ClockKind, Node, Qos};
@@ -63,9 +64,12 @@ fn a_goal_is_taken_reported_on_and_reached() {
         let (a, b) = (pair.a.create_node("policy").unwrap(), pair.b.create_node("controller").unwrap());
         let goals = server(&b);
         let client = a.create_action_client::<FollowJointTrajectory>("arm/follow_joint_trajectory").unwrap();
-        let status =
-            a.create_newest_subscription::<GoalStatusArray>("arm/follow_joint_trajectory/_action/status", Qos::latched())
-                .unwrap();
+        let status = a
+            .create_newest_subscription::<GoalStatusArray>(
+                "arm/follow_joint_trajectory/_action/status",
+                Qos::latched(),
+            )
+            .unwrap();
         pair.spin_until("a server", || client.is_ready() && status.publisher_count() > 0);
         let log: Log = Arc::default();
         client.send(goal("a"), note(&log)).unwrap();

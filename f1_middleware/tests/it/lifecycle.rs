@@ -85,7 +85,9 @@ fn a_tool_walks_a_node_through_its_life() {
             .create_subscription::<TransitionEvent>(
                 "/action/transition_event",
                 Qos::reliable().keep_last(50),
-                move |event, _| into.lock().push((event.start_state.label.clone(), event.goal_state.label.clone())),
+                move |event, _| {
+                    into.lock().push((event.start_state.label.clone(), event.goal_state.label.clone()))
+                },
             )
             .unwrap();
         let change = tool.create_client::<ChangeState>("/action/change_state").unwrap();
@@ -173,5 +175,8 @@ fn the_graph_of_transitions_is_that_of_rcl() {
     let labels: Vec<_> = now.available_transitions.iter().map(|t| t.transition.label.as_str()).collect();
     assert_eq!(labels, ["configure", "shutdown"]);
     let states = node.create_client::<GetAvailableStates>("~/get_available_states").unwrap();
-    assert_eq!(states.call_and_spin(&executor, Default::default(), LIMIT).unwrap().available_states.len(), 11);
+    assert_eq!(
+        states.call_and_spin(&executor, Default::default(), LIMIT).unwrap().available_states.len(),
+        11
+    );
 }
