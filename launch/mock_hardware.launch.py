@@ -27,9 +27,14 @@ def controllers_of(path):
     manager = nodes["controller_manager"]["ros__parameters"]
     found = {}
     for name, settings in manager.items():
-        if not isinstance(settings, dict) or "JointTrajectoryController" not in settings.get("type", ""):
+        kind = settings.get("type", "") if isinstance(settings, dict) else ""
+        parameters = nodes.get(name, {}).get("ros__parameters", {})
+        if "JointTrajectoryController" in kind:
+            joints = parameters.get("joints", [])
+        elif "GripperActionController" in kind:
+            joints = [parameters["joint"]] if "joint" in parameters else []
+        else:
             continue
-        joints = nodes.get(name, {}).get("ros__parameters", {}).get("joints", [])
         if not joints:
             raise RuntimeError(f"{path}: controller {name} has no joints")
         found[name] = joints

@@ -45,6 +45,7 @@ impl Gripper {
             GripperConvention::Joint => position,
             GripperConvention::Action => self.action_of_position(position),
             GripperConvention::Opening => self.opening_of_position(position),
+            GripperConvention::Closing => 1.0 - self.opening_of_position(position),
         }
     }
 }

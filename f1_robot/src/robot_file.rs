@@ -242,6 +242,8 @@ words! {
         Action = "action",
         /// 0 closed, 1 open.
         Opening = "opening",
+        /// 0 open, 1 closed.
+        Closing = "closing",
     }
 }
 
@@ -566,7 +568,11 @@ impl RobotFile {
 
     /// Reads and checks; with faults the file is returned all the same, for further checks. `None`: not YAML.
     pub(crate) fn read_text(text: &str, faults: &mut Faults) -> Option<Self> {
-        match serde_saphyr::from_str::<serde_json::Value>(text) {
+        // A number that is not finite is a fault of its key, not of the file.
+        let options = serde_saphyr::options! {
+            non_finite_float_policy: serde_saphyr::options::NonFiniteFloatPolicy::AsString,
+        };
+        match serde_saphyr::from_str_with_options::<serde_json::Value>(text, options) {
             Ok(value) => {
                 let file = <Self as Read>::read(&value, "", faults);
                 check::check(&file, faults);

@@ -8,10 +8,11 @@ use crate::kinematics::isometry;
 /// More strips than this are not cut out of one box.
 const MAX_STRIPS: f64 = 8.0;
 
-/// Segment and radius of each capsule, in the link's frame.
-pub(super) fn capsules(
-    collision: &urdf_rs::Collision,
-) -> Result<Vec<(Point3<f64>, Point3<f64>, f64)>, &'static str> {
+/// The ends of a capsule's segment and its radius, in the link's frame.
+pub(super) type Shape = (Point3<f64>, Point3<f64>, f64);
+
+/// The capsules that enclose a collision shape.
+pub(super) fn capsules(collision: &urdf_rs::Collision) -> Result<Vec<Shape>, &'static str> {
     let pose = isometry(&collision.origin);
     let numbers = collision.origin.xyz.iter().chain(collision.origin.rpy.iter());
     if numbers.clone().any(|number| !number.is_finite()) {
@@ -39,7 +40,7 @@ pub(super) fn capsules(
 }
 
 /// A box as capsules side by side along its longest edge: a flat box takes several, so that they stay thin.
-fn strips(pose: &Isometry3<f64>, size: &[f64; 3]) -> Vec<(Point3<f64>, Point3<f64>, f64)> {
+fn strips(pose: &Isometry3<f64>, size: &[f64; 3]) -> Vec<Shape> {
     let mut axes = [0, 1, 2];
     axes.sort_by(|a, b| size[*b].total_cmp(&size[*a]));
     let [long, middle, short] = axes.map(|axis| size[axis]);

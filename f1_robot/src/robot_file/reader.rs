@@ -76,7 +76,7 @@ pub(crate) trait Read: Sized {
 /// Names what a value is, for messages.
 fn kind(value: &Value) -> String {
     match value {
-        Value::Null => "nothing (or a number that is not finite)".into(),
+        Value::Null => "nothing".into(),
         Value::Bool(b) => format!("`{b}`"),
         Value::Number(n) => format!("`{n}`"),
         Value::String(s) => format!("the text `{}`", s.chars().take(60).collect::<String>()),

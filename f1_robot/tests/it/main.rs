@@ -1,6 +1,16 @@
 //! Behaviours of the robot side, one module each.
 
+// A test's helpers may fail as loudly as the test itself.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod checker;
+mod clearance;
+mod decode;
 mod filter_any_input;
 mod filter_harmless;
+mod forward_kinematics;
+mod inverse_kinematics;
 mod robot_file;
+mod shipped;
+mod state;
+mod statistics;

@@ -1,0 +1,45 @@
+//! The robots that ship with the project, and random joint vectors for them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use f1_robot::Robot;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+pub const ROBOTS: [&str; 6] = ["franka", "widowx", "google_robot", "genie1", "arx_lift2", "bench_arm"];
+
+pub fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../config/robots").join(format!("{name}.yaml"))
+}
+
+pub fn load(name: &str) -> Arc<Robot> {
+    Arc::new(Robot::load(&path(name)).unwrap_or_else(|error| panic!("{error}")))
+}
+
+pub fn generator(seed: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(seed)
+}
+
+/// A joint vector anywhere within the limits.
+pub fn anywhere(robot: &Robot, generator: &mut ChaCha8Rng) -> Vec<f64> {
+    robot
+        .joints()
+        .iter()
+        .map(|joint| joint.lower + (joint.upper - joint.lower) * generator.random::<f64>())
+        .collect()
+}
+
+/// A joint vector from (name, position) pairs, 0 elsewhere.
+pub fn vector(robot: &Robot, positions: &[(&str, f64)]) -> Vec<f64> {
+    let mut vector = vec![0.0; robot.dof()];
+    for (name, position) in positions {
+        vector[robot.joint_index(name).unwrap()] = *position;
+    }
+    vector
+}
+
+/// The joints' names.
+pub fn names(robot: &Robot) -> Vec<String> {
+    robot.joints().iter().map(|joint| joint.name.clone()).collect()
+}
