@@ -49,10 +49,10 @@ fn absolute_joints_are_denormalised_and_the_gripper_takes_its_convention() {
     // Wider than the robot's action: the rest is the network's padding.
     let mut row = vec![0.25f32; 32];
     row[7] = 0.2;
-    let stamp = ChunkStamp { stamp: 12.5, sequence: 3, epoch: 1 };
+    let stamp = ChunkStamp { stamp: 12_500_000_000, sequence: 3, epoch: 1 };
     let decoded = decoder.decode(&[row], robot.home(), stamp).unwrap();
     let chunk = decoded.chunk;
-    assert_eq!((chunk.stamp, chunk.sequence, chunk.epoch, chunk.rate_hz), (12.5, 3, 1, 10.0));
+    assert_eq!((chunk.stamp, chunk.sequence, chunk.epoch, chunk.rate_hz), (12_500_000_000, 3, 1, 10.0));
     assert_eq!(chunk.joint_names.last().unwrap(), "gripper_joint");
     for position in &chunk.rows[0][..7] {
         assert!((position - 0.6).abs() < 1e-6);
