@@ -37,7 +37,8 @@ fn segment_distances_agree_with_parry() {
         let ours = segment_distance(&points[0], &points[1], &points[2], &points[3]);
         let one = Segment::new(to_parry(&points[0]), to_parry(&points[1]));
         let other = Segment::new(to_parry(&points[2]), to_parry(&points[3]));
-        let theirs = f64::from(query::distance(&Pose::IDENTITY, &one, &Pose::IDENTITY, &other).unwrap().distance);
+        let theirs =
+            f64::from(query::distance(&Pose::IDENTITY, &one, &Pose::IDENTITY, &other).unwrap().distance);
         assert!((ours - theirs).abs() < 2e-4, "case {case}: {ours} {theirs} {points:?}");
     }
 }
@@ -101,7 +102,8 @@ fn shipped_robots_are_clear_at_home_and_can_touch_themselves() {
         let mut generator = generator(3);
         let mut touching = 0;
         for _ in 0..2000 {
-            let distances = clearance.distances(&anywhere(&robot, &mut generator), f64::INFINITY, &mut scratch);
+            let distances =
+                clearance.distances(&anywhere(&robot, &mut generator), f64::INFINITY, &mut scratch);
             touching += usize::from(distances.own.distance < 0.0);
         }
         println!(
@@ -151,8 +153,13 @@ fn arms_that_reach_for_the_same_point_are_too_near() {
 #[test]
 fn a_home_that_touches_is_a_fault_with_both_links() {
     let text = std::fs::read_to_string(crate::shipped::path("bench_arm")).unwrap();
-    let urdf = std::fs::read_to_string(crate::shipped::path("bench_arm").with_file_name("../../urdf/bench_arm.urdf"));
+    let urdf = std::fs::read_to_string(
+        crate::shipped::path("bench_arm").with_file_name("../../urdf/bench_arm.urdf"),
+    );
     let text = text.replace("  joint2: 0.47\n", "  joint2: 1.6\n");
     let error = Robot::from_text(&text, &urdf.unwrap()).unwrap_err();
-    assert!(error.faults.iter().any(|fault| fault.path == "home" && fault.message.contains("table")), "{error}");
+    assert!(
+        error.faults.iter().any(|fault| fault.path == "home" && fault.message.contains("table")),
+        "{error}"
+    );
 }

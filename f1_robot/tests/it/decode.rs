@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use f1_robot::Robot;
 use f1_robot::decode::{ChunkDecoder, ChunkStamp, DecodeError, DecodeWarning};
 use f1_robot::statistics::{DatasetStatistics, VectorStatistics};
-use f1_robot::Robot;
 use nalgebra::{UnitQuaternion, Vector3};
 
 use crate::shipped::{load, path};
@@ -28,7 +28,8 @@ fn decoder(robot: &Arc<Robot>) -> ChunkDecoder {
 
 /// The bench arm with another action layout and no normalisation.
 fn bench_with(parts: &str) -> Arc<Robot> {
-    let urdf = std::fs::read_to_string(path("bench_arm").with_file_name("../../urdf/bench_arm.urdf")).unwrap();
+    let urdf =
+        std::fs::read_to_string(path("bench_arm").with_file_name("../../urdf/bench_arm.urdf")).unwrap();
     let text = std::fs::read_to_string(path("bench_arm")).unwrap();
     let layout = "    - {kind: joint_positions, joints: [joint1, joint2, joint3, joint4, joint5, joint6, joint7]}\n    - {kind: gripper, gripper: gripper}\n";
     assert!(text.contains(layout));
@@ -91,12 +92,16 @@ fn wrong_shapes_are_errors() {
 #[test]
 fn chained_deltas_add_up_and_deltas_from_the_start_do_not() {
     for (reference, expected) in [("chained", [0.1, 0.3, 0.6]), ("chunk_start", [0.1, 0.2, 0.3])] {
-        let robot = bench_with(&format!("    - {{kind: joint_deltas, {JOINTS}, reference: {reference}}}\n{GRIPPER}"));
+        let robot =
+            bench_with(&format!("    - {{kind: joint_deltas, {JOINTS}, reference: {reference}}}\n{GRIPPER}"));
         let rows: Vec<Vec<f64>> = (1..=3).map(|i| vec![0.1 * f64::from(i); 8]).collect();
         let start = vec![0.5; 8];
         let decoded = decoder(&robot).waypoints(&rows, &start, ChunkStamp::default()).unwrap();
         for (row, expected) in decoded.chunk.rows.iter().zip(expected) {
-            assert!((row[0] - 0.5 - expected).abs() < 1e-12 && (row[6] - row[0]).abs() < 1e-12, "{reference}");
+            assert!(
+                (row[0] - 0.5 - expected).abs() < 1e-12 && (row[6] - row[0]).abs() < 1e-12,
+                "{reference}"
+            );
         }
     }
 }
@@ -115,7 +120,13 @@ fn degrees_are_converted_and_padding_is_skipped() {
 }
 
 /// End-effector deltas on the bench arm in one frame, rotation and reference.
-fn follow(frame: &str, reference: &str, rotation: &str, delta: [f64; 6], rows: usize) -> (Arc<Robot>, Vec<Vec<f64>>) {
+fn follow(
+    frame: &str,
+    reference: &str,
+    rotation: &str,
+    delta: [f64; 6],
+    rows: usize,
+) -> (Arc<Robot>, Vec<Vec<f64>>) {
     let robot = bench_with(&format!(
         "    - {{kind: end_effector_delta, arm: arm, frame: {frame}, reference: {reference}, rotation: {rotation}, position_scale: 0.5, rotation_scale: 2.0}}\n{GRIPPER}"
     ));
@@ -192,7 +203,8 @@ fn motion_toward_a_singularity_slows_down_stops_and_is_reported() {
     let mut row = vec![0.0; 7];
     row[0] = 0.02;
     // 60 rows of 2 cm go 1.2 m out: far beyond the reach, where the arm is straight.
-    let decoded = decoder(&robot).waypoints(&vec![row.clone(); 60], robot.home(), ChunkStamp::default()).unwrap();
+    let decoded =
+        decoder(&robot).waypoints(&vec![row.clone(); 60], robot.home(), ChunkStamp::default()).unwrap();
     let slowed: Vec<f64> = decoded
         .warnings
         .iter()
@@ -224,7 +236,8 @@ fn gripper_conventions_invert_binarise_and_saturate() {
     // LIBERO: -1 opens, +1 closes, split at 0.
     let franka = load("franka");
     let hand = franka.file().gripper("hand").unwrap();
-    for (action, position) in [(-1.0, 0.04), (-0.01, 0.04), (0.0, 0.0), (1.0, 0.0), (7.0, 0.0), (-7.0, 0.04)] {
+    for (action, position) in [(-1.0, 0.04), (-0.01, 0.04), (0.0, 0.0), (1.0, 0.0), (7.0, 0.0), (-7.0, 0.04)]
+    {
         assert_eq!(hand.position_of_action(action), position, "{action}");
     }
     assert!(hand.position_of_action(f64::NAN).is_nan());

@@ -27,7 +27,12 @@ fn table() -> Vec<Row> {
         (
             "franka",
             0,
-            vec![("panda_joint2", -Q / 2.0), ("panda_joint4", -1.5 * Q), ("panda_joint6", Q), ("panda_joint7", Q / 2.0)],
+            vec![
+                ("panda_joint2", -Q / 2.0),
+                ("panda_joint4", -1.5 * Q),
+                ("panda_joint6", Q),
+                ("panda_joint7", Q / 2.0),
+            ],
             [
                 -0.66 - (0.316 - 0.0825) / 2f64.sqrt() + 0.384 + 0.088,
                 0.0,
@@ -49,7 +54,14 @@ fn table() -> Vec<Row> {
             [0.0, 0.0, -1.0],
         ),
         // Offsets along y add up to -0.33000112885 and along z to 1.58161002885; then the tool point.
-        ("google_robot", 0, vec![], [0.0043374896, -0.32811583395, 1.74514299885], z, [-0.00443856, 0.00133273, 0.99998926]),
+        (
+            "google_robot",
+            0,
+            vec![],
+            [0.0043374896, -0.32811583395, 1.74514299885],
+            z,
+            [-0.00443856, 0.00133273, 0.99998926],
+        ),
         // The same, turned by -90 degrees about the torso.
         (
             "google_robot",
@@ -167,8 +179,14 @@ fn the_jacobian_is_the_derivative_of_the_pose() {
                     let linear = (ahead.translation.vector - pose.translation.vector) / STEP;
                     let angular = (ahead.rotation * pose.rotation.inverse()).scaled_axis() / STEP;
                     for row in 0..3 {
-                        assert!((jacobian[(row, column)] - linear[row]).abs() < 1e-5, "{name} {column} {row}");
-                        assert!((jacobian[(row + 3, column)] - angular[row]).abs() < 1e-5, "{name} {column} {row}");
+                        assert!(
+                            (jacobian[(row, column)] - linear[row]).abs() < 1e-5,
+                            "{name} {column} {row}"
+                        );
+                        assert!(
+                            (jacobian[(row + 3, column)] - angular[row]).abs() < 1e-5,
+                            "{name} {column} {row}"
+                        );
                     }
                 }
             }

@@ -73,17 +73,23 @@ fn layouts_have_the_widths_of_their_data_sets() {
         ("arx_lift2", 14, 14, 14),
     ] {
         let robot = load(name);
-        assert_eq!((robot.file().state_dim(), robot.file().action_dim(), robot.dof()), (state, action, joints), "{name}");
+        assert_eq!(
+            (robot.file().state_dim(), robot.file().action_dim(), robot.dof()),
+            (state, action, joints),
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn the_stricter_of_two_limits_wins_and_a_missing_one_is_a_fault() {
     let robot = |limits: &str| {
-        let text = yaml("bench_arm").replace("joint1: {velocity: 2.0, acceleration: 15.0, jerk: 1500.0}", limits);
+        let text =
+            yaml("bench_arm").replace("joint1: {velocity: 2.0, acceleration: 15.0, jerk: 1500.0}", limits);
         Robot::from_text(&text, &urdf("bench_arm"))
     };
-    let both = robot("joint1: {lower: -1.0, upper: 9.0, velocity: 9.0, acceleration: 8.0, jerk: 100.0}").unwrap();
+    let both =
+        robot("joint1: {lower: -1.0, upper: 9.0, velocity: 9.0, acceleration: 8.0, jerk: 100.0}").unwrap();
     let joint = &both.joints()[0];
     assert_eq!((joint.lower, joint.upper, joint.velocity), (-1.0, 2.9, 2.2));
     let error = robot("joint1: {velocity: 2.0}").unwrap_err();
@@ -103,7 +109,12 @@ fn each_fault_is_named_with_its_path() {
         ("name: bench_arm\n", "", "name", "missing"),
         ("name: bench_arm\n", "name: 7\n", "name", "expected a text"),
         ("name: bench_arm\n", "name: bench arm\n", "name", "is not a name"),
-        ("roles: [und, history], frame", "roles: [und, history], colour: 1, frame", "cameras[0].colour", "unknown key"),
+        (
+            "roles: [und, history], frame",
+            "roles: [und, history], colour: 1, frame",
+            "cameras[0].colour",
+            "unknown key",
+        ),
         ("roles: [und, history]", "roles: [und, past]", "cameras[0].roles[1]", "one of `und`, `history`"),
         ("roles: [und, history]", "roles: [und]", "cameras", "exactly one"),
         ("{name: wrist,", "{name: front,", "cameras[1].name", "named twice"),
@@ -111,7 +122,12 @@ fn each_fault_is_named_with_its_path() {
         ("front_camera_optical_frame", "nowhere", "cameras[0].frame", "no link `nowhere`"),
         ("tip: tool_link", "tip: tool", "arms[0].tip", "no link `tool`"),
         ("base: base_link", "base: right_finger", "arms[0].tip", "not below"),
-        ("    joints: [joint1, joint2,", "    joints: [joint2, joint1,", "arms[0].joints", "in order: joint1, joint2"),
+        (
+            "    joints: [joint1, joint2,",
+            "    joints: [joint2, joint1,",
+            "arms[0].joints",
+            "in order: joint1, joint2",
+        ),
         ("joint: gripper_joint", "joint: right_finger_joint", "grippers[0].joint", "only mimics"),
         ("joint: gripper_joint", "joint: tool_joint", "grippers[0].joint", "is fixed"),
         ("    inverted: false       # 1 opens\n", "", "grippers[0].inverted", "missing"),
@@ -123,7 +139,12 @@ fn each_fault_is_named_with_its_path() {
         ("action_range: [0.0, 1.0]", "action_range: [1.0]", "grippers[0].action_range", "expected 2 numbers"),
         ("binarise: none", "binarise: 1.5", "grippers[0].binarise", "outside action_range"),
         ("convention: action", "convention: guess", "state.parts[1].convention", "one of"),
-        ("gripper: gripper, convention", "gripper: hand, convention", "state.parts[1].gripper", "unknown gripper `hand`"),
+        (
+            "gripper: gripper, convention",
+            "gripper: hand, convention",
+            "state.parts[1].gripper",
+            "unknown gripper `hand`",
+        ),
         ("rate_hz: 10", "rate_hz: 0", "action.rate_hz", "not a rate"),
         ("rate_hz: 10", "rate_hz: -10", "action.rate_hz", "not a rate"),
         ("rate_hz: 10", "rate_hz: .nan", "action.rate_hz", "finite number"),
@@ -143,18 +164,38 @@ fn each_fault_is_named_with_its_path() {
         ),
         ("action: mean_std", "action: z_score", "statistics.action", "one of"),
         ("interface: joint_trajectory}", "interface: topic}", "controllers[1].interface", "one of"),
-        ("joints: [gripper_joint], ", "joints: [gripper_joint, joint1], ", "controllers[1].joints[1]", "already"),
+        (
+            "joints: [gripper_joint], ",
+            "joints: [gripper_joint, joint1], ",
+            "controllers[1].joints[1]",
+            "already",
+        ),
         ("joints: [gripper_joint], ", "joints: [], ", "controllers[1].joints", "empty"),
-        ("joints: [gripper_joint], ", "joints: [gripper], ", "controllers", "no controller moves joint `gripper_joint`"),
+        (
+            "joints: [gripper_joint], ",
+            "joints: [gripper], ",
+            "controllers",
+            "no controller moves joint `gripper_joint`",
+        ),
         ("joint1: {velocity: 2.0", "joint1: {velocity: -2.0", "joint_limits.joint1.velocity", "negative"),
-        ("joint1: {velocity: 2.0", "joint1: {lower: 2, upper: 1, velocity: 2.0", "joint_limits.joint1.lower", "greater"),
+        (
+            "joint1: {velocity: 2.0",
+            "joint1: {lower: 2, upper: 1, velocity: 2.0",
+            "joint_limits.joint1.lower",
+            "greater",
+        ),
         ("joint1: {velocity: 2.0", "joint_x: {velocity: 2.0", "joint_limits.joint_x", "no joint `joint_x`"),
         ("teach: 0.25", "teach: 0.0", "end_effector_speed.teach", "greater than 0"),
         ("{arm: arm, min: [-0.30", "{arm: arm, min: [0.90", "workspace[0].min[0]", "not less than max"),
         ("{arm: arm, min", "{arm: leg, min", "workspace[0].arm", "unknown arm `leg`"),
         ("size: [1.30, 1.60, 0.06]", "size: [1.30, -1.60, 0.06]", "scene[0].size[1]", "greater than 0"),
         ("self_distance: 0.01", "self_distance: -0.01", "clearance.self_distance", "negative"),
-        ("self_distance: 0.01", "self_distance: 0.01, ignore: [[link1]]", "clearance.ignore[0]", "a pair is two"),
+        (
+            "self_distance: 0.01",
+            "self_distance: 0.01, ignore: [[link1]]",
+            "clearance.ignore[0]",
+            "a pair is two",
+        ),
         ("  joint7: 0.0\n", "", "home", "`joint7`"),
         ("  joint7: 0.0\n", "  joint7: 3.0\n", "home.joint7", "outside the limits"),
         ("  joint7: 0.0\n", "  joint7: 0.0\n  joint8: 0.0\n", "home.joint8", "no joint `joint8`"),
@@ -206,7 +247,11 @@ fn faults_of_the_urdf_are_listed_too() {
         ("<parent link=\"link6\"/>", "<parent link=\"link66\"/>", "unknown link `link66`"),
         ("<child link=\"link6\"/>", "<child link=\"link5\"/>", "is the child of joints"),
         ("<axis xyz=\"0 0 1\"/>", "<axis xyz=\"0 0 0\"/>", "no direction"),
-        ("<joint name=\"joint2\" type=\"revolute\">", "<joint name=\"joint2\" type=\"floating\">", "not supported"),
+        (
+            "<joint name=\"joint2\" type=\"revolute\">",
+            "<joint name=\"joint2\" type=\"floating\">",
+            "not supported",
+        ),
         ("<joint name=\"joint2\" ", "<joint name=\"joint1\" ", "defined twice"),
         ("<mimic joint=\"gripper_joint\"", "<mimic joint=\"grip\"", "mimics the unknown joint"),
     ] {
@@ -225,19 +270,23 @@ fn faults_of_the_urdf_are_listed_too() {
 #[test]
 fn hostile_text_is_refused_without_a_panic() {
     let deep = "[".repeat(100_000);
-    let bomb = format!("a: &a [{}]\nb: &b [{}]\nc: [{}]\n", "x,".repeat(50), "*a,".repeat(50), "*b,".repeat(50));
-    for text in ["", "\0", "---\n---\n", "- 1\n- 2\n", "42", "name: a\nname: b\n", "? {a: b}\n: c\n", &deep, &bomb] {
+    let bomb =
+        format!("a: &a [{}]\nb: &b [{}]\nc: [{}]\n", "x,".repeat(50), "*a,".repeat(50), "*b,".repeat(50));
+    for text in
+        ["", "\0", "---\n---\n", "- 1\n- 2\n", "42", "name: a\nname: b\n", "? {a: b}\n: c\n", &deep, &bomb]
+    {
         assert!(RobotFile::parse(text).is_err());
     }
-    let huge = yaml("bench_arm").replace("{kind: gripper, gripper: gripper}", "{kind: padding, width: 99999999999}");
+    let huge =
+        yaml("bench_arm").replace("{kind: gripper, gripper: gripper}", "{kind: padding, width: 99999999999}");
     assert!(RobotFile::parse(&huge).is_err());
 }
 
 /// A text with a few bytes, words or lines changed.
 fn mutate(text: &str, generator: &mut impl Rng) -> String {
     const WORDS: [&str; 22] = [
-        ":", "-", "[", "]", "{", "}", "&a", "*a", "!!int", "\"", "'", "|", ".nan", "-.inf", "1e999", "null", "true", "\t",
-        "joint1", "joints", "0", "-1",
+        ":", "-", "[", "]", "{", "}", "&a", "*a", "!!int", "\"", "'", "|", ".nan", "-.inf", "1e999", "null",
+        "true", "\t", "joint1", "joints", "0", "-1",
     ];
     let mut bytes = text.as_bytes().to_vec();
     for _ in 0..generator.random_range(1..6) {

@@ -63,7 +63,12 @@ fn the_libero_state_is_a_pose_and_two_fingers_one_counted_backwards() {
     let q = std::f64::consts::FRAC_PI_2;
     let mut positions = vector(
         &robot,
-        &[("panda_joint2", -q / 2.0), ("panda_joint4", -1.5 * q), ("panda_joint6", q), ("panda_joint7", q / 2.0)],
+        &[
+            ("panda_joint2", -q / 2.0),
+            ("panda_joint4", -1.5 * q),
+            ("panda_joint6", q),
+            ("panda_joint7", q / 2.0),
+        ],
     );
     positions[7] = 0.02;
     let state = raw_state(&robot, &names(&robot), &positions).unwrap();
@@ -99,13 +104,16 @@ fn every_robot_fills_its_state_vector() {
         for (raw, encoded) in raw.iter().zip(&encoded) {
             assert!(((raw - 1.0) / 2.0 - f64::from(*encoded)).abs() < 1e-5, "{name}");
         }
-        assert!(StateEncoder::new(robot, &DatasetStatistics { state: flat(dims + 1), action: flat(1) }).is_err());
+        assert!(
+            StateEncoder::new(robot, &DatasetStatistics { state: flat(dims + 1), action: flat(1) }).is_err()
+        );
     }
 }
 
 #[test]
 fn degrees_scale_and_padding_are_applied() {
-    let urdf = std::fs::read_to_string(path("bench_arm").with_file_name("../../urdf/bench_arm.urdf")).unwrap();
+    let urdf =
+        std::fs::read_to_string(path("bench_arm").with_file_name("../../urdf/bench_arm.urdf")).unwrap();
     let text = std::fs::read_to_string(path("bench_arm")).unwrap().replace(
         "    - {kind: gripper, gripper: gripper, convention: action}\n",
         "    - {kind: padding, width: 2}\n    - {kind: joint_positions, joints: [joint7, gripper_joint], units: degrees, scale: [-1, 2]}\n",

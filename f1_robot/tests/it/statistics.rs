@@ -50,7 +50,8 @@ fn spreads_that_are_zero_tiny_or_not_finite_are_refused_by_dimension() {
     for bad in [0.0, 1e-9, f64::NAN, f64::INFINITY] {
         let mut statistics = statistics();
         statistics.std[1] = bad;
-        let error = Normaliser::new(&statistics, Normalisation::MeanStd, &[false, false], "action").unwrap_err();
+        let error =
+            Normaliser::new(&statistics, Normalisation::MeanStd, &[false, false], "action").unwrap_err();
         assert!(error.to_string().contains("action[1]"), "{error}");
         // A dimension without meaning does not matter, and comes out as 0 both ways.
         let padded = Normaliser::new(&statistics, Normalisation::MeanStd, &[false, true], "action").unwrap();
@@ -89,7 +90,9 @@ fn a_file_of_lerobots_names_is_read_and_written_back() {
 
 #[test]
 fn a_missing_entry_names_those_there_are() {
-    let file = StatisticsFile::parse(r#"{"a": {"state": {"mean":[],"std":[],"min":[],"max":[]}, "action": {"mean":[],"std":[],"min":[],"max":[]}}}"#);
+    let file = StatisticsFile::parse(
+        r#"{"a": {"state": {"mean":[],"std":[],"min":[],"max":[]}, "action": {"mean":[],"std":[],"min":[],"max":[]}}}"#,
+    );
     let error = file.unwrap().get("b").unwrap_err();
     assert_eq!(error, StatisticsError::NoEntry { name: "b".into(), known: "a".into() });
 }
