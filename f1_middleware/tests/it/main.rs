@@ -6,6 +6,8 @@ mod actions;
 mod diagnostics;
 mod image;
 mod lifecycle;
+#[cfg(feature = "dds")]
+mod network;
 mod pubsub;
 mod services;
 mod shutdown;

@@ -61,6 +61,10 @@ pub fn pairs_with(line: &str) -> Vec<Pair> {
 fn private_domain() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
+        // A child process of a test stays in its parent's domain.
+        if std::env::var_os("F1_TEST_PART").is_some() {
+            return;
+        }
         let domain = 1 + std::process::id() % 99;
         // SAFETY: runs once, before any context of this process reads the environment.
         #[allow(unsafe_code)]
@@ -74,6 +78,13 @@ fn private_domain() {
 /// A context on a virtual clock that starts at one second.
 pub fn virtual_context() -> Context {
     context(Backend::mem_virtual(), "")
+}
+
+/// Keeps other tests off the network while a test runs there without a [`Pair`].
+#[cfg(feature = "dds")]
+pub fn alone() -> MutexGuard<'static, ()> {
+    private_domain();
+    ALONE.lock()
 }
 
 impl Pair {
