@@ -1,0 +1,144 @@
+//! Training of the image tokenizer: reconstruction, codebook and commitment losses, and codes that nobody uses brought back.
+
+use candle_core::{Device, Tensor};
+use f1_model::Config;
+use f1_model::network::F1Network;
+use f1_model::parameters::TOKENIZER;
+use f1_model::recorder::Recorder;
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
+use crate::batch::{Frames, Prepared};
+use crate::optimizer::Optimizer;
+use crate::run_file::LossSection;
+use crate::{Result, TrainError};
+
+/// Watches which codes are used.
+#[derive(Debug)]
+pub struct CodebookWatch {
+    /// Uses of each code since the last look.
+    uses: Vec<u64>,
+    every: u64,
+    seed: u64,
+    /// Feature vectors of the newest batch, `[n, codes]`: what a dead code is replaced by.
+    features: Option<Tensor>,
+}
+
+impl CodebookWatch {
+    /// A watch over the codebook of `config` that looks every `every` updates; 0 never changes a code.
+    #[must_use]
+    pub fn new(config: &Config, every: u64, seed: u64) -> Self {
+        let codes = config.generation.as_ref().map_or(0, |generation| generation.tokenizer.vocab_size);
+        Self { uses: vec![0; codes], every, seed, features: None }
+    }
+
+    /// Uses of each code since the last look: part of where a run stands.
+    #[must_use]
+    pub fn uses(&self) -> &[u64] {
+        &self.uses
+    }
+
+    /// Puts the counts of a checkpoint back.
+    pub fn set_uses(&mut self, uses: &[u64]) {
+        if uses.len() == self.uses.len() {
+            self.uses.copy_from_slice(uses);
+        }
+    }
+
+    fn is_due(&self, step: u64) -> bool {
+        self.every > 0 && (step + 1).is_multiple_of(self.every)
+    }
+
+    /// Reconstruction, codebook and commitment loss of a batch of frames, with what the journal shows.
+    ///
+    /// # Errors
+    /// When the frames are not pixels or sizes do not fit.
+    pub fn loss(
+        &mut self,
+        network: &F1Network,
+        samples: &[Prepared],
+        settings: &LossSection,
+        step: u64,
+        device: &Device,
+    ) -> Result<(Tensor, Vec<(&'static str, f64)>)> {
+        let mut frames = Vec::new();
+        for sample in samples {
+            match &sample.frames {
+                // The frame now: every frame of the data set has its turn.
+                Frames::Pixels(pixels) => frames.push(pixels.get(0)?),
+                _ => return Err(TrainError::Stopped("the tokenizer is trained on pixels".into())),
+            }
+        }
+        let images = Tensor::stack(&frames, 0)?.to_device(device)?;
+        let tokenizer = &network.foresight()?.tokenizer;
+        let out = tokenizer.reconstruct(&images, settings.commitment)?;
+        let difference = (&out.images - &images)?;
+        let squared = difference.sqr()?.mean_all()?;
+        let absolute = difference.abs()?.mean_all()?;
+        let loss = ((&squared + (&absolute * settings.absolute)?)? + &out.quantizer_loss)?;
+        let tokens: Vec<u32> = out.tokens.flatten_all()?.to_vec1()?;
+        for token in &tokens {
+            if let Some(uses) = self.uses.get_mut(*token as usize) {
+                *uses += 1;
+            }
+        }
+        if self.is_due(step) {
+            let features = tokenizer.features(&images.detach(), &mut Recorder::off())?.detach();
+            let (_, codes, _, _) = features.dims4()?;
+            self.features = Some(features.permute((0, 2, 3, 1))?.reshape(((), codes))?);
+        }
+        let scalar = |tensor: &Tensor| -> Result<f64> { Ok(f64::from(tensor.to_scalar::<f32>()?)) };
+        let mean_square = scalar(&squared)?;
+        let used = self.uses.iter().filter(|uses| **uses > 0).count() as f64 / self.uses.len().max(1) as f64;
+        let values = vec![
+            ("loss", scalar(&loss)?),
+            ("reconstruction_loss", mean_square),
+            ("quantizer_loss", scalar(&out.quantizer_loss)?),
+            // Pixels span 2: from -1 to 1.
+            ("psnr", 10.0 * (4.0 / mean_square.max(1e-12)).log10()),
+            ("codes_used", used),
+        ];
+        Ok((loss, values))
+    }
+
+    /// Replaces codes that were not used since the last look by feature vectors of the newest batch.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn revive(&mut self, optimizer: &mut Optimizer, step: u64) -> Result<usize> {
+        if !self.is_due(step) {
+            return Ok(0);
+        }
+        let Some(features) = self.features.take() else { return Ok(0) };
+        let features: Vec<Vec<f32>> = features.to_vec2()?;
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+        random.set_stream(step);
+        let name = format!("{TOKENIZER}.quantize.embedding.weight");
+        let mut revived = 0;
+        for slot in optimizer.slots_mut().iter_mut().filter(|slot| slot.name == name) {
+            let mut rows: Vec<Vec<f32>> = slot.value().to_vec2()?;
+            let shape = slot.value().dims().to_vec();
+            let mut moments: Vec<f32> = slot.moments.flatten_all()?.to_vec1()?;
+            let (codes, width) = (shape[0], shape[1]);
+            for (code, uses) in self.uses.iter().enumerate() {
+                if *uses == 0 && !features.is_empty() {
+                    // Small noise keeps two codes born of one feature apart.
+                    let feature = &features[random.random_range(0..features.len())];
+                    rows[code] = feature.iter().map(|v| v * (0.9 + 0.2 * random.random::<f32>())).collect();
+                    for half in 0..2 {
+                        let start = (half * codes + code) * width;
+                        moments[start..start + width].fill(0.0);
+                    }
+                    revived += 1;
+                }
+            }
+            if revived > 0 {
+                let value = Tensor::new(rows, slot.variable.device())?;
+                slot.variable.set(&value)?;
+                slot.moments = Tensor::from_vec(moments, slot.moments.shape(), slot.variable.device())?;
+            }
+        }
+        self.uses.fill(0);
+        Ok(revived)
+    }
+}

@@ -1,0 +1,383 @@
+//! AdamW over parameter groups, with clipping by the global norm.
+//!
+//! On a CPU the update is two fused passes over each tensor; elsewhere it is written in tensor operations.
+
+use candle_core::backprop::GradStore;
+use candle_core::{CpuStorage, DType, InplaceOp2, Layout, Tensor, Var};
+use f1_model::parameters::Group;
+use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
+use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+
+/// Elements one thread updates at a time: large enough that splitting costs nothing.
+const CHUNK: usize = 1 << 15;
+
+/// Settings of AdamW; the defaults are the recipe's.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdamW {
+    /// Decay of the first and second moments.
+    pub betas: [f64; 2],
+    /// Added to the root of the second moment.
+    pub eps: f64,
+    /// Pull toward zero, relative to the learning rate; not on biases and layer norms.
+    pub weight_decay: f64,
+    /// Largest global norm of the gradients; 0 does not clip.
+    pub clip_norm: f64,
+}
+
+impl Default for AdamW {
+    fn default() -> Self {
+        Self { betas: [0.9, 0.95], eps: 1e-8, weight_decay: 1e-10, clip_norm: 1.0 }
+    }
+}
+
+/// One trained tensor with its moments.
+#[derive(Debug)]
+pub struct Slot {
+    /// Official name, or that name with a suffix for adapters.
+    pub name: String,
+    /// Learning-rate group.
+    pub group: Group,
+    /// Whether weight decay applies.
+    pub decay: bool,
+    /// The tensor that the network is built on.
+    pub variable: Var,
+    /// First and second moment, `[2, elements]` in f32.
+    pub moments: Tensor,
+    /// The value in f32 when the variable is bf16.
+    pub master: Option<Var>,
+}
+
+impl Slot {
+    /// A tensor with fresh moments.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn new(name: String, group: Group, decay: bool, variable: Var) -> Result<Self> {
+        let elements = variable.elem_count();
+        let moments = Tensor::zeros((2, elements), DType::F32, variable.device())?;
+        let master = match variable.dtype() {
+            DType::F32 => None,
+            _ => Some(Var::from_tensor(&variable.to_dtype(DType::F32)?)?),
+        };
+        Ok(Self { name, group, decay, variable, moments, master })
+    }
+
+    /// The value in f32.
+    #[must_use]
+    pub fn value(&self) -> &Tensor {
+        self.master.as_ref().map_or(self.variable.as_tensor(), Var::as_tensor)
+    }
+}
+
+/// The optimiser: slots in a fixed order, and how many updates they have had.
+#[derive(Debug)]
+pub struct Optimizer {
+    settings: AdamW,
+    slots: Vec<Slot>,
+    updates: u64,
+}
+
+/// Gradients of all slots, in slot order; `None` where the loss does not depend on one.
+pub type Gradients = Vec<Option<Tensor>>;
+
+impl Optimizer {
+    /// An optimiser over these tensors.
+    #[must_use]
+    pub fn new(settings: AdamW, slots: Vec<Slot>) -> Self {
+        Self { settings, slots, updates: 0 }
+    }
+
+    /// The trained tensors.
+    #[must_use]
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// The trained tensors, to restore their moments.
+    pub fn slots_mut(&mut self) -> &mut [Slot] {
+        &mut self.slots
+    }
+
+    /// Updates made.
+    #[must_use]
+    pub fn updates(&self) -> u64 {
+        self.updates
+    }
+
+    /// Restores the count of updates: Adam's bias correction depends on it.
+    pub fn set_updates(&mut self, updates: u64) {
+        self.updates = updates;
+    }
+
+    /// Takes the slots' gradients out of a backward pass.
+    #[must_use]
+    pub fn collect(&self, store: &mut GradStore) -> Gradients {
+        self.slots.iter().map(|slot| store.remove(slot.variable.as_tensor())).collect()
+    }
+
+    /// Updates every tensor that has a gradient; `rate` gives each group's learning rate. Returns the gradients' global norm
+    /// before clipping; when it is not finite nothing is changed.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn update(&mut self, gradients: &Gradients, rate: impl Fn(Group) -> f64) -> Result<f64> {
+        let norm = global_norm(gradients)?;
+        if !norm.is_finite() {
+            return Ok(norm);
+        }
+        let clip = self.settings.clip_norm;
+        let scale = if clip > 0.0 { (clip / (norm + 1e-6)).min(1.0) } else { 1.0 };
+        self.updates += 1;
+        let [beta1, beta2] = self.settings.betas;
+        let exponent = self.updates.min(i32::MAX as u64) as i32;
+        let corrections = [1.0 - beta1.powi(exponent), 1.0 - beta2.powi(exponent)];
+        for (slot, gradient) in self.slots.iter_mut().zip(gradients) {
+            let Some(gradient) = gradient else { continue };
+            let rate = rate(slot.group);
+            let decay = if slot.decay { self.settings.weight_decay } else { 0.0 };
+            let step = Step {
+                keep: (1.0 - rate * decay) as f32,
+                rate: (rate / corrections[0]) as f32,
+                root: corrections[1].sqrt() as f32,
+                eps: self.settings.eps as f32,
+            };
+            let accumulate = Accumulate { scale: scale as f32, beta1: beta1 as f32, beta2: beta2 as f32 };
+            slot.update(&gradient.to_dtype(DType::F32)?.contiguous()?, &accumulate, &step)?;
+        }
+        Ok(norm)
+    }
+}
+
+impl Slot {
+    fn update(&mut self, gradient: &Tensor, accumulate: &Accumulate, step: &Step) -> Result<()> {
+        let target = self.master.as_ref().unwrap_or(&self.variable);
+        if gradient.device().is_cpu() {
+            self.moments.inplace_op2(gradient, accumulate)?;
+            target.as_tensor().inplace_op2(&self.moments, step)?;
+        } else {
+            let flat = (gradient.flatten_all()? * f64::from(accumulate.scale))?;
+            let (m, v) = (self.moments.get(0)?, self.moments.get(1)?);
+            let (b1, b2) = (f64::from(accumulate.beta1), f64::from(accumulate.beta2));
+            let m = ((m * b1)? + (&flat * (1.0 - b1))?)?;
+            let v = ((v * b2)? + (flat.sqr()? * (1.0 - b2))?)?;
+            let root = ((v.sqrt()? / f64::from(step.root))? + f64::from(step.eps))?;
+            let change = (m.div(&root)? * f64::from(step.rate))?.reshape(target.shape())?;
+            target.set(&((target.as_tensor() * f64::from(step.keep))? - change)?)?;
+            self.moments = Tensor::stack(&[m, v], 0)?;
+        }
+        if let Some(master) = &self.master {
+            self.variable.set(&master.as_tensor().to_dtype(self.variable.dtype())?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Root of the sum of all squares, in f64.
+///
+/// # Errors
+/// When a tensor operation fails.
+pub fn global_norm(gradients: &Gradients) -> Result<f64> {
+    let mut sum = 0.0;
+    for gradient in gradients.iter().flatten() {
+        sum += sum_of_squares(gradient)?;
+    }
+    Ok(sum.sqrt())
+}
+
+fn sum_of_squares(tensor: &Tensor) -> Result<f64> {
+    if tensor.device().is_cpu() && tensor.dtype() == DType::F32 && tensor.is_contiguous() {
+        let (storage, layout) = tensor.storage_and_layout();
+        if let candle_core::Storage::Cpu(CpuStorage::F32(values)) = &*storage {
+            let start = layout.start_offset();
+            let values = &values[start..start + layout.shape().elem_count()];
+            // Chunk sums are added in order: the same number whatever the threads do.
+            let sums: Vec<f64> = values
+                .par_chunks(CHUNK)
+                .map(|chunk| chunk.iter().map(|value| f64::from(*value) * f64::from(*value)).sum())
+                .collect();
+            return Ok(sums.iter().sum());
+        }
+    }
+    let squares = tensor.to_dtype(DType::F32)?.sqr()?.sum_all()?;
+    Ok(f64::from(squares.to_scalar::<f32>()?))
+}
+
+/// Adds gradients of one micro-batch to those of the ones before.
+///
+/// # Errors
+/// When a tensor operation fails.
+pub fn accumulate(total: &mut Gradients, more: Gradients) -> Result<()> {
+    if total.is_empty() {
+        *total = more;
+        return Ok(());
+    }
+    for (sum, new) in total.iter_mut().zip(more) {
+        *sum = match (sum.take(), new) {
+            (Some(sum), Some(new)) => Some((sum + new)?),
+            (sum, new) => sum.or(new),
+        };
+    }
+    Ok(())
+}
+
+/// `m` and `v` from a gradient.
+struct Accumulate {
+    scale: f32,
+    beta1: f32,
+    beta2: f32,
+}
+
+/// A parameter from its moments.
+struct Step {
+    keep: f32,
+    rate: f32,
+    root: f32,
+    eps: f32,
+}
+
+fn mutable<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> candle_core::Result<&'a mut [f32]> {
+    let (start, count) = (layout.start_offset(), layout.shape().elem_count());
+    match storage {
+        CpuStorage::F32(values) if layout.is_contiguous() => Ok(&mut values[start..start + count]),
+        _ => candle_core::bail!("the optimiser updates contiguous f32 tensors"),
+    }
+}
+
+fn readable<'a>(storage: &'a CpuStorage, layout: &Layout) -> candle_core::Result<&'a [f32]> {
+    let (start, count) = (layout.start_offset(), layout.shape().elem_count());
+    match storage {
+        CpuStorage::F32(values) if layout.is_contiguous() => Ok(&values[start..start + count]),
+        _ => candle_core::bail!("the optimiser updates contiguous f32 tensors"),
+    }
+}
+
+impl InplaceOp2 for Accumulate {
+    fn name(&self) -> &'static str {
+        "adamw-moments"
+    }
+
+    fn cpu_fwd(
+        &self,
+        moments: &mut CpuStorage,
+        moments_layout: &Layout,
+        gradient: &CpuStorage,
+        gradient_layout: &Layout,
+    ) -> candle_core::Result<()> {
+        let moments = mutable(moments, moments_layout)?;
+        let gradient = readable(gradient, gradient_layout)?;
+        let (m, v) = moments.split_at_mut(gradient.len());
+        m.par_chunks_mut(CHUNK).zip(v.par_chunks_mut(CHUNK)).zip(gradient.par_chunks(CHUNK)).for_each(
+            |((m, v), gradient)| {
+                for ((m, v), gradient) in m.iter_mut().zip(v).zip(gradient) {
+                    let gradient = gradient * self.scale;
+                    *m = *m * self.beta1 + gradient * (1.0 - self.beta1);
+                    *v = *v * self.beta2 + gradient * gradient * (1.0 - self.beta2);
+                }
+            },
+        );
+        Ok(())
+    }
+}
+
+impl InplaceOp2 for Step {
+    fn name(&self) -> &'static str {
+        "adamw-step"
+    }
+
+    fn cpu_fwd(
+        &self,
+        parameter: &mut CpuStorage,
+        parameter_layout: &Layout,
+        moments: &CpuStorage,
+        moments_layout: &Layout,
+    ) -> candle_core::Result<()> {
+        let parameter = mutable(parameter, parameter_layout)?;
+        let (m, v) = readable(moments, moments_layout)?.split_at(parameter.len());
+        parameter.par_chunks_mut(CHUNK).zip(m.par_chunks(CHUNK)).zip(v.par_chunks(CHUNK)).for_each(
+            |((parameter, m), v)| {
+                for ((parameter, m), v) in parameter.iter_mut().zip(m).zip(v) {
+                    *parameter = *parameter * self.keep - self.rate * m / (v.sqrt() / self.root + self.eps);
+                }
+            },
+        );
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    /// AdamW written out for one number, in f64.
+    fn reference(start: f64, gradients: &[f64], rate: f64, decay: f64) -> f64 {
+        let (mut p, mut m, mut v) = (start, 0.0, 0.0);
+        for (index, g) in gradients.iter().enumerate() {
+            p *= 1.0 - rate * decay;
+            m = 0.9 * m + 0.1 * g;
+            v = 0.95 * v + 0.05 * g * g;
+            let (c1, c2) = (1.0 - 0.9f64.powi(index as i32 + 1), 1.0 - 0.95f64.powi(index as i32 + 1));
+            p -= rate * (m / c1) / ((v / c2).sqrt() + 1e-8);
+        }
+        p
+    }
+
+    #[test]
+    fn updates_follow_the_formula_and_groups_have_their_own_rate() {
+        let device = Device::Cpu;
+        let make = |name: &str, group| {
+            let variable = Var::new(&[1.5f32, -2.0], &device).unwrap();
+            Slot::new(name.into(), group, true, variable).unwrap()
+        };
+        let slots = vec![make("a", Group::Vision), make("b", Group::Action)];
+        let mut optimizer =
+            Optimizer::new(AdamW { weight_decay: 0.1, clip_norm: 0.0, ..AdamW::default() }, slots);
+        for gradient in [0.3f32, -0.7, 0.1] {
+            let gradient = Tensor::new(&[gradient, gradient * 2.0], &device).unwrap();
+            let gradients = vec![Some(gradient.clone()), Some(gradient)];
+            optimizer.update(&gradients, |group| if group == Group::Vision { 1e-2 } else { 1e-1 }).unwrap();
+        }
+        for (slot, rate) in optimizer.slots().iter().zip([1e-2, 1e-1]) {
+            let value = slot.value().to_vec1::<f32>().unwrap();
+            assert!((f64::from(value[0]) - reference(1.5, &[0.3, -0.7, 0.1], rate, 0.1)).abs() < 1e-6);
+            assert!((f64::from(value[1]) - reference(-2.0, &[0.6, -1.4, 0.2], rate, 0.1)).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn a_large_gradient_is_clipped_and_a_broken_one_changes_nothing() {
+        let device = Device::Cpu;
+        let variable = Var::new(&[0f32, 0.0], &device).unwrap();
+        let slot = Slot::new("a".into(), Group::Action, false, variable).unwrap();
+        let mut optimizer = Optimizer::new(AdamW::default(), vec![slot]);
+        let gradients = vec![Some(Tensor::new(&[30f32, 40.0], &device).unwrap())];
+        assert_eq!(optimizer.update(&gradients, |_| 0.1).unwrap(), 50.0);
+        let moments = optimizer.slots()[0].moments.to_vec2::<f32>().unwrap();
+        assert!((moments[0][0] - 0.06).abs() < 1e-6 && (moments[0][1] - 0.08).abs() < 1e-6);
+        let before = optimizer.slots()[0].value().to_vec1::<f32>().unwrap();
+        let broken = vec![Some(Tensor::new(&[f32::NAN, 0.0], &device).unwrap())];
+        assert!(optimizer.update(&broken, |_| 0.1).unwrap().is_nan());
+        assert_eq!(optimizer.slots()[0].value().to_vec1::<f32>().unwrap(), before);
+        assert_eq!(optimizer.updates(), 1);
+    }
+
+    #[test]
+    fn small_updates_of_bf16_parameters_add_up_in_their_master() {
+        let start = Tensor::new(&[1f32], &Device::Cpu).unwrap().to_dtype(DType::BF16).unwrap();
+        let slot = Slot::new("a".into(), Group::Action, false, Var::from_tensor(&start).unwrap()).unwrap();
+        let mut optimizer = Optimizer::new(AdamW::default(), vec![slot]);
+        let gradients = vec![Some(Tensor::new(&[1f32], &Device::Cpu).unwrap())];
+        for _ in 0..100 {
+            optimizer.update(&gradients, |_| 1e-4).unwrap();
+        }
+        // Each step alone is below bf16's resolution at 1.
+        let slot = &optimizer.slots()[0];
+        assert!((slot.value().to_vec1::<f32>().unwrap()[0] - 0.99).abs() < 1e-4);
+        let seen = slot.variable.to_dtype(DType::F32).unwrap().to_vec1::<f32>().unwrap()[0];
+        assert!((seen - 0.99).abs() < 4e-3);
+    }
+}

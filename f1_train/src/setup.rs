@@ -1,0 +1,296 @@
+//! From a run file to opened data, statistics and weights.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device};
+use f1_data::lerobot::{ColumnSlice, Columns, Dataset};
+use f1_data::loader::{OpenSource, Reader};
+use f1_data::mixture::Pick;
+use f1_data::window::Window;
+use f1_model::checkpoint::{self, LoadPrecision};
+use f1_model::parameters::{Group, used_parameters};
+use f1_model::weights::Weights;
+use f1_model::{Config, PromptEncoder};
+use f1_robot::statistics::{DatasetStatistics, Normaliser, StatisticsFile};
+
+use crate::run_file::{DeviceName, ModelSection, RunFile, SourceSection, Stage};
+use crate::{Result, TrainError};
+
+/// The device a run asks for.
+///
+/// # Errors
+/// When this build or machine has none.
+pub fn device(run: &RunFile) -> Result<Device> {
+    Ok(match run.device {
+        DeviceName::Cpu => Device::Cpu,
+        DeviceName::Cuda => Device::new_cuda(0)?,
+    })
+}
+
+/// The configuration with the run's changes.
+///
+/// # Errors
+/// When it cannot be read or the changed one contradicts itself.
+pub fn config(section: &ModelSection) -> Result<Config> {
+    let mut config = Config::load(&section.config)?;
+    if let Some(chunk) = section.chunk_size {
+        config.chunk_size = chunk;
+    }
+    if let (Some(scales), Some(generation)) = (section.num_resolutions, config.generation.as_mut()) {
+        generation.num_resolutions = scales;
+    }
+    Ok(config)
+}
+
+/// Opens the data sets and writes what they decide (stride, frames, rate) into `config`.
+///
+/// # Errors
+/// All that is wrong with one data set, or that they disagree.
+pub fn open_sources(run: &RunFile, config: &mut Config) -> Result<Vec<OpenSource>> {
+    let mut sources = Vec::new();
+    for (name, section) in &run.data.sources {
+        sources.push(open_source(name, section, run.stage, config)?);
+    }
+    let shape = |source: &OpenSource| (source.window.observed, source.window.predicted);
+    if let Some(other) = sources.iter().find(|source| shape(source) != shape(&sources[0])) {
+        return Err(TrainError::Stopped(format!(
+            "`{}` and `{}` have different numbers of history or foresight frames",
+            sources[0].name, other.name
+        )));
+    }
+    if let Some(first) = sources.first() {
+        config.run.history_frames = first.window.observed;
+        config.run.obs_img_stride = first.window.stride;
+        let rate = first.dataset.info().fps;
+        let same = sources.iter().all(|source| source.dataset.info().fps == rate);
+        config.run.dataset_rate_hz = same.then_some(rate);
+    }
+    config.validate("run file")?;
+    Ok(sources)
+}
+
+fn open_source(name: &str, section: &SourceSection, stage: Stage, config: &Config) -> Result<OpenSource> {
+    let dataset = Dataset::open(&section.path)?;
+    let all = dataset.info().cameras();
+    let mut cameras = section.cameras.clone().unwrap_or_else(|| all.clone());
+    let history_camera = section.history_camera.clone().or_else(|| cameras.first().cloned());
+    if config.generation.is_some() && history_camera.is_none() {
+        return Err(TrainError::Stopped(format!("`{name}` has no camera for history and foresight")));
+    }
+    for camera in cameras.iter().chain(&history_camera) {
+        if !all.contains(camera) {
+            return Err(TrainError::Stopped(format!(
+                "`{name}` has no camera `{camera}`; there are {}",
+                all.join(", ")
+            )));
+        }
+    }
+    if stage == Stage::Tokenizer {
+        cameras.clear();
+    }
+    let slices = |given: &Option<Vec<String>>, usual: &str| -> Result<Vec<ColumnSlice>> {
+        let names = given.clone().unwrap_or_else(|| vec![usual.to_owned()]);
+        Ok(names.iter().map(|name| ColumnSlice::parse(name)).collect::<std::result::Result<_, _>>()?)
+    };
+    let mut columns = Columns {
+        state: slices(&section.state, f1_data::lerobot::STATE)?,
+        action: slices(&section.action, f1_data::lerobot::ACTION)?,
+        cameras,
+    };
+    let shown_cameras = columns.cameras.len();
+    // Read with the episode, though not shown to the understanding expert.
+    let extra = history_camera.iter().filter(|camera| !columns.cameras.contains(camera)).cloned();
+    let hidden: Vec<String> = extra.collect();
+    columns.cameras.extend(hidden);
+    let mut window = Window::new(
+        section.n_obs_img_steps,
+        section.n_pred_img_steps,
+        section.obs_img_stride,
+        config.chunk_size,
+    )?;
+    window.action_shift = section.action_shift;
+    window.delta = section.delta_actions;
+    let pick = match (section.samples_per_episode, section.one_in) {
+        (Some(count), _) if stage == Stage::Stage1 => Pick::PerEpisode(count),
+        (_, Some(share)) => Pick::OneIn(share),
+        _ => Pick::All,
+    };
+    Ok(OpenSource {
+        name: name.to_owned(),
+        dataset,
+        columns,
+        shown_cameras,
+        history_camera,
+        window,
+        weight: section.weight,
+        pick,
+        skip_episodes: section.skip_episodes.clone(),
+        cut_task_at: section.cut_task_at,
+    })
+}
+
+/// Statistics of every source: read where the run names a file, computed otherwise.
+///
+/// # Errors
+/// When a file lacks an entry or holds unusable numbers.
+pub fn statistics(run: &RunFile, sources: &[OpenSource]) -> Result<StatisticsFile> {
+    let mut file = StatisticsFile::default();
+    for source in sources {
+        let section = &run.data.sources[&source.name];
+        let entry = match &section.statistics {
+            Some(path) => StatisticsFile::load(path)?.get(&source.name)?.clone(),
+            None => of_source(source)?,
+        };
+        let (state, action) = widths(source)?;
+        entry.check(state, action)?;
+        file.entries.insert(source.name.clone(), entry);
+    }
+    Ok(file)
+}
+
+/// Exact statistics of a source as its samples are made: differences where actions are differences.
+///
+/// # Errors
+/// When an episode cannot be read.
+pub fn of_source(source: &OpenSource) -> Result<DatasetStatistics> {
+    let columns = Columns { cameras: Vec::new(), ..source.columns.clone() };
+    let (mut states, mut actions) = (Vec::new(), Vec::new());
+    for episode in source.dataset.episodes() {
+        if source.skip_episodes.contains(&episode.index) {
+            continue;
+        }
+        let table = source.dataset.read_episode(episode.index, &columns)?;
+        if source.window.delta {
+            for frame in 0..table.len() {
+                let (rows, padded) = source.window.chunk(frame, &table.action, &table.state[frame]);
+                actions.extend(rows.into_iter().zip(padded).filter(|(_, padded)| !padded).map(|(row, _)| row));
+            }
+        } else {
+            actions.extend(table.action);
+        }
+        states.extend(table.state);
+    }
+    Ok(f1_data::statistics::of_dataset(&states, &actions))
+}
+
+/// Widths of a source's state and action.
+///
+/// # Errors
+/// When a column is unknown.
+pub fn widths(source: &OpenSource) -> Result<(usize, usize)> {
+    let width = |slices: &[ColumnSlice]| -> Result<usize> {
+        let mut sum = 0;
+        for slice in slices {
+            let feature = source.dataset.info().feature(source.dataset.root(), &slice.column)?;
+            let whole = feature.shape.first().copied().unwrap_or(0);
+            sum += slice.range.map_or(whole, |(from, to)| to - from);
+        }
+        Ok(sum)
+    };
+    Ok((width(&source.columns.state)?, width(&source.columns.action)?))
+}
+
+/// Normalisers of state and action of every source.
+///
+/// # Errors
+/// When a dimension's spread is too small to divide by; the message says which and what to do.
+pub fn normalisers(
+    run: &RunFile,
+    sources: &[OpenSource],
+    file: &StatisticsFile,
+) -> Result<Vec<(Normaliser, Normaliser)>> {
+    let mut out = Vec::new();
+    for source in sources {
+        let section = &run.data.sources[&source.name];
+        let entry = file.get(&source.name)?;
+        let (state, action) = widths(source)?;
+        let flags = |width: usize, ignored: &[usize]| -> Vec<bool> {
+            (0..width).map(|dim| ignored.contains(&dim)).collect()
+        };
+        let hint = |fault: f1_robot::statistics::StatisticsError, key: &str| {
+            TrainError::Stopped(format!("`{}`: {fault}; list dimensions that never move in `{key}`", source.name))
+        };
+        let kind = section.normalisation.into();
+        let of_state = Normaliser::new(&entry.state, kind, &flags(state, &section.ignored_state), "state")
+            .map_err(|fault| hint(fault, "ignored_state"))?;
+        let of_action = Normaliser::new(&entry.action, kind, &flags(action, &section.ignored_action), "action")
+            .map_err(|fault| hint(fault, "ignored_action"))?;
+        out.push((of_state, of_action));
+    }
+    Ok(out)
+}
+
+/// The weights a run starts from, in f32 on the processor, and the names that were initialised.
+///
+/// # Errors
+/// When a checkpoint does not fit.
+pub fn weights(run: &RunFile, config: &Config) -> Result<(Weights, Vec<String>)> {
+    let device = Device::Cpu;
+    let (base, mut initialised) = match &run.model.init {
+        Some(path) => {
+            let precision = LoadPrecision { dtype: DType::F32, allow_missing: run.model.allow_missing };
+            let (weights, report) = checkpoint::load(path, config, precision, &device)?;
+            (weights, report.initialised)
+        }
+        None => {
+            let names = used_parameters(config).into_iter().map(|spec| spec.name).collect();
+            (checkpoint::random(config, run.seed, DType::F32, &device)?, names)
+        }
+    };
+    let Some(path) = &run.model.image_tokenizer else { return Ok((base, initialised)) };
+    let specs = used_parameters(config);
+    let mut tensors: std::collections::HashMap<_, _> = specs
+        .iter()
+        .filter_map(|spec| Some((spec.name.clone(), base.tensor(&spec.name)?.clone())))
+        .collect();
+    if path.extension().is_some_and(|extension| extension == "pth") {
+        tensors.extend(checkpoint::load_var_tokenizer(path, config, &device)?);
+    } else {
+        let precision = LoadPrecision { dtype: DType::F32, allow_missing: false };
+        let (other, _) = checkpoint::load(path, config, precision, &device)?;
+        for spec in specs.iter().filter(|spec| spec.group == Group::Tokenizer) {
+            if let Some(tensor) = other.tensor(&spec.name) {
+                tensors.insert(spec.name.clone(), tensor.clone());
+            }
+        }
+    }
+    initialised.retain(|name| !name.starts_with(f1_model::parameters::TOKENIZER));
+    Ok((Weights::new(tensors), initialised))
+}
+
+/// Where the prompt's `tokenizer.json` is.
+///
+/// # Errors
+/// When none is found; the message says where it was looked for.
+pub fn prompt_tokenizer(run: &RunFile) -> Result<PathBuf> {
+    if let Some(path) = &run.model.prompt_tokenizer {
+        return Ok(path.clone());
+    }
+    let beside = |path: &Path| -> PathBuf {
+        let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+        folder.join("tokenizer.json")
+    };
+    let places: Vec<PathBuf> =
+        run.model.init.iter().chain([&run.model.config]).map(|path| beside(path)).collect();
+    places.iter().find(|path| path.is_file()).cloned().ok_or_else(|| {
+        let places: Vec<String> = places.iter().map(|path| path.display().to_string()).collect();
+        TrainError::Stopped(format!(
+            "no tokenizer.json for the instructions ({}): weights do not carry it; give model.prompt_tokenizer",
+            places.join(", ")
+        ))
+    })
+}
+
+/// The prompt encoder.
+///
+/// # Errors
+/// When the file is missing or does not fit the model.
+pub fn prompt_encoder(path: &Path, config: &Config) -> Result<PromptEncoder> {
+    Ok(PromptEncoder::load(path, config.prompt_length, config.understanding.vocab_size)?)
+}
+
+/// A reader over the sources with the run's memory.
+#[must_use]
+pub fn reader(run: &RunFile, sources: Vec<OpenSource>) -> Reader {
+    Reader::new(sources, (run.data.cache_gb.max(0.0) * 1e9) as usize)
+}

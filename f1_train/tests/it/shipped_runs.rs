@@ -1,0 +1,50 @@
+//! The run files that ship can be read, and the paper's are table 8.
+
+use std::path::Path;
+
+use f1_train::RunFile;
+use f1_train::run_file::Stage;
+use f1_train::schedule::Shape;
+
+fn load(name: &str) -> RunFile {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/train").join(format!("{name}.yaml"));
+    let text = std::fs::read_to_string(path).unwrap();
+    RunFile::parse_with(&text, name, &[], |variable| Some(variable.to_lowercase())).unwrap()
+}
+
+#[test]
+fn table_eight() {
+    let rows = [
+        ("paper_stage1", Stage::Stage1, 1280, 3e-4, Shape::Cosine, Some(512_000), None, 30),
+        ("paper_stage2", Stage::Stage2, 2880, 5e-5, Shape::Constant, Some(100_000), None, 30),
+        ("paper_stage3_libero", Stage::Stage3, 128, 5e-5, Shape::Cosine, Some(100_000), None, 4),
+        ("paper_stage3_simpler", Stage::Stage3, 128, 5e-5, Shape::Cosine, None, Some(10.0), 8),
+        ("paper_stage3_genie", Stage::Stage3, 128, 5e-5, Shape::Cosine, None, Some(40.0), 50),
+        ("paper_stage3_franka", Stage::Stage3, 128, 5e-5, Shape::Cosine, None, Some(40.0), 50),
+        ("paper_stage3_dynamic", Stage::Stage3, 128, 5e-5, Shape::Cosine, None, Some(40.0), 50),
+        ("paper_stage3_long_horizon", Stage::Stage3, 128, 5e-5, Shape::Cosine, None, Some(60.0), 50),
+    ];
+    for (name, stage, batch, rate, shape, steps, epochs, chunk) in rows {
+        let run = load(name);
+        assert_eq!(run.stage, stage, "{name}");
+        assert_eq!(run.batch * run.accumulate, batch, "{name}");
+        assert_eq!(run.learning_rate.default, rate, "{name}");
+        assert_eq!(run.schedule.shape, shape, "{name}");
+        assert_eq!((run.steps, run.epochs), (steps, epochs), "{name}");
+        assert_eq!((run.model.chunk_size, run.model.num_resolutions), (Some(chunk), Some(4)), "{name}");
+        assert_eq!(run.loss.generation_weight, 0.1, "{name}");
+        for source in run.data.sources.values() {
+            assert_eq!(source.n_obs_img_steps, 4 * source.obs_img_stride, "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_benchs_runs_follow_one_another() {
+    let names = ["bench_tokenizer", "bench_stage1", "bench_stage2", "bench_stage3"];
+    let runs: Vec<RunFile> = names.iter().map(|name| load(name)).collect();
+    let output = |index: usize| runs[index].output.join("model");
+    assert_eq!(runs[1].model.image_tokenizer, Some(output(0)));
+    assert_eq!(runs[2].model.init, Some(output(1)));
+    assert_eq!(runs[3].model.init, Some(output(2)));
+}
