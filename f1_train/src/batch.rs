@@ -232,14 +232,20 @@ impl Preparer {
             prompt_valid.push((0..longest).map(|place| place < given).collect());
         }
         let (chunk, wide) = (self.config.chunk_size, self.config.max_action_dim);
-        let flat = |pick: fn(&Prepared) -> &Vec<f32>| -> Vec<f32> { samples.iter().flat_map(pick).copied().collect() };
+        let flat = |pick: fn(&Prepared) -> &Vec<f32>| -> Vec<f32> {
+            samples.iter().flat_map(pick).copied().collect()
+        };
         Ok(Batch {
             images,
             image_valid,
             prompt: Tensor::from_vec(ids, (count, longest), device)?,
             prompt_valid,
             frame_tokens: self.frame_tokens(samples, device, tokenize)?,
-            state: Tensor::from_vec(flat(|sample| &sample.state), (count, self.config.max_state_dim), device)?,
+            state: Tensor::from_vec(
+                flat(|sample| &sample.state),
+                (count, self.config.max_state_dim),
+                device,
+            )?,
             actions: Tensor::from_vec(flat(|sample| &sample.actions), (count, chunk, wide), device)?,
             action_is_pad: samples.iter().map(|sample| sample.padded.clone()).collect(),
             noise: Tensor::from_vec(flat(|sample| &sample.noise), (count, chunk, wide), device)?,

@@ -114,7 +114,8 @@ pub fn save(
     let path = partial.join("optimizer.safetensors");
     candle_core::safetensors::save(&tensors, &path)?;
     let path = partial.join("progress.json");
-    let text = serde_json::to_string_pretty(progress).map_err(|fault| TrainError::Stopped(fault.to_string()))?;
+    let text =
+        serde_json::to_string_pretty(progress).map_err(|fault| TrainError::Stopped(fault.to_string()))?;
     fs::write(&path, text).map_err(TrainError::io(&path))?;
     flush(&partial)?;
     if target.exists() {
@@ -167,8 +168,7 @@ pub fn list(output: &Path) -> Result<Vec<PathBuf>> {
 pub fn progress(checkpoint: &Path) -> Result<Progress> {
     let path = checkpoint.join("progress.json");
     let text = fs::read_to_string(&path).map_err(TrainError::io(&path))?;
-    serde_json::from_str(&text)
-        .map_err(|fault| TrainError::Stopped(format!("{}: {fault}", path.display())))
+    serde_json::from_str(&text).map_err(|fault| TrainError::Stopped(format!("{}: {fault}", path.display())))
 }
 
 /// Puts moments, values and averages of a checkpoint back.
@@ -184,10 +184,9 @@ pub fn restore(
     let path = checkpoint.join("optimizer.safetensors");
     let tensors = candle_core::safetensors::load(&path, device)?;
     let find = |name: String| {
-        tensors
-            .get(&name)
-            .cloned()
-            .ok_or_else(|| TrainError::Stopped(format!("{}: no tensor `{name}`; the run file has changed", path.display())))
+        tensors.get(&name).cloned().ok_or_else(|| {
+            TrainError::Stopped(format!("{}: no tensor `{name}`; the run file has changed", path.display()))
+        })
     };
     for slot in optimizer.slots_mut() {
         slot.moments = find(format!("moments.{}", slot.name))?;

@@ -10,9 +10,9 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
+use crate::Result;
 use crate::optimizer::Slot;
 use crate::run_file::{Precision, RunFile};
-use crate::Result;
 
 /// All tensors of a model under training.
 ///
@@ -41,7 +41,12 @@ impl Parameters {
     ///
     /// # Errors
     /// When a tensor is missing or memory runs out.
-    pub fn new(config: &Config, weights: &Weights, run: &RunFile, device: &Device) -> Result<(Self, Vec<Slot>)> {
+    pub fn new(
+        config: &Config,
+        weights: &Weights,
+        run: &RunFile,
+        device: &Device,
+    ) -> Result<(Self, Vec<Slot>)> {
         let specs = used_parameters(config);
         let (mut tensors, mut slots, mut adapters) = (HashMap::new(), Vec::new(), Vec::new());
         for spec in &specs {
@@ -57,7 +62,12 @@ impl Parameters {
                 let mut slot = Slot::new(spec.name.clone(), spec.group, spec.decay, variable)?;
                 if let Some(master) = &slot.master {
                     // The file may hold more than bf16 keeps.
-                    master.set(&weights.get(spec.shape.as_slice(), &spec.name)?.to_dtype(DType::F32)?.to_device(device)?)?;
+                    master.set(
+                        &weights
+                            .get(spec.shape.as_slice(), &spec.name)?
+                            .to_dtype(DType::F32)?
+                            .to_device(device)?,
+                    )?;
                     slot.decay = spec.decay;
                 }
                 slots.push(slot);
@@ -102,7 +112,8 @@ impl Parameters {
             self.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.detach())).collect();
         for adapter in &self.adapters {
             if let Some(frozen) = self.tensors.get(&adapter.name) {
-                let down = values.get(&format!("{}.lora_down", adapter.name)).unwrap_or(adapter.down.as_tensor());
+                let down =
+                    values.get(&format!("{}.lora_down", adapter.name)).unwrap_or(adapter.down.as_tensor());
                 let up = values.get(&format!("{}.lora_up", adapter.name)).unwrap_or(adapter.up.as_tensor());
                 let change = (up.detach().matmul(&down.detach())? * adapter.scale)?;
                 tensors.insert(adapter.name.clone(), (frozen.to_dtype(DType::F32)? + change)?.detach());
@@ -128,9 +139,13 @@ impl Parameters {
         Group::ALL
             .iter()
             .map(|group| {
-                let trained =
-                    slots.iter().filter(|slot| slot.group == *group).map(|slot| slot.variable.elem_count()).sum();
-                let all = self.specs.iter().filter(|spec| spec.group == *group).map(ParameterSpec::elements).sum();
+                let trained = slots
+                    .iter()
+                    .filter(|slot| slot.group == *group)
+                    .map(|slot| slot.variable.elem_count())
+                    .sum();
+                let all =
+                    self.specs.iter().filter(|spec| spec.group == *group).map(ParameterSpec::elements).sum();
                 (*group, trained, all)
             })
             .collect()
@@ -142,7 +157,9 @@ impl Adapter {
         let (rank, alpha) = run.lora.as_ref().map_or((1, 1.0), |lora| (lora.rank, lora.alpha));
         let (output, input) = (spec.shape[0], spec.shape[1]);
         let mut random = ChaCha8Rng::seed_from_u64(run.seed);
-        random.set_stream(spec.name.bytes().fold(7, |hash: u64, byte| hash.wrapping_mul(31).wrapping_add(byte.into())));
+        random.set_stream(
+            spec.name.bytes().fold(7, |hash: u64, byte| hash.wrapping_mul(31).wrapping_add(byte.into())),
+        );
         let deviation = (1.0 / input as f32).sqrt();
         let values: Vec<f32> =
             (0..rank * input).map(|_| random.sample::<f32, _>(StandardNormal) * deviation).collect();

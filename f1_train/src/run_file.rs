@@ -492,8 +492,14 @@ impl RunFile {
         check(self.ema.is_none_or(|decay| (0.0..1.0).contains(&decay)), "ema must lie in 0..1");
         check(self.data.workers > 0, "data.workers must be positive");
         let lora = self.lora.as_ref();
-        check(lora.is_none_or(|lora| lora.rank > 0 && !lora.groups.is_empty()), "lora needs a rank and groups");
-        check(lora.is_none() || self.stage != Stage::Tokenizer, "lora is for the experts, not for the tokenizer");
+        check(
+            lora.is_none_or(|lora| lora.rank > 0 && !lora.groups.is_empty()),
+            "lora needs a rank and groups",
+        );
+        check(
+            lora.is_none() || self.stage != Stage::Tokenizer,
+            "lora is for the experts, not for the tokenizer",
+        );
         check(
             self.schedule.shape == Shape::Constant || self.schedule.min_ratio <= 1.0,
             "schedule.min_ratio must not exceed 1",
@@ -537,7 +543,8 @@ fn replace(value: &mut serde_json::Value, change: &str) -> std::result::Result<(
     let new: serde_json::Value = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
     let mut place = value;
     for key in path.split('.') {
-        let object = place.as_object_mut().ok_or_else(|| format!("`{path}`: `{key}` is below a plain value"))?;
+        let object =
+            place.as_object_mut().ok_or_else(|| format!("`{path}`: `{key}` is below a plain value"))?;
         place = object.entry(key).or_insert(serde_json::Value::Null);
         if place.is_null() {
             *place = serde_json::Value::Object(serde_json::Map::new());

@@ -163,7 +163,8 @@ pub fn of_source(source: &OpenSource) -> Result<DatasetStatistics> {
         if source.window.delta {
             for frame in 0..table.len() {
                 let (rows, padded) = source.window.chunk(frame, &table.action, &table.state[frame]);
-                actions.extend(rows.into_iter().zip(padded).filter(|(_, padded)| !padded).map(|(row, _)| row));
+                actions
+                    .extend(rows.into_iter().zip(padded).filter(|(_, padded)| !padded).map(|(row, _)| row));
             }
         } else {
             actions.extend(table.action);
@@ -208,13 +209,17 @@ pub fn normalisers(
             (0..width).map(|dim| ignored.contains(&dim)).collect()
         };
         let hint = |fault: f1_robot::statistics::StatisticsError, key: &str| {
-            TrainError::Stopped(format!("`{}`: {fault}; list dimensions that never move in `{key}`", source.name))
+            TrainError::Stopped(format!(
+                "`{}`: {fault}; list dimensions that never move in `{key}`",
+                source.name
+            ))
         };
         let kind = section.normalisation.into();
         let of_state = Normaliser::new(&entry.state, kind, &flags(state, &section.ignored_state), "state")
             .map_err(|fault| hint(fault, "ignored_state"))?;
-        let of_action = Normaliser::new(&entry.action, kind, &flags(action, &section.ignored_action), "action")
-            .map_err(|fault| hint(fault, "ignored_action"))?;
+        let of_action =
+            Normaliser::new(&entry.action, kind, &flags(action, &section.ignored_action), "action")
+                .map_err(|fault| hint(fault, "ignored_action"))?;
         out.push((of_state, of_action));
     }
     Ok(out)
@@ -239,10 +244,8 @@ pub fn weights(run: &RunFile, config: &Config) -> Result<(Weights, Vec<String>)>
     };
     let Some(path) = &run.model.image_tokenizer else { return Ok((base, initialised)) };
     let specs = used_parameters(config);
-    let mut tensors: std::collections::HashMap<_, _> = specs
-        .iter()
-        .filter_map(|spec| Some((spec.name.clone(), base.tensor(&spec.name)?.clone())))
-        .collect();
+    let mut tensors: std::collections::HashMap<_, _> =
+        specs.iter().filter_map(|spec| Some((spec.name.clone(), base.tensor(&spec.name)?.clone()))).collect();
     if path.extension().is_some_and(|extension| extension == "pth") {
         tensors.extend(checkpoint::load_var_tokenizer(path, config, &device)?);
     } else {

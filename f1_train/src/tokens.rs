@@ -105,9 +105,10 @@ fn encode_episode(
     camera: &str,
 ) -> Result<Vec<u16>> {
     let table = reader.episode(source, episode)?;
-    let pictures = table.images.get(camera).ok_or_else(|| {
-        TrainError::Stopped(format!("no camera `{camera}` for history and foresight"))
-    })?;
+    let pictures = table
+        .images
+        .get(camera)
+        .ok_or_else(|| TrainError::Stopped(format!("no camera `{camera}` for history and foresight")))?;
     let config = network.config();
     let side = network.foresight()?.config.frame_side();
     let mut ids = Vec::new();
@@ -115,9 +116,9 @@ fn encode_episode(
         let frames: Vec<Tensor> = group
             .par_iter()
             .map(|picture| -> Result<Tensor> {
-                let image = picture
-                    .decode()
-                    .map_err(|fault| TrainError::Stopped(format!("episode {episode}, `{camera}`: {fault}")))?;
+                let image = picture.decode().map_err(|fault| {
+                    TrainError::Stopped(format!("episode {episode}, `{camera}`: {fault}"))
+                })?;
                 Ok(image_prep::prepare_frame(&image, side, config.run.crop_ratio, &Device::Cpu)?)
             })
             .collect::<Result<_>>()?;

@@ -152,7 +152,10 @@ impl Trainer {
             progress = saved;
             say(&format!("continuing at update {} from {}", progress.step, checkpoint.display()));
         }
-        let tokens = if run.stage != Stage::Tokenizer && run.data.crop == Crop::Center && config.generation.is_some() {
+        let tokens = if run.stage != Stage::Tokenizer
+            && run.data.crop == Crop::Center
+            && config.generation.is_some()
+        {
             let folder = run.data.token_cache.clone().unwrap_or_else(|| run.output.join("tokens"));
             let weights = parameters.weights()?;
             let network = F1Network::new(&config, &weights, None)?;
@@ -330,7 +333,10 @@ impl Trainer {
     }
 
     /// Loss, what the journal shows of it, and how long the forward pass took.
-    fn loss(&mut self, loaded: &LoadedBatch<Prepared>) -> Result<(Tensor, Vec<(&'static str, f64)>, Duration)> {
+    fn loss(
+        &mut self,
+        loaded: &LoadedBatch<Prepared>,
+    ) -> Result<(Tensor, Vec<(&'static str, f64)>, Duration)> {
         // Built anew each time: some blocks rearrange their tensors when they are built.
         let network = F1Network::new(&self.config, &self.parameters.weights()?, None)?;
         let begun = Instant::now();
@@ -344,7 +350,8 @@ impl Trainer {
             )?;
             return Ok((loss, values, begun.elapsed()));
         }
-        let batch = self.preparer.collate(&loaded.samples, &self.device, |frames| Ok(network.tokenize(frames)?))?;
+        let batch =
+            self.preparer.collate(&loaded.samples, &self.device, |frames| Ok(network.tokenize(frames)?))?;
         let begun = Instant::now();
         let output = stage_loss(&network, &batch, &loaded.samples, &self.run, self.progress.step)?;
         let forward = begun.elapsed();
@@ -383,9 +390,12 @@ impl Trainer {
         }
         let seconds = window.begun.map_or(0.0, |begun| begun.elapsed().as_secs_f64()).max(1e-9);
         let updates = window.updates.max(1) as f64;
-        let mut line: Line = 
+        let mut line: Line =
             window.sums.iter().map(|(name, sum)| (*name, sum / window.counted.max(1) as f64)).collect();
-        line.push(("learning_rate", self.run.learning_rate.default * self.run.schedule.factor(step - 1, self.total)));
+        line.push((
+            "learning_rate",
+            self.run.learning_rate.default * self.run.schedule.factor(step - 1, self.total),
+        ));
         line.push(("samples_per_second", window.samples as f64 / seconds));
         line.push(("seconds_per_update", seconds / updates));
         line.push(("compute_share", window.computed.as_secs_f64() / seconds));
@@ -414,7 +424,8 @@ impl Trainer {
     }
 
     fn contents(&self) -> Result<Contents<'_>> {
-        let values = self.optimizer.slots().iter().map(|slot| (slot.name.clone(), slot.value().clone())).collect();
+        let values =
+            self.optimizer.slots().iter().map(|slot| (slot.name.clone(), slot.value().clone())).collect();
         Ok(Contents {
             config: &self.config,
             weights: self.parameters.to_save(&values)?,

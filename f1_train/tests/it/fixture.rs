@@ -63,12 +63,8 @@ impl Fixture {
 }
 
 pub fn write_data(path: &Path) {
-    let camera = |name: &str| CameraFeature {
-        name: name.into(),
-        width: 32,
-        height: 32,
-        encoding: ImageEncoding::Png,
-    };
+    let camera =
+        |name: &str| CameraFeature { name: name.into(), width: 32, height: 32, encoding: ImageEncoding::Png };
     let features = Features {
         fps: 10,
         robot_type: "tiny".into(),

@@ -59,7 +59,8 @@ fn a_step_of_stage_one_holds_no_gradient_of_a_frozen_tensor() {
 #[test]
 fn adapters_leave_their_base_alone_and_are_merged_when_written() {
     let fixture = Fixture::new();
-    let lora = "batch: 2\nsteps: 3\nlora: {groups: [understanding, vision, generation, action], rank: 2, alpha: 4}";
+    let lora =
+        "batch: 2\nsteps: 3\nlora: {groups: [understanding, vision, generation, action], rank: 2, alpha: 4}";
     let trainer = train(fixture.run("stage3", "run", lora), false);
     assert!(trainer.optimizer().slots().iter().all(|slot| slot.name.contains("lora")));
     let written = tensors(&fixture.path("run/model/model.safetensors"));

@@ -9,10 +9,10 @@ use f1_model::image_prep::{Planes, resize_with_pad};
 use f1_model::network::F1Network;
 use f1_model::parameters::Group;
 use f1_model::training::Batch;
+use f1_train::RunFile;
 use f1_train::optimizer::{AdamW, Optimizer};
 use f1_train::parameters::Parameters;
 use f1_train::trainer::stage_loss;
-use f1_train::RunFile;
 use serde_json::Value;
 
 fn golden(name: &str) -> PathBuf {
@@ -32,7 +32,8 @@ fn run(stage: &str) -> RunFile {
 fn inputs(config: &Config, network: &F1Network) -> Batch {
     let inputs = candle_core::safetensors::load(golden("inputs.safetensors"), &Device::Cpu).unwrap();
     let flags = |name: &str| -> Vec<Vec<bool>> {
-        let rows = inputs[name].to_dtype(DType::U8).unwrap().reshape((2, ())).unwrap().to_vec2::<u8>().unwrap();
+        let rows =
+            inputs[name].to_dtype(DType::U8).unwrap().reshape((2, ())).unwrap().to_vec2::<u8>().unwrap();
         rows.into_iter().map(|row| row.into_iter().map(|flag| flag != 0).collect()).collect()
     };
     let [wide, high] = config.image_fit;
@@ -132,5 +133,8 @@ fn losses_norms_and_parameters_follow_the_reference() {
 }
 
 fn close(stage: &str, step: usize, found: f64, wanted: f64) {
-    assert!((found - wanted).abs() <= 1e-3 * wanted.abs(), "{stage} step {step}: {found}, reference {wanted}");
+    assert!(
+        (found - wanted).abs() <= 1e-3 * wanted.abs(),
+        "{stage} step {step}: {found}, reference {wanted}"
+    );
 }

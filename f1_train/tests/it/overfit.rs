@@ -52,8 +52,7 @@ fn lesson(fixture: &Fixture, stage: &str) -> Lesson {
     let (weights, _) = setup::weights(&run, &config).unwrap();
     let (parameters, slots) = Parameters::new(&config, &weights, &run, &Device::Cpu).unwrap();
     let network = F1Network::new(&config, &parameters.weights().unwrap(), None).unwrap();
-    let batch =
-        preparer.collate(&samples, &Device::Cpu, |frames| Ok(network.tokenize(frames)?)).unwrap();
+    let batch = preparer.collate(&samples, &Device::Cpu, |frames| Ok(network.tokenize(frames)?)).unwrap();
     let optimizer = Optimizer::new(AdamW::default(), slots);
     Lesson { run, config, parameters, optimizer, samples, batch }
 }
@@ -75,7 +74,9 @@ fn stage_one_falls_below_a_twentieth() {
     let fixture = Fixture::new();
     let mut lesson = lesson(&fixture, "stage1");
     let (start, _) = lesson.step(3e-3);
-    let reached = (0..400).map(|step| lesson.step(3e-3 * (1.0 - f64::from(step) / 450.0)).0).find(|loss| *loss < 0.05 * start);
+    let reached = (0..400)
+        .map(|step| lesson.step(3e-3 * (1.0 - f64::from(step) / 450.0)).0)
+        .find(|loss| *loss < 0.05 * start);
     assert!(reached.is_some(), "from {start} only to {}", lesson.step(0.0).0);
 }
 
@@ -84,7 +85,9 @@ fn the_action_loss_falls_below_a_fiftieth() {
     let fixture = Fixture::new();
     let mut lesson = lesson(&fixture, "stage3");
     let (_, start) = lesson.step(3e-3);
-    let reached = (0..500).map(|step| lesson.step(3e-3 * (1.0 - f64::from(step) / 550.0)).1).find(|loss| *loss < 0.02 * start);
+    let reached = (0..500)
+        .map(|step| lesson.step(3e-3 * (1.0 - f64::from(step) / 550.0)).1)
+        .find(|loss| *loss < 0.02 * start);
     assert!(reached.is_some(), "from {start} only to {}", lesson.step(0.0).1);
 }
 

@@ -41,7 +41,10 @@ fn stage_three_resumes_to_the_same_numbers_with_averages() {
 
 #[test]
 fn adapters_resume_to_the_same_numbers() {
-    broken_and_unbroken_agree("stage3", "lora: {groups: [understanding, generation, action], rank: 2, alpha: 4}");
+    broken_and_unbroken_agree(
+        "stage3",
+        "lora: {groups: [understanding, generation, action], rank: 2, alpha: 4}",
+    );
 }
 
 #[test]
