@@ -50,11 +50,7 @@ impl ForesightHeads {
             .collect();
         let lvl_embed = weights.get((config.scales.len(), width), "lvl_embed.weight")?;
         Ok(Self {
-            // [out, in, time] as [out, time * in]: frames are joined along their channels.
-            temporal_weight: weights
-                .get((codes, codes, kernel), "temporal_conv.conv.weight")?
-                .permute((0, 2, 1))?
-                .reshape((codes, kernel * codes))?,
+            temporal_weight: weights.get((codes, codes, kernel), "temporal_conv.conv.weight")?,
             temporal_bias: weights.get(codes, "temporal_conv.conv.bias")?,
             kernel,
             stride: config.temporal_stride,
@@ -117,7 +113,10 @@ impl ForesightHeads {
             positions,
             self.kernel * codes,
         ))?;
-        let merged = ops::linear(&joined, &self.temporal_weight, Some(&self.temporal_bias))?;
+        // [out, in, time] as [out, time * in]: frames were joined along their channels. Made here and not once,
+        // because a weight in training changes under a copy.
+        let weight = self.temporal_weight.permute((0, 2, 1))?.reshape((codes, self.kernel * codes))?;
+        let merged = ops::linear(&joined, &weight, Some(&self.temporal_bias))?;
         recorder.keep("wm.temporal", &merged.unsqueeze(1)?);
         let merged = merged.broadcast_add(&self.wm_hist_pos_embs)?;
         let embedded = self.wm_embeddings.forward(&merged)?;

@@ -22,24 +22,27 @@ pub fn filtered_probabilities(logits: &[f32], top_k: usize, top_p: f64) -> Vec<f
             }
         }
     }
-    let mut probabilities = softmax(&kept);
     if top_p > 0.0 {
         let mut order: Vec<usize> = (0..kept.len()).collect();
-        order.sort_by(|&a, &b| kept[a].total_cmp(&kept[b]));
-        let mut sum = 0f32;
-        let bound = (1.0 - top_p) as f32;
+        // Adding zero makes the two zeros one.
+        order.sort_by(|&a, &b| (kept[a] + 0.0).total_cmp(&(kept[b] + 0.0)));
+        let largest = order.last().map_or(0.0, |&index| f64::from(kept[index]));
+        let exponent = |value: f32| (f64::from(value) - largest).exp();
+        let total: f64 = kept.iter().map(|value| exponent(*value)).sum();
+        // In f64: where equal logits straddle the bound, f32 sums would depend on their order.
+        let mut sum = 0f64;
+        let bound = 1.0 - top_p;
         let keep_last = order.len().saturating_sub(1);
         for &index in &order[..keep_last] {
-            sum += probabilities[index];
+            sum += exponent(kept[index]) / total;
             if sum <= bound {
                 kept[index] = f32::NEG_INFINITY;
             } else {
                 break;
             }
         }
-        probabilities = softmax(&kept);
     }
-    probabilities
+    softmax(&kept)
 }
 
 fn softmax(logits: &[f32]) -> Vec<f32> {

@@ -96,8 +96,7 @@ impl Siglip {
         let embeddings = tower.pp("embeddings");
         Ok(Self {
             patch_weight: embeddings
-                .get((hidden, 3, patch, patch), "patch_embedding.weight")?
-                .reshape((hidden, 3 * patch * patch))?,
+                .get((hidden, 3, patch, patch), "patch_embedding.weight")?,
             patch_bias: embeddings.get(hidden, "patch_embedding.bias")?,
             positions: embeddings.get((vision.tokens(), hidden), "position_embedding.weight")?,
             layers: (0..vision.layers)
@@ -137,7 +136,7 @@ impl Siglip {
             .reshape((batch, 3, side, self.patch, side, self.patch))?
             .permute([0, 2, 4, 1, 3, 5])?
             .reshape((batch, side * side, 3 * self.patch * self.patch))?;
-        let x = ops::linear(&patches, &self.patch_weight, Some(&self.patch_bias))?;
+        let x = ops::linear(&patches, &self.patch_weight.flatten_from(1)?, Some(&self.patch_bias))?;
         let positions = self.positions.to_dtype(x.dtype())?;
         let mut x = x.broadcast_add(&positions)?;
         for layer in &self.layers {

@@ -8,11 +8,12 @@ use super::compare::{Comparison, F32, IMAGE, Rule};
 use super::files::{GoldenDir, load};
 use crate::checkpoint::{self, LoadPrecision};
 use crate::config::Config;
+use crate::linear::Quant;
 use crate::network::{F1Network, PrefixState};
 use crate::padding::Padding;
 use crate::recorder::Recorder;
 use crate::sampling::TokenSource;
-use crate::{Result, experts};
+use crate::{Error, Result, experts};
 
 /// Loose bound of actions and velocities in bf16.
 const BF16_ACTIONS: f64 = 0.2;
@@ -259,6 +260,20 @@ fn reconstruct(golden: &GoldenDir, network: &F1Network) -> Result<BTreeMap<Strin
     let all = tokenizer.quantizer().accumulate(&tokens, foresight.config.scales.len())?;
     found.insert("image_last".to_string(), tokenizer.decode(&all)?);
     Ok(found)
+}
+
+/// Relative RMS error of quantised actions against the file's, with the file's foresight tokens held fixed.
+pub(super) fn quantisation_error(golden: &GoldenDir, quant: Quant) -> Result<f64> {
+    let network = F1Network::new(&golden.config, &golden.weights, Some(quant))?;
+    let expected = |name: &str| {
+        golden.outputs.get(name).ok_or_else(|| Error::input(format!("the outputs hold no {name}")))
+    };
+    let ids = expected("infer.gen.all_indices")?.to_dtype(DType::U32)?;
+    let (found, _) = infer(golden, &network, &mut TokenSource::Fixed(ids))?;
+    let wanted = expected("infer.actions_padded")?;
+    let actions = found.get("actions_padded").ok_or_else(|| Error::input("no actions"))?;
+    let mean = |tensor: Tensor| -> Result<f64> { Ok(f64::from(tensor.sqr()?.mean_all()?.to_scalar::<f32>()?)) };
+    Ok((mean((actions - wanted)?)? / mean(wanted.clone())?).sqrt())
 }
 
 /// The published half-precision conversion. Later scales see other tokens once one flips, so the tokens of the file

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::{Error, Result};
+use crate::{Error, Quant, Result};
 pub use compare::Comparison;
 use files::GoldenDir;
 
@@ -95,6 +95,14 @@ pub fn verify(dir: &Path) -> Result<Report> {
         )));
     }
     Ok(report)
+}
+
+/// Relative RMS error of a quantised model's actions in a golden directory, its foresight tokens held fixed.
+///
+/// # Errors
+/// The directory cannot be used.
+pub fn quantisation_error(dir: &Path, quant: Quant) -> Result<f64> {
+    inference::quantisation_error(&GoldenDir::open(dir)?, quant)
 }
 
 fn is_golden(path: &Path) -> bool {

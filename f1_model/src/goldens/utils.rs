@@ -74,11 +74,28 @@ fn sampling(run: &mut Run<'_>, settings: &Value) -> Result<()> {
     for (index, case) in cases.iter().enumerate() {
         let top_k = case.get("top_k").and_then(Value::as_u64).unwrap_or(0) as usize;
         let top_p = case.get("top_p").and_then(Value::as_f64).unwrap_or(0.0);
-        let kept: Vec<f32> = rows.iter().flat_map(|row| filtered_probabilities(row, top_k, top_p)).collect();
-        let kept = Tensor::from_vec(kept, logits.dims(), &Device::Cpu)?;
-        run.check(&format!("topkp.{index}.probs"), &kept, Rule::Absolute(F32))?;
+        let name = format!("topkp.{index}.probs");
+        let Some(expected) = run.expected.get(&name) else { continue };
+        let expected: Vec<Vec<f32>> = expected.flatten_to(1)?.to_vec2()?;
+        let kept: Vec<Vec<f32>> = rows.iter().map(|row| filtered_probabilities(row, top_k, top_p)).collect();
+        let tensor = |table: &[Vec<f32>]| {
+            let ordered: Vec<f32> =
+                rows.iter().zip(table).flat_map(|(logits, row)| settle_ties(logits, row)).collect();
+            Tensor::from_vec(ordered, logits.dims(), &Device::Cpu)
+        };
+        run.done.push(name.clone());
+        let label = format!("utils.{name}");
+        run.comparison.tensor(&label, &tensor(&expected)?, &tensor(&kept)?, Rule::Absolute(F32), None)?;
     }
     Ok(())
+}
+
+/// Probabilities ordered by logit and then by themselves: which of equal logits survive a cut is a matter of the
+/// sort, how many is not.
+fn settle_ties(logits: &[f32], probabilities: &[f32]) -> Vec<f32> {
+    let mut pairs: Vec<(f32, f32)> = logits.iter().map(|logit| logit + 0.0).zip(probabilities.iter().copied()).collect();
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    pairs.into_iter().map(|(_, probability)| probability).collect()
 }
 
 fn images(run: &mut Run<'_>, settings: &Value) -> Result<()> {

@@ -1,6 +1,7 @@
 //! The network equals the reference, tensor by tensor.
 
-use f1_model::goldens::verify;
+use f1_model::Quant;
+use f1_model::goldens::{quantisation_error, verify};
 
 use crate::support::{goldens, tiny};
 
@@ -38,4 +39,10 @@ fn a_changed_number_is_a_failed_verdict() {
 fn a_directory_without_goldens_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     assert!(verify(folder.path()).is_err());
+}
+
+#[test]
+fn eight_bit_actions_stay_within_three_percent() {
+    let error = quantisation_error(&tiny(), Quant::Q8_0).expect("runs");
+    assert!(error > 0.0 && error < 0.03, "relative RMS {error}");
 }

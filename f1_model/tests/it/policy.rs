@@ -152,3 +152,33 @@ fn unquantised_layers_are_named() {
     let policy = F1Policy::load(&tiny(), &options).expect("loads");
     assert!(policy.network().unquantised().is_empty(), "{:?}", policy.network().unquantised());
 }
+
+/// Resident memory in KiB.
+#[cfg(target_os = "linux")]
+fn resident() -> usize {
+    let text = std::fs::read_to_string("/proc/self/status").expect("a status");
+    let line = text.lines().find(|line| line.starts_with("VmRSS:")).expect("a line");
+    line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_stays_flat_over_observations() {
+    let cases: usize = std::env::var("F1_TEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(60);
+    let policy = load();
+    let mut input = input(&policy);
+    let mut observe = |index: u32| {
+        input.history.push(policy.encode_frame(&picture(index, 80, 60)).expect("encoded"));
+        if input.history.len() > 4 {
+            input.history.remove(0);
+        }
+        let prefix = policy.perceive(&input, u64::from(index)).expect("perceived");
+        policy.act(&prefix, &[0.0; 8], &ActRequest::default()).expect("acted");
+    };
+    (0..30).for_each(&mut observe);
+    let before = resident();
+    (0..cases as u32).for_each(&mut observe);
+    let after = resident();
+    // Other tests run in this process; a leak of one observation's tensors would be far more.
+    assert!(after < before + 64 * 1024, "{before} KiB before, {after} KiB after {cases} observations");
+}
