@@ -95,8 +95,7 @@ impl Siglip {
         let tower = weights.pp("vision_tower.vision_model");
         let embeddings = tower.pp("embeddings");
         Ok(Self {
-            patch_weight: embeddings
-                .get((hidden, 3, patch, patch), "patch_embedding.weight")?,
+            patch_weight: embeddings.get((hidden, 3, patch, patch), "patch_embedding.weight")?,
             patch_bias: embeddings.get(hidden, "patch_embedding.bias")?,
             positions: embeddings.get((vision.tokens(), hidden), "position_embedding.weight")?,
             layers: (0..vision.layers)

@@ -272,7 +272,8 @@ pub(super) fn quantisation_error(golden: &GoldenDir, quant: Quant) -> Result<f64
     let (found, _) = infer(golden, &network, &mut TokenSource::Fixed(ids))?;
     let wanted = expected("infer.actions_padded")?;
     let actions = found.get("actions_padded").ok_or_else(|| Error::input("no actions"))?;
-    let mean = |tensor: Tensor| -> Result<f64> { Ok(f64::from(tensor.sqr()?.mean_all()?.to_scalar::<f32>()?)) };
+    let mean =
+        |tensor: Tensor| -> Result<f64> { Ok(f64::from(tensor.sqr()?.mean_all()?.to_scalar::<f32>()?)) };
     Ok((mean((actions - wanted)?)? / mean(wanted.clone())?).sqrt())
 }
 

@@ -93,7 +93,8 @@ fn sampling(run: &mut Run<'_>, settings: &Value) -> Result<()> {
 /// Probabilities ordered by logit and then by themselves: which of equal logits survive a cut is a matter of the
 /// sort, how many is not.
 fn settle_ties(logits: &[f32], probabilities: &[f32]) -> Vec<f32> {
-    let mut pairs: Vec<(f32, f32)> = logits.iter().map(|logit| logit + 0.0).zip(probabilities.iter().copied()).collect();
+    let mut pairs: Vec<(f32, f32)> =
+        logits.iter().map(|logit| logit + 0.0).zip(probabilities.iter().copied()).collect();
     pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
     pairs.into_iter().map(|(_, probability)| probability).collect()
 }
