@@ -18,5 +18,5 @@ pub mod trajectory;
 
 pub use decode::{ChunkDecoder, RawChunk};
 pub use limits::JointLimits;
-pub use robot::{ControllerJoints, Robot};
+pub use robot::{ControllerJoints, PolicyShape, Robot};
 pub use robot_file::{Fault, RobotFile, RobotFileError};

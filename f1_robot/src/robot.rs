@@ -9,7 +9,7 @@ use crate::kinematics::{Kinematics, Tree};
 use crate::limits::{self, JointLimits};
 use crate::robot_file::reader::Faults;
 use crate::robot_file::{
-    ActionPart, Controller, ControllerInterface, MAX_FILE_BYTES, RobotFile, RobotFileError, StatePart,
+    ActionPart, CameraRole, Controller, ControllerInterface, MAX_FILE_BYTES, RobotFile, RobotFileError, StatePart,
     Workspace,
 };
 
@@ -28,6 +28,17 @@ pub struct Robot {
     sliding: BTreeSet<String>,
     /// For each arm its box.
     workspaces: Vec<Option<usize>>,
+}
+
+/// What a checkpoint's network takes and gives, for [`Robot::check_policy`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PolicyShape {
+    /// The longest state vector; shorter ones are padded.
+    pub max_state_dim: usize,
+    /// The longest action row; shorter ones are padded.
+    pub max_action_dim: usize,
+    /// The number of pictures for the understanding expert, masked ones included, if it is fixed.
+    pub cameras: Option<usize>,
 }
 
 /// A controller and the joints it moves.
@@ -134,6 +145,34 @@ impl Robot {
             return Err(faults);
         }
         Ok(Self { file, urdf, joints, controllers, kinematics, clearance, home, mimics, sliding, workspaces })
+    }
+
+    /// Whether a checkpoint fits the robot's layouts.
+    ///
+    /// # Errors
+    /// Every dimension that does not fit, with its path in the robot file.
+    pub fn check_policy(&self, shape: &PolicyShape) -> Result<(), RobotFileError> {
+        let mut faults = Faults::default();
+        for (path, has, takes) in [
+            ("state.parts", self.file.state_dim(), shape.max_state_dim),
+            ("action.parts", self.file.action_dim(), shape.max_action_dim),
+        ] {
+            if has > takes {
+                faults.add(path, format!("{has} entries, but the checkpoint takes at most {takes}"));
+            }
+        }
+        let und = self.file.cameras.iter().filter(|camera| camera.roles.contains(&CameraRole::Und)).count();
+        if let Some(cameras) = shape.cameras.filter(|cameras| *cameras != und) {
+            faults.add(
+                "cameras",
+                format!("{und} cameras have the role `und`, but the checkpoint takes {cameras}; add masked ones or leave some out"),
+            );
+        }
+        if faults.list.is_empty() {
+            Ok(())
+        } else {
+            Err(RobotFileError { file: self.file.name.clone(), faults: faults.list })
+        }
     }
 
     /// The robot file.

@@ -183,8 +183,26 @@ pub struct ArmChain {
     pub tip: usize,
     /// The arm's joints, in the chain's order, as indices into the joint vector.
     pub joints: Vec<usize>,
-    /// The links from base to tip that a joint of the arm moves: (link, joint, axis factor) for the Jacobian.
-    moved_by: Vec<usize>,
+    /// The moving joints from base to tip; what is fixed between them is multiplied out.
+    steps: Vec<Step>,
+    /// From the last moving joint to the tip.
+    tail: Isometry3<f64>,
+    /// The base in the root frame, if nothing between them moves.
+    standing: Option<Isometry3<f64>>,
+}
+
+/// One moving joint of a chain.
+#[derive(Debug, Clone, PartialEq)]
+struct Step {
+    /// From the joint before.
+    origin: Isometry3<f64>,
+    joint: usize,
+    /// The joint's place in [`ArmChain::joints`].
+    column: usize,
+    multiplier: f64,
+    offset: f64,
+    axis: Unit<Vector3<f64>>,
+    prismatic: bool,
 }
 
 /// The kinematic tree of a robot, driven by the joint vector.
@@ -247,16 +265,31 @@ impl Kinematics {
             .map(|arm| {
                 let (base, tip) = (tree.link(&arm.base)?, tree.link(&arm.tip)?);
                 let joints = arm.joints.iter().map(|joint| index(joint)).collect::<Option<Vec<usize>>>()?;
-                let mut moved_by = Vec::new();
+                let mut path = Vec::new();
                 let mut at = tip;
                 while at != base {
-                    if matches!(links[at].motion, Motion::Joint { .. }) {
-                        moved_by.push(at);
-                    }
+                    path.push(at);
                     at = links[at].parent?;
                 }
-                moved_by.reverse();
-                Some(ArmChain { name: arm.name.clone(), base, tip, joints, moved_by })
+                let (mut steps, mut fixed) = (Vec::new(), Isometry3::identity());
+                for link in path.into_iter().rev() {
+                    fixed *= links[link].origin;
+                    let Motion::Joint { joint, multiplier, offset, axis, prismatic } = links[link].motion else {
+                        continue;
+                    };
+                    let column = joints.iter().position(|index| *index == joint)?;
+                    steps.push(Step { origin: fixed, joint, column, multiplier, offset, axis, prismatic });
+                    fixed = Isometry3::identity();
+                }
+                let mut standing = Some(Isometry3::identity());
+                let mut at = Some(base);
+                while let Some(link) = at {
+                    let moves = matches!(links[link].motion, Motion::Joint { .. });
+                    standing = standing.filter(|_| !moves).map(|pose| links[link].origin * pose);
+                    at = links[link].parent;
+                }
+                let name = arm.name.clone();
+                Some(ArmChain { name, base, tip, joints, steps, tail: fixed, standing })
             })
             .collect::<Option<Vec<ArmChain>>>()?;
         let names = tree.links.iter().map(|link| link.name.clone()).collect();
@@ -310,65 +343,91 @@ impl Kinematics {
 
     /// The pose of an arm's end effector in the root frame. `arm` is an index below `arms().len()`.
     pub fn tip_pose(&self, arm: usize, positions: &[f64]) -> Isometry3<f64> {
-        self.pose_above(self.arms[arm].tip, None, positions)
+        self.base_pose(arm, positions) * self.end_effector(arm, positions)
     }
 
-    /// The pose of an arm's end effector in the arm's base link.
-    pub fn end_effector(&self, arm: usize, positions: &[f64]) -> Isometry3<f64> {
-        self.pose_above(self.arms[arm].tip, Some(self.arms[arm].base), positions)
-    }
-
-    /// The pose of `link` in the frame of its ancestor `stop` (`None`: the root frame).
-    fn pose_above(&self, link: usize, stop: Option<usize>, positions: &[f64]) -> Isometry3<f64> {
+    /// The pose of an arm's base link in the root frame.
+    pub fn base_pose(&self, arm: usize, positions: &[f64]) -> Isometry3<f64> {
+        if let Some(standing) = self.arms[arm].standing {
+            return standing;
+        }
         let mut pose = Isometry3::identity();
-        let mut at = Some(link);
-        while let Some(index) = at.filter(|index| Some(*index) != stop) {
+        let mut at = Some(self.arms[arm].base);
+        while let Some(index) = at {
             pose = self.links[index].local(positions) * pose;
             at = self.links[index].parent;
         }
         pose
     }
 
+    /// The pose of an arm's end effector in the arm's base link.
+    pub fn end_effector(&self, arm: usize, positions: &[f64]) -> Isometry3<f64> {
+        let chain = &self.arms[arm];
+        chain.steps.iter().fold(Isometry3::identity(), |pose, step| step.after(&pose, positions)) * chain.tail
+    }
+
     /// An arm's geometric Jacobian at the end effector's origin, in the arm's base frame: `[6, arm joints]`, rows
     /// vx vy vz (m/s) and wx wy wz (rad/s) per unit of joint speed. The end effector's pose comes with it.
     pub fn jacobian(&self, arm: usize, positions: &[f64]) -> (Isometry3<f64>, Matrix6xX<f64>) {
         let chain = &self.arms[arm];
-        let tip = self.end_effector(arm, positions);
         let mut jacobian = Matrix6xX::zeros(chain.joints.len());
         let mut pose = Isometry3::identity();
-        let mut from = chain.base;
-        for &moved in &chain.moved_by {
-            pose *= self.pose_above(moved, Some(from), positions);
-            from = moved;
-            let Motion::Joint { joint, multiplier, axis, prismatic, .. } = self.links[moved].motion else {
-                continue;
-            };
-            let Some(column) = chain.joints.iter().position(|index| *index == joint) else { continue };
-            // The joint turns about its own axis, so the axis is the same before and after the turn.
-            let axis = pose.rotation * axis.into_inner() * multiplier;
-            let mut column = jacobian.column_mut(column);
-            if prismatic {
+        // First each turning joint's velocity at the base's origin, -w x o; once the tip is known, w x tip is added.
+        for step in &chain.steps {
+            pose = step.after(&pose, positions);
+            let axis = pose.rotation * step.axis.into_inner() * step.multiplier;
+            let mut column = jacobian.column_mut(step.column);
+            if step.prismatic {
                 let mut linear = column.fixed_rows_mut::<3>(0);
                 linear += axis;
             } else {
-                let arm = tip.translation.vector - pose.translation.vector;
                 let mut linear = column.fixed_rows_mut::<3>(0);
-                linear += axis.cross(&arm);
+                linear -= axis.cross(&pose.translation.vector);
                 let mut angular = column.fixed_rows_mut::<3>(3);
                 angular += axis;
             }
         }
+        let tip = pose * chain.tail;
+        for mut column in jacobian.column_iter_mut() {
+            let angular: Vector3<f64> = column.fixed_rows::<3>(3).into();
+            let mut linear = column.fixed_rows_mut::<3>(0);
+            linear += angular.cross(&tip.translation.vector);
+        }
         (tip, jacobian)
     }
 
-    /// The speed of an arm's end-effector origin, m/s, at `positions` moving with `velocities`.
-    pub fn tip_speed(&self, arm: usize, positions: &[f64], velocities: &[f64]) -> f64 {
-        let (_, jacobian) = self.jacobian(arm, positions);
-        let mut speed = Vector3::zeros();
-        for (column, joint) in self.arms[arm].joints.iter().enumerate() {
-            speed += jacobian.fixed_view::<3, 1>(0, column) * velocities.get(*joint).copied().unwrap_or(0.0);
+    /// The end effector's pose in the arm's base link, and the velocity of its origin there (m/s), at `positions`
+    /// moving with `velocities` (missing entries count as 0).
+    pub fn tip_motion(&self, arm: usize, positions: &[f64], velocities: &[f64]) -> (Isometry3<f64>, Vector3<f64>) {
+        let chain = &self.arms[arm];
+        let mut pose = Isometry3::identity();
+        let (mut linear, mut angular) = (Vector3::zeros(), Vector3::zeros());
+        for step in &chain.steps {
+            pose = step.after(&pose, positions);
+            let speed = step.multiplier * velocities.get(step.joint).copied().unwrap_or(0.0);
+            let axis = pose.rotation * step.axis.into_inner() * speed;
+            if step.prismatic {
+                linear += axis;
+            } else {
+                linear -= axis.cross(&pose.translation.vector);
+                angular += axis;
+            }
         }
-        speed.norm()
+        let tip = pose * chain.tail;
+        (tip, linear + angular.cross(&tip.translation.vector))
+    }
+
+    /// The speed of an arm's end-effector origin, m/s, at `positions` moving with `velocities`, seen from its base.
+    pub fn tip_speed(&self, arm: usize, positions: &[f64], velocities: &[f64]) -> f64 {
+        self.tip_motion(arm, positions, velocities).1.norm()
+    }
+}
+
+impl Step {
+    /// The joint's frame after it has moved, from the frame of the joint before.
+    fn after(&self, pose: &Isometry3<f64>, positions: &[f64]) -> Isometry3<f64> {
+        let position = positions.get(self.joint).copied().unwrap_or(0.0);
+        pose * self.origin * displacement(&self.axis, self.prismatic, self.multiplier * position + self.offset)
     }
 }
 

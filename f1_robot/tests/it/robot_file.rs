@@ -1,7 +1,7 @@
 //! Robot files: the shipped ones load; every fault is listed at once with its path; nothing makes the parser panic.
 
 use f1_robot::robot_file::ControllerInterface;
-use f1_robot::{Robot, RobotFile};
+use f1_robot::{PolicyShape, Robot, RobotFile};
 use rand::Rng;
 
 use crate::shipped::{ROBOTS, generator, load, path};
@@ -364,4 +364,15 @@ fn the_ros2_control_files_name_the_same_controllers_and_joints() {
             }
         }
     }
+}
+
+#[test]
+fn a_checkpoint_that_does_not_fit_is_refused_with_every_dimension() {
+    let robot = load("genie1");
+    let shape = PolicyShape { max_state_dim: 32, max_action_dim: 32, cameras: Some(3) };
+    assert!(robot.check_policy(&shape).is_ok());
+    let small = PolicyShape { max_state_dim: 8, max_action_dim: 8, cameras: Some(2) };
+    let error = robot.check_policy(&small).unwrap_err();
+    let paths: Vec<&str> = error.faults.iter().map(|fault| fault.path.as_str()).collect();
+    assert_eq!(paths, ["state.parts", "action.parts", "cameras"]);
 }
