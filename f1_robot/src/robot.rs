@@ -9,8 +9,8 @@ use crate::kinematics::{Kinematics, Tree};
 use crate::limits::{self, JointLimits};
 use crate::robot_file::reader::Faults;
 use crate::robot_file::{
-    ActionPart, CameraRole, Controller, ControllerInterface, MAX_FILE_BYTES, RobotFile, RobotFileError, StatePart,
-    Workspace,
+    ActionPart, CameraRole, Controller, ControllerInterface, MAX_FILE_BYTES, RobotFile, RobotFileError,
+    StatePart, Workspace,
 };
 
 /// A robot that can be used: every check passed. Shared by `Arc`.

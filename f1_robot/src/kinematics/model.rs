@@ -274,7 +274,8 @@ impl Kinematics {
                 let (mut steps, mut fixed) = (Vec::new(), Isometry3::identity());
                 for link in path.into_iter().rev() {
                     fixed *= links[link].origin;
-                    let Motion::Joint { joint, multiplier, offset, axis, prismatic } = links[link].motion else {
+                    let Motion::Joint { joint, multiplier, offset, axis, prismatic } = links[link].motion
+                    else {
                         continue;
                     };
                     let column = joints.iter().position(|index| *index == joint)?;
@@ -398,7 +399,12 @@ impl Kinematics {
 
     /// The end effector's pose in the arm's base link, and the velocity of its origin there (m/s), at `positions`
     /// moving with `velocities` (missing entries count as 0).
-    pub fn tip_motion(&self, arm: usize, positions: &[f64], velocities: &[f64]) -> (Isometry3<f64>, Vector3<f64>) {
+    pub fn tip_motion(
+        &self,
+        arm: usize,
+        positions: &[f64],
+        velocities: &[f64],
+    ) -> (Isometry3<f64>, Vector3<f64>) {
         let chain = &self.arms[arm];
         let mut pose = Isometry3::identity();
         let (mut linear, mut angular) = (Vector3::zeros(), Vector3::zeros());
@@ -427,7 +433,8 @@ impl Step {
     /// The joint's frame after it has moved, from the frame of the joint before.
     fn after(&self, pose: &Isometry3<f64>, positions: &[f64]) -> Isometry3<f64> {
         let position = positions.get(self.joint).copied().unwrap_or(0.0);
-        pose * self.origin * displacement(&self.axis, self.prismatic, self.multiplier * position + self.offset)
+        pose * self.origin
+            * displacement(&self.axis, self.prismatic, self.multiplier * position + self.offset)
     }
 }
 
