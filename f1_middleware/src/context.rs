@@ -78,6 +78,9 @@ impl ContextOptions {
     }
 }
 
+/// A lane with the thread that runs it.
+type LaneThread = (Arc<Lane>, Option<JoinHandle<()>>);
+
 type ShutdownHook = Box<dyn FnOnce(ShutdownGuard) + Send>;
 
 pub(crate) struct ContextInner {
@@ -85,7 +88,7 @@ pub(crate) struct ContextInner {
     pub(crate) base: Arc<TimeBase>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) lane: Arc<Lane>,
-    lanes: Mutex<Vec<(Arc<Lane>, Option<JoinHandle<()>>)>>,
+    lanes: Mutex<Vec<LaneThread>>,
     hooks: Mutex<Vec<ShutdownHook>>,
     asked: AtomicBool,
     holders: Arc<AtomicUsize>,
@@ -124,6 +127,9 @@ impl Context {
             Backend::Dds => Arc::new(crate::transport::dds::DdsTransport::from_environment(base.clone())?),
             #[cfg(not(feature = "dds"))]
             Backend::Dds => return Err(Error::NoBackend("dds")),
+            #[cfg(any(feature = "rcl", feature = "rcl-check"))]
+            Backend::Rcl => Arc::new(crate::transport::rcl::RclTransport::new()?),
+            #[cfg(not(any(feature = "rcl", feature = "rcl-check")))]
             Backend::Rcl => return Err(Error::NoBackend("rcl")),
         };
         Ok(Context {

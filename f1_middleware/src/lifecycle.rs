@@ -242,6 +242,7 @@ pub trait ManagedNode: Send + 'static {
     }
 }
 
+type Listener = Arc<dyn Fn(State) + Send + Sync>;
 type Waiter = Box<dyn FnOnce(bool) + Send>;
 
 struct Running {
@@ -254,7 +255,7 @@ struct Inner {
     state: Mutex<State>,
     running: Mutex<Option<Running>>,
     events: Publisher<TransitionEvent>,
-    listeners: Mutex<Vec<Arc<dyn Fn(State) + Send + Sync>>>,
+    listeners: Mutex<Vec<Listener>>,
     managed: Mutex<Option<Box<dyn ManagedNode>>>,
 }
 

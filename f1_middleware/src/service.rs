@@ -263,7 +263,7 @@ impl<S: Service> ServiceClient<S> {
             return Err(late());
         }
         let left = timeout.saturating_sub(self.clock.steady() - start).max(Duration::from_millis(1));
-        let slot: Arc<Mutex<Option<Result<Arc<S::Response>>>>> = Arc::new(Mutex::new(None));
+        let slot = Arc::new(Mutex::new(None));
         let filled = slot.clone();
         self.call(request, left, move |outcome| *filled.lock() = Some(outcome))?;
         executor.spin_while(left + Duration::from_secs(1), || slot.lock().is_none());

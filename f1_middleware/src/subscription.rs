@@ -40,7 +40,7 @@ impl Counters {
     }
 
     // `mem` hands values over as they are: only back ends that decode refuse.
-    #[cfg_attr(not(feature = "dds"), allow(dead_code))]
+    #[cfg_attr(not(any(feature = "dds", feature = "rcl", feature = "rcl-check")), allow(dead_code))]
     fn refuse(&self, topic: &str, error: &Error) {
         let before = self.refused.fetch_add(1, Ordering::Relaxed);
         // Once, then at powers of two: a stream of bad samples must not become a stream of logs.

@@ -158,7 +158,8 @@ impl Descriptor {
             Some(Range::Integer { from, to, step }) => {
                 let inside = (from..=to).contains(&value);
                 // Both ends are allowed whatever the step is, as in rclcpp.
-                let on_step = step == 0 || value == to || value.wrapping_sub(from) as u64 % step == 0;
+                let on_step =
+                    step == 0 || value == to || (value.wrapping_sub(from) as u64).is_multiple_of(step);
                 inside && on_step
             }
             _ => true,

@@ -4,12 +4,15 @@
 //! them into CDR with the functions in [`TypeSupport`], `mem` passes them on as they are.
 
 // `mem` alone encodes nothing and refuses nothing.
-#![cfg_attr(not(feature = "dds"), allow(dead_code))]
+#![cfg_attr(not(any(feature = "dds", feature = "rcl", feature = "rcl-check")), allow(dead_code))]
 
 pub(crate) mod mem;
 
 #[cfg(feature = "dds")]
 pub(crate) mod dds;
+
+#[cfg(any(feature = "rcl", feature = "rcl-check"))]
+pub(crate) mod rcl;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -31,6 +34,7 @@ pub(crate) struct TypeSupport {
     /// `sensor_msgs/msg/Image`.
     pub(crate) name: &'static str,
     /// `sensor_msgs::msg::dds_::Image_`.
+    #[cfg_attr(not(feature = "dds"), allow(dead_code))]
     pub(crate) dds_name: &'static str,
     encode: Encode,
     decode: fn(&[u8], bool) -> std::result::Result<Value, String>,

@@ -1,0 +1,121 @@
+//! Which ROS type belongs to a type name: services and the topics inside actions are typed in r2r.
+//!
+//! r2r's own bindings (a machine without ROS) have those of every install. What an install adds is found by the build
+//! script: `std_srvs`, `control_msgs` and `f1_msgs` are in this table when they are sourced while building.
+
+use r2r::{WrappedActionTypeSupport, WrappedServiceTypeSupport};
+
+/// Does something with the type of a service.
+pub(super) trait WithService {
+    type Output;
+
+    fn with<S>(self) -> Self::Output
+    where
+        S: WrappedServiceTypeSupport + Send + 'static,
+        S::Request: Send,
+        S::Response: Send;
+}
+
+/// Does something with the type of a message inside an action.
+pub(super) trait WithMessage {
+    type Output;
+
+    fn with<T: r2r::WrappedTypesupport + Send + 'static>(self) -> Self::Output;
+}
+
+macro_rules! services {
+    ($name:ident, $with:ident, $($(#[$gate:meta])* $text:literal => $service:ty,)*) => {
+        match $name {
+            $($(#[$gate])* $text => Some($with.with::<$service>()),)*
+            _ => None,
+        }
+    };
+}
+
+macro_rules! actions {
+    ($name:ident, $with:ident, $($(#[$gate:meta])* $text:literal => $action:ty,)*) => {
+        match $name {
+            $(
+                $(#[$gate])*
+                concat!($text, "_SendGoal") => {
+                    Some($with.with::<<$action as WrappedActionTypeSupport>::SendGoal>())
+                }
+                $(#[$gate])*
+                concat!($text, "_GetResult") => {
+                    Some($with.with::<<$action as WrappedActionTypeSupport>::GetResult>())
+                }
+            )*
+            _ => None,
+        }
+    };
+}
+
+macro_rules! feedbacks {
+    ($name:ident, $with:ident, $($(#[$gate:meta])* $text:literal => $action:ty,)*) => {
+        match $name {
+            $(
+                $(#[$gate])*
+                concat!($text, "_FeedbackMessage") => {
+                    Some($with.with::<<$action as WrappedActionTypeSupport>::FeedbackMessage>())
+                }
+            )*
+            _ => None,
+        }
+    };
+}
+
+/// The table of actions, for one of the macros above.
+macro_rules! all_actions {
+    ($mac:ident, $name:ident, $with:ident) => {
+        $mac! { $name, $with,
+            "test_msgs/action/Fibonacci" => r2r::test_msgs::action::Fibonacci::Action,
+            #[cfg(ros_control_msgs)]
+            "control_msgs/action/FollowJointTrajectory" =>
+                r2r::control_msgs::action::FollowJointTrajectory::Action,
+            #[cfg(ros_control_msgs)]
+            "control_msgs/action/GripperCommand" => r2r::control_msgs::action::GripperCommand::Action,
+            #[cfg(ros_parallel_gripper)]
+            "control_msgs/action/ParallelGripperCommand" =>
+                r2r::control_msgs::action::ParallelGripperCommand::Action,
+            #[cfg(ros_f1_msgs)]
+            "f1_msgs/action/ExecuteTask" => r2r::f1_msgs::action::ExecuteTask::Action,
+        }
+    };
+}
+
+/// Calls `with` for the service of this name; `None` where this build does not have it.
+pub(super) fn service<W: WithService>(name: &str, with: W) -> Option<W::Output> {
+    use r2r::{action_msgs, lifecycle_msgs, rcl_interfaces, test_msgs};
+    if name.contains("/action/") {
+        return all_actions!(actions, name, with);
+    }
+    services! { name, with,
+        "action_msgs/srv/CancelGoal" => action_msgs::srv::CancelGoal::Service,
+        "lifecycle_msgs/srv/ChangeState" => lifecycle_msgs::srv::ChangeState::Service,
+        "lifecycle_msgs/srv/GetState" => lifecycle_msgs::srv::GetState::Service,
+        "lifecycle_msgs/srv/GetAvailableStates" => lifecycle_msgs::srv::GetAvailableStates::Service,
+        "lifecycle_msgs/srv/GetAvailableTransitions" =>
+            lifecycle_msgs::srv::GetAvailableTransitions::Service,
+        "rcl_interfaces/srv/DescribeParameters" => rcl_interfaces::srv::DescribeParameters::Service,
+        "rcl_interfaces/srv/GetParameterTypes" => rcl_interfaces::srv::GetParameterTypes::Service,
+        "rcl_interfaces/srv/GetParameters" => rcl_interfaces::srv::GetParameters::Service,
+        "rcl_interfaces/srv/ListParameters" => rcl_interfaces::srv::ListParameters::Service,
+        "rcl_interfaces/srv/SetParameters" => rcl_interfaces::srv::SetParameters::Service,
+        "rcl_interfaces/srv/SetParametersAtomically" =>
+            rcl_interfaces::srv::SetParametersAtomically::Service,
+        "test_msgs/srv/BasicTypes" => test_msgs::srv::BasicTypes::Service,
+        #[cfg(ros_std_srvs)]
+        "std_srvs/srv/Empty" => r2r::std_srvs::srv::Empty::Service,
+        #[cfg(ros_std_srvs)]
+        "std_srvs/srv/SetBool" => r2r::std_srvs::srv::SetBool::Service,
+        #[cfg(ros_std_srvs)]
+        "std_srvs/srv/Trigger" => r2r::std_srvs::srv::Trigger::Service,
+        #[cfg(ros_f1_msgs)]
+        "f1_msgs/srv/SetInstruction" => r2r::f1_msgs::srv::SetInstruction::Service,
+    }
+}
+
+/// Calls `with` for the feedback message of this name; `None` where this build does not have it.
+pub(super) fn feedback<W: WithMessage>(name: &str, with: W) -> Option<W::Output> {
+    all_actions!(feedbacks, name, with)
+}
