@@ -5,9 +5,10 @@
 
 mod inverse;
 mod model;
+mod tree;
 
 pub use inverse::{
     InverseOptions, InverseSolution, SLOW_CONDITION, STOP_CONDITION, condition_number, singularity_scale,
 };
 pub use model::{ArmChain, Kinematics};
-pub(crate) use model::{Tree, isometry, moves};
+pub(crate) use tree::{Tree, isometry, moves};

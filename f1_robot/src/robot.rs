@@ -254,7 +254,54 @@ fn read(path: &Path) -> Result<String, String> {
     Ok(text)
 }
 
+/// Elements nested deeper than this are no URDF; the parser below would follow them until its stack ends.
+const MAX_URDF_DEPTH: usize = 64;
+
+/// Whether elements are nested no deeper than [`MAX_URDF_DEPTH`].
+fn is_shallow(text: &str) -> bool {
+    let (mut rest, mut depth) = (text, 0usize);
+    while let Some(start) = rest.find('<') {
+        rest = &rest[start + 1..];
+        if let Some(comment) = rest.strip_prefix("!--") {
+            rest = comment.find("-->").map_or("", |end| &comment[end + 3..]);
+            continue;
+        }
+        if let Some(data) = rest.strip_prefix("![CDATA[") {
+            rest = data.find("]]>").map_or("", |end| &data[end + 3..]);
+            continue;
+        }
+        // The tag ends at the first `>` outside quotes.
+        let mut quote = None;
+        let mut inside = |c: char| match quote {
+            Some(open) => {
+                quote = (c != open).then_some(open);
+                true
+            }
+            None => {
+                quote = matches!(c, '"' | '\'').then_some(c);
+                c != '>'
+            }
+        };
+        let end = rest.find(|c| !inside(c)).unwrap_or(rest.len());
+        let tag = &rest[..end];
+        rest = &rest[end..];
+        if tag.starts_with('/') {
+            depth = depth.saturating_sub(1);
+        } else if !tag.starts_with(['?', '!']) && !tag.ends_with('/') {
+            depth += 1;
+        }
+        if depth > MAX_URDF_DEPTH {
+            return false;
+        }
+    }
+    true
+}
+
 fn parse_urdf(text: &str, faults: &mut Faults) -> Option<Tree> {
+    if !is_shallow(text) {
+        faults.add("urdf", format!("not a URDF: elements are nested deeper than {MAX_URDF_DEPTH}"));
+        return None;
+    }
     match urdf_rs::read_from_string(text) {
         Ok(urdf) => Tree::new(&urdf, faults),
         Err(error) => {

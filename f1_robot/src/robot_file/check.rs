@@ -4,14 +4,30 @@ use std::collections::BTreeSet;
 
 use super::reader::Faults;
 use super::{
-    ActionPart, Binarise, CameraRole, ControllerInterface, JointLimit, RobotFile, RotationFormat, StatePart,
+    ActionPart, Binarise, CameraRole, ControllerInterface, JointLimit, MAX_ENTRIES, RobotFile, RotationFormat, StatePart,
 };
-
-/// The longest state vector or action row: well above any robot, well below a memory fault.
-const MAX_WIDTH: usize = 1024;
 
 /// The fastest action rate, Hz.
 const MAX_RATE_HZ: f64 = 1000.0;
+
+/// Whether the file is of a size worth checking; a longer one gets a fault.
+pub(crate) fn sizes(file: &RobotFile, faults: &mut Faults) -> bool {
+    let limits = [
+        ("state.parts", file.state_dim()),
+        ("action.parts", file.action_dim()),
+        ("controllers", file.controllers.iter().map(|controller| controller.joints.len()).sum()),
+        ("arms", file.arms.iter().map(|arm| arm.joints.len()).sum()),
+        ("scene", file.scene.iter().map(|obstacle| obstacle.allow.len() + 1).sum()),
+    ];
+    let mut good = true;
+    for (path, entries) in limits {
+        if entries > MAX_ENTRIES {
+            faults.add(path, format!("{entries} entries; at most {MAX_ENTRIES}"));
+            good = false;
+        }
+    }
+    good
+}
 
 /// Adds every fault of `file`.
 pub(crate) fn check(file: &RobotFile, faults: &mut Faults) {
@@ -167,9 +183,6 @@ fn state(file: &RobotFile, faults: &mut Faults) {
     if file.state.parts.is_empty() {
         faults.add("state.parts", "empty");
     }
-    if file.state_dim() > MAX_WIDTH {
-        faults.add("state.parts", format!("{} entries; at most {MAX_WIDTH}", file.state_dim()));
-    }
     for (i, part) in file.state.parts.iter().enumerate() {
         let at = format!("state.parts[{i}]");
         match part {
@@ -201,8 +214,8 @@ fn state(file: &RobotFile, faults: &mut Faults) {
 }
 
 fn padding(width: usize, at: &str, faults: &mut Faults) {
-    if !(1..=MAX_WIDTH).contains(&width) {
-        faults.add(format!("{at}.width"), format!("must be 1 to {MAX_WIDTH}"));
+    if !(1..=MAX_ENTRIES).contains(&width) {
+        faults.add(format!("{at}.width"), format!("must be 1 to {MAX_ENTRIES}"));
     }
 }
 
@@ -213,9 +226,6 @@ fn action(file: &RobotFile, faults: &mut Faults) {
     }
     if file.action.parts.is_empty() {
         faults.add("action.parts", "empty");
-    }
-    if file.action_dim() > MAX_WIDTH {
-        faults.add("action.parts", format!("{} entries; at most {MAX_WIDTH}", file.action_dim()));
     }
     let mut commanded: Vec<(String, &str)> = Vec::new();
     for (i, part) in file.action.parts.iter().enumerate() {

@@ -10,6 +10,8 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::MAX_ENTRIES;
+
 /// One fault of a robot file (or of the URDF it names).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
@@ -129,6 +131,10 @@ impl<T: Read> Read for Vec<T> {
 
     fn read(value: &Value, path: &str, faults: &mut Faults) -> Self {
         let Value::Array(items) = value else { return expected("a list", value, path, faults) };
+        if items.len() > MAX_ENTRIES {
+            faults.unreadable(path, format!("{} entries; at most {MAX_ENTRIES}", items.len()));
+            return Self::placeholder();
+        }
         items.iter().enumerate().map(|(i, item)| T::read(item, &format!("{path}[{i}]"), faults)).collect()
     }
 }
@@ -157,6 +163,10 @@ impl<T: Read> Read for BTreeMap<String, T> {
 
     fn read(value: &Value, path: &str, faults: &mut Faults) -> Self {
         let Value::Object(map) = value else { return expected("a map", value, path, faults) };
+        if map.len() > MAX_ENTRIES {
+            faults.unreadable(path, format!("{} entries; at most {MAX_ENTRIES}", map.len()));
+            return Self::placeholder();
+        }
         map.iter().map(|(key, item)| (key.clone(), T::read(item, &below(path, key), faults))).collect()
     }
 }

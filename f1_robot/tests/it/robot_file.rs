@@ -282,6 +282,27 @@ fn hostile_text_is_refused_without_a_panic() {
     assert!(RobotFile::parse(&huge).is_err());
 }
 
+#[test]
+fn hostile_urdfs_are_refused_without_a_panic() {
+    let file = yaml("bench_arm");
+    let robot = |inner: &str| format!("<robot name=\"x\">{inner}</robot>");
+    for text in [
+        String::new(),
+        "\0".into(),
+        "<robot/>".into(),
+        robot(""),
+        "<a>".repeat(20_000),
+        format!("{}{}", "<a>".repeat(100_000), "</a>".repeat(100_000)),
+        format!("{}{}", "<a b=\"/>\">".repeat(50_000), "</a>".repeat(50_000)),
+        robot(&"<link name=\"a\">".repeat(20_000)),
+        robot(&"<link name=\"a\"/>".repeat(20_000)),
+        robot("<joint name=\"j\" type=\"revolute\"><parent link=\"a\"/><child link=\"a\"/></joint><link name=\"a\"/>"),
+        "<!DOCTYPE x [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><robot name=\"&b;\"/>".into(),
+    ] {
+        assert!(Robot::from_text(&file, &text).is_err());
+    }
+}
+
 /// A text with a few bytes, words or lines changed.
 fn mutate(text: &str, generator: &mut impl Rng) -> String {
     const WORDS: [&str; 22] = [
