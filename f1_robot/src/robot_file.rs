@@ -11,9 +11,9 @@ mod layout;
 pub(crate) mod reader;
 
 pub use layout::{
-    ActionGripper, ActionJointDeltas, ActionJoints, ActionLayout, ActionPart, AngleUnit, DeltaFrame, DeltaReference,
-    EndEffectorDelta, GripperConvention, Padding, RotationFormat, StateGripper, StateJoints, StateLayout, StatePart,
-    StatePose,
+    ActionGripper, ActionJointDeltas, ActionJoints, ActionLayout, ActionPart, AngleUnit, DeltaFrame,
+    DeltaReference, EndEffectorDelta, GripperConvention, Padding, RotationFormat, StateGripper, StateJoints,
+    StateLayout, StatePart, StatePose,
 };
 pub use reader::Fault;
 use reader::{Faults, Read, section, words};

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::reader::Faults;
 use super::{
-    ActionPart, Binarise, CameraRole, ControllerInterface, JointLimit, MAX_ENTRIES, RobotFile, RotationFormat, StatePart,
+    ActionPart, Binarise, CameraRole, ControllerInterface, JointLimit, MAX_ENTRIES, RobotFile,
+    RotationFormat, StatePart,
 };
 
 /// The fastest action rate, Hz.

@@ -296,7 +296,9 @@ fn hostile_urdfs_are_refused_without_a_panic() {
         format!("{}{}", "<a b=\"/>\">".repeat(50_000), "</a>".repeat(50_000)),
         robot(&"<link name=\"a\">".repeat(20_000)),
         robot(&"<link name=\"a\"/>".repeat(20_000)),
-        robot("<joint name=\"j\" type=\"revolute\"><parent link=\"a\"/><child link=\"a\"/></joint><link name=\"a\"/>"),
+        robot(
+            "<joint name=\"j\" type=\"revolute\"><parent link=\"a\"/><child link=\"a\"/></joint><link name=\"a\"/>",
+        ),
         "<!DOCTYPE x [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><robot name=\"&b;\"/>".into(),
     ] {
         assert!(Robot::from_text(&file, &text).is_err());
