@@ -64,6 +64,12 @@ fn stated(kind: &JointType, urdf: &UrdfLimit) -> JointLimit {
     }
 }
 
+/// The bounds that the URDF states, if it does.
+pub(crate) fn bounds(joint: &urdf_rs::Joint) -> Option<(f64, f64)> {
+    let limits = stated(&joint.joint_type, &joint.limit);
+    limits.lower.zip(limits.upper)
+}
+
 /// Joins the two sources; a limit that neither states is a fault.
 pub(crate) fn join(
     joint: &urdf_rs::Joint,

@@ -107,7 +107,7 @@ impl Robot {
             .map(|name| limits::join(tree.joints.get(name)?, file.joint_limits.get(name), &mut faults))
             .collect();
         let joints: Vec<JointLimits> = joints.into_iter().flatten().collect();
-        check_positions(&file, &joints, &mut faults);
+        check_positions(&file, &tree, &joints, &mut faults);
         let held: BTreeMap<String, f64> = file
             .home
             .iter()
@@ -411,10 +411,12 @@ fn check_against_urdf(file: &RobotFile, tree: &Tree, faults: &mut Faults) {
 }
 
 /// Positions that must lie within the limits in force.
-fn check_positions(file: &RobotFile, joints: &[JointLimits], faults: &mut Faults) {
+fn check_positions(file: &RobotFile, tree: &Tree, joints: &[JointLimits], faults: &mut Faults) {
     let mut inside = |name: &str, position: f64, path: String| {
-        let Some(limits) = joints.iter().find(|joint| joint.name == name) else { return };
-        let (lower, upper) = (limits.lower, limits.upper);
+        let commanded = joints.iter().find(|joint| joint.name == name).map(|limits| (limits.lower, limits.upper));
+        // A joint that is not commanded has the URDF's bounds only.
+        let held = || limits::bounds(tree.joints.get(name)?);
+        let Some((lower, upper)) = commanded.or_else(held) else { return };
         if !(lower..=upper).contains(&position) {
             faults.add(path, format!("{position} is outside the limits of `{name}`, [{lower}, {upper}]"));
         }

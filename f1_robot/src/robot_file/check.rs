@@ -308,25 +308,20 @@ fn controllers(file: &RobotFile, faults: &mut Faults) {
             faults.add(format!("{at}.interface"), "a gripper action moves exactly one joint, a gripper's");
         }
     }
-    let owned = || {
-        file.controllers.iter().enumerate().flat_map(|(i, controller)| {
-            controller
-                .joints
-                .iter()
-                .enumerate()
-                .map(move |(j, joint)| (format!("controllers[{i}].joints[{j}]"), joint.as_str()))
+    let owned: Vec<(String, &str, &str)> = file
+        .controllers
+        .iter()
+        .enumerate()
+        .flat_map(|(i, controller)| {
+            let joints = controller.joints.iter().enumerate();
+            joints.map(move |(j, joint)| {
+                (format!("controllers[{i}].joints[{j}]"), joint.as_str(), controller.name.as_str())
+            })
         })
-    };
-    let mut owner: Vec<(&str, &str)> = Vec::new();
-    for (path, joint) in owned() {
-        let index =
-            path.trim_start_matches("controllers[").split(']').next().and_then(|n| n.parse::<usize>().ok());
-        let controller = index.map_or("", |i| file.controllers[i].name.as_str());
-        match owner.iter().find(|(other, _)| *other == joint) {
-            Some((_, first)) => {
-                faults.add(path, format!("joint `{joint}` is moved by controller `{first}` already"));
-            }
-            None => owner.push((joint, controller)),
+        .collect();
+    for (i, (path, joint, _)) in owned.iter().enumerate() {
+        if let Some((_, _, first)) = owned[..i].iter().find(|(_, other, _)| other == joint) {
+            faults.add(path.as_str(), format!("joint `{joint}` is moved by controller `{first}` already"));
         }
     }
     if faults.touches_unreadable("arms")
@@ -337,11 +332,11 @@ fn controllers(file: &RobotFile, faults: &mut Faults) {
     }
     let commanded = file.action_joints();
     for joint in &commanded {
-        if !owner.iter().any(|(owned, _)| owned == joint) {
+        if !owned.iter().any(|(_, owned, _)| owned == joint) {
             faults.add("controllers", format!("no controller moves joint `{joint}` of the action layout"));
         }
     }
-    for (path, joint) in owned() {
+    for (path, joint, _) in owned {
         if !commanded.iter().any(|name| name == joint) {
             faults
                 .add(path, format!("joint `{joint}` is not in the action layout: nothing would command it"));
