@@ -413,7 +413,8 @@ fn check_against_urdf(file: &RobotFile, tree: &Tree, faults: &mut Faults) {
 /// Positions that must lie within the limits in force.
 fn check_positions(file: &RobotFile, tree: &Tree, joints: &[JointLimits], faults: &mut Faults) {
     let mut inside = |name: &str, position: f64, path: String| {
-        let commanded = joints.iter().find(|joint| joint.name == name).map(|limits| (limits.lower, limits.upper));
+        let commanded =
+            joints.iter().find(|joint| joint.name == name).map(|limits| (limits.lower, limits.upper));
         // A joint that is not commanded has the URDF's bounds only.
         let held = || limits::bounds(tree.joints.get(name)?);
         let Some((lower, upper)) = commanded.or_else(held) else { return };

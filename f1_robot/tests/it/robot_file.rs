@@ -101,7 +101,10 @@ fn the_stricter_of_two_limits_wins_and_a_missing_one_is_a_fault() {
     // A joint that nothing commands has its URDF's bounds all the same.
     let text = yaml("arx_lift2").replace("  joint4: 0.3\n", "  joint4: 0.5\n");
     let error = Robot::from_text(&text, &urdf("arx_lift2")).unwrap_err();
-    assert!(error.to_string().contains("home.joint4: 0.5 is outside the limits of `joint4`, [0, 0.46]"), "{error}");
+    assert!(
+        error.to_string().contains("home.joint4: 0.5 is outside the limits of `joint4`, [0, 0.46]"),
+        "{error}"
+    );
     // Limits of zero hold a joint still; they are no fault.
     assert!(robot("joint1: {velocity: 0.0, acceleration: 0.0, jerk: 0.0}").is_ok());
 }
