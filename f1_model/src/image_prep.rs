@@ -88,12 +88,10 @@ pub fn prepare_camera(image: &RgbImage, width: usize, height: usize, device: &De
 /// Planes of an image in [0, 1].
 pub fn unit_planes(image: &RgbImage) -> Planes {
     let (width, height) = (image.width() as usize, image.height() as usize);
-    let mut planes = vec![Vec::with_capacity(width * height); 3];
-    for pixel in image.as_raw().chunks_exact(3) {
-        for (plane, value) in planes.iter_mut().zip(pixel) {
-            plane.push(f32::from(*value) / 255.0);
-        }
-    }
+    let plane = |channel: usize| {
+        image.as_raw().iter().skip(channel).step_by(3).map(|value| f32::from(*value) / 255.0).collect()
+    };
+    let planes = (0..3).map(plane).collect();
     Planes { height, width, planes }
 }
 

@@ -70,7 +70,7 @@ impl Linear {
     ) -> Result<Self> {
         let weight = weights.get((output, input), "weight")?;
         match quant {
-            Some(quant) if input % quant.block() == 0 => {
+            Some(quant) if input.is_multiple_of(quant.block()) => {
                 let weight = QTensor::quantize(&weight.to_dtype(DType::F32)?, quant.ggml())?;
                 Ok(Self::Quantised { weight: std::sync::Arc::new(QMatMul::from_qtensor(weight)?) })
             }

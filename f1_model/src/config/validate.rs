@@ -75,7 +75,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         check(value > 0, format!("und_expert_config.vision_config.{key} must be positive"));
     }
     check(
-        vision.hidden_size % vision.heads.max(1) == 0,
+        vision.hidden_size.is_multiple_of(vision.heads.max(1)),
         format!(
             "und_expert_config.vision_config.hidden_size {} is not a multiple of num_attention_heads {}",
             vision.hidden_size, vision.heads
@@ -164,7 +164,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         ),
     );
     check(
-        config.proj_width % 2 == 0,
+        config.proj_width.is_multiple_of(2),
         format!("proj_width {} is odd: the time embedding has two halves", config.proj_width),
     );
     for (key, value) in [

@@ -135,7 +135,8 @@ impl Comparison {
         entry.tensors += 1;
     }
 
-    /// Compares every expected tensor that `found` holds, leaving the rest.
+    /// Compares every expected tensor that `found` holds, leaving the rest; what the layout documents and the files
+    /// lack is left too.
     pub(super) fn all(
         &mut self,
         prefix: &str,
@@ -143,7 +144,14 @@ impl Comparison {
         found: &BTreeMap<String, Tensor>,
         rule: impl Fn(&str) -> Rule,
         valid: impl Fn(&str) -> Option<Vec<Vec<bool>>>,
+        documented: impl Fn(&str) -> bool,
     ) -> Result<()> {
+        for name in found.keys().filter(|name| documented(name)) {
+            let full = format!("{prefix}{name}");
+            if !expected.contains_key(&full) {
+                self.leave(&format!("{full} (absent from the files)"));
+            }
+        }
         let mut names: Vec<&String> = expected.keys().filter(|name| name.starts_with(prefix)).collect();
         names.sort();
         for name in names {

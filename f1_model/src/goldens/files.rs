@@ -82,8 +82,10 @@ impl GoldenDir {
     pub(super) fn cameras(&self) -> Result<Vec<(usize, Tensor, Vec<bool>)>> {
         let [width, height] = self.config.image_fit;
         let mut cameras = Vec::new();
-        for index in 0.. {
-            let Some(images) = self.inputs.get(&format!("image{index}")) else { break };
+        let most = self.inputs.keys().filter(|name| name.starts_with("image")).count();
+        // A camera may be absent from the files; the others keep their order.
+        for slot in 0..most {
+            let Some(images) = self.inputs.get(&format!("image{slot}")) else { continue };
             let (batch, channels, rows, columns) = images.dims4()?;
             let mut values = Vec::with_capacity(batch * channels * width * height);
             for sample in
@@ -94,11 +96,11 @@ impl GoldenDir {
                 values.extend(fitted.planes.into_iter().flatten().map(|value| value * 2.0 - 1.0));
             }
             let prepared = Tensor::from_vec(values, (batch, channels, height, width), &Device::Cpu)?;
-            let valid = match self.inputs.get(&format!("image{index}_mask")) {
+            let valid = match self.inputs.get(&format!("image{slot}_mask")) {
                 Some(mask) => flags(mask)?,
                 None => vec![true; batch],
             };
-            cameras.push((index, prepared, valid));
+            cameras.push((cameras.len(), prepared, valid));
         }
         Ok(cameras)
     }

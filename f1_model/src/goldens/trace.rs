@@ -21,6 +21,8 @@ use crate::{Error, Result};
 const LOSS: f64 = 1e-3;
 /// Adam divides by the size of a gradient: entries whose gradient came this near to zero carry no information.
 const VANISHING: f32 = 1e-5;
+/// The same relative to the tensor's largest gradient, whose rounding all entries share.
+const DROWNED: f32 = 2e-4;
 
 pub(super) fn run(golden: &GoldenDir, comparison: &mut Comparison) -> Result<()> {
     let file = golden.path.join("train_trace.json");
@@ -112,6 +114,9 @@ fn run_stage(
         for parameter in set.trained() {
             if let Some(gradient) = gradients.get(parameter.variable.as_tensor()) {
                 let values: Vec<f32> = gradient.abs()?.flatten_all()?.to_vec1()?;
+                let largest = values.iter().copied().fold(0f32, f32::max);
+                let values: Vec<f32> =
+                    values.into_iter().map(|v| if v > DROWNED * largest { v } else { 0.0 }).collect();
                 let kept = smallest.entry(parameter.spec.name.clone()).or_insert_with(|| values.clone());
                 kept.iter_mut().zip(&values).for_each(|(kept, value)| *kept = kept.min(*value));
             }

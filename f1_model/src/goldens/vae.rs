@@ -45,7 +45,7 @@ pub(super) fn run(dir: &Path, directories: &[PathBuf], comparison: &mut Comparis
         found.extend(cut);
         let rule = |name: &str| if name.starts_with("idx") { Rule::Equal } else { Rule::Absolute(IMAGE) };
         comparison.set_group("vae_debug.".to_string());
-        comparison.all("", &expected, &found, rule, |_| None)?;
+        comparison.all("", &expected, &found, rule, |_| None, |_| false)?;
         comparison.set_group(String::new());
         return Ok(());
     }

@@ -1,7 +1,10 @@
 //! One test binary for this room: one module a behaviour.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says why and stops")]
+
 mod checkpoints;
 mod configs;
 mod goldens;
 mod policy;
 mod support;
+mod variants;

@@ -1,0 +1,274 @@
+//! Other sizes than the golden ones: what must agree with itself does, in both attention modes.
+
+use candle_core::{DType, Device, Tensor};
+use f1_model::checkpoint;
+use f1_model::network::F1Network;
+use f1_model::padding::Padding;
+use f1_model::recorder::Recorder;
+use f1_model::sampling::TokenSource;
+use f1_model::training::{Batch, JointSettings};
+use f1_model::weights::ParameterSet;
+use f1_model::{ActRequest, AttentionMode, Config, F1Policy, LoadOptions, PolicyInput, Prompt};
+use image::{Rgb, RgbImage};
+use serde_json::{Value, json};
+
+use crate::support::tiny;
+
+/// The tiny configuration with other values at JSON pointers.
+fn variant(changes: &[(&str, Value)]) -> Config {
+    let text = std::fs::read_to_string(tiny().join("f1_config.json")).expect("the file");
+    let mut value: Value = serde_json::from_str(&text).expect("JSON");
+    value["f1"] = json!({"attention": "released", "top_k": 1});
+    for (pointer, change) in changes {
+        let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
+        let parent = if parent.is_empty() { &mut value } else { value.pointer_mut(parent).expect("a parent") };
+        parent[key] = change.clone();
+    }
+    Config::from_json(&value.to_string(), "variant").expect("a sound variant")
+}
+
+fn variants() -> Vec<(&'static str, Config)> {
+    let heads = |count: usize| {
+        ["/und_expert_config/text_config", "/gen_expert_config", "/act_expert_config"]
+            .map(|at| (format!("{at}/num_key_value_heads"), json!(count)))
+    };
+    let with_heads = |count: usize| {
+        let changes = heads(count);
+        let changes: Vec<(&str, Value)> = changes.iter().map(|(at, value)| (at.as_str(), value.clone())).collect();
+        variant(&changes)
+    };
+    vec![
+        ("as published", variant(&[])),
+        ("two key/value heads", with_heads(2)),
+        ("as many key/value heads as heads", with_heads(4)),
+        ("two of four scales", variant(&[("/gen_expert_config/num_resolutions", json!(2))])),
+        ("one of four scales", variant(&[("/gen_expert_config/num_resolutions", json!(1))])),
+        (
+            "history of five, kernel three, stride three",
+            variant(&[
+                ("/gen_expert_config/temporal_conv_kernel_size", json!(3)),
+                ("/gen_expert_config/temporal_conv_stride", json!(3)),
+                ("/f1/history_frames", json!(5)),
+            ]),
+        ),
+        (
+            "another tokenizer",
+            variant(&[
+                ("/gen_expert_config/pn", json!("1_2_3_5_8")),
+                (
+                    "/gen_expert_config/vae",
+                    json!({"ch": 16, "ch_mult": [1, 2, 3], "norm_groups": 8, "num_res_blocks": 1, "z_channels": 12,
+                           "vocab_size": 50, "share_quant_resi": 1}),
+                ),
+            ]),
+        ),
+        (
+            "a phi for each scale",
+            variant(&[(
+                "/gen_expert_config/vae",
+                json!({"ch": 8, "ch_mult": [1, 2], "norm_groups": 4, "num_res_blocks": 1, "z_channels": 8,
+                       "vocab_size": 40, "share_quant_resi": 0}),
+            )]),
+        ),
+        (
+            "smaller patches",
+            variant(&[
+                ("/und_expert_config/vision_config/image_size", json!(40)),
+                ("/und_expert_config/vision_config/patch_size", json!(8)),
+                ("/resize_imgs_with_padding", json!([40, 40])),
+            ]),
+        ),
+        ("other chunk and steps", variant(&[("/chunk_size", json!(3)), ("/num_steps", json!(4))])),
+    ]
+}
+
+fn both_modes() -> Vec<(String, Config)> {
+    variants()
+        .into_iter()
+        .flat_map(|(name, config)| {
+            let mut uga = config.clone();
+            uga.run.attention = AttentionMode::Uga;
+            [(format!("{name}, released"), config), (format!("{name}, uga"), uga)]
+        })
+        .collect()
+}
+
+fn picture(seed: u32) -> RgbImage {
+    RgbImage::from_fn(50, 40, |x, y| {
+        let value = |k: u32| ((x * (3 + k) + y * (7 + seed) + seed * 31 * (k + 1)) % 256) as u8;
+        Rgb([value(0), value(1), value(2)])
+    })
+}
+
+fn distance(a: &Tensor, b: &Tensor) -> f32 {
+    (a - b).and_then(|d| d.abs()?.max_all()?.to_scalar::<f32>()).expect("same shapes")
+}
+
+#[test]
+fn padding_changes_nothing() {
+    for (name, config) in both_modes() {
+        let policy = F1Policy::random(&config, 3, &LoadOptions::default()).expect("random");
+        let network = policy.network();
+        let ids = vec![2, 40, 7];
+        let history: Vec<_> = (0..config.run.history_frames as u32)
+            .map(|k| policy.encode_frame(&picture(k)).expect("encoded"))
+            .collect();
+        let camera = policy.prepare_camera(&picture(50)).expect("prepared");
+        let input = PolicyInput {
+            cameras: vec![None, Some(camera.clone())],
+            prompt: Prompt::from_ids(ids.clone(), 12),
+            history: history.clone(),
+        };
+        let prefix = policy.perceive(&input, 0).expect("perceived");
+        let noise: Vec<f32> =
+            (0..config.chunk_size * config.max_action_dim).map(|i| (i as f32 * 0.7).sin()).collect();
+        let plain = policy.act_from(&prefix, &[0.3, -0.1], &noise, None).expect("acted");
+
+        // The same with an absent camera in front and a padded prompt, as a batch of training would hold it.
+        let image = camera.tensor().unsqueeze(0).expect("a batch");
+        let tokens = config.vision.tokens();
+        let mut flags = vec![false; tokens];
+        flags.extend(vec![true; tokens]);
+        flags.extend((0..config.prompt_length).map(|at| at < ids.len()));
+        let mut padded = ids.clone();
+        padded.resize(config.prompt_length, 0);
+        let prompt = Tensor::new(padded, &Device::Cpu).and_then(|ids| ids.unsqueeze(0)).expect("ids");
+        let off = &mut Recorder::off();
+        let parts = [
+            network.embed_images(&image.zeros_like().expect("zeros"), off).expect("embedded"),
+            network.embed_images(&image, off).expect("embedded"),
+            network.embed_prompt(&prompt).expect("embedded"),
+        ];
+        let embedded = Tensor::cat(&parts, 1).expect("joined");
+        let padding = Padding::new(vec![flags]).expect("padding");
+        let frames = Tensor::stack(
+            &history.iter().map(|f| Tensor::new(f.tokens(), &Device::Cpu).expect("ids")).collect::<Vec<_>>(),
+            0,
+        )
+        .expect("frames");
+        let vectors = network.foresight().expect("foresees").tokenizer.quantizer().next_scale_input(&frames);
+        let vectors = vectors.expect("vectors").unsqueeze(0).expect("a batch");
+        let mut source = TokenSource::Greedy;
+        let state = network.perceive(&embedded, &padding, Some(&vectors), &mut source, off).expect("perceived");
+        let own: Vec<Vec<u32>> =
+            state.tokens.iter().map(|ids| ids.flatten_all().and_then(|ids| ids.to_vec1()).expect("ids")).collect();
+        assert_eq!(own, prefix.tokens(), "{name}");
+        let mut proprioception = vec![0f32; config.max_state_dim];
+        proprioception[..2].copy_from_slice(&[0.3, -0.1]);
+        let proprioception =
+            Tensor::from_vec(proprioception, (1, config.max_state_dim), &Device::Cpu).expect("a state");
+        let noise = Tensor::from_vec(noise, (1, config.chunk_size, config.max_action_dim), &Device::Cpu).expect("noise");
+        let batch = network.act(&state, &proprioception, &noise, None, off).expect("acted");
+        let plain = Tensor::new(plain, &Device::Cpu).and_then(|plain| plain.unsqueeze(0)).expect("actions");
+        assert!(distance(&plain, &batch) < 1e-4, "{name}: {}", distance(&plain, &batch));
+
+        // One pass of training computes the velocity of the first step.
+        let mut recorder = Recorder::on();
+        network.act(&state, &proprioception, &noise, None, &mut recorder).expect("acted");
+        let first = recorder.into_tensors().remove("act.step0.v_t").expect("kept");
+        let velocity = network.velocity(&state, &proprioception, &noise, &[1.0], off).expect("a velocity");
+        assert!(distance(&first, &velocity) < 1e-4, "{name}: {}", distance(&first, &velocity));
+    }
+}
+
+fn batch(config: &Config, frame_tokens: Option<Tensor>) -> Batch {
+    let side = config.vision.image_size;
+    let value = |scale: f32, count: usize| (0..count).map(|i| (i as f32 * scale).sin()).collect::<Vec<f32>>();
+    let tensor = |scale, shape: &[usize]| {
+        Tensor::from_vec(value(scale, shape.iter().product()), shape, &Device::Cpu).expect("a tensor")
+    };
+    Batch {
+        images: vec![tensor(0.01, &[2, 3, side, side]), tensor(0.03, &[2, 3, side, side])],
+        image_valid: vec![vec![true, true], vec![true, false]],
+        prompt: Tensor::new(&[[2u32, 9, 30, 0], [2, 8, 0, 0]], &Device::Cpu).expect("ids"),
+        prompt_valid: vec![vec![true, true, true, false], vec![true, true, false, false]],
+        frame_tokens,
+        state: tensor(0.9, &[2, config.max_state_dim]),
+        actions: tensor(0.2, &[2, config.chunk_size, config.max_action_dim]),
+        action_is_pad: vec![
+            vec![false; config.chunk_size],
+            (0..config.chunk_size).map(|step| step + 1 == config.chunk_size).collect(),
+        ],
+        noise: tensor(1.3, &[2, config.chunk_size, config.max_action_dim]),
+        time: vec![0.4, 0.9],
+    }
+}
+
+#[test]
+fn teacher_forcing_on_own_tokens_repeats_the_generation() {
+    for (name, mut config) in both_modes() {
+        let generation = config.generation.as_mut().expect("foresees");
+        generation.num_resolutions = generation.scales.len();
+        let (side, frames) = (generation.frame_side(), config.run.history_frames);
+        let weights = checkpoint::random(&config, 5, DType::F32, &Device::Cpu).expect("random");
+        let network = F1Network::new(&config, &weights, None).expect("builds");
+        let pixels: Vec<f32> = (0..2 * frames * 3 * side * side).map(|i| (i as f32 * 0.013).sin()).collect();
+        let pixels = Tensor::from_vec(pixels, (2, frames, 3, side, side), &Device::Cpu).expect("pixels");
+        let history = network.tokenize(&pixels).expect("tokens");
+        let observed = batch(&config, Some(history.clone()));
+        let off = &mut Recorder::off();
+        let prefix = network.perceive_batch(&observed, &mut TokenSource::Greedy, off).expect("perceived");
+        let own = Tensor::cat(&prefix.tokens, 1).expect("tokens");
+        let joined = Tensor::cat(&[&history, &own.unsqueeze(1).expect("a frame")], 1).expect("frames");
+        let forced = network.stage1_loss(&batch(&config, Some(joined)), None, off).expect("a loss");
+        let generated = Tensor::cat(&prefix.logits, 1).expect("logits");
+        let error = distance(&generated, forced.logits.as_ref().expect("logits"));
+        assert!(error < 2e-4, "{name}: {error}");
+        assert_eq!(forced.token_accuracy, Some(1.0), "{name}");
+    }
+}
+
+#[test]
+fn every_trained_parameter_of_the_joint_stage_has_a_gradient() {
+    for (name, config) in both_modes() {
+        let generation = config.generation.clone().expect("foresees");
+        let set = ParameterSet::random(&config, 7, &Device::Cpu, |group| {
+            group != f1_model::parameters::Group::Tokenizer
+        })
+        .expect("random");
+        let network = F1Network::new(&config, &set.weights(), None).expect("builds");
+        let count = 2 * (config.run.history_frames + 1) * generation.total_tokens();
+        let ids: Vec<u32> =
+            (0..count).map(|i| (i * 37 % generation.tokenizer.vocab_size) as u32).collect();
+        let ids = Tensor::from_vec(ids, (2, config.run.history_frames + 1, generation.total_tokens()), &Device::Cpu);
+        let mut settings = JointSettings::default();
+        let output = network
+            .joint_loss(&batch(&config, Some(ids.expect("ids"))), &mut settings, &mut Recorder::off())
+            .expect("a loss");
+        let gradients = output.loss.backward().expect("gradients");
+        let last = format!("layers.{}", config.understanding.layers - 1);
+        for parameter in set.trained() {
+            let id = &parameter.spec.name;
+            // Nothing reads the understanding tokens after their last keys and values.
+            let dead = id.contains("language_model")
+                && (id.contains("model.norm")
+                    || id.contains(&last)
+                        && ["q_proj", "o_proj", "mlp", "post_attention"].iter().any(|part| id.contains(part)));
+            let gradient = gradients.get(parameter.variable.as_tensor());
+            assert_eq!(gradient.is_none(), dead, "{name}: {id}");
+            if let Some(gradient) = gradient {
+                let size = gradient.abs().and_then(|g| g.sum_all()?.to_scalar::<f32>()).expect("a sum");
+                assert!(size.is_finite(), "{name}: {id}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_weights_and_draws() {
+    let config = variant(&[("/f1/top_k", json!(900))]);
+    let run = |seed: u64, draw: u64| {
+        let policy = F1Policy::random(&config, seed, &LoadOptions::default()).expect("random");
+        let input = PolicyInput {
+            cameras: vec![Some(policy.prepare_camera(&picture(1)).expect("prepared"))],
+            prompt: Prompt::from_ids(vec![2], 12),
+            history: vec![policy.encode_frame(&picture(2)).expect("encoded")],
+        };
+        let prefix = policy.perceive(&input, draw).expect("perceived");
+        let actions = policy.act(&prefix, &[], &ActRequest { seed: draw, guidance: None }).expect("acted");
+        (prefix.tokens().to_vec(), actions)
+    };
+    assert_eq!(run(1, 1), run(1, 1));
+    assert_ne!(run(1, 1).0, run(1, 2).0);
+    assert_ne!(run(1, 1).1, run(2, 1).1);
+}
