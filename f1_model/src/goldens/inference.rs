@@ -28,7 +28,14 @@ pub(super) fn run(golden: &GoldenDir, comparison: &mut Comparison) -> Result<()>
         comparison.all("infer.", &golden.outputs, &found, rule, valid, documented)?;
         if golden.outputs.keys().any(|name| name.starts_with("recon.")) {
             let recon = reconstruct(golden, &network)?;
-            comparison.all("recon.", &golden.outputs, &recon, |_| Rule::Absolute(IMAGE), |_| None, |_| false)?;
+            comparison.all(
+                "recon.",
+                &golden.outputs,
+                &recon,
+                |_| Rule::Absolute(IMAGE),
+                |_| None,
+                |_| false,
+            )?;
         }
     }
     bf16(golden, comparison)?;

@@ -21,7 +21,8 @@ fn variant(changes: &[(&str, Value)]) -> Config {
     value["f1"] = json!({"attention": "released", "top_k": 1});
     for (pointer, change) in changes {
         let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
-        let parent = if parent.is_empty() { &mut value } else { value.pointer_mut(parent).expect("a parent") };
+        let parent =
+            if parent.is_empty() { &mut value } else { value.pointer_mut(parent).expect("a parent") };
         parent[key] = change.clone();
     }
     Config::from_json(&value.to_string(), "variant").expect("a sound variant")
@@ -34,7 +35,8 @@ fn variants() -> Vec<(&'static str, Config)> {
     };
     let with_heads = |count: usize| {
         let changes = heads(count);
-        let changes: Vec<(&str, Value)> = changes.iter().map(|(at, value)| (at.as_str(), value.clone())).collect();
+        let changes: Vec<(&str, Value)> =
+            changes.iter().map(|(at, value)| (at.as_str(), value.clone())).collect();
         variant(&changes)
     };
     vec![
@@ -149,15 +151,20 @@ fn padding_changes_nothing() {
         let vectors = network.foresight().expect("foresees").tokenizer.quantizer().next_scale_input(&frames);
         let vectors = vectors.expect("vectors").unsqueeze(0).expect("a batch");
         let mut source = TokenSource::Greedy;
-        let state = network.perceive(&embedded, &padding, Some(&vectors), &mut source, off).expect("perceived");
-        let own: Vec<Vec<u32>> =
-            state.tokens.iter().map(|ids| ids.flatten_all().and_then(|ids| ids.to_vec1()).expect("ids")).collect();
+        let state =
+            network.perceive(&embedded, &padding, Some(&vectors), &mut source, off).expect("perceived");
+        let own: Vec<Vec<u32>> = state
+            .tokens
+            .iter()
+            .map(|ids| ids.flatten_all().and_then(|ids| ids.to_vec1()).expect("ids"))
+            .collect();
         assert_eq!(own, prefix.tokens(), "{name}");
         let mut proprioception = vec![0f32; config.max_state_dim];
         proprioception[..2].copy_from_slice(&[0.3, -0.1]);
         let proprioception =
             Tensor::from_vec(proprioception, (1, config.max_state_dim), &Device::Cpu).expect("a state");
-        let noise = Tensor::from_vec(noise, (1, config.chunk_size, config.max_action_dim), &Device::Cpu).expect("noise");
+        let noise = Tensor::from_vec(noise, (1, config.chunk_size, config.max_action_dim), &Device::Cpu)
+            .expect("noise");
         let batch = network.act(&state, &proprioception, &noise, None, off).expect("acted");
         let plain = Tensor::new(plain, &Device::Cpu).and_then(|plain| plain.unsqueeze(0)).expect("actions");
         assert!(distance(&plain, &batch) < 1e-4, "{name}: {}", distance(&plain, &batch));
@@ -228,9 +235,12 @@ fn every_trained_parameter_of_the_joint_stage_has_a_gradient() {
         .expect("random");
         let network = F1Network::new(&config, &set.weights(), None).expect("builds");
         let count = 2 * (config.run.history_frames + 1) * generation.total_tokens();
-        let ids: Vec<u32> =
-            (0..count).map(|i| (i * 37 % generation.tokenizer.vocab_size) as u32).collect();
-        let ids = Tensor::from_vec(ids, (2, config.run.history_frames + 1, generation.total_tokens()), &Device::Cpu);
+        let ids: Vec<u32> = (0..count).map(|i| (i * 37 % generation.tokenizer.vocab_size) as u32).collect();
+        let ids = Tensor::from_vec(
+            ids,
+            (2, config.run.history_frames + 1, generation.total_tokens()),
+            &Device::Cpu,
+        );
         let mut settings = JointSettings::default();
         let output = network
             .joint_loss(&batch(&config, Some(ids.expect("ids"))), &mut settings, &mut Recorder::off())
@@ -243,7 +253,9 @@ fn every_trained_parameter_of_the_joint_stage_has_a_gradient() {
             let dead = id.contains("language_model")
                 && (id.contains("model.norm")
                     || id.contains(&last)
-                        && ["q_proj", "o_proj", "mlp", "post_attention"].iter().any(|part| id.contains(part)));
+                        && ["q_proj", "o_proj", "mlp", "post_attention"]
+                            .iter()
+                            .any(|part| id.contains(part)));
             let gradient = gradients.get(parameter.variable.as_tensor());
             assert_eq!(gradient.is_none(), dead, "{name}: {id}");
             if let Some(gradient) = gradient {
