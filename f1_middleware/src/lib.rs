@@ -25,6 +25,7 @@ pub mod args;
 pub mod clock;
 pub mod context;
 pub mod diagnostics;
+pub mod doctor;
 mod error;
 pub mod executor;
 pub mod image;

@@ -1,13 +1,196 @@
 //! `f1 doctor`: check what commonly breaks and say how to mend it.
 
+use std::path::{Path, PathBuf};
+
+use f1_middleware::doctor::{self, Finding, Verdict};
+use f1_model::{Config, DeviceChoice};
+use f1_robot::PolicyShape;
+use f1_robot::statistics::StatisticsFile;
+use f1_robot::{Robot, RobotFileError};
+
 /// Arguments of `f1 doctor`.
 #[derive(clap::Args, Debug)]
-pub struct Args {}
+pub struct Args {
+    /// The checkpoint's folder.
+    #[arg(long)]
+    model: Option<PathBuf>,
+    /// The robot file.
+    #[arg(long)]
+    robot: Option<PathBuf>,
+    /// Where the network is to run: `cpu` or `cuda`.
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
 
-/// Runs the command.
+/// Runs the command. It fails only when something is broken that stops the policy.
 ///
 /// # Errors
 /// Whatever stops the command, named with its mend.
-pub fn run(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("f1 doctor is not built yet")
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let mut findings = doctor::network();
+    findings.push(gpu(&args.device));
+    let config = args.model.as_deref().and_then(|folder| model(folder, &mut findings));
+    if args.model.is_none() {
+        findings.push(Finding::warning("model", "not looked at", "f1 doctor --model FOLDER"));
+    }
+    match &args.robot {
+        Some(path) => robot(path, args.model.as_deref(), config.as_ref(), &mut findings),
+        None => findings.push(Finding::warning("robot file", "not looked at", "f1 doctor --robot FILE")),
+    }
+    if args.json {
+        print_json(&findings)?;
+    } else {
+        print_table(&findings);
+    }
+    let broken = findings.iter().filter(|finding| finding.verdict == Verdict::Broken).count();
+    if broken > 0 {
+        anyhow::bail!("{broken} of {} checks stop the policy", findings.len());
+    }
+    Ok(())
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Good => "ok",
+        Verdict::Warning => "warning",
+        Verdict::Broken => "broken",
+    }
+}
+
+fn print_table(findings: &[Finding]) {
+    for finding in findings {
+        println!("{:8} {:16} {}", word(finding.verdict), finding.check, finding.found.replace('\n', "\n  "));
+        if !finding.mend.is_empty() {
+            println!("{:25} mend: {}", "", finding.mend);
+        }
+    }
+}
+
+fn print_json(findings: &[Finding]) -> anyhow::Result<()> {
+    let checks: Vec<_> = findings
+        .iter()
+        .map(|finding| {
+            serde_json::json!({
+                "check": finding.check,
+                "verdict": word(finding.verdict),
+                "found": finding.found,
+                "mend": finding.mend,
+            })
+        })
+        .collect();
+    let pass = findings.iter().all(|finding| finding.verdict != Verdict::Broken);
+    println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "pass": pass, "checks": checks }))?);
+    Ok(())
+}
+
+fn gpu(device: &str) -> Finding {
+    const CHECK: &str = "gpu";
+    let driver = std::fs::read_to_string("/proc/driver/nvidia/version").ok();
+    let driver = driver.as_deref().and_then(|text| text.lines().next()).map(str::trim);
+    match (device, DeviceChoice::Cuda.open()) {
+        (_, Ok(_)) => Finding::good(CHECK, "CUDA device 0 opens"),
+        ("cpu", Err(_)) => match driver {
+            Some(driver) => Finding::warning(
+                CHECK,
+                format!("the network is to run on the CPU, but there is a GPU: {driver}"),
+                "build with the feature `cuda` and set device to cuda",
+            ),
+            None => Finding::good(CHECK, "none; the network is to run on the CPU"),
+        },
+        ("cuda", Err(error)) => Finding::broken(
+            CHECK,
+            format!("CUDA does not open: {error}"),
+            "install NVIDIA's driver and build with the feature `cuda`, or set device to cpu",
+        ),
+        (other, Err(_)) => {
+            Finding::broken(CHECK, format!("device {other:?} is unknown"), "choose cpu or cuda")
+        }
+    }
+}
+
+/// Looks at a checkpoint's files; gives its configuration, if that can be read.
+fn model(folder: &Path, findings: &mut Vec<Finding>) -> Option<Config> {
+    let config = match Config::load(folder) {
+        Ok(config) => {
+            findings.push(Finding::good("model config", folder.join("config.json").display().to_string()));
+            config
+        }
+        Err(error) => {
+            let mend = "point --model at the checkpoint's folder; it must hold config.json";
+            findings.push(Finding::broken("model config", error.to_string(), mend));
+            return None;
+        }
+    };
+    findings.push(match f1_model::inspect::inspect(folder, Some(&config)) {
+        Ok(inspection) if inspection.pass => {
+            Finding::good("model weights", format!("{} tensors fit the configuration", inspection.tensors.len()))
+        }
+        Ok(inspection) => {
+            let faults: Vec<String> = [
+                ("missing", &inspection.missing),
+                ("extra", &inspection.extra),
+                ("mis-shaped", &inspection.misshaped),
+                ("not finite", &inspection.non_finite),
+            ]
+            .into_iter()
+            .filter(|(_, list)| !list.is_empty())
+            .map(|(what, list)| format!("{} {what}, first {}", list.len(), list[0]))
+            .collect();
+            let mend = "`f1 inspect FOLDER` lists them; the weights and config.json must be of one training";
+            Finding::broken("model weights", faults.join("; "), mend)
+        }
+        Err(error) => Finding::broken("model weights", error.to_string(), "copy the checkpoint again"),
+    });
+    findings.push(if folder.join("tokenizer.json").is_file() {
+        Finding::good("text tokenizer", "tokenizer.json is there")
+    } else {
+        let mend = "copy PaliGemma's tokenizer.json into the folder";
+        Finding::broken("text tokenizer", format!("no tokenizer.json in {}", folder.display()), mend)
+    });
+    Some(config)
+}
+
+fn faults(error: &RobotFileError) -> String {
+    error.to_string()
+}
+
+fn robot(path: &Path, folder: Option<&Path>, config: Option<&Config>, findings: &mut Vec<Finding>) {
+    let robot = match Robot::load(path) {
+        Ok(robot) => robot,
+        Err(error) => {
+            let mend = "mend the lines named; docs/robot_files.md says what each key means";
+            return findings.push(Finding::broken("robot file", faults(&error), mend));
+        }
+    };
+    findings.push(Finding::good("robot file", format!("{}: {} joints", robot.file().name, robot.dof())));
+    if let Some(config) = config {
+        let shape = PolicyShape {
+            max_state_dim: config.max_state_dim,
+            max_action_dim: config.max_action_dim,
+            cameras: None,
+        };
+        findings.push(match robot.check_policy(&shape) {
+            Ok(()) => Finding::good("robot and model", "the dimensions fit"),
+            Err(error) => {
+                Finding::broken("robot and model", faults(&error), "use the checkpoint made for this robot")
+            }
+        });
+    }
+    let statistics = &robot.file().statistics;
+    let own = statistics.path.as_ref().map(|own| path.parent().unwrap_or(Path::new(".")).join(own));
+    if let Some(file) = own.or_else(|| folder.map(|folder| folder.join("stats.json"))) {
+        let checked = StatisticsFile::load(&file).and_then(|stats| {
+            stats.get(&statistics.name)?.check(robot.file().state_dim(), robot.file().action_dim())
+        });
+        findings.push(match checked {
+            Ok(()) => Finding::good("statistics", format!("{:?} in {}", statistics.name, file.display())),
+            Err(error) => {
+                let mend = "`f1 stats DATASET` makes them; `statistics.name` in the robot file picks the entry";
+                Finding::broken("statistics", error.to_string(), mend)
+            }
+        });
+    }
 }

@@ -1,5 +1,8 @@
 //! What every back end must do alike, and what stands above them.
 
+// A test that meets the unexpected must fail, helpers included.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod support;
 
 mod actions;
