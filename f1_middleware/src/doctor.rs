@@ -76,7 +76,9 @@ pub fn network() -> Vec<Finding> {
 fn receive_buffer(limit: Option<&str>) -> Finding {
     const CHECK: &str = "receive buffer";
     match limit.and_then(|text| text.trim().parse::<u64>().ok()) {
-        Some(limit) if limit >= WANTED_BUFFER => Finding::good(CHECK, format!("net.core.rmem_max is {limit}")),
+        Some(limit) if limit >= WANTED_BUFFER => {
+            Finding::good(CHECK, format!("net.core.rmem_max is {limit}"))
+        }
         Some(limit) => Finding::warning(
             CHECK,
             format!("net.core.rmem_max is {limit}: raw camera images will be lost on `dds`"),
@@ -115,10 +117,14 @@ fn multicast(local: bool) -> Finding {
     const CHECK: &str = "multicast";
     match multicast_loop() {
         Ok(()) => Finding::good(CHECK, "datagrams to the discovery group come back"),
-        Err(error) if local => Finding::good(CHECK, format!("not available ({error}), not needed on localhost")),
+        Err(error) if local => {
+            Finding::good(CHECK, format!("not available ({error}), not needed on localhost"))
+        }
         Err(error) => Finding::warning(
             CHECK,
-            format!("datagrams to the discovery group do not come back: {error}; other machines are not found"),
+            format!(
+                "datagrams to the discovery group do not come back: {error}; other machines are not found"
+            ),
             "sudo ip link set dev INTERFACE multicast on; allow UDP 7400 to 7500 and 239.255.0.1 in the firewall; \
              or ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST if all runs on this machine",
         ),
@@ -201,7 +207,12 @@ fn clock() -> Finding {
             "sudo timedatectl set-ntp true",
         );
     }
-    let marks = ["/run/systemd/timesync/synchronized", "/run/chrony/chronyd.pid", "/run/chronyd.pid", "/run/ntpd.pid"];
+    let marks = [
+        "/run/systemd/timesync/synchronized",
+        "/run/chrony/chronyd.pid",
+        "/run/chronyd.pid",
+        "/run/ntpd.pid",
+    ];
     if marks.iter().any(|mark| Path::new(mark).exists()) {
         Finding::good(CHECK, "set, and kept in step with others")
     } else {

@@ -125,9 +125,10 @@ fn model(folder: &Path, findings: &mut Vec<Finding>) -> Option<Config> {
         }
     };
     findings.push(match f1_model::inspect::inspect(folder, Some(&config)) {
-        Ok(inspection) if inspection.pass => {
-            Finding::good("model weights", format!("{} tensors fit the configuration", inspection.tensors.len()))
-        }
+        Ok(inspection) if inspection.pass => Finding::good(
+            "model weights",
+            format!("{} tensors fit the configuration", inspection.tensors.len()),
+        ),
         Ok(inspection) => {
             let faults: Vec<String> = [
                 ("missing", &inspection.missing),
@@ -188,7 +189,8 @@ fn robot(path: &Path, folder: Option<&Path>, config: Option<&Config>, findings: 
         findings.push(match checked {
             Ok(()) => Finding::good("statistics", format!("{:?} in {}", statistics.name, file.display())),
             Err(error) => {
-                let mend = "`f1 stats DATASET` makes them; `statistics.name` in the robot file picks the entry";
+                let mend =
+                    "`f1 stats DATASET` makes them; `statistics.name` in the robot file picks the entry";
                 Finding::broken("statistics", error.to_string(), mend)
             }
         });
