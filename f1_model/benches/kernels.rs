@@ -3,9 +3,13 @@
 
 use candle_core::{Device, Tensor};
 use divan::{Bencher, counter::ItemsCount};
-use f1_model::kernels::{Conv2dGeometry, conv2d, conv2d_plain};
+use f1_model::kernels::{
+    Conv2dGeometry, attention, attention_plain, conv2d, conv2d_plain, geglu, gelu_tanh, group_norm,
+    group_norm_plain, keep_freed_memory, layer_norm, rms_norm, rms_norm_plain, rope, rope_plain, silu,
+};
 
 fn main() {
+    keep_freed_memory();
     divan::main();
 }
 
@@ -43,4 +47,96 @@ fn linear(bencher: Bencher, (m, k, n): (usize, usize, usize)) {
     let x = normal(&[m, k]);
     let w = normal(&[n, k]);
     bencher.counter(ItemsCount::new(2 * m * k * n)).bench(|| x.matmul(&w.t().expect("2-D")).expect("fits"));
+}
+
+/// The tokenizer's downsampling of 64 channels at 256 x 256.
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn conv3x3_halving(bencher: Bencher) {
+    let (x, w, b) = (normal(&[1, 64, 256, 256]), normal(&[64, 64, 3, 3]), normal(&[64]));
+    bencher
+        .counter(ItemsCount::new(2usize * 9 * 64 * 64 * 128 * 128))
+        .bench(|| conv2d(&x, &w, Some(&b), Conv2dGeometry::halving()).expect("fits"));
+}
+
+/// (queries, keys): the first pass and a flow step of the timing configuration, eight heads of 64.
+const PASSES: [(usize, usize); 2] = [(1496, 1496), (50, 1576)];
+
+fn heads(queries: usize, keys: usize) -> [Tensor; 3] {
+    [normal(&[1, queries, 8, 64]), normal(&[1, keys, 1, 64]), normal(&[1, keys, 1, 64])]
+}
+
+#[divan::bench(args = PASSES, sample_count = 5, sample_size = 1)]
+fn attention_fused(bencher: Bencher, (queries, keys): (usize, usize)) {
+    let [q, k, v] = heads(queries, keys);
+    bencher
+        .counter(ItemsCount::new(4 * queries * keys * 8 * 64))
+        .bench(|| attention(&q, &k, &v, None, 0.125).expect("fits"));
+}
+
+#[divan::bench(args = PASSES, sample_count = 3, sample_size = 1)]
+fn attention_candle(bencher: Bencher, (queries, keys): (usize, usize)) {
+    let [q, k, v] = heads(queries, keys);
+    bencher
+        .counter(ItemsCount::new(4 * queries * keys * 8 * 64))
+        .bench(|| attention_plain(&q, &k, &v, None, 0.125).expect("fits"));
+}
+
+/// Forward and backward of attention at a training batch of the bench model.
+#[divan::bench(args = [true, false], sample_count = 3, sample_size = 1)]
+fn attention_training(bencher: Bencher, fused: bool) {
+    let variable = |shape: &[usize]| candle_core::Var::from_tensor(&normal(shape)).expect("a CPU tensor");
+    let (q, k, v) = (variable(&[32, 200, 8, 32]), variable(&[32, 200, 1, 32]), variable(&[32, 200, 1, 32]));
+    bencher.bench(|| {
+        let out =
+            if fused { attention(&q, &k, &v, None, 0.2) } else { attention_plain(&q, &k, &v, None, 0.2) };
+        out.and_then(|out| out.sum_all()).and_then(|sum| sum.backward()).expect("differentiable")
+    });
+}
+
+#[divan::bench(args = [true, false], sample_count = 5, sample_size = 1)]
+fn group_norm_silu(bencher: Bencher, fused: bool) {
+    let (x, w, b) = (normal(&[1, 64, 256, 256]), normal(&[64]), normal(&[64]));
+    let form = if fused { group_norm } else { group_norm_plain };
+    bencher.bench(|| form(&x, &w, &b, 32, 1e-6, true).expect("fits"));
+}
+
+#[divan::bench(args = [true, false], sample_count = 5, sample_size = 1)]
+fn rms_norm_1496x512(bencher: Bencher, fused: bool) {
+    let (x, w) = (normal(&[1496, 512]), normal(&[512]));
+    let form = if fused { rms_norm } else { rms_norm_plain };
+    bencher.bench(|| form(&x, &w, 1e-6).expect("fits"));
+}
+
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn layer_norm_768x256(bencher: Bencher) {
+    let (x, w, b) = (normal(&[768, 256]), normal(&[256]), normal(&[256]));
+    bencher.bench(|| layer_norm(&x, &w, &b, 1e-6).expect("fits"));
+}
+
+#[divan::bench(args = [true, false], sample_count = 5, sample_size = 1)]
+fn rope_1496x8x64(bencher: Bencher, fused: bool) {
+    let (x, angles) = (normal(&[1, 1496, 8, 64]), normal(&[1, 1496, 32]));
+    let form = if fused { rope } else { rope_plain };
+    bencher.bench(|| form(&x, &angles, &angles).expect("fits"));
+}
+
+#[divan::bench(args = [true, false], sample_count = 5, sample_size = 1)]
+fn geglu_1496x2048(bencher: Bencher, fused: bool) {
+    let (gate, up) = (normal(&[1496, 2048]), normal(&[1496, 2048]));
+    bencher.bench(|| {
+        let out = if fused { geglu(&gate, &up) } else { gate.gelu().and_then(|gate| gate.mul(&up)) };
+        out.expect("fits")
+    });
+}
+
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn gelu_768x1024(bencher: Bencher) {
+    let x = normal(&[768, 1024]);
+    bencher.bench(|| gelu_tanh(&x).expect("fits"));
+}
+
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn silu_768x1024(bencher: Bencher) {
+    let x = normal(&[768, 1024]);
+    bencher.bench(|| silu(&x).expect("fits"));
 }

@@ -265,10 +265,16 @@ impl F1Policy {
     /// # Errors
     /// An image without pixels, or a model that does not foresee.
     pub fn encode_frame(&self, image: &RgbImage) -> Result<HistoryFrame> {
+        self.encode_prepared(&self.prepare_frame(image)?)
+    }
+
+    /// Shrinks and crops a history frame: pixels `[3, side, side]` in [-1, 1] for [`F1Policy::encode_prepared`].
+    ///
+    /// # Errors
+    /// An image without pixels, or a model that does not foresee.
+    pub fn prepare_frame(&self, image: &RgbImage) -> Result<Tensor> {
         let side = self.network.foresight()?.config.frame_side();
-        let ratio = self.config().run.crop_ratio;
-        let pixels = image_prep::prepare_frame(image, side, ratio, self.network.device())?;
-        self.encode_prepared(&pixels)
+        image_prep::prepare_frame(image, side, self.config().run.crop_ratio, self.network.device())
     }
 
     /// As [`F1Policy::encode_frame`] from pixels `[3, side, side]` in [-1, 1].

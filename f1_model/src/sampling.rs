@@ -67,6 +67,13 @@ pub enum TokenSource {
     },
     /// Given, `[batch, tokens]` in u32, scale after scale: the same foresight under other arithmetic.
     Fixed(Tensor),
+    /// Another source, watched: a stopwatch between the first pass and the scales that follow.
+    Observed {
+        /// Where the tokens come from.
+        source: Box<TokenSource>,
+        /// Called after each scale's tokens were taken, with the tokens taken before it.
+        seen: Box<dyn FnMut(usize) + Send>,
+    },
 }
 
 impl TokenSource {
@@ -79,6 +86,11 @@ impl TokenSource {
         }
     }
 
+    /// This source, with `seen` called after each scale's tokens were taken.
+    pub fn observed(self, seen: impl FnMut(usize) + Send + 'static) -> Self {
+        Self::Observed { source: Box::new(self), seen: Box::new(seen) }
+    }
+
     /// Ids `[batch, rows]` in u32 for logits `[batch, rows, vocabulary]`; `offset` tokens were taken before.
     ///
     /// # Errors
@@ -87,6 +99,11 @@ impl TokenSource {
         let (batch, rows, _) = logits.dims3()?;
         match self {
             Self::Greedy => Ok(logits.detach().argmax(D::Minus1)?),
+            Self::Observed { source, seen } => {
+                let ids = source.take(logits, offset)?;
+                seen(offset);
+                Ok(ids)
+            }
             Self::Fixed(tokens) => Ok(tokens.narrow(1, offset, rows)?.contiguous()?),
             Self::Sampled { top_k, top_p, random } => {
                 let values: Vec<Vec<f32>> = logits.detach().to_dtype(DType::F32)?.flatten(0, 1)?.to_vec2()?;
