@@ -406,3 +406,26 @@ fn a_checkpoint_that_does_not_fit_is_refused_with_every_dimension() {
     let paths: Vec<&str> = error.faults.iter().map(|fault| fault.path.as_str()).collect();
     assert_eq!(paths, ["state.parts", "action.parts", "cameras"]);
 }
+
+#[test]
+fn the_documentation_s_example_parses_and_its_tables_name_every_key() {
+    let manual = path("bench_arm").parent().unwrap().join("../../docs/robot_files.md");
+    let manual = std::fs::read_to_string(manual).unwrap();
+    let example = manual.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    RobotFile::parse(example).unwrap_or_else(|error| panic!("{error}"));
+    // An unknown key's fault lists the keys that are known there.
+    let part = |kind: &str| format!("{{kind: {kind}, zzz: 1}}");
+    let state = ["joint_positions", "end_effector_pose", "gripper", "padding"].map(part).join(", ");
+    let action = ["joint_positions", "joint_deltas", "end_effector_delta", "gripper", "padding"].map(part).join(", ");
+    let text = format!(
+        "zzz: 1\ncameras: [{{zzz: 1}}]\narms: [{{zzz: 1}}]\ngrippers: [{{zzz: 1}}]\nstate: {{zzz: 1, parts: [{state}]}}\naction: {{zzz: 1, parts: [{action}]}}\nstatistics: {{zzz: 1}}\ncontrollers: [{{zzz: 1}}]\njoint_limits: {{a: {{zzz: 1}}}}\nend_effector_speed: {{zzz: 1}}\nworkspace: [{{zzz: 1}}]\nscene: [{{zzz: 1}}]\nclearance: {{zzz: 1}}\n"
+    );
+    let error = RobotFile::parse(&text).unwrap_err();
+    let unknown: Vec<_> = error.faults.iter().filter(|fault| fault.path.ends_with("zzz")).collect();
+    assert_eq!(unknown.len(), 22, "{error}");
+    for fault in unknown {
+        for key in fault.message.trim_start_matches("unknown key; known here: ").split(", ") {
+            assert!(manual.contains(&format!("`{key}`")), "{}: the manual does not name `{key}`", fault.path);
+        }
+    }
+}
