@@ -416,7 +416,8 @@ fn the_documentation_s_example_parses_and_its_tables_name_every_key() {
     // An unknown key's fault lists the keys that are known there.
     let part = |kind: &str| format!("{{kind: {kind}, zzz: 1}}");
     let state = ["joint_positions", "end_effector_pose", "gripper", "padding"].map(part).join(", ");
-    let action = ["joint_positions", "joint_deltas", "end_effector_delta", "gripper", "padding"].map(part).join(", ");
+    let action =
+        ["joint_positions", "joint_deltas", "end_effector_delta", "gripper", "padding"].map(part).join(", ");
     let text = format!(
         "zzz: 1\ncameras: [{{zzz: 1}}]\narms: [{{zzz: 1}}]\ngrippers: [{{zzz: 1}}]\nstate: {{zzz: 1, parts: [{state}]}}\naction: {{zzz: 1, parts: [{action}]}}\nstatistics: {{zzz: 1}}\ncontrollers: [{{zzz: 1}}]\njoint_limits: {{a: {{zzz: 1}}}}\nend_effector_speed: {{zzz: 1}}\nworkspace: [{{zzz: 1}}]\nscene: [{{zzz: 1}}]\nclearance: {{zzz: 1}}\n"
     );
