@@ -1,6 +1,6 @@
 //! Running callbacks: in real time, or deterministically on a virtual clock.
 //!
-//! A [`Lane`] is a queue of things that have something to run, and the timers. Callbacks of one lane never run at the
+//! A lane is a queue of things that have something to run, and the timers. Callbacks of one lane never run at the
 //! same time. Every source stands in the queue at most once and keeps its own bounded store, so a lane never grows
 //! with the rate of messages. On a virtual clock there is one lane: ready callbacks run first in, first out, then time
 //! moves to the next timer; timers due at the same instant run in the order of their making.

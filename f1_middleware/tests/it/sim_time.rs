@@ -22,7 +22,7 @@ fn a_node_follows_the_clock_topic_and_its_ros_timers_do_too() {
         });
         let clock = simulator.create_publisher::<Clock>("/clock", Qos::clock().keep_last(1)).unwrap();
         pair.spin_until("discovery", || clock.subscription_count() > 0);
-        let mut show = |time: Time| {
+        let show = |time: Time| {
             let (sec, nanosec) = time.split();
             pair.spin_until("the clock", || {
                 clock.publish(Clock { clock: WireTime { sec, nanosec } }).unwrap();

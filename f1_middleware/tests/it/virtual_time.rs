@@ -28,8 +28,7 @@ fn run() -> Vec<(i64, String)> {
         );
     }
     context.executor().spin_for(Duration::from_secs(1));
-    let outcome = log.lock().clone();
-    outcome
+    log.lock().clone()
 }
 
 #[test]
