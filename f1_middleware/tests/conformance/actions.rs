@@ -1,0 +1,1 @@
+//! FollowJointTrajectory both ways.
