@@ -1,1 +1,192 @@
-//! FollowJointTrajectory both ways.
+//! FollowJointTrajectory both ways: accepted, told of, succeeded, canceled.
+
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use f1_interfaces::control_msgs::action::{
+    FollowJointTrajectory, FollowJointTrajectoryFeedback, FollowJointTrajectoryGoal,
+    FollowJointTrajectoryResult,
+};
+use f1_interfaces::{cdr, random};
+use f1_middleware::action::{CancelDecision, GoalDecision, GoalEvent, GoalStatus};
+use f1_middleware::{ActionServer, ClockKind};
+use serde_json::{Value, json};
+
+use crate::pair::{PATIENCE, Pair, pair, until};
+
+const ACTION: &str = "arm_controller/follow_joint_trajectory";
+
+fn json_of<T: serde::Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).unwrap()
+}
+
+fn feedback() -> FollowJointTrajectoryFeedback {
+    FollowJointTrajectoryFeedback {
+        joint_names: vec!["shoulder".to_owned(), "elbow".to_owned()],
+        ..Default::default()
+    }
+}
+
+fn result(text: &str) -> FollowJointTrajectoryResult {
+    FollowJointTrajectoryResult {
+        error_code: FollowJointTrajectoryResult::SUCCESSFUL,
+        error_string: text.to_owned(),
+    }
+}
+
+/// A server of ours that tells of each goal ten times a second and ends it after a second, or when canceled.
+fn serve(pair: &Pair) -> (ActionServer<FollowJointTrajectory>, Receiver<Vec<u8>>) {
+    let (sender, receiver) = channel();
+    let node = pair.node.clone();
+    let server = pair
+        .node
+        .create_action_server::<FollowJointTrajectory>(
+            ACTION,
+            |_, goal| {
+                if goal.trajectory.joint_names.is_empty() {
+                    GoalDecision::Reject
+                } else {
+                    GoalDecision::Accept
+                }
+            },
+            move |goal| {
+                let _ = sender.send(cdr::to_bytes(goal.goal().as_ref()).unwrap());
+                let mut beats = 0;
+                let timer = node
+                    .create_timer(Duration::from_millis(100), ClockKind::Steady, move || {
+                        if !goal.is_active() {
+                            return;
+                        }
+                        beats += 1;
+                        goal.feedback(feedback());
+                        if goal.is_canceling() {
+                            goal.canceled(result("canceled"));
+                        } else if beats == 10 {
+                            goal.succeed(result("there"));
+                        }
+                    })
+                    .unwrap();
+                node.keep(timer);
+            },
+            |_| CancelDecision::Accept,
+        )
+        .unwrap();
+    (server, receiver)
+}
+
+fn goal() -> FollowJointTrajectoryGoal {
+    let mut goal: FollowJointTrajectoryGoal = random::value(3);
+    goal.trajectory.joint_names = vec!["shoulder".to_owned(), "elbow".to_owned()];
+    goal
+}
+
+/// The peer sends a goal: its reply.
+fn peer_sends(pair: &mut Pair, goal: &FollowJointTrajectoryGoal, more: Value) -> Value {
+    let mut request = json!({
+        "op": "send_goal", "action": pair.name(ACTION), "type": "control_msgs/action/FollowJointTrajectory",
+        "goal": json_of(goal), "timeout": PATIENCE.as_secs() - 5,
+    });
+    for (key, value) in more.as_object().unwrap() {
+        request[key] = value.clone();
+    }
+    pair.peer.request(request).unwrap()
+}
+
+#[test]
+fn the_peer_sends_us_a_goal() {
+    let mut pair = pair();
+    let (_server, goals) = serve(&pair);
+    let goal = goal();
+    let reply = peer_sends(&mut pair, &goal, json!({}));
+    assert_eq!(goals.recv_timeout(PATIENCE).unwrap(), cdr::to_bytes(&goal).unwrap());
+    assert_eq!(reply["accepted"], true);
+    assert_eq!(reply["status"], 4, "{reply}");
+    assert_eq!(reply["result"], json_of(&result("there")));
+    let told = pair.peer.event("feedback", PATIENCE).unwrap();
+    assert_eq!(told["value"], json_of(&feedback()));
+}
+
+#[test]
+fn the_peer_cancels_its_goal() {
+    let mut pair = pair();
+    let (_server, _goals) = serve(&pair);
+    let reply = peer_sends(&mut pair, &goal(), json!({ "cancel_after": 0.3 }));
+    assert_eq!(reply["status"], 5, "{reply}");
+    assert_eq!(reply["result"], json_of(&result("canceled")));
+}
+
+#[test]
+fn the_peer_is_told_that_a_goal_is_rejected() {
+    let mut pair = pair();
+    let (_server, _goals) = serve(&pair);
+    let reply = peer_sends(&mut pair, &FollowJointTrajectoryGoal::default(), json!({}));
+    assert_eq!((&reply["accepted"], &reply["answered"]), (&json!(false), &json!(true)));
+}
+
+/// A server of the peer's, and what we hear of a goal that we send it.
+fn send(pair: &mut Pair, goal: FollowJointTrajectoryGoal, cancel_after: Option<Duration>) -> Vec<String> {
+    let action = pair.name(ACTION);
+    pair.peer
+        .request(json!({
+            "op": "action_server", "name": "server", "action": action,
+            "type": "control_msgs/action/FollowJointTrajectory",
+            "feedback": vec![json_of(&feedback()); 10], "period": 0.1, "result": json_of(&result("peer")),
+        }))
+        .unwrap();
+    let client = pair.node.create_action_client::<FollowJointTrajectory>(ACTION).unwrap();
+    until("a server", || client.is_ready());
+    let (sender, receiver) = channel();
+    let sent = client
+        .send(goal, move |event| {
+            let _ = sender.send(match event {
+                GoalEvent::Accepted => "accepted".to_owned(),
+                GoalEvent::Rejected => "rejected".to_owned(),
+                GoalEvent::Feedback(told) => {
+                    assert_eq!(told, feedback());
+                    "feedback".to_owned()
+                }
+                GoalEvent::Ended(outcome) => {
+                    assert_eq!(outcome.result, result("peer"));
+                    match outcome.status {
+                        GoalStatus::Succeeded => "succeeded".to_owned(),
+                        GoalStatus::Canceled => "canceled".to_owned(),
+                        other => format!("{other:?}"),
+                    }
+                }
+                GoalEvent::Failed(error) => format!("failed: {error}"),
+            });
+        })
+        .unwrap();
+    if let Some(wait) = cancel_after {
+        std::thread::sleep(wait);
+        sent.cancel(|_| {}).unwrap();
+    }
+    let mut heard = Vec::new();
+    loop {
+        let event = receiver.recv_timeout(PATIENCE).unwrap();
+        let last = event != "accepted" && event != "feedback";
+        if heard.last() != Some(&event) {
+            heard.push(event);
+        }
+        if last {
+            return heard;
+        }
+    }
+}
+
+#[test]
+fn we_send_the_peer_a_goal() {
+    let mut pair = pair();
+    let goal = goal();
+    let heard = send(&mut pair, goal.clone(), None);
+    let taken = pair.peer.event("goal", PATIENCE).unwrap();
+    assert_eq!(taken["value"], json_of(&goal));
+    assert_eq!(heard, ["accepted", "feedback", "succeeded"]);
+}
+
+#[test]
+fn we_cancel_our_goal() {
+    let mut pair = pair();
+    let heard = send(&mut pair, goal(), Some(Duration::from_millis(300)));
+    assert_eq!(heard.last().map(String::as_str), Some("canceled"), "{heard:?}");
+}
