@@ -7,7 +7,10 @@ use f1_interfaces::control_msgs::action::{
     FollowJointTrajectory, FollowJointTrajectoryFeedback, FollowJointTrajectoryGoal,
     FollowJointTrajectoryResult,
 };
-use f1_interfaces::{cdr, random};
+use f1_interfaces::builtin_interfaces::msg::Duration as RosDuration;
+use f1_interfaces::cdr;
+use f1_interfaces::control_msgs::msg::JointTolerance;
+use f1_interfaces::trajectory_msgs::msg::JointTrajectoryPoint;
 use f1_middleware::action::{CancelDecision, GoalDecision, GoalEvent, GoalStatus};
 use f1_middleware::{ActionServer, ClockKind};
 use serde_json::{Value, json};
@@ -64,8 +67,7 @@ fn serve(pair: &Pair) -> (ActionServer<FollowJointTrajectory>, Receiver<Vec<u8>>
                         } else if beats == 10 {
                             goal.succeed(result("there"));
                         }
-                    })
-                    .unwrap();
+                    });
                 node.keep(timer);
             },
             |_| CancelDecision::Accept,
@@ -74,9 +76,24 @@ fn serve(pair: &Pair) -> (ActionServer<FollowJointTrajectory>, Receiver<Vec<u8>>
     (server, receiver)
 }
 
+/// Numbers that JSON carries exactly, because the peer tells what it got as JSON.
 fn goal() -> FollowJointTrajectoryGoal {
-    let mut goal: FollowJointTrajectoryGoal = random::value(3);
+    let mut goal = FollowJointTrajectoryGoal::default();
     goal.trajectory.joint_names = vec!["shoulder".to_owned(), "elbow".to_owned()];
+    goal.trajectory.points = (0..20)
+        .map(|i| JointTrajectoryPoint {
+            positions: vec![f64::from(i) * 0.125, -f64::from(i) * 0.25],
+            velocities: vec![0.5, -1.0],
+            accelerations: vec![0.0, 0.0],
+            time_from_start: RosDuration::saturating_from_nanoseconds(i64::from(i) * 100_000_000),
+            ..Default::default()
+        })
+        .collect();
+    goal.goal_tolerance = vec![JointTolerance {
+        name: "elbow".to_owned(),
+        position: 0.0625,
+        ..Default::default()
+    }];
     goal
 }
 

@@ -141,7 +141,7 @@ fn rmem_max() -> u64 {
 
 #[test]
 fn three_camera_streams_into_us_lose_nothing_where_the_socket_buffer_is_large() {
-    let (seconds, _) = load();
+    let (seconds, slack) = load();
     let count = (seconds * 30.0) as u64;
     let mut pair = pair();
     let image = Image {
@@ -197,10 +197,12 @@ fn three_camera_streams_into_us_lose_nothing_where_the_socket_buffer_is_large() 
             "{camera}: {} of {count} images of 0.92 MB in {took:.1} s, rmem_max {rmem_max}",
             stamps.len()
         );
-        if rmem_max >= 4 * 1024 * 1024 {
-            assert_eq!(stamps.len() as u64, count, "{camera}");
+        let got = stamps.len() as u64;
+        if rmem_max >= 4 * 1024 * 1024 && slack <= 1.0 {
+            assert_eq!(got, count, "{camera}");
         } else {
-            assert!(!stamps.is_empty(), "{camera}");
+            // Best effort: a process that does not get the processor in time loses what the buffer cannot hold.
+            assert!(got > count / 4, "{camera}: {got} of {count}");
         }
     }
 }

@@ -105,7 +105,7 @@ impl Pair {
 }
 
 /// Waits for a condition.
-pub fn until(what: &str, condition: impl Fn() -> bool) {
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < end, "{what}: not in {PATIENCE:?}");
