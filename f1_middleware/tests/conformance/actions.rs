@@ -3,12 +3,12 @@
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use f1_interfaces::builtin_interfaces::msg::Duration as RosDuration;
+use f1_interfaces::cdr;
 use f1_interfaces::control_msgs::action::{
     FollowJointTrajectory, FollowJointTrajectoryFeedback, FollowJointTrajectoryGoal,
     FollowJointTrajectoryResult,
 };
-use f1_interfaces::builtin_interfaces::msg::Duration as RosDuration;
-use f1_interfaces::cdr;
 use f1_interfaces::control_msgs::msg::JointTolerance;
 use f1_interfaces::trajectory_msgs::msg::JointTrajectoryPoint;
 use f1_middleware::action::{CancelDecision, GoalDecision, GoalEvent, GoalStatus};
@@ -55,19 +55,18 @@ fn serve(pair: &Pair) -> (ActionServer<FollowJointTrajectory>, Receiver<Vec<u8>>
             move |goal| {
                 let _ = sender.send(cdr::to_bytes(goal.goal().as_ref()).unwrap());
                 let mut beats = 0;
-                let timer = node
-                    .create_timer(Duration::from_millis(100), ClockKind::Steady, move || {
-                        if !goal.is_active() {
-                            return;
-                        }
-                        beats += 1;
-                        goal.feedback(feedback());
-                        if goal.is_canceling() {
-                            goal.canceled(result("canceled"));
-                        } else if beats == 10 {
-                            goal.succeed(result("there"));
-                        }
-                    });
+                let timer = node.create_timer(Duration::from_millis(100), ClockKind::Steady, move || {
+                    if !goal.is_active() {
+                        return;
+                    }
+                    beats += 1;
+                    goal.feedback(feedback());
+                    if goal.is_canceling() {
+                        goal.canceled(result("canceled"));
+                    } else if beats == 10 {
+                        goal.succeed(result("there"));
+                    }
+                });
                 node.keep(timer);
             },
             |_| CancelDecision::Accept,
@@ -89,11 +88,8 @@ fn goal() -> FollowJointTrajectoryGoal {
             ..Default::default()
         })
         .collect();
-    goal.goal_tolerance = vec![JointTolerance {
-        name: "elbow".to_owned(),
-        position: 0.0625,
-        ..Default::default()
-    }];
+    goal.goal_tolerance =
+        vec![JointTolerance { name: "elbow".to_owned(), position: 0.0625, ..Default::default() }];
     goal
 }
 

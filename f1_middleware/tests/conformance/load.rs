@@ -29,10 +29,7 @@ fn now() -> i64 {
 
 fn joint_state() -> JointState {
     JointState {
-        header: Header {
-            stamp: Time::from_nanoseconds(now()).unwrap(),
-            frame_id: String::new(),
-        },
+        header: Header { stamp: Time::from_nanoseconds(now()).unwrap(), frame_id: String::new() },
         name: (0..14).map(|i| format!("joint_{i}")).collect(),
         position: vec![0.5; 14],
         velocity: vec![0.1; 14],
@@ -63,10 +60,8 @@ fn joint_states_at_500_hz_to_the_peer_lose_nothing() {
     let (seconds, slack) = load();
     let count = (seconds * 500.0) as u64;
     let mut pair = pair();
-    let publisher = pair
-        .node
-        .create_publisher::<JointState>("joint_states", Qos::reliable().keep_last(100))
-        .unwrap();
+    let publisher =
+        pair.node.create_publisher::<JointState>("joint_states", Qos::reliable().keep_last(100)).unwrap();
     pair.peer_subscription::<JointState>("joint_states", "count", json!({ "depth": 0 }));
     pair.peer_matched("joint_states");
     until("a subscription", || publisher.subscription_count() > 0);
@@ -78,10 +73,7 @@ fn joint_states_at_500_hz_to_the_peer_lose_nothing() {
     }
     let end = Instant::now() + PATIENCE;
     let stats = loop {
-        let stats = pair
-            .peer
-            .request(json!({ "op": "stats", "name": "joint_states" }))
-            .unwrap();
+        let stats = pair.peer.request(json!({ "op": "stats", "name": "joint_states" })).unwrap();
         if stats["received"].as_u64() >= Some(count) || Instant::now() > end {
             break stats;
         }
@@ -89,12 +81,8 @@ fn joint_states_at_500_hz_to_the_peer_lose_nothing() {
     };
     assert_eq!(stats["received"], count);
     assert_eq!(stats["distinct"], count);
-    let mut latencies: Vec<f64> = stats["latencies"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(Value::as_f64)
-        .collect();
+    let mut latencies: Vec<f64> =
+        stats["latencies"].as_array().unwrap().iter().filter_map(Value::as_f64).collect();
     let median = report("JointState at 500 Hz, us to the peer", &mut latencies);
     assert!(median < 1e-3 * slack, "p50 {median} s");
 }
@@ -108,9 +96,13 @@ fn joint_states_at_500_hz_from_the_peer_lose_nothing() {
     let sink = latencies.clone();
     let subscription = pair
         .node
-        .create_subscription::<JointState>("joint_states", Qos::reliable().keep_last(1000), move |message, _| {
-            sink.lock().push((now() - message.header.stamp.nanoseconds()) as f64 * 1e-9);
-        })
+        .create_subscription::<JointState>(
+            "joint_states",
+            Qos::reliable().keep_last(1000),
+            move |message, _| {
+                sink.lock().push((now() - message.header.stamp.nanoseconds()) as f64 * 1e-9);
+            },
+        )
         .unwrap();
     pair.peer_publisher::<JointState>("joint_states", json!({ "depth": 0 }));
     pair.peer_matched("joint_states");
@@ -120,9 +112,7 @@ fn joint_states_at_500_hz_from_the_peer_lose_nothing() {
         .peer
         .ask(json!({ "op": "stream", "name": "joint_states", "cdr": hex(&bytes), "rate": 500.0, "count": count }))
         .unwrap();
-    pair.peer
-        .reply(number, PATIENCE + Duration::from_secs_f64(2.0 * seconds))
-        .unwrap();
+    pair.peer.reply(number, PATIENCE + Duration::from_secs_f64(2.0 * seconds)).unwrap();
     until("all messages", || latencies.lock().len() as u64 >= count);
     std::thread::sleep(Duration::from_millis(100));
     let mut latencies = latencies.lock().clone();
@@ -181,10 +171,7 @@ fn three_camera_streams_into_us_lose_nothing_where_the_socket_buffer_is_large() 
         .collect();
     let mut took: f64 = 0.0;
     for number in numbers {
-        let reply = pair
-            .peer
-            .reply(number, PATIENCE + Duration::from_secs_f64(3.0 * seconds))
-            .unwrap();
+        let reply = pair.peer.reply(number, PATIENCE + Duration::from_secs_f64(3.0 * seconds)).unwrap();
         took = took.max(reply["seconds"].as_f64().unwrap());
     }
     std::thread::sleep(Duration::from_millis(500));
@@ -213,10 +200,7 @@ fn resident_bytes() -> u64 {
 }
 
 fn signal(signal: &str, process: u32) {
-    let status = Command::new("kill")
-        .args([signal, &process.to_string()])
-        .status()
-        .unwrap();
+    let status = Command::new("kill").args([signal, &process.to_string()]).status().unwrap();
     assert!(status.success());
 }
 
@@ -224,17 +208,11 @@ fn signal(signal: &str, process: u32) {
 fn a_reader_that_stalls_does_not_grow_us() {
     let (seconds, _) = load();
     let mut pair = pair();
-    let publisher = pair
-        .node
-        .create_publisher::<Image>("pictures", Qos::reliable().keep_last(10))
-        .unwrap();
+    let publisher = pair.node.create_publisher::<Image>("pictures", Qos::reliable().keep_last(10)).unwrap();
     pair.peer_subscription::<Image>("pictures", "count", json!({ "depth": 10 }));
     pair.peer_matched("pictures");
     until("a subscription", || publisher.subscription_count() > 0);
-    let picture = Arc::new(Image {
-        data: vec![1; 150_000],
-        ..Image::default()
-    });
+    let picture = Arc::new(Image { data: vec![1; 150_000], ..Image::default() });
     signal("-STOP", pair.peer.id());
     let before = resident_bytes();
     let mut greatest = before;
@@ -258,22 +236,14 @@ fn a_reader_that_stalls_does_not_grow_us() {
     );
     assert!(growth < 64 << 20, "grown by {growth} bytes");
     // And it is served again.
-    pair.peer
-        .request(json!({ "op": "stats", "name": "pictures" }))
-        .unwrap();
+    pair.peer.request(json!({ "op": "stats", "name": "pictures" })).unwrap();
 }
 
 #[test]
 fn a_peer_that_was_killed_is_found_again_within_five_seconds() {
     let mut pair = pair();
-    let newest = pair
-        .node
-        .create_newest_subscription::<JointState>("to_us", Qos::reliable())
-        .unwrap();
-    let publisher = pair
-        .node
-        .create_publisher::<JointState>("to_them", Qos::reliable())
-        .unwrap();
+    let newest = pair.node.create_newest_subscription::<JointState>("to_us", Qos::reliable()).unwrap();
+    let publisher = pair.node.create_publisher::<JointState>("to_them", Qos::reliable()).unwrap();
     for life in 0..3 {
         let start = Instant::now();
         pair.peer_publisher::<JointState>("to_us", json!({}));

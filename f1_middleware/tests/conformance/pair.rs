@@ -28,31 +28,19 @@ impl Drop for Pair {
 
 /// The domain of this process: tests of other processes may share it, hence the names.
 pub fn domain() -> u16 {
-    std::env::var("ROS_DOMAIN_ID")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0)
+    std::env::var("ROS_DOMAIN_ID").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 /// Makes both.
 pub fn pair() -> Pair {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let backend = if cfg!(feature = "rcl") {
-        Backend::Rcl
-    } else {
-        Backend::Dds
-    };
+    let backend = if cfg!(feature = "rcl") { Backend::Rcl } else { Backend::Dds };
     let prefix = format!("/conformance_{}_{count}", std::process::id());
     let context = Context::new(ContextOptions::new(backend)).unwrap();
     let options = NodeOptions::in_namespace(&prefix).on_own_thread();
     let node = context.create_node_with("ours", options).unwrap();
-    Pair {
-        node,
-        context,
-        peer: Peer::session(domain()).unwrap(),
-        prefix,
-    }
+    Pair { node, context, peer: Peer::session(domain()).unwrap(), prefix }
 }
 
 impl Pair {
@@ -127,7 +115,5 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len() / 2)
-        .map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap())
-        .collect()
+    (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap()).collect()
 }

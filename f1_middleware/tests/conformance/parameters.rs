@@ -39,14 +39,21 @@ fn the_peer_reads_and_sets_our_parameters() {
     assert_eq!(found["values"][0]["double_value"], 10.0);
     assert_eq!(found["values"][1]["string_value"], "bench_arm");
 
-    let types = call(&mut pair, "get_parameter_types", "GetParameterTypes", json!({ "names": ["rate", "robot"] }));
+    let types =
+        call(&mut pair, "get_parameter_types", "GetParameterTypes", json!({ "names": ["rate", "robot"] }));
     assert_eq!(types["types"], json!([3, 4]));
 
-    let described = call(&mut pair, "describe_parameters", "DescribeParameters", json!({ "names": ["rate"] }));
+    let described =
+        call(&mut pair, "describe_parameters", "DescribeParameters", json!({ "names": ["rate"] }));
     let range = &described["descriptors"][0]["floating_point_range"][0];
     assert_eq!((&range["from_value"], &range["to_value"]), (&json!(1.0), &json!(50.0)));
 
-    let set = call(&mut pair, "set_parameters", "SetParameters", json!({ "parameters": [double("rate", 20.0), double("rate", 99.0)] }));
+    let set = call(
+        &mut pair,
+        "set_parameters",
+        "SetParameters",
+        json!({ "parameters": [double("rate", 20.0), double("rate", 99.0)] }),
+    );
     assert_eq!(set["results"][0]["successful"], true, "{set}");
     assert_eq!(set["results"][1]["successful"], false, "{set}");
     assert_eq!(parameters.get::<f64>("rate").unwrap(), 20.0);

@@ -27,10 +27,7 @@ fn the_peer_calls_us() {
                 "timeout": PATIENCE.as_secs() - 1,
             }))
             .unwrap();
-        assert_eq!(
-            reply["response"],
-            json!({ "success": data, "message": format!("was {data}") })
-        );
+        assert_eq!(reply["response"], json!({ "success": data, "message": format!("was {data}") }));
     }
 }
 

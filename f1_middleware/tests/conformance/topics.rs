@@ -45,10 +45,7 @@ fn receive<T: Message>(pair: &mut Pair, topic: &str, messages: &[T]) {
 
 /// From us to the peer.
 fn send<T: Message>(pair: &mut Pair, topic: &str, messages: &[T]) {
-    let publisher = pair
-        .node
-        .create_publisher::<T>(topic, Qos::reliable().keep_last(50))
-        .unwrap();
+    let publisher = pair.node.create_publisher::<T>(topic, Qos::reliable().keep_last(50)).unwrap();
     pair.peer_subscription::<T>(topic, "each", json!({ "depth": 50 }));
     pair.peer_matched(topic);
     until("a subscription", || publisher.subscription_count() > 0);
@@ -89,9 +86,7 @@ fn images_cross_both_ways_unchanged() {
 fn a_latched_string_reaches_who_comes_late() {
     let mut pair = pair();
     let latched = json!({ "transient_local": true, "depth": 1 });
-    let text = |data: &str| Text {
-        data: data.to_owned(),
-    };
+    let text = |data: &str| Text { data: data.to_owned() };
 
     let publisher = pair.node.create_publisher::<Text>("ours", Qos::latched()).unwrap();
     publisher.publish(text("old")).unwrap();
@@ -102,10 +97,7 @@ fn a_latched_string_reaches_who_comes_late() {
     pair.peer_publisher::<Text>("theirs", latched);
     pair.peer_publishes("theirs", &text("older"));
     pair.peer_publishes("theirs", &text("put it down"));
-    let newest = pair
-        .node
-        .create_newest_subscription::<Text>("theirs", Qos::latched())
-        .unwrap();
+    let newest = pair.node.create_newest_subscription::<Text>("theirs", Qos::latched()).unwrap();
     until("the latched string", || newest.peek().is_some());
     assert_eq!(newest.take().unwrap().data, "put it down");
 }
@@ -113,10 +105,7 @@ fn a_latched_string_reaches_who_comes_late() {
 #[test]
 fn best_effort_hears_reliable_and_not_the_other_way() {
     let mut pair = pair();
-    let newest = pair
-        .node
-        .create_newest_subscription::<Text>("mixed", Qos::sensor_data())
-        .unwrap();
+    let newest = pair.node.create_newest_subscription::<Text>("mixed", Qos::sensor_data()).unwrap();
     pair.peer_publisher::<Text>("mixed", json!({ "reliable": true }));
     pair.peer_matched("mixed");
     until("the string", || {
@@ -124,15 +113,9 @@ fn best_effort_hears_reliable_and_not_the_other_way() {
         newest.take().is_some()
     });
 
-    let demanding = pair
-        .node
-        .create_newest_subscription::<Text>("weak", Qos::reliable())
-        .unwrap();
+    let demanding = pair.node.create_newest_subscription::<Text>("weak", Qos::reliable()).unwrap();
     pair.peer_publisher::<Text>("weak", json!({ "reliable": false }));
-    let reply = pair
-        .peer
-        .request(json!({ "op": "matched", "name": "weak", "timeout": 1.0 }))
-        .unwrap();
+    let reply = pair.peer.request(json!({ "op": "matched", "name": "weak", "timeout": 1.0 })).unwrap();
     assert_eq!(reply["matched"], 0);
     assert_eq!(demanding.publisher_count(), 0);
 }
