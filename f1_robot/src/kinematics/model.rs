@@ -223,6 +223,28 @@ impl Kinematics {
         chain.steps.iter().fold(Isometry3::identity(), |pose, step| step.after(&pose, positions)) * chain.tail
     }
 
+    /// For each joint of the joint vector a bound on how far the end effector's origin moves per unit of joint motion
+    /// (m per rad; 1 for sliding joints; 0 for joints that do not move it): the length of the chain behind the joint,
+    /// however it is folded. `positions` bounds the joints' positions: least and greatest.
+    pub fn tip_reach(&self, arm: usize, positions: &[(f64, f64)]) -> Vec<f64> {
+        let mut reach = vec![0.0; self.dof];
+        let (mut length, mut at) = (0.0, self.arms.get(arm).map(|arm| arm.tip));
+        while let Some(link) = at.and_then(|index| self.links.get(index)) {
+            if let Motion::Joint { joint, multiplier, offset, prismatic, .. } = link.motion {
+                let (lower, upper) = positions.get(joint).copied().unwrap_or((0.0, 0.0));
+                if let Some(reach) = reach.get_mut(joint) {
+                    *reach += multiplier.abs() * if prismatic { 1.0 } else { length };
+                }
+                if prismatic {
+                    length += (multiplier * lower + offset).abs().max((multiplier * upper + offset).abs());
+                }
+            }
+            length += link.origin.translation.vector.norm();
+            at = link.parent;
+        }
+        reach
+    }
+
     /// An arm's geometric Jacobian at the end effector's origin, in the arm's base frame: `[6, arm joints]`, rows
     /// vx vy vz (m/s) and wx wy wz (rad/s) per unit of joint speed. The end effector's pose comes with it.
     pub fn jacobian(&self, arm: usize, positions: &[f64]) -> (Isometry3<f64>, Matrix6xX<f64>) {

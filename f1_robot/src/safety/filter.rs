@@ -89,6 +89,8 @@ pub struct SafetyFilter {
     measured: Option<Measured>,
     /// Something stopped the robot and it has not moved since.
     stopped: bool,
+    /// What runs is a stop.
+    braking: bool,
     /// No chunk is taken that is not younger than this (the clock was set back then).
     fresh_after: Option<Stamp>,
     epoch: u64,
@@ -138,6 +140,7 @@ impl SafetyFilter {
             running: None,
             measured: None,
             stopped: false,
+            braking: false,
             fresh_after: None,
             epoch: 0,
             last_sequence: None,
@@ -203,12 +206,11 @@ impl SafetyFilter {
         self.latch.reset();
     }
 
-    /// Stops as a lock does, and forgets all history: the next chunk starts from the measured state. Chunks of
-    /// other epochs than `epoch` are refused from now on.
+    /// Forgets all history of chunks and takes only chunks of `epoch` from now on; what runs goes on to its rest. To
+    /// stop as well, step with a lock.
     pub fn restart(&mut self, epoch: u64) {
         self.epoch = epoch;
         self.forget_history();
-        self.stopped = true;
     }
 
     /// Where the running motion is at an instant: positions, velocities and accelerations, in the order of the
@@ -266,7 +268,13 @@ impl SafetyFilter {
         self.stopped = stop
             || (self.stopped && !matches!(verdict, Verdict::Accepted | Verdict::Modified))
             || (self.stopped && chunk.is_none());
-        let trajectories = release.map_or(Vec::new(), |running| self.release(now, running, &mut events));
+        let Some(running) = release else {
+            return FilterOutput { verdict, events, trajectories: Vec::new() };
+        };
+        let trajectories = self.release(now, running, &mut events);
+        let refused = trajectories.is_empty() && !self.controllers.is_empty();
+        self.braking &= !refused;
+        let verdict = if refused && !stop { Verdict::Rejected } else { verdict };
         FilterOutput { verdict, events, trajectories }
     }
 
@@ -501,7 +509,7 @@ impl SafetyFilter {
     /// Brings the robot to rest; nothing if it is at rest or already braking.
     fn stop(&mut self, now: Stamp, restart: bool, events: &mut Vec<Event>) -> Option<Running> {
         let (at, first, before, measured) = self.origin(now, restart)?;
-        if !restart && self.stopped && self.running.is_some() {
+        if !restart && self.braking && self.running.is_some() {
             return None;
         }
         if !measured && !self.moves(now) {
@@ -512,7 +520,10 @@ impl SafetyFilter {
             return None;
         }
         match self.stop_from(at, &first, measured) {
-            Ok(stop) => Some(join(before, stop)),
+            Ok(stop) => {
+                self.braking = true;
+                Some(join(before, stop))
+            }
             Err(joint) => {
                 self.unstoppable(joint, &first, events);
                 None
@@ -544,22 +555,29 @@ impl SafetyFilter {
             events.push(Event::new(Rule::State, Response::Refused));
             return (Verdict::Rejected, None);
         };
-        let stop = self.stop_from(at, &first, measured);
-        let stop = match stop {
-            Ok(stop) => stop,
-            Err(joint) => {
-                self.unstoppable(joint, &first, events);
-                return (Verdict::Rejected, None);
+        // The stop of a measured state is needed in any case, to know that there is one; that of a running motion only
+        // if nothing else can be done.
+        let stop = if measured {
+            match self.stop_from(at, &first, true) {
+                Ok(stop) => Some(stop),
+                Err(joint) => {
+                    self.unstoppable(joint, &first, events);
+                    return (Verdict::Rejected, None);
+                }
             }
+        } else {
+            None
         };
+        let due = |step| due(chunk.stamp, step, self.rate_hz);
+        // Due before the new motion takes over, though not yet: left to the running motion.
+        let under_way = (0..rows.len()).rev().find(|&step| due(step) > now && due(step) <= at);
+        if let Some(step) = under_way {
+            events.push(Event::new(Rule::Splice, Response::Skipped).step(step));
+        }
         let rows: Vec<Row> = rows
             .into_iter()
             .enumerate()
-            .map(|(step, positions)| Row {
-                step,
-                due: due(chunk.stamp, step, self.rate_hz).saturating_sub(at),
-                positions,
-            })
+            .map(|(step, positions)| Row { step, due: due(step).saturating_sub(at), positions })
             .filter(|row| row.due > 0)
             .collect();
         let planner = Planner {
@@ -568,13 +586,16 @@ impl SafetyFilter {
             space: self.space.as_deref(),
             settings: &self.settings,
         };
-        let planned = planner.plan(at, &first, rows, || Some(stop.clone()), events);
+        let brake = || stop.clone().or_else(|| self.stop_from(at, &first, false).ok());
+        let planned = planner.plan(at, &first, rows, brake, events);
         match planned {
             Some(Planned { running, exact, intervention }) => {
                 if intervention {
                     self.latch.intervene(now);
                 }
-                let verdict = if exact { Verdict::Accepted } else { Verdict::Modified };
+                self.braking = false;
+                let verdict =
+                    if exact && under_way.is_none() { Verdict::Accepted } else { Verdict::Modified };
                 (verdict, Some(join(before, running)))
             }
             None => {
@@ -583,8 +604,9 @@ impl SafetyFilter {
                     events.push(Event::new(Rule::Unreachable, Response::Refused));
                 }
                 // What runs goes on to its rest, unless the robot is not where it runs.
-                let send = measured && (restart || first.iter().any(|state| state.velocity != 0.0));
-                (Verdict::Rejected, send.then(|| join(before, stop)))
+                let send = restart || first.iter().any(|state| state.velocity != 0.0);
+                self.braking |= stop.is_some() && send;
+                (Verdict::Rejected, stop.filter(|_| send).map(|stop| join(before, stop)))
             }
         }
     }

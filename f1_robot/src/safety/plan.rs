@@ -477,7 +477,7 @@ impl Planner<'_> {
 }
 
 /// How far a joint that cannot move may be asked to move without a word, rad or m.
-const HELD: f64 = 1e-6;
+const HELD: f64 = 5e-7;
 
 fn cut(breach: &Breach, step: Option<usize>, action: Response) -> Event {
     let event = Event::new(breach.rule, action).joint(&breach.name).numbers(breach.asked, breach.limit);

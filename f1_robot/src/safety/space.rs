@@ -6,6 +6,7 @@ use super::limiters::{clearance, end_effector_speed, workspace};
 use super::{Rule, Speed};
 use crate::Robot;
 use crate::clearance::{ClearanceScratch, Distances};
+use crate::trajectory::quintic::Hull;
 use crate::trajectory::{Motion, State, nanoseconds, seconds};
 
 /// The robot in space, as far as the filter asks. `positions` and `velocities` have the order of
@@ -29,7 +30,9 @@ pub trait Space: std::fmt::Debug + Send + Sync {
     fn least_distances(&self) -> (f64, f64);
     /// The names of the nearest pair of the robot itself (`SelfClearance`) or with the scene.
     fn pair(&self, rule: Rule, distances: &Distances) -> String;
-    /// A length that no point of the robot is further from any of its joints' axes than, m.
+    /// For each joint a bound on how far the end effector moves per unit of joint motion, m/rad (m/m).
+    fn tip_reach(&self, arm: usize) -> &[f64];
+    /// The same for any point of the robot and any joint.
     fn reach(&self) -> f64;
 }
 
@@ -38,6 +41,8 @@ pub trait Space: std::fmt::Debug + Send + Sync {
 pub struct RobotSpace {
     robot: Arc<Robot>,
     boxes: Vec<Option<([f64; 3], [f64; 3])>>,
+    tip_reach: Vec<Vec<f64>>,
+    reach: f64,
 }
 
 impl RobotSpace {
@@ -45,10 +50,19 @@ impl RobotSpace {
     pub fn new(robot: Arc<Robot>) -> Self {
         let file = robot.file();
         let find = |arm: &str| file.workspace.iter().find(|w| w.arm == arm).map(|w| (w.min, w.max));
-        let boxes = robot.kinematics().arms().iter().map(|arm| find(&arm.name)).collect();
-        Self { robot, boxes }
+        let kinematics = robot.kinematics();
+        let boxes = kinematics.arms().iter().map(|arm| find(&arm.name)).collect();
+        let positions: Vec<(f64, f64)> =
+            robot.joints().iter().map(|joint| (joint.lower, joint.upper)).collect();
+        let tip_reach: Vec<Vec<f64>> =
+            (0..kinematics.arms().len()).map(|arm| kinematics.tip_reach(arm, &positions)).collect();
+        let longest = tip_reach.iter().flatten().copied().fold(1.0, f64::max);
+        Self { robot, boxes, tip_reach, reach: longest + BEYOND_TIP }
     }
 }
+
+/// No part of a gripper reaches further beyond the end effector's origin, m.
+const BEYOND_TIP: f64 = 0.3;
 
 impl Space for RobotSpace {
     fn arms(&self) -> usize {
@@ -99,13 +113,14 @@ impl Space for RobotSpace {
         })
     }
 
+    fn tip_reach(&self, arm: usize) -> &[f64] {
+        self.tip_reach.get(arm).map_or(&[], Vec::as_slice)
+    }
+
     fn reach(&self) -> f64 {
-        REACH
+        self.reach
     }
 }
-
-/// No shipped robot reaches further from any of its joints.
-const REACH: f64 = 2.0;
 
 /// Where a motion leaves what is allowed in space.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,11 +148,17 @@ pub struct Findings {
     pub breach: Option<Breach>,
 }
 
-/// Time between samples, seconds.
+/// Time between samples where it has to be looked closely, seconds.
 const STEP: f64 = 0.01;
+
+/// Distances beyond what is allowed by more than this are not told apart, m.
+const FAR: f64 = 0.3;
 
 /// Follows a motion. `dues` are the ends of its intervals, nanoseconds after the start; what follows the last
 /// belongs to the last.
+///
+/// Segments through which the end effectors can neither get too fast nor use up what was left of workspace and
+/// clearance, judged by the joints' greatest speeds, are passed over; the others are sampled.
 pub fn examine(
     motion: &Motion,
     space: &dyn Space,
@@ -145,95 +166,177 @@ pub fn examine(
     check_clearance: bool,
     dues: &[i64],
 ) -> Findings {
-    let mut findings = Findings { speed: vec![0.0; dues.len()], ..Findings::default() };
-    let limit = space.speed_limit(speed);
-    let total = motion.end() - motion.start();
-    let steps = (seconds(total) / STEP).ceil().max(1.0) as i64;
-    let mut states: Vec<State> = Vec::new();
-    let (mut positions, mut velocities) = (Vec::new(), Vec::new());
-    let mut start_speed = vec![0.0; space.arms()];
-    let mut start_outside = vec![0.0; space.arms()];
-    let mut watch = ClearanceWatch::default();
-    for step in 0..=steps {
-        let time = if step == steps { total } else { nanoseconds(step as f64 * STEP) };
-        motion.sample_into(motion.start() + time, &mut states);
-        positions.clear();
-        positions.extend(states.iter().map(|state| state.position));
-        velocities.clear();
-        velocities.extend(states.iter().map(|state| state.velocity));
-        let interval = dues.partition_point(|&due| due < time).min(dues.len().saturating_sub(1));
-        for arm in 0..space.arms() {
-            let moved = space.tip_speed(arm, &positions, &velocities);
-            if step == 0 {
-                start_speed[arm] = moved;
-            }
-            let excess = end_effector_speed::excess(moved, limit, start_speed[arm]);
-            if let Some(worst) = findings.speed.get_mut(interval) {
-                *worst = worst.max(excess);
-            }
-            if findings.fastest.is_none_or(|(worst, ..)| excess > worst) {
-                findings.fastest = Some((excess, arm, interval, moved, limit));
-            }
-            if let Some((min, max)) = space.workspace(arm) {
-                let (outside, broken) = workspace::outside(space.tip(arm, &positions), min, max);
-                if step == 0 {
-                    start_outside[arm] = outside;
-                }
-                if !workspace::allows(outside, start_outside[arm])
-                    && findings.breach.is_none()
-                    && let Some((_, asked, limit)) = broken
-                {
-                    let name = space.arm(arm).to_string();
-                    findings.breach = Some(Breach { time, rule: Rule::Workspace, name, asked, limit });
-                }
-            }
+    let mut watch = Watch::new(motion, space, speed, check_clearance, dues.len());
+    let mut fastest: Vec<f64> = Vec::with_capacity(motion.joints());
+    for (segment, a, b, duration) in motion.segments() {
+        fastest.clear();
+        fastest.extend(a.iter().zip(b).map(|(a, b)| {
+            let velocity = Hull::between(a, b, duration).velocity;
+            velocity.iter().fold(0.0_f64, |most, v| most.max(v.abs()))
+        }));
+        let from = motion.times()[segment];
+        let until = motion.times()[segment + 1];
+        let interval = dues.partition_point(|&due| due < until).min(dues.len().saturating_sub(1));
+        watch.follow(motion, from, until, &fastest, interval);
+    }
+    watch.findings
+}
+
+/// What is known of one arm on the way.
+#[derive(Debug, Clone, Copy, Default)]
+struct ArmWatch {
+    start_speed: f64,
+    start_outside: f64,
+    /// How far the end effector may still go before it has to be looked where it is, m.
+    left: f64,
+    /// A bound on its speed in this segment, m/s.
+    bound: f64,
+}
+
+struct Watch<'a> {
+    space: &'a dyn Space,
+    limit: f64,
+    check_clearance: bool,
+    findings: Findings,
+    arms: Vec<ArmWatch>,
+    /// Clearances that are allowed: the least distances, or the start's where it was closer.
+    allowed: (f64, f64),
+    clearance_left: f64,
+    scratch: ClearanceScratch,
+    states: Vec<State>,
+    positions: Vec<f64>,
+    velocities: Vec<f64>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(
+        motion: &Motion,
+        space: &'a dyn Space,
+        speed: Speed,
+        check_clearance: bool,
+        intervals: usize,
+    ) -> Self {
+        let mut watch = Self {
+            space,
+            limit: space.speed_limit(speed),
+            check_clearance,
+            findings: Findings { speed: vec![0.0; intervals], ..Findings::default() },
+            arms: vec![ArmWatch::default(); space.arms()],
+            allowed: (f64::INFINITY, f64::INFINITY),
+            clearance_left: f64::INFINITY,
+            scratch: ClearanceScratch::default(),
+            states: Vec::new(),
+            positions: Vec::new(),
+            velocities: Vec::new(),
+        };
+        watch.sample(motion, 0);
+        for arm in 0..watch.arms.len() {
+            watch.arms[arm].start_speed = space.tip_speed(arm, &watch.positions, &watch.velocities);
+            watch.arms[arm].start_outside = f64::INFINITY;
+            watch.arms[arm].start_outside = watch.workspace(arm, 0);
         }
-        if check_clearance && findings.breach.is_none() {
-            findings.breach = watch.look(space, &positions, time);
+        watch.clearance(0);
+        watch
+    }
+
+    fn sample(&mut self, motion: &Motion, time: i64) {
+        motion.sample_into(motion.start() + time, &mut self.states);
+        self.positions.clear();
+        self.positions.extend(self.states.iter().map(|state| state.position));
+        self.velocities.clear();
+        self.velocities.extend(self.states.iter().map(|state| state.velocity));
+    }
+
+    fn follow(&mut self, motion: &Motion, from: i64, until: i64, fastest: &[f64], interval: usize) {
+        let mut fast = false;
+        for (arm, watch) in self.arms.iter_mut().enumerate() {
+            let reach = self.space.tip_reach(arm);
+            watch.bound = fastest.iter().zip(reach).map(|(speed, reach)| speed * reach).sum();
+            fast |= end_effector_speed::excess(watch.bound, self.limit, watch.start_speed) > 1.0;
+        }
+        let moving = fastest.iter().sum::<f64>() * self.space.reach();
+        let duration = seconds(until - from);
+        let far = self.arms.iter().any(|arm| arm.left <= arm.bound * duration)
+            || self.clearance_left <= moving * duration;
+        let steps = if fast || far { (duration / STEP).ceil().max(1.0) } else { 1.0 };
+        let step = duration / steps;
+        for i in 1..=steps as i64 {
+            self.arms.iter_mut().for_each(|arm| arm.left -= arm.bound * step);
+            self.clearance_left -= moving * step;
+            let look = self.arms.iter().any(|arm| arm.left <= 0.0) || self.clearance_left <= 0.0;
+            if !(fast || look) {
+                continue;
+            }
+            let time = if i == steps as i64 { until } else { from + nanoseconds(i as f64 * step) };
+            self.sample(motion, time);
+            for arm in 0..self.arms.len() {
+                if fast {
+                    self.speed(arm, interval);
+                }
+                if self.arms[arm].left <= 0.0 {
+                    self.workspace(arm, time);
+                }
+            }
+            if self.clearance_left <= 0.0 {
+                self.clearance(time);
+            }
         }
     }
-    findings
-}
 
-/// Looks at clearances only as often as the robot can have moved through what was left over.
-#[derive(Debug, Default)]
-struct ClearanceWatch {
-    scratch: ClearanceScratch,
-    /// What is allowed: the least distances, or the start's if that was closer.
-    allowed: Option<(f64, f64)>,
-    /// Where it was last looked and how far any point may have moved since.
-    looked: Vec<f64>,
-    left: f64,
-}
-
-/// Distances beyond what is allowed by more than this are not told apart, m.
-const FAR: f64 = 0.3;
-
-impl ClearanceWatch {
-    fn look(&mut self, space: &dyn Space, positions: &[f64], time: i64) -> Option<Breach> {
-        let moved: f64 = positions.iter().zip(&self.looked).map(|(a, b)| (a - b).abs()).sum();
-        if self.allowed.is_some() && moved * space.reach() < self.left {
-            return None;
+    fn speed(&mut self, arm: usize, interval: usize) {
+        let speed = self.space.tip_speed(arm, &self.positions, &self.velocities);
+        let excess = end_effector_speed::excess(speed, self.limit, self.arms[arm].start_speed);
+        if let Some(worst) = self.findings.speed.get_mut(interval) {
+            *worst = worst.max(excess);
         }
-        let (own, scene) = space.least_distances();
-        let found = space.distances(positions, own.max(scene) + FAR, &mut self.scratch);
-        self.looked.clear();
-        self.looked.extend_from_slice(positions);
-        let allowed =
-            *self.allowed.get_or_insert((own.min(found.own.distance), scene.min(found.scene.distance)));
-        self.left = (found.own.distance - allowed.0).min(found.scene.distance - allowed.1);
-        [
-            (Rule::SelfClearance, found.own.distance, own, allowed.0),
-            (Rule::SceneClearance, found.scene.distance, scene, allowed.1),
+        if self.findings.fastest.is_none_or(|(worst, ..)| excess > worst) {
+            self.findings.fastest = Some((excess, arm, interval, speed, self.limit));
+        }
+    }
+
+    /// Looks where an end effector is; how far outside its box.
+    fn workspace(&mut self, arm: usize, time: i64) -> f64 {
+        let Some((min, max)) = self.space.workspace(arm) else {
+            self.arms[arm].left = f64::INFINITY;
+            return 0.0;
+        };
+        let tip = self.space.tip(arm, &self.positions);
+        let (outside, broken) = workspace::outside(tip, min, max);
+        let inside = (0..3).map(|axis| (tip[axis] - min[axis]).min(max[axis] - tip[axis]));
+        self.arms[arm].left = inside.fold(f64::INFINITY, f64::min).max(0.0);
+        if !workspace::allows(outside, self.arms[arm].start_outside)
+            && self.findings.breach.is_none()
+            && let Some((_, asked, limit)) = broken
+        {
+            let name = self.space.arm(arm).to_string();
+            self.findings.breach = Some(Breach { time, rule: Rule::Workspace, name, asked, limit });
+        }
+        outside
+    }
+
+    fn clearance(&mut self, time: i64) {
+        if !self.check_clearance || self.findings.breach.is_some() {
+            return;
+        }
+        let (own, scene) = self.space.least_distances();
+        let found = self.space.distances(&self.positions, own.max(scene) + FAR, &mut self.scratch);
+        if time == 0 {
+            self.allowed = (own.min(found.own.distance), scene.min(found.scene.distance));
+        }
+        let left = (found.own.distance - self.allowed.0).min(found.scene.distance - self.allowed.1);
+        self.clearance_left = left.max(0.0);
+        self.findings.breach = [
+            (Rule::SelfClearance, found.own.distance, own, self.allowed.0),
+            (Rule::SceneClearance, found.scene.distance, scene, self.allowed.1),
         ]
         .into_iter()
         .find(|(_, distance, least, start)| !clearance::allows(*distance, *least, *start))
         .map(|(rule, asked, limit, _)| Breach {
             time,
             rule,
-            name: space.pair(rule, &found),
+            name: self.space.pair(rule, &found),
             asked,
             limit,
-        })
+        });
     }
 }
