@@ -4,6 +4,8 @@
 //! released as [`CheckedTrajectory`]s, which nothing else can make. If no candidate passes, the motion that runs is
 //! kept or stopped; a way to stop it was part of its own check.
 
+#![allow(clippy::neg_cmp_op_on_partial_ord, reason = "a comparison with not-a-number has to fail")]
+
 mod bounds;
 mod checked;
 mod event;

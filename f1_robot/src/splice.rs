@@ -6,6 +6,8 @@
 //!   the rest is drawn toward the old chunk with decaying weight (Black et al. 2025, "Real-Time Execution of Action
 //!   Chunking Flow Policies", equation 5).
 
+#![allow(clippy::neg_cmp_op_on_partial_ord, reason = "a comparison with not-a-number has to fail")]
+
 use crate::RawChunk;
 use crate::trajectory::seconds;
 

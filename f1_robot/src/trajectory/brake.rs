@@ -1,6 +1,8 @@
 //! The stop of one joint: three phases of constant jerk that bring velocity and acceleration to zero together, as
 //! fast as the limits allow up to the time grid.
 
+#![allow(clippy::neg_cmp_op_on_partial_ord, reason = "a comparison with not-a-number has to fail")]
+
 use super::{Motion, SECOND, Stamp, State, seconds};
 
 /// Knots of stops lie on this grid after the stop's start, nanoseconds: no two joints' knots are closer than this,

@@ -102,10 +102,10 @@ pub fn through(
         // Velocity at waypoint 0 is this plus half / 3 times its acceleration.
         let v1 = from.velocity + (p(0) - from.position - from.velocity * h[0]) / half
             - half / 3.0 * from.acceleration;
-        for i in 0..m.len() {
+        for (i, m) in m.iter_mut().enumerate() {
             let before = if i == 0 { v1 } else { slope(i) };
             let rest = i + 2 == n && end == End::Rest;
-            m[i] = if rest { 2.0 * slope(i + 1) } else { slope(i + 1) } - before;
+            *m = if rest { 2.0 * slope(i + 1) } else { slope(i + 1) } - before;
         }
         system.solve(&mut m);
         let acceleration = |i: usize| m.get(i).copied().unwrap_or(0.0);

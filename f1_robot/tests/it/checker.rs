@@ -31,9 +31,8 @@ impl Track {
             for j in 0..3 {
                 if i != j {
                     let f = m[j][i] / m[i][i];
-                    for k in 0..4 {
-                        m[j][k] -= f * m[i][k];
-                    }
+                    let pivot = m[i];
+                    m[j].iter_mut().zip(pivot).for_each(|(x, p)| *x -= f * p);
                 }
             }
         }

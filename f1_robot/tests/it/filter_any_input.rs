@@ -280,7 +280,7 @@ fn whatever_comes_in_what_goes_out_is_harmless() {
             {
                 scene.stranger.meets(scene.now, &chunk.rows, chunk.stamp, scene.rate).unwrap();
             }
-            if !scene.filter.running_at(scene.now).is_some() {
+            if scene.filter.running_at(scene.now).is_none() {
                 scene.stranger.sent = None;
             }
             assert!(output.verdict != Verdict::Stopped || !output.events.is_empty());

@@ -11,6 +11,9 @@ use crate::filter_any_input::{controllers, joint};
 
 const RATE: f64 = 10.0;
 
+/// Makes something of `T` that it should not be.
+type Spoil<T> = Box<dyn Fn(&mut T)>;
+
 /// Two joints and a gripper on a bench of their own, with the stranger watching.
 struct Bench {
     joints: Vec<JointLimits>,
@@ -212,7 +215,7 @@ fn a_lock_at_any_instant_of_any_motion_stops_harmlessly() {
 #[test]
 fn chunks_that_are_not_what_they_should_be_are_refused_by_name() {
     let good = || smooth(&[0.0; 3], 0.1, 10);
-    let cases: Vec<(Rule, Box<dyn Fn(&mut RawChunk)>)> = vec![
+    let cases: Vec<(Rule, Spoil<RawChunk>)> = vec![
         (Rule::Finite, Box::new(|chunk| chunk.rows[3][1] = f64::NAN)),
         (Rule::Finite, Box::new(|chunk| chunk.rows[3][1] = f64::INFINITY)),
         (Rule::Names, Box::new(|chunk| chunk.joint_names.swap(0, 1))),
@@ -245,7 +248,7 @@ fn chunks_that_are_not_what_they_should_be_are_refused_by_name() {
 
 #[test]
 fn states_that_are_not_what_they_should_be_are_refused_and_the_watchdog_runs_on() {
-    let cases: Vec<(Rule, Box<dyn Fn(&mut MeasuredState)>)> = vec![
+    let cases: Vec<(Rule, Spoil<MeasuredState>)> = vec![
         (Rule::Finite, Box::new(|state| state.positions[1] = f64::NAN)),
         (Rule::Finite, Box::new(|state| state.velocities[0] = f64::INFINITY)),
         (Rule::Names, Box::new(|state| state.names[0] = "other".into())),

@@ -122,13 +122,9 @@ fn in_space(robot: &Robot, filter: &SafetyFilter, now: i64, cap: f64, scratch: &
         (0..arms).map(|arm| (tip(arm, &sample(now + ms)) - tip(arm, &sample(now))).norm() * 1e3).collect();
     while filter.moves(at) {
         let (here, next) = (sample(at), sample(at + ms));
-        for arm in 0..arms {
+        for (arm, first) in first.iter().enumerate() {
             let speed = (tip(arm, &next) - tip(arm, &here)).norm() * 1e3;
-            assert!(
-                speed <= (cap * 1.01).max(first[arm] * 1.01),
-                "{}: {speed} m/s of {cap}",
-                robot.file().name
-            );
+            assert!(speed <= (cap * 1.01).max(first * 1.01), "{}: {speed} m/s of {cap}", robot.file().name);
         }
         if (at - now) % (5 * ms) == 0 {
             let stands = standing(robot, &here, scratch);
