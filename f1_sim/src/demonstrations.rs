@@ -1,10 +1,13 @@
 //! Demonstrations: what the expert saw, measured and did, ten times a second.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use f1_data::lerobot::{CameraFeature, Features, FormatVersion, ImageEncoding, Writer};
 use f1_robot::Robot;
 use image::RgbImage;
 use rand::Rng;
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::arm::ArmError;
 use crate::bench::stream;
@@ -21,9 +24,9 @@ pub struct Frame {
     pub fixed: RgbImage,
     /// What the wrist camera saw.
     pub wrist: RgbImage,
-    /// Measured arm joints (rad), then the gripper's opening (0 closed, 1 open).
+    /// Measured joints, robot's joint order, rad or m.
     pub state: Vec<f32>,
-    /// Set-points due one step later: arm joints (rad), then the gripper's opening.
+    /// Set-points due one step later, robot's joint order, rad or m.
     pub action: Vec<f32>,
 }
 
@@ -77,12 +80,7 @@ pub fn demonstrate(
     let mut expert = Expert::new(&bench, disturbance);
     let mut frames = Vec::new();
     let mut left = AFTER;
-    let gripper = bench.arm().gripper();
-    let open = expert::open(robot);
-    let vector = |joints: &[f64], grip: f64| -> Vec<f32> {
-        let arm = joints.iter().enumerate().filter(|(joint, _)| *joint != gripper).map(|(_, q)| *q as f32);
-        arm.chain([grip as f32]).collect()
-    };
+    let vector = |joints: &[f64]| -> Vec<f32> { joints.iter().map(|q| *q as f32).collect() };
     while left > 0 {
         match bench.outcome() {
             Outcome::Running => {}
@@ -90,10 +88,108 @@ pub fn demonstrate(
             _ => return Ok(None),
         }
         let (fixed, wrist) = rayon::join(|| bench.render(CameraId::Fixed), || bench.render(CameraId::Wrist));
-        let state = vector(bench.arm().position(), bench.arm().half_opening() / open);
+        let state = vector(bench.arm().position());
         let action = expert.step(&mut bench)?;
-        frames.push(Frame { fixed, wrist, state, action: vector(&action.joints, action.grip) });
+        frames.push(Frame { fixed, wrist, state, action: vector(&action.joints) });
         bench.advance(STEP);
     }
     Ok(Some(Demonstration { instruction: bench.instruction(), frames }))
+}
+
+/// What [`write_demonstrations`] wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Successful episodes, which are in the data set.
+    pub episodes: usize,
+    /// Frames of all of them.
+    pub frames: usize,
+    /// Episodes that the expert failed, which are not.
+    pub failed: usize,
+}
+
+/// Why demonstrations could not be written.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum RecordError {
+    #[error(transparent)]
+    Arm(#[from] ArmError),
+    #[error(transparent)]
+    Data(#[from] f1_data::lerobot::DataError),
+}
+
+/// What data set to write.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RecordSettings {
+    /// Episodes to play; numbers `seed` to `seed + episodes - 1`.
+    pub episodes: u64,
+    /// The first episode's number.
+    pub seed: u64,
+    /// Shares of the tasks.
+    pub mix: Mix,
+    /// Pixels of both cameras.
+    pub picture: [u32; 2],
+    /// How the expert is disturbed.
+    pub disturbance: Disturbance,
+}
+
+/// Episodes played side by side before they are written, in order.
+const BATCH: u64 = 32;
+
+/// Plays demonstrations on all cores and writes them as a LeRobot v3.0 data set with pictures in the tables.
+///
+/// `progress` is told how many episodes of how many are done.
+///
+/// # Errors
+/// A robot that the bench cannot play, or a folder that cannot be written.
+pub fn write_demonstrations(
+    robot: &Arc<Robot>,
+    folder: &Path,
+    settings: &RecordSettings,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Written, RecordError> {
+    let file = robot.file();
+    let camera = |wrist: bool| {
+        let name = file.cameras.iter().find(|camera| camera.name.contains("wrist") == wrist);
+        CameraFeature {
+            name: format!("observation.images.{}", name.map_or("camera", |camera| camera.name.as_str())),
+            width: settings.picture[0],
+            height: settings.picture[1],
+            encoding: ImageEncoding::Png,
+        }
+    };
+    let names: Vec<String> = robot.joints().iter().map(|joint| joint.name.clone()).collect();
+    let features = Features {
+        fps: (1.0 / STEP).round() as u32,
+        robot_type: file.name.clone(),
+        cameras: vec![camera(false), camera(true)],
+        state: names.clone(),
+        action: names,
+    };
+    let mut writer = Writer::create(folder, features, FormatVersion::V3_0)?;
+    let mut written = Written { episodes: 0, frames: 0, failed: 0 };
+    let mut next = 0;
+    while next < settings.episodes {
+        let end = (next + BATCH).min(settings.episodes);
+        let played: Vec<_> = (next..end)
+            .into_par_iter()
+            .map(|n| demonstrate(robot, settings.seed + n, settings.mix, settings.picture, settings.disturbance))
+            .collect();
+        for demonstration in played {
+            let Some(demonstration) = demonstration? else {
+                written.failed += 1;
+                continue;
+            };
+            for frame in demonstration.frames {
+                let pictures = [frame.fixed, frame.wrist];
+                writer.add_frame(&pictures, &frame.state, &frame.action, &demonstration.instruction)?;
+                written.frames += 1;
+            }
+            writer.finish_episode()?;
+            written.episodes += 1;
+        }
+        next = end;
+        progress(next, settings.episodes);
+    }
+    writer.finish()?;
+    Ok(written)
 }

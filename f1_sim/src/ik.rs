@@ -1,5 +1,5 @@
-//! Joint angles for a tool pose, for the scripted expert: damped least squares with the third joint held at home, so that each
-//! pose has one answer and demonstrations of the same motion look the same.
+//! Joint angles for a tool pose, for the scripted expert: damped least squares with the third joint set by how far the tool is to
+//! the side, so that each pose has one answer and demonstrations of the same motion look the same.
 
 use f1_robot::Robot;
 use nalgebra::{DMatrix, DVector, Isometry3, Vector6};
@@ -8,6 +8,8 @@ const ITERATIONS: usize = 30;
 const DAMPING: f64 = 1e-4;
 /// The joint that only turns the elbow about the line from shoulder to wrist.
 const ELBOW: usize = 2;
+/// Its angle for each metre that the tool is to the side, rad/m: the elbow leans with the arm.
+const LEAN: f64 = 0.6;
 
 /// Solves for `tool` (end effector in the base frame) from `start` (robot's joint order); `None` if it does not converge to
 /// 0.1 mm and 0.1 mrad. Joints outside the arm keep their values.
@@ -17,7 +19,7 @@ pub fn solve(robot: &Robot, tool: &Isometry3<f64>, start: &[f64]) -> Option<Vec<
     let arm = kinematics.arms().first()?;
     let mut q = start.to_vec();
     if let Some(&elbow) = arm.joints.get(ELBOW) {
-        q[elbow] = robot.home()[elbow];
+        q[elbow] = robot.home()[elbow] + LEAN * tool.translation.y;
     }
     for _ in 0..ITERATIONS {
         let (pose, full) = kinematics.jacobian(0, &q);
