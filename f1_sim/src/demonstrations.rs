@@ -172,7 +172,9 @@ pub fn write_demonstrations(
         let end = (next + BATCH).min(settings.episodes);
         let played: Vec<_> = (next..end)
             .into_par_iter()
-            .map(|n| demonstrate(robot, settings.seed + n, settings.mix, settings.picture, settings.disturbance))
+            .map(|n| {
+                demonstrate(robot, settings.seed + n, settings.mix, settings.picture, settings.disturbance)
+            })
             .collect();
         for demonstration in played {
             let Some(demonstration) = demonstration? else {

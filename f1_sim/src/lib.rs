@@ -7,6 +7,7 @@
 pub mod arm;
 pub mod bench;
 pub mod demonstrations;
+pub mod episode;
 pub mod expert;
 mod ik;
 pub mod jtc;
