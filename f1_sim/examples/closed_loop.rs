@@ -1,6 +1,6 @@
 //! Measures a policy on the bench: success, violations, latency, filter decisions.
 //!
-//! `cargo run --release -p f1_sim --example closed_loop -- ROBOT_FILE MODEL EPISODES [EVERY] [LATENCY_S]`
+//! `cargo run --release -p f1_sim --example closed_loop -- ROBOT_FILE MODEL EPISODES [EVERY] [LATENCY_S] [draw]`
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Some(latency) = args.get(5) {
         settings.latency = latency.parse()?;
     }
+    settings.mean_action = args.get(6).is_none_or(|word| word != "draw");
     let policy = Arc::new(F1Policy::load(model, &LoadOptions::default())?);
     let driver = Driver::new(robot, policy, &StatisticsFile::load(&model.join("stats.json"))?)?;
     for (task, split) in [
@@ -43,6 +44,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             successes += u64::from(report.outcome == Outcome::Success);
             *ends.entry(format!("{:?}", report.outcome)).or_insert(0) += 1;
             violations += report.violations;
+            for broken in &report.broken {
+                println!("{broken:?}");
+            }
             latency.extend(report.latency_ms);
             (0..4).for_each(|i| verdicts[i] += report.verdicts[i]);
             for event in report.events {

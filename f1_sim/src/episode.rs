@@ -14,7 +14,7 @@ use f1_robot::statistics::StatisticsFile;
 use f1_robot::{RawChunk, Robot};
 use image::RgbImage;
 
-use crate::arm::ArmError;
+use crate::arm::{ArmError, Violation};
 use crate::expert::STEP;
 use crate::jtc::{Point, Trajectory};
 use crate::{Bench, BenchSettings, CameraId, Outcome};
@@ -54,6 +54,8 @@ pub struct LoopSettings {
     pub latency: f64,
     /// The safety filter.
     pub filter: FilterSettings,
+    /// Integrate the flow from the middle of the noise instead of from a drawn point: steadier, and the same every time.
+    pub mean_action: bool,
     /// Keep every foresight image (for pictures; costs a decoding each).
     pub keep_foresight: bool,
 }
@@ -62,7 +64,7 @@ impl Default for LoopSettings {
     fn default() -> Self {
         // No latch: an intervention is counted here, and an episode is not a robot that somebody must look after.
         let filter = FilterSettings { latch: None, ..FilterSettings::default() };
-        LoopSettings { every: 2, latency: 0.06, filter, keep_foresight: false }
+        LoopSettings { every: 2, latency: 0.02, filter, mean_action: true, keep_foresight: false }
     }
 }
 
@@ -92,6 +94,8 @@ pub struct Report {
     pub seconds: f64,
     /// Limits broken at the controllers, counted by the bench.
     pub violations: u64,
+    /// The first of them, word for word.
+    pub broken: Vec<Violation>,
     /// Decisions of the filter.
     pub events: Vec<Event>,
     /// Chunks by verdict: accepted, modified, rejected, stopped.
@@ -138,6 +142,7 @@ impl Driver {
             instruction: bench.instruction(),
             seconds: 0.0,
             violations: 0,
+            broken: Vec::new(),
             events: Vec::new(),
             verdicts: [0; 4],
             latency_ms: Vec::new(),
@@ -185,6 +190,28 @@ impl Driver {
                     report.latency_ms.push(begun.elapsed().as_secs_f64() * 1e3);
                     let stamp = ChunkStamp { stamp: now, sequence: step, epoch: 0 };
                     let decoded = self.decoder.decode(&chunk, &joints.positions, stamp)?;
+                    if std::env::var("F1_TRACE").is_ok() {
+                        let t = bench.arm().tool().translation.vector;
+                        let o = bench.world().objects[0].position;
+                        let end =
+                            self.robot.kinematics().tip_pose(0, &decoded.chunk.rows[3]).translation.vector;
+                        println!(
+                            "{:.1} tool {:.3} {:.3} {:.3} obj {:.3} {:.3} {:.3} grip {:.3} -> row3 tool {:.3} {:.3} {:.3} grip {:.3} held {:?}",
+                            bench.time(),
+                            t.x,
+                            t.y,
+                            t.z,
+                            o.x,
+                            o.y,
+                            o.z,
+                            bench.arm().half_opening(),
+                            end.x,
+                            end.y,
+                            end.z,
+                            decoded.chunk.rows[3][7],
+                            bench.world().held()
+                        );
+                    }
                     coming = Some((tick + late, decoded.chunk));
                     if foresees {
                         tokens.push((step, prefix.tokens().concat()));
@@ -240,6 +267,7 @@ impl Driver {
         report.outcome = bench.outcome();
         report.seconds = bench.time();
         report.violations = bench.arm().violation_count();
+        report.broken = bench.arm().violations().to_vec();
         Ok(report)
     }
 }

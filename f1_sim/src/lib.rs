@@ -15,6 +15,7 @@ pub mod layout;
 pub mod objects;
 pub mod render;
 mod scenery;
+pub mod showcase;
 pub mod task;
 pub mod world;
 
