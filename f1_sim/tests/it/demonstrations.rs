@@ -21,7 +21,7 @@ fn demonstrations_never_ask_for_a_held_out_pair_and_move_the_way_they_say() {
         for pair in shown.frames.windows(2) {
             for joint in 0..7 {
                 let off = (pair[0].action[joint] - pair[1].state[joint]).abs();
-                assert!(off < 0.12, "joint {joint}: {off}");
+                assert!(off < 0.2, "joint {joint}: {off}");
             }
         }
     }
