@@ -9,6 +9,7 @@ pub mod batch;
 pub mod checkpoint;
 mod codebook;
 mod error;
+pub mod evaluate;
 mod event_file;
 pub mod journal;
 pub mod optimizer;

@@ -1,13 +1,98 @@
 //! `f1 stats`: compute normalisation statistics of a data set.
 
+use std::path::PathBuf;
+
+use f1_data::lerobot::{Columns, Dataset};
+use f1_data::statistics::{of_dataset, share_outside};
+use f1_robot::statistics::{MIN_SPREAD, StatisticsFile, VectorStatistics};
+
 /// Arguments of `f1 stats`.
 #[derive(clap::Args, Debug)]
-pub struct Args {}
+pub struct Args {
+    /// Data sets.
+    #[arg(required = true)]
+    datasets: Vec<PathBuf>,
+    /// Name of each data set's entry; the folder's name without it.
+    #[arg(long)]
+    name: Vec<String>,
+    /// Write (or extend) this stats.json.
+    #[arg(long)]
+    output: Option<PathBuf>,
+}
 
 /// Runs the command.
 ///
 /// # Errors
 /// Whatever stops the command, named with its mend.
-pub fn run(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("f1 stats is not built yet")
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let mut file = match &args.output {
+        Some(path) if path.exists() => StatisticsFile::load(path)?,
+        _ => StatisticsFile::default(),
+    };
+    let mut entries = Vec::new();
+    for (index, path) in args.datasets.iter().enumerate() {
+        let dataset = Dataset::open(path)?;
+        let folder = path.file_name().map_or_else(|| "dataset".into(), |name| name.to_string_lossy().into_owned());
+        let name = args.name.get(index).cloned().unwrap_or(folder);
+        let columns = Columns::usual(&[]);
+        let (mut state, mut action) = (Vec::new(), Vec::new());
+        for episode in 0..dataset.episodes().len() {
+            let table = dataset.read_episode(episode, &columns)?;
+            state.extend(table.state);
+            action.extend(table.action);
+        }
+        let entry = of_dataset(&state, &action);
+        let info = dataset.info();
+        println!(
+            "{name}: {} episodes, {} frames at {} Hz, {} tasks, layout {}",
+            info.total_episodes,
+            info.total_frames,
+            info.fps,
+            dataset.tasks().len(),
+            info.codebase_version
+        );
+        for (feature, rows, statistics) in
+            [("observation.state", &state, &entry.state), ("action", &action, &entry.action)]
+        {
+            let names = info.feature(path, feature)?.dimension_names();
+            table(feature, names.as_deref(), rows, statistics);
+        }
+        entry.check(info.state_dim(), info.action_dim())?;
+        entries.push(entry.clone());
+        file.entries.insert(name, entry);
+    }
+    if entries.len() > 1 && entries.iter().all(|entry| entry.state.dims() == entries[0].state.dims()) {
+        let all = f1_data::statistics::aggregate_datasets(&entries);
+        println!("all {} data sets: {} frames", entries.len(), all.state.count.first().copied().unwrap_or(0));
+    }
+    match &args.output {
+        Some(path) => {
+            file.save(path)?;
+            println!("{}", path.display());
+        }
+        None => println!("{}", serde_json::to_string_pretty(&file)?),
+    }
+    Ok(())
+}
+
+fn table(feature: &str, names: Option<&[String]>, rows: &[Vec<f32>], statistics: &VectorStatistics) {
+    println!(
+        "{feature:<24}{:>11}{:>11}{:>11}{:>11}{:>11}{:>11}{:>9}",
+        "mean", "std", "min", "max", "q01", "q99", "outside"
+    );
+    let outside = share_outside(rows, statistics);
+    for dim in 0..statistics.dims() {
+        let name = names.and_then(|names| names.get(dim)).cloned().unwrap_or_else(|| format!("[{dim}]"));
+        println!(
+            "  {name:<22}{:>11.4}{:>11.4}{:>11.4}{:>11.4}{:>11.4}{:>11.4}{:>8.1}%{}",
+            statistics.mean[dim],
+            statistics.std[dim],
+            statistics.min[dim],
+            statistics.max[dim],
+            statistics.q01[dim],
+            statistics.q99[dim],
+            100.0 * outside[dim],
+            if statistics.std[dim] < MIN_SPREAD { "  never moves: list it in ignored_state or ignored_action" } else { "" }
+        );
+    }
 }

@@ -1,13 +1,43 @@
 //! `f1 train`: train from a run file.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::Context as _;
+use f1_train::{Outcome, RunFile, Trainer};
+
 /// Arguments of `f1 train`.
 #[derive(clap::Args, Debug)]
-pub struct Args {}
+pub struct Args {
+    /// Run file (see config/train).
+    run: PathBuf,
+    /// Continue from the newest checkpoint of the run's output.
+    #[arg(long)]
+    resume: bool,
+    /// Replace a value of the run file: key.key=value (may be given several times).
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
 
 /// Runs the command.
 ///
 /// # Errors
 /// Whatever stops the command, named with its mend.
-pub fn run(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("f1 train is not built yet")
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let run = RunFile::load(&args.run, &args.set)?;
+    let output = run.output.clone();
+    // The first signal asks for a checkpoint and an orderly end; the second ends at once.
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
+            .context("signals cannot be caught")?;
+    }
+    let mut trainer = Trainer::open(run, args.resume, &mut |text| eprintln!("{text}"))?;
+    match trainer.train(&stop)? {
+        Outcome::Finished => println!("{}", output.join("model").display()),
+        Outcome::Interrupted => println!("stopped; continue with: f1 train {} --resume", args.run.display()),
+    }
+    Ok(())
 }
