@@ -32,7 +32,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let mut entries = Vec::new();
     for (index, path) in args.datasets.iter().enumerate() {
         let dataset = Dataset::open(path)?;
-        let folder = path.file_name().map_or_else(|| "dataset".into(), |name| name.to_string_lossy().into_owned());
+        let folder =
+            path.file_name().map_or_else(|| "dataset".into(), |name| name.to_string_lossy().into_owned());
         let name = args.name.get(index).cloned().unwrap_or(folder);
         let columns = Columns::usual(&[]);
         let (mut state, mut action) = (Vec::new(), Vec::new());
@@ -92,7 +93,11 @@ fn table(feature: &str, names: Option<&[String]>, rows: &[Vec<f32>], statistics:
             statistics.q01[dim],
             statistics.q99[dim],
             100.0 * outside[dim],
-            if statistics.std[dim] < MIN_SPREAD { "  never moves: list it in ignored_state or ignored_action" } else { "" }
+            if statistics.std[dim] < MIN_SPREAD {
+                "  never moves: list it in ignored_state or ignored_action"
+            } else {
+                ""
+            }
         );
     }
 }

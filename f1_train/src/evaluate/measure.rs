@@ -133,8 +133,11 @@ impl Evaluator {
         let mut tasks: BTreeMap<String, Measures> = BTreeMap::new();
         let mut examples = Vec::new();
         for (index, part) in drawn.chunks(self.settings.batch.max(1)).enumerate() {
-            let samples: Vec<Prepared> =
-                part.to_vec().into_par_iter().map(|drawn| self.preparer.prepare(drawn)).collect::<Result<_>>()?;
+            let samples: Vec<Prepared> = part
+                .to_vec()
+                .into_par_iter()
+                .map(|drawn| self.preparer.prepare(drawn))
+                .collect::<Result<_>>()?;
             self.measure(&samples, &mut tasks, &mut examples)?;
             progress((index * self.settings.batch + part.len()).min(all), all);
         }

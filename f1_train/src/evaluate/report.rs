@@ -151,7 +151,10 @@ impl Report {
             samples: whole.samples,
             order: rows.iter().map(|(name, _)| name.clone()).collect(),
             all: rows.into_iter().collect(),
-            tasks: tasks.iter().map(|(task, measures)| (task.clone(), measures.rows().into_iter().collect())).collect(),
+            tasks: tasks
+                .iter()
+                .map(|(task, measures)| (task.clone(), measures.rows().into_iter().collect()))
+                .collect(),
         }
     }
 
@@ -221,7 +224,8 @@ mod tests {
 
     #[test]
     fn correlation_of_lines_is_one() {
-        let line = |slope: f64| (0..5).map(|i| (f64::from(i), slope * f64::from(i) + 2.0)).collect::<Vec<_>>();
+        let line =
+            |slope: f64| (0..5).map(|i| (f64::from(i), slope * f64::from(i) + 2.0)).collect::<Vec<_>>();
         assert!((correlation(&line(3.0)).unwrap() - 1.0).abs() < 1e-12);
         assert!((correlation(&line(-0.5)).unwrap() + 1.0).abs() < 1e-12);
         assert_eq!(correlation(&line(0.0)), None);
