@@ -8,7 +8,7 @@ use f1_model::checkpoint::{self, CheckpointFiles, LoadPrecision};
 use f1_model::parameters::{Kind, parameters};
 use f1_model::{Config, Error};
 
-use crate::support::{tiny, tiny_config};
+use crate::support::{goldens, tiny, tiny_config};
 
 fn tensors() -> HashMap<String, Tensor> {
     candle_core::safetensors::load(tiny().join("model.safetensors"), &Device::Cpu).expect("the tiny weights")
@@ -302,4 +302,36 @@ fn inspection_finds_what_is_wrong() {
     let sound = f1_model::inspect::inspect(&tiny(), Some(&tiny_config())).expect("inspected");
     assert!(sound.pass);
     assert!(sound.parameters["generation"] > 0);
+}
+
+#[test]
+fn a_var_tokenizer_is_read_under_official_names() {
+    let mut config = tiny_config();
+    let generation = config.generation.as_mut().expect("foresees");
+    generation.tokenizer = f1_model::config::TokenizerConfig {
+        vocab_size: 40,
+        z_channels: 8,
+        ch: 8,
+        ch_mult: vec![1, 2],
+        num_res_blocks: 1,
+        norm_groups: 4,
+        share_quant_resi: 4,
+        quant_resi: 0.5,
+    };
+    let file = goldens().join("var_tokenizer/vae.pth");
+    let found = checkpoint::load_var_tokenizer(&file, &config, &Device::Cpu).expect("reads");
+    let first: Vec<f32> = found["model.vae.encoder.conv_in.weight"].flatten_all().and_then(|t| t.to_vec1()).expect("values");
+    let wanted: Vec<f32> = (0..first.len()).map(|i| (i as f32 + 1.0) / 1024.0).collect();
+    assert_eq!(first, wanted);
+    assert_eq!(found["model.vae.quantize.embedding.weight"].dims(), [40, 8]);
+    // Another model's tokenizer: every tensor that does not fit is named.
+    let error = checkpoint::load_var_tokenizer(&file, &tiny_config(), &Device::Cpu).expect_err("another model");
+    assert!(error.to_string().contains("model.vae.decoder.conv_in.weight"), "{error}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let bytes = std::fs::read(&file).expect("the file");
+    for length in [10, 1000, bytes.len() / 2, bytes.len() - 40] {
+        let cut = folder.path().join("cut.pth");
+        std::fs::write(&cut, &bytes[..length]).expect("written");
+        assert!(checkpoint::load_var_tokenizer(&cut, &config, &Device::Cpu).is_err(), "{length}");
+    }
 }

@@ -284,3 +284,39 @@ fn a_seed_gives_the_same_weights_and_draws() {
     assert_ne!(run(1, 1).0, run(1, 2).0);
     assert_ne!(run(1, 1).1, run(2, 1).1);
 }
+
+#[test]
+fn block_quantised_weights_stay_near_the_dense_ones() {
+    let mut changes: Vec<(String, Value)> = vec![("/proj_width".to_string(), json!(256))];
+    for at in ["/und_expert_config/text_config", "/gen_expert_config", "/act_expert_config"] {
+        changes.push((format!("{at}/hidden_size"), json!(256)));
+        changes.push((format!("{at}/intermediate_size"), json!(512)));
+        changes.push((format!("{at}/head_dim"), json!(64)));
+    }
+    let changes: Vec<(&str, Value)> = changes.iter().map(|(at, value)| (at.as_str(), value.clone())).collect();
+    let config = variant(&changes);
+    let dense = F1Policy::random(&config, 3, &LoadOptions::default()).expect("random");
+    let input = PolicyInput {
+        cameras: vec![Some(dense.prepare_camera(&picture(1)).expect("prepared"))],
+        prompt: Prompt::from_ids(vec![2, 5], 12),
+        history: vec![dense.encode_frame(&picture(2)).expect("encoded")],
+    };
+    let prefix = dense.perceive(&input, 0).expect("perceived");
+    let ids = prefix.tokens().concat();
+    let fixed = Tensor::from_vec(ids.clone(), (1, ids.len()), &Device::Cpu).expect("ids");
+    let wanted = dense.act(&prefix, &[0.4], &ActRequest::default()).expect("acted");
+    for (quant, bound) in [(f1_model::Quant::Q8_0, 0.03), (f1_model::Quant::Q4K, 0.3)] {
+        let options = LoadOptions { quant: Some(quant), ..LoadOptions::default() };
+        let policy = F1Policy::random(&config, 3, &options).expect("random");
+        assert!(policy.network().unquantised().is_empty());
+        let prefix = policy.perceive_with(&input, &mut TokenSource::Fixed(fixed.clone())).expect("perceived");
+        let found = policy.act(&prefix, &[0.4], &ActRequest::default()).expect("acted");
+        let (mut error, mut size) = (0f64, 0f64);
+        for (a, b) in wanted.iter().flatten().zip(found.iter().flatten()) {
+            error += f64::from(a - b).powi(2);
+            size += f64::from(*a).powi(2);
+        }
+        let relative = (error / size).sqrt();
+        assert!(relative > 0.0 && relative < bound, "{quant:?}: {relative}");
+    }
+}
