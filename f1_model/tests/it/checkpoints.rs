@@ -320,12 +320,14 @@ fn a_var_tokenizer_is_read_under_official_names() {
     };
     let file = goldens().join("var_tokenizer/vae.pth");
     let found = checkpoint::load_var_tokenizer(&file, &config, &Device::Cpu).expect("reads");
-    let first: Vec<f32> = found["model.vae.encoder.conv_in.weight"].flatten_all().and_then(|t| t.to_vec1()).expect("values");
+    let first: Vec<f32> =
+        found["model.vae.encoder.conv_in.weight"].flatten_all().and_then(|t| t.to_vec1()).expect("values");
     let wanted: Vec<f32> = (0..first.len()).map(|i| (i as f32 + 1.0) / 1024.0).collect();
     assert_eq!(first, wanted);
     assert_eq!(found["model.vae.quantize.embedding.weight"].dims(), [40, 8]);
     // Another model's tokenizer: every tensor that does not fit is named.
-    let error = checkpoint::load_var_tokenizer(&file, &tiny_config(), &Device::Cpu).expect_err("another model");
+    let error =
+        checkpoint::load_var_tokenizer(&file, &tiny_config(), &Device::Cpu).expect_err("another model");
     assert!(error.to_string().contains("model.vae.decoder.conv_in.weight"), "{error}");
     let folder = tempfile::tempdir().expect("a folder");
     let bytes = std::fs::read(&file).expect("the file");

@@ -293,7 +293,8 @@ fn block_quantised_weights_stay_near_the_dense_ones() {
         changes.push((format!("{at}/intermediate_size"), json!(512)));
         changes.push((format!("{at}/head_dim"), json!(64)));
     }
-    let changes: Vec<(&str, Value)> = changes.iter().map(|(at, value)| (at.as_str(), value.clone())).collect();
+    let changes: Vec<(&str, Value)> =
+        changes.iter().map(|(at, value)| (at.as_str(), value.clone())).collect();
     let config = variant(&changes);
     let dense = F1Policy::random(&config, 3, &LoadOptions::default()).expect("random");
     let input = PolicyInput {
