@@ -84,6 +84,7 @@ type LaneThread = (Arc<Lane>, Option<JoinHandle<()>>);
 type ShutdownHook = Box<dyn FnOnce(ShutdownGuard) + Send>;
 
 pub(crate) struct ContextInner {
+    backend: &'static str,
     pub(crate) args: RosArgs,
     pub(crate) base: Arc<TimeBase>,
     pub(crate) transport: Arc<dyn Transport>,
@@ -121,6 +122,11 @@ impl Context {
             Backend::Mem { virtual_start: Some(start), .. } => TimeBase::virtual_from(*start),
             _ => TimeBase::real(),
         };
+        let backend = match &options.backend {
+            Backend::Mem { .. } => "mem",
+            Backend::Dds => "dds",
+            Backend::Rcl => "rcl",
+        };
         let transport: Arc<dyn Transport> = match options.backend {
             Backend::Mem { bus, .. } => Arc::new(MemTransport::new(bus, base.clone())),
             #[cfg(feature = "dds")]
@@ -134,6 +140,7 @@ impl Context {
         };
         Ok(Context {
             inner: Arc::new(ContextInner {
+                backend,
                 args: options.args,
                 base,
                 transport,
@@ -211,6 +218,11 @@ impl Context {
     /// timers go on running, until it is dropped or five seconds have passed.
     pub fn on_shutdown(&self, hook: impl FnOnce(ShutdownGuard) + Send + 'static) {
         self.inner.hooks.lock().push(Box::new(hook));
+    }
+
+    /// `mem`, `dds` or `rcl`.
+    pub fn backend(&self) -> &'static str {
+        self.inner.backend
     }
 
     /// Whether a shut-down has been asked for.

@@ -26,6 +26,9 @@ use crate::run_file::{Crop, RunFile, Stage};
 use crate::tokens::TokenCache;
 use crate::{Result, TrainError, setup};
 
+/// What the journal shows of a loss: name and value.
+type Shown = Vec<(&'static str, f64)>;
+
 /// Updates without a finite gradient after which a run stops.
 const BROKEN_LIMIT: u32 = 20;
 
@@ -333,10 +336,7 @@ impl Trainer {
     }
 
     /// Loss, what the journal shows of it, and how long the forward pass took.
-    fn loss(
-        &mut self,
-        loaded: &LoadedBatch<Prepared>,
-    ) -> Result<(Tensor, Vec<(&'static str, f64)>, Duration)> {
+    fn loss(&mut self, loaded: &LoadedBatch<Prepared>) -> Result<(Tensor, Shown, Duration)> {
         // Built anew each time: some blocks rearrange their tensors when they are built.
         let network = F1Network::new(&self.config, &self.parameters.weights()?, None)?;
         let begun = Instant::now();

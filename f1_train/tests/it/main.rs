@@ -1,4 +1,7 @@
 //! One module a behaviour.
+
+// Helpers of tests may fail loudly, as the tests themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(missing_docs)]
 
 mod fixture;
