@@ -1,1 +1,25 @@
 //! Perception, foresight, action and safety filter: four ROS 2 nodes in one process.
+//!
+//! [`process::PolicyProcess`] composes them on any back end; the programs `f1_policy_node` and `f1` only parse arguments. The way of one
+//! observation: [`perception`] matches messages to an [`observation::Observation`], [`foresight`] turns it into a prefix and an image,
+//! [`action`] into a chunk, [`safety`] into motion. Values cross from node to node through a [`port::Port`], in process, by `Arc`.
+
+pub mod action;
+pub mod board;
+pub mod core;
+pub mod error;
+pub mod foresight;
+pub mod observation;
+pub mod pacer;
+pub mod perception;
+pub mod port;
+pub mod process;
+pub mod recording;
+pub mod resources;
+pub mod run;
+pub mod safety;
+pub mod seed;
+pub mod stages;
+pub mod task;
+
+pub use error::{NodeError, NodeResult};

@@ -1,1 +1,7 @@
 //! One test binary for all checks that cross rooms: one link, one module a subject.
+
+// Helpers of tests may fail loudly, as the tests themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod closed_loop;
+mod launch_files;

@@ -1,0 +1,89 @@
+//! What was foreseen against what came: PSNR, and the picture that shows both.
+
+use image::{RgbImage, imageops};
+
+/// Peak signal-to-noise ratio of two images of one size, dB; infinite when they are equal, `None` when their sizes differ.
+#[must_use]
+pub fn psnr(left: &RgbImage, right: &RgbImage) -> Option<f64> {
+    if left.dimensions() != right.dimensions() || left.is_empty() {
+        return None;
+    }
+    let squared: u64 =
+        left.as_raw().iter().zip(right.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2)).sum();
+    let mean = squared as f64 / left.as_raw().len() as f64;
+    Some(if squared == 0 { f64::INFINITY } else { 10.0 * (255.0 * 255.0 / mean).log10() })
+}
+
+/// Mean absolute difference of the pixel values, 0..1; NaN when the sizes differ.
+#[must_use]
+pub fn mean_absolute_error(left: &RgbImage, right: &RgbImage) -> f64 {
+    if left.dimensions() != right.dimensions() || left.is_empty() {
+        return f64::NAN;
+    }
+    let sum: u64 = left.as_raw().iter().zip(right.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    sum as f64 / left.as_raw().len() as f64 / 255.0
+}
+
+/// Share of equal tokens, 0..1; `None` when there are none or their numbers differ.
+#[must_use]
+pub fn token_agreement(foreseen: &[u32], came: &[u32]) -> Option<f64> {
+    if foreseen.is_empty() || foreseen.len() != came.len() {
+        return None;
+    }
+    let equal = foreseen.iter().zip(came).filter(|(a, b)| a == b).count();
+    Some(equal as f64 / foreseen.len() as f64)
+}
+
+/// Now, foreseen and what came side by side, a bar above each foreseen pair for its error (`psnr_db`, full at 40 dB, red below 15 dB).
+#[must_use]
+pub fn comparison(now: &RgbImage, foreseen: &RgbImage, came: &RgbImage, psnr_db: f64) -> RgbImage {
+    let (width, height) = foreseen.dimensions();
+    let (gap, bar) = (4, 6);
+    let mut sheet = RgbImage::from_pixel(3 * width + 2 * gap, height + bar, image::Rgb([24, 24, 24]));
+    for (column, picture) in [now, foreseen, came].into_iter().enumerate() {
+        let fitted;
+        let picture = if picture.dimensions() == (width, height) {
+            picture
+        } else {
+            fitted = imageops::resize(picture, width, height, imageops::FilterType::Triangle);
+            &fitted
+        };
+        imageops::replace(&mut sheet, picture, (column as u32 * (width + gap)).into(), bar.into());
+    }
+    let full = 3 * width + 2 * gap;
+    let share = (psnr_db / 40.0).clamp(0.0, 1.0);
+    let colour = if psnr_db < 15.0 { image::Rgb([220, 60, 50]) } else { image::Rgb([70, 180, 90]) };
+    for x in 0..(f64::from(full) * share) as u32 {
+        for y in 0..bar - 2 {
+            sheet.put_pixel(x, y, colour);
+        }
+    }
+    sheet
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn psnr_of_a_known_difference() {
+        let black = RgbImage::new(4, 4);
+        let grey = RgbImage::from_pixel(4, 4, image::Rgb([10, 10, 10]));
+        // 10 log10(255^2 / 10^2), by hand.
+        assert!((psnr(&black, &grey).unwrap() - 28.1308).abs() < 1e-3);
+        assert_eq!(psnr(&black, &black), Some(f64::INFINITY));
+        assert_eq!(psnr(&black, &RgbImage::new(3, 4)), None);
+    }
+
+    #[test]
+    fn tokens_agree_by_share() {
+        assert_eq!(token_agreement(&[1, 2, 3, 4], &[1, 2, 0, 4]), Some(0.75));
+        assert_eq!(token_agreement(&[1], &[1, 2]), None);
+    }
+
+    #[test]
+    fn the_comparison_holds_three_pictures_of_the_foreseen_size() {
+        let sheet = comparison(&RgbImage::new(8, 8), &RgbImage::new(4, 4), &RgbImage::new(4, 4), 20.0);
+        assert_eq!(sheet.dimensions(), (20, 10));
+    }
+}

@@ -1,0 +1,8 @@
+//! Foresight: predicting the next image and comparing it with what came.
+
+pub mod comparison;
+mod node;
+mod settings;
+
+pub use node::{Foresight, NAME};
+pub use settings::{ForesightSettings, load_options};

@@ -1,0 +1,125 @@
+//! The parameters of the node `foresight`.
+
+use f1_middleware::parameters::{Descriptor, ParameterError, Parameters};
+use f1_model::{DeviceChoice, Dtype, LoadOptions, Quant};
+
+/// The parameters of the node `foresight` that may change while it runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ForesightSettings {
+    /// Publish the raw image.
+    pub publish_raw: bool,
+    /// Publish the compressed image.
+    pub publish_compressed: bool,
+    /// Publish the comparison and the error.
+    pub compare: bool,
+    /// A foreseen image is compared with the frame nearest to its moment, if that is within this distance, ns.
+    pub compare_slop_ns: i64,
+    /// Below this PSNR the plan is left and the next observation is taken at once, dB; 0 never.
+    pub replan_psnr: f64,
+    /// How long inference appears to take on a virtual clock, s.
+    pub virtual_latency: f64,
+}
+
+impl ForesightSettings {
+    /// Declares the parameters with their ranges; values come from the command line and parameter files.
+    ///
+    /// # Errors
+    /// A given value of another kind or outside its range.
+    pub fn declare(parameters: &Parameters) -> Result<(), ParameterError> {
+        let text = |name: &str, default: &str, description: &str| {
+            parameters.declare(name, default.to_owned(), Descriptor::new(description).read_only()).map(|_| ())
+        };
+        text("model", "", "Checkpoint folder: config.json, model.safetensors, tokenizer.json, stats.json.")?;
+        text("robot_file", "", "The robot file.")?;
+        let choice = |name: &str, default: &str, choices: &[&str], description: &str| {
+            let descriptor = Descriptor::new(description).read_only().one_of(choices.iter().copied());
+            parameters.declare(name, default.to_owned(), descriptor).map(|_| ())
+        };
+        choice("device", "cpu", &["cpu", "cuda"], "Where the network runs.")?;
+        choice(
+            "dtype",
+            "",
+            &["", "f32", "bf16"],
+            "Type of weights and activations; empty: f32 on a CPU, bf16 on a GPU.",
+        )?;
+        choice(
+            "quant",
+            "",
+            &["", "q8_0", "q4k"],
+            "Quantisation of the experts' linear layers at load; empty: none.",
+        )?;
+        let flag = |name: &str, default: bool, description: &str| {
+            parameters.declare(name, default, Descriptor::new(description)).map(|_| ())
+        };
+        flag("publish_raw", true, "Publish foresight/image.")?;
+        flag("publish_compressed", true, "Publish foresight/image/compressed (PNG).")?;
+        flag(
+            "compare",
+            true,
+            "Publish foresight/comparison and foresight/error when the foreseen moment has come.",
+        )?;
+        let double = |name: &str, default: f64, from: f64, to: f64, description: &str| {
+            parameters.declare(name, default, Descriptor::new(description).doubles(from, to)).map(|_| ())
+        };
+        double(
+            "compare_slop",
+            0.1,
+            0.001,
+            5.0,
+            "Largest distance of a frame from the foreseen moment to be compared with it, s.",
+        )?;
+        double(
+            "replan_psnr",
+            0.0,
+            0.0,
+            60.0,
+            "A foreseen image that is worse than this shows that the world left the plan: replan at once, dB; 0: never.",
+        )?;
+        double(
+            "virtual_latency",
+            0.05,
+            0.0,
+            10.0,
+            "How long foresight appears to take on a virtual clock, s; no effect in real time.",
+        )?;
+        Ok(())
+    }
+
+    /// The values as they stand.
+    ///
+    /// # Errors
+    /// Parameters that were not declared.
+    pub fn read(parameters: &Parameters) -> Result<Self, ParameterError> {
+        Ok(Self {
+            publish_raw: parameters.get("publish_raw")?,
+            publish_compressed: parameters.get("publish_compressed")?,
+            compare: parameters.get("compare")?,
+            compare_slop_ns: (parameters.get::<f64>("compare_slop")? * 1e9) as i64,
+            replan_psnr: parameters.get("replan_psnr")?,
+            virtual_latency: parameters.get("virtual_latency")?,
+        })
+    }
+}
+
+/// How the network is loaded, from the node's parameters.
+///
+/// # Errors
+/// Parameters that were not declared.
+pub fn load_options(parameters: &Parameters) -> Result<LoadOptions, ParameterError> {
+    let device = match parameters.get::<String>("device")?.as_str() {
+        "cuda" => DeviceChoice::Cuda,
+        _ => DeviceChoice::Cpu,
+    };
+    let dtype = match parameters.get::<String>("dtype")?.as_str() {
+        "f32" => Dtype::F32,
+        "bf16" => Dtype::Bf16,
+        _ if device == DeviceChoice::Cuda => Dtype::Bf16,
+        _ => Dtype::F32,
+    };
+    let quant = match parameters.get::<String>("quant")?.as_str() {
+        "q8_0" => Some(Quant::Q8_0),
+        "q4k" => Some(Quant::Q4K),
+        _ => None,
+    };
+    Ok(LoadOptions { device, dtype, quant, ..LoadOptions::default() })
+}

@@ -1,0 +1,11 @@
+//! Perception: from camera, joint and instruction messages to one synchronised observation.
+
+pub mod frozen;
+pub mod history;
+pub mod joints;
+pub mod matching;
+mod node;
+mod settings;
+
+pub use node::{NAME, Perception};
+pub use settings::PerceptionSettings;

@@ -1,0 +1,408 @@
+//! The four nodes of one process, put together: lifecycle, status, diagnostics, and coming to rest whatever happens.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use f1_interfaces::builtin_interfaces::msg::Time as WireTime;
+use f1_interfaces::f1_msgs::msg::PolicyStatus;
+use f1_interfaces::std_msgs::msg::Header;
+use f1_middleware::diagnostics::Level;
+use f1_middleware::lifecycle::{Completion, State};
+use f1_middleware::parameters::Descriptor;
+use f1_middleware::{ClockKind, Context, Diagnostics, Lifecycle, ManagedNode, Node, NodeOptions, Qos};
+
+use crate::action::Action;
+use crate::board::{Board, PolicyState};
+use crate::core::{Core, Loader};
+use crate::error::NodeResult;
+use crate::foresight::Foresight;
+use crate::perception::Perception;
+use crate::safety::{SafetyFilterNode, Stopper};
+use crate::task::TaskServer;
+
+/// How the nodes are put together.
+pub struct ProcessOptions {
+    /// Namespace of all nodes unless `-r __ns:=` says otherwise.
+    pub namespace: String,
+    /// Walks the nodes up to active.
+    pub autostart: bool,
+}
+
+impl Default for ProcessOptions {
+    fn default() -> Self {
+        Self { namespace: "/f1".into(), autostart: true }
+    }
+}
+
+/// The four nodes of one process.
+pub struct PolicyProcess {
+    core: Arc<Core>,
+    stopper: Stopper,
+    lifecycles: Vec<Lifecycle>,
+    nodes: Vec<Node>,
+    started: Arc<AtomicBool>,
+    _keep: Vec<Box<dyn std::any::Any + Send + Sync>>,
+}
+
+/// What a managed node does; the four nodes differ only in what is behind this.
+trait Part: Send + Sync + 'static {
+    fn configure(&self) -> NodeResult<()>;
+    fn activate(&self) -> NodeResult<()>;
+    fn deactivate(&self);
+    fn cleanup(&self);
+}
+
+macro_rules! part {
+    ($($node:ty),*) => {$(
+        impl Part for $node {
+            fn configure(&self) -> NodeResult<()> {
+                <$node>::configure(self)
+            }
+            fn activate(&self) -> NodeResult<()> {
+                <$node>::activate(self)
+            }
+            fn deactivate(&self) {
+                <$node>::deactivate(self);
+            }
+            fn cleanup(&self) {
+                <$node>::cleanup(self);
+            }
+        }
+    )*};
+}
+
+part!(Perception, Foresight, Action, SafetyFilterNode);
+
+struct Managed {
+    part: Arc<dyn Part>,
+    /// On a virtual clock loading is inline: a thread would end at no certain instant.
+    inline: bool,
+}
+
+impl ManagedNode for Managed {
+    fn on_configure(&mut self, completion: Completion) {
+        let part = self.part.clone();
+        if self.inline {
+            completion.finish_with(part.configure());
+            return;
+        }
+        // Loading takes long: services and the other nodes go on meanwhile.
+        let spawned = std::thread::Builder::new().name("configure".into()).spawn(move || {
+            completion.finish_with(part.configure());
+        });
+        if let Err(error) = spawned {
+            tracing::error!(%error, "no thread for loading");
+        }
+    }
+
+    fn on_activate(&mut self, completion: Completion) {
+        completion.finish_with(self.part.activate());
+    }
+
+    fn on_deactivate(&mut self, completion: Completion) {
+        self.part.deactivate();
+        completion.finish_with(Ok::<(), crate::NodeError>(()));
+    }
+
+    fn on_cleanup(&mut self, completion: Completion) {
+        self.part.cleanup();
+        completion.finish_with(Ok::<(), crate::NodeError>(()));
+    }
+
+    fn on_shutdown(&mut self, _from: State, completion: Completion) {
+        self.part.cleanup();
+        completion.finish_with(Ok::<(), crate::NodeError>(()));
+    }
+}
+
+impl PolicyProcess {
+    /// Makes the four nodes on a context. Nothing is loaded yet: that is what configuring does, and it may fail without ending the process.
+    ///
+    /// # Errors
+    /// Parameters or names that the middleware refuses.
+    pub fn compose(context: &Context, loader: LoaderOf, options: &ProcessOptions) -> NodeResult<Self> {
+        let namespace = NodeOptions::in_namespace(options.namespace.clone());
+        // Motion has a thread of its own: neither a picture nor a parameter call delays it.
+        let safety_node = context.create_node_with("safety_filter", namespace.clone().on_own_thread())?;
+        let perception_node = context.create_node_with("perception", namespace.clone().on_own_thread())?;
+        let foresight_node = context.create_node_with("foresight", namespace.clone())?;
+        let action_node = context.create_node_with("action", namespace)?;
+        let core = Core::new(loader(&foresight_node), 1);
+        let safety = Arc::new(SafetyFilterNode::new(safety_node.clone(), core.clone())?);
+        let foresight = Arc::new(Foresight::new(foresight_node.clone(), core.clone())?);
+        let action = Arc::new(Action::new(action_node.clone(), core.clone())?);
+        let perception = Arc::new(Perception::new(perception_node.clone(), core.clone())?);
+        let stopper = safety.stopper();
+
+        let mut keep: Vec<Box<dyn std::any::Any + Send + Sync>> = Vec::new();
+        let mut lifecycles = Vec::new();
+        // Downstream first: whoever is active finds its taker active.
+        let parts: [(&Node, Arc<dyn Part>); 4] = [
+            (&safety_node, safety),
+            (&action_node, action),
+            (&foresight_node, foresight),
+            (&perception_node, perception),
+        ];
+        for (node, part) in parts {
+            lifecycles.push(Lifecycle::manage(node, Managed { part, inline: context.is_virtual() })?);
+            keep.push(Box::new(diagnose(node, &core)?));
+        }
+        keep.push(Box::new(publish_status(&safety_node, &core)?));
+        keep.push(Box::new(TaskServer::offer(&action_node, &core)?));
+        come_to_rest_on_shutdown(context, &safety_node, &stopper);
+        let nodes = vec![perception_node, foresight_node, action_node, safety_node];
+        let process =
+            Self { core, stopper, lifecycles, nodes, started: Arc::new(AtomicBool::new(false)), _keep: keep };
+        let autostart = process.nodes.first().map_or(Ok(true), |node| {
+            let descriptor = Descriptor::new("Walk the four nodes up to active at start.").read_only();
+            node.parameters().declare("autostart", true, descriptor)
+        })?;
+        if autostart && options.autostart {
+            process.start();
+        }
+        Ok(process)
+    }
+
+    /// Walks all nodes up to active, the safety filter first; a node that fails stays where it is, with its reason on `status`.
+    pub fn start(&self) {
+        fn next(mut left: std::vec::IntoIter<Lifecycle>, done: Arc<AtomicBool>) {
+            match left.next() {
+                Some(lifecycle) => lifecycle.start(move |success| {
+                    if success {
+                        next(left, done);
+                    }
+                }),
+                None => done.store(true, Ordering::SeqCst),
+            }
+        }
+        next(self.lifecycles.clone().into_iter(), self.started.clone());
+    }
+
+    /// Whether [`PolicyProcess::start`] brought every node up.
+    #[must_use]
+    pub fn is_started(&self) -> bool {
+        self.started.load(Ordering::SeqCst)
+    }
+
+    /// What the nodes share.
+    #[must_use]
+    pub fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// Stops motion from elsewhere.
+    #[must_use]
+    pub fn stopper(&self) -> &Stopper {
+        &self.stopper
+    }
+
+    /// The nodes' lives: safety filter, action, foresight, perception.
+    #[must_use]
+    pub fn lifecycles(&self) -> &[Lifecycle] {
+        &self.lifecycles
+    }
+
+    /// perception, foresight, action, safety_filter.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// A copy of the board.
+    #[must_use]
+    pub fn board(&self) -> Board {
+        self.core.board.lock().clone()
+    }
+
+    /// From now on a panic in any thread of the process stops motion first and then ends the process with a failure.
+    pub fn stop_on_panic(&self) {
+        let (core, stopper) = (self.core.clone(), self.stopper.clone());
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            before(info);
+            let thread = std::thread::current();
+            let reason = format!("thread {} panicked", thread.name().unwrap_or("without name"));
+            // The panicking thread may hold locks: everything else happens on another one, and this one waits for it.
+            let (core, stopper) = (core.clone(), stopper.clone());
+            let stopping = std::thread::spawn(move || {
+                if let Some(mut board) = core.board.try_lock_for(Duration::from_millis(100)) {
+                    board.fault = Some(reason.clone());
+                }
+                stopper.stop(&reason);
+                let mut waited = Duration::ZERO;
+                while stopper.moves() && waited < Duration::from_secs(5) {
+                    std::thread::sleep(Duration::from_millis(10));
+                    waited += Duration::from_millis(10);
+                }
+                // One more status: the reason must be seen before the process is gone.
+                std::thread::sleep(Duration::from_millis(300));
+                std::process::exit(101);
+            });
+            if stopping.join().is_err() {
+                std::process::exit(101);
+            }
+        }));
+    }
+}
+
+/// Makes the loader of the resources from the node `foresight`, which has the parameters that say what to load.
+pub type LoaderOf = Box<dyn FnOnce(&Node) -> Loader>;
+
+/// A loader that reads robot file and model from the parameters of the node `foresight`.
+#[must_use]
+pub fn load_from_parameters() -> LoaderOf {
+    Box::new(|node: &Node| {
+        let parameters = node.parameters().clone();
+        Box::new(move || {
+            use crate::resources::{ResourceError, Resources};
+            let text = |name: &str| parameters.get::<String>(name).unwrap_or_default();
+            let (robot, model) = (text("robot_file"), text("model"));
+            for (name, value) in [("robot_file", &robot), ("model", &model)] {
+                if value.is_empty() {
+                    return Err(ResourceError::Parameter(format!("{name} is not set")));
+                }
+            }
+            let options = crate::foresight::load_options(&parameters)
+                .map_err(|error| ResourceError::Parameter(error.to_string()))?;
+            Resources::load(robot.as_ref(), model.as_ref(), &options)
+        })
+    })
+}
+
+fn come_to_rest_on_shutdown(context: &Context, node: &Node, stopper: &Stopper) {
+    let (stopper, node) = (stopper.clone(), node.clone());
+    let weak_context = context.clone();
+    context.on_shutdown(move |guard| {
+        stopper.stop("the process shuts down");
+        if weak_context.is_virtual() || !stopper.moves() {
+            return;
+        }
+        // The controllers brake by themselves on what was sent; the process stays until they are at rest.
+        let timer: Arc<parking_lot::Mutex<Option<f1_middleware::Timer>>> = Arc::default();
+        let (held, mut guard) = (timer.clone(), Some(guard));
+        *timer.lock() = Some(node.create_timer(Duration::from_millis(10), ClockKind::Steady, move || {
+            if !stopper.moves() {
+                guard = None;
+                if let Some(mut held) = held.try_lock() {
+                    *held = None;
+                }
+            }
+            let _ = &guard;
+        }));
+    });
+}
+
+fn diagnose(node: &Node, core: &Arc<Core>) -> NodeResult<Diagnostics> {
+    let diagnostics = Diagnostics::start(node, "f1_policy")?;
+    let (core, name) = (core.clone(), node.name().to_owned());
+    diagnostics.add(move |report| {
+        let board = core.board.lock();
+        let (state, reason) = board.state();
+        match state {
+            PolicyState::Fault => report.raise(Level::Error, reason),
+            PolicyState::Stopped => report.raise(Level::Error, reason),
+            PolicyState::Holding | PolicyState::Waiting => report.raise(Level::Warn, reason),
+            PolicyState::Unconfigured | PolicyState::Inactive | PolicyState::Running => {
+                report.raise(Level::Ok, reason);
+            }
+        }
+        let milliseconds = |duration: Duration| format!("{:.2}", duration.as_secs_f64() * 1e3);
+        for (stage, took) in board.stages.rows() {
+            report.value(format!("{stage} (ms)"), milliseconds(took));
+        }
+        report.value("latency (ms)", milliseconds(board.latency));
+        match name.as_str() {
+            crate::perception::NAME => {
+                report.value("dropped frames", board.dropped_frames);
+                report.value("overtaken observations", board.overtaken);
+            }
+            crate::foresight::NAME => {
+                if let Some((psnr, agreement)) = board.foresight {
+                    report.value("foresight PSNR (dB)", format!("{psnr:.2}"));
+                    report.value("foresight token agreement", format!("{agreement:.3}"));
+                }
+            }
+            crate::action::NAME => report.value("chunks", board.total_chunks),
+            _ => {
+                report.value("interventions", board.interventions);
+                report.value("locks", board.locks.join(" "));
+            }
+        }
+    });
+    Ok(diagnostics)
+}
+
+/// Publishes `status` five times a second, and at once when state or reason change.
+fn publish_status(node: &Node, core: &Arc<Core>) -> NodeResult<f1_middleware::Timer> {
+    let publisher = node.create_publisher::<PolicyStatus>("status", Qos::latched())?;
+    let (core, clock) = (core.clone(), node.clock());
+    let mut last: Option<(PolicyState, String)> = None;
+    let mut ticks = 0_u32;
+    let timer = node.create_timer(Duration::from_millis(50), ClockKind::Steady, move || {
+        let now_ns = clock.now().nanoseconds();
+        let message = {
+            let mut board = core.board.lock();
+            let state = board.state();
+            ticks = (ticks + 1) % 4;
+            let news = last
+                .as_ref()
+                .is_none_or(|last| last.0 != state.0 || (last.1.is_empty() != state.1.is_empty()));
+            if !news && ticks != 0 {
+                return;
+            }
+            last = Some(state);
+            status_message(&mut board, now_ns)
+        };
+        if let Err(error) = publisher.publish(message) {
+            tracing::warn!(%error, "status not published");
+        }
+    });
+    Ok(timer)
+}
+
+/// The board as a message, at ROS time `now_ns`.
+#[must_use]
+pub fn status_message(board: &mut Board, now_ns: i64) -> PolicyStatus {
+    let (state, reason) = board.state();
+    let age = |stamp: Option<i64>| stamp.map_or(f64::INFINITY, |stamp| (now_ns - stamp) as f64 * 1e-9);
+    let (psnr, agreement) = board.foresight.unwrap_or((f64::NAN, f64::NAN));
+    PolicyStatus {
+        header: Header { stamp: WireTime::saturating_from_nanoseconds(now_ns), frame_id: String::new() },
+        state: match state {
+            PolicyState::Unconfigured => PolicyStatus::STATE_UNCONFIGURED,
+            PolicyState::Inactive => PolicyStatus::STATE_INACTIVE,
+            PolicyState::Waiting => PolicyStatus::STATE_WAITING,
+            PolicyState::Running => PolicyStatus::STATE_RUNNING,
+            PolicyState::Holding => PolicyStatus::STATE_HOLDING,
+            PolicyState::Stopped => PolicyStatus::STATE_STOPPED,
+            PolicyState::Fault => PolicyStatus::STATE_FAULT,
+        },
+        reason,
+        robot: board.robot.clone(),
+        model: board.model.clone(),
+        instruction: board.instruction.to_string(),
+        epoch: board.epoch,
+        chunks: board.chunks,
+        observation_rate: board.observation_rate.rate(now_ns),
+        chunk_rate: board.chunk_rate.rate(now_ns),
+        trajectory_rate: board.trajectory_rate.rate(now_ns),
+        decode_time: board.stages.decode.as_secs_f64(),
+        resize_time: board.stages.resize.as_secs_f64(),
+        history_time: board.stages.history.as_secs_f64(),
+        // Understanding and generation run together on this path: the sum stands under foresight.
+        image_encoder_time: 0.0,
+        foresight_time: board.stages.foresight.as_secs_f64(),
+        action_time: board.stages.action.as_secs_f64(),
+        filter_time: board.stages.filter.as_secs_f64(),
+        latency: board.latency.as_secs_f64(),
+        observation_age: age(board.observation_ns),
+        joint_state_age: age(board.joints_ns),
+        foresight_psnr: psnr,
+        foresight_token_agreement: agreement,
+        dropped_frames: board.dropped_frames,
+        overtaken_observations: board.overtaken,
+        interventions: board.interventions,
+        locks: board.locks.clone(),
+    }
+}

@@ -1,0 +1,102 @@
+//! Recording everything in and out as MCAP, and reading it back for replay.
+//!
+//! Files have the profile `ros2`, CDR messages and `ros2msg` schemas, so that Foxglove and `ros2 bag` (storage `mcap`) open them.
+
+mod reader;
+mod replay;
+mod session;
+mod writer;
+
+pub use reader::{Bag, BagMessage};
+pub use replay::Replay;
+pub use session::RecordSession;
+pub use writer::{Recorder, TopicRecorder};
+
+/// Why a recording cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingError {
+    /// The file cannot be made, written or read.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The MCAP library refuses.
+    #[error("{path}: {source}")]
+    Mcap {
+        /// The file.
+        path: String,
+        /// What the library says; boxed, since it is large.
+        source: Box<mcap::McapError>,
+    },
+    /// A message cannot be encoded.
+    #[error("{topic}: {source}")]
+    Encoding {
+        /// The topic.
+        topic: String,
+        /// What the encoder says.
+        source: f1_interfaces::cdr::Error,
+    },
+    /// A topic of the recording has another type than the one asked for.
+    #[error("{topic} is a {found} in the recording, not a {expected}")]
+    WrongType {
+        /// The topic.
+        topic: String,
+        /// Type in the file.
+        found: String,
+        /// Type asked for.
+        expected: &'static str,
+    },
+    /// The recording was already finished.
+    #[error("{path}: the recording is finished")]
+    Finished {
+        /// The file.
+        path: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use f1_interfaces::std_msgs::msg::{Bool, String as StringMessage};
+
+    use super::*;
+
+    #[test]
+    fn what_was_recorded_is_read_back_in_order_of_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bag.mcap");
+        let recorder = Arc::new(Recorder::create(&path).unwrap());
+        let strings = recorder.topic::<StringMessage>("/f1/instruction").unwrap();
+        let locks = recorder.topic::<Bool>("/f1/lock").unwrap();
+        strings.write(20, &StringMessage { data: "second".into() }).unwrap();
+        locks.write(10, &Bool { data: true }).unwrap();
+        strings.write(30, &StringMessage { data: "third".into() }).unwrap();
+        recorder.finish().unwrap();
+        assert!(matches!(locks.write(40, &Bool { data: true }), Err(RecordingError::Finished { .. })));
+
+        let bag = Bag::open(&path).unwrap();
+        let messages: Vec<BagMessage> = bag.messages().collect::<Result<_, _>>().unwrap();
+        let order: Vec<(i64, &str)> = messages.iter().map(|m| (m.stamp_ns, m.topic.as_str())).collect();
+        assert_eq!(order, [(10, "/f1/lock"), (20, "/f1/instruction"), (30, "/f1/instruction")]);
+        assert_eq!(messages[1].decode::<StringMessage>().unwrap().data, "second");
+        assert!(matches!(messages[1].decode::<Bool>(), Err(RecordingError::WrongType { .. })));
+        assert_eq!(messages[0].type_name, "std_msgs/msg/Bool");
+    }
+
+    #[test]
+    fn a_truncated_recording_is_an_error_that_names_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bag.mcap");
+        std::fs::write(&path, b"\x89MCAP0\r\nnot much of it").unwrap();
+        let outcome = Bag::open(&path).map(|bag| bag.messages().collect::<Result<Vec<_>, _>>());
+        let text = match outcome {
+            Err(error) | Ok(Err(error)) => error.to_string(),
+            Ok(Ok(messages)) => panic!("read {} messages", messages.len()),
+        };
+        assert!(text.contains("bag.mcap"), "{text}");
+    }
+}

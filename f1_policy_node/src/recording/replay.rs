@@ -1,0 +1,109 @@
+//! Replay: a recording's inputs through the whole graph on the virtual clock. The same recording gives the same output.
+
+use f1_interfaces::Message;
+use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image, JointState};
+use f1_interfaces::std_msgs::msg::{Bool, String as StringMessage};
+use f1_middleware::{Context, Node, NodeOptions, Publisher, Qos, Time};
+use f1_robot::Robot;
+
+use super::{Bag, BagMessage};
+use crate::error::NodeResult;
+
+/// Plays the inputs of a recording: cameras, joint states and instruction.
+pub struct Replay {
+    node: Node,
+    inputs: Vec<Input>,
+    messages: Vec<BagMessage>,
+}
+
+type Publish = Box<dyn Fn(&BagMessage) -> NodeResult<()>>;
+
+struct Input {
+    topic: String,
+    publisher: Publish,
+}
+
+impl Replay {
+    /// Opens publishers for the robot's inputs that the recording holds.
+    ///
+    /// # Errors
+    /// A damaged recording, or topics that the middleware refuses.
+    pub fn open(context: &Context, robot: &Robot, namespace: &str, bag: &Bag) -> NodeResult<Self> {
+        let options = NodeOptions { rosout: false, ..NodeOptions::in_namespace(namespace) };
+        let node = context.create_node_with("replay", options)?;
+        let mut replay = Self { node, inputs: Vec::new(), messages: Vec::new() };
+        let file = robot.file();
+        for camera in file.cameras.iter().filter(|camera| camera.mask) {
+            if camera.compressed {
+                replay.input::<CompressedImage>(&camera.topic, Qos::reliable())?;
+            } else {
+                replay.input::<Image>(&camera.topic, Qos::reliable())?;
+            }
+        }
+        replay.input::<JointState>(&file.joint_states, Qos::reliable())?;
+        replay.input::<StringMessage>("instruction", Qos::latched())?;
+        for message in bag.messages() {
+            let message = message?;
+            if replay.inputs.iter().any(|input| input.topic == message.topic) {
+                replay.messages.push(message);
+            }
+        }
+        Ok(replay)
+    }
+
+    fn input<T: Message>(&mut self, topic: &str, qos: Qos) -> NodeResult<()> {
+        let publisher: Publisher<T> = self.node.create_publisher(topic, qos)?;
+        let topic = self.node.resolve_topic(topic)?;
+        let publish = move |message: &BagMessage| -> NodeResult<()> {
+            publisher.publish(message.decode::<T>()?)?;
+            Ok(())
+        };
+        self.inputs.push(Input { topic, publisher: Box::new(publish) });
+        Ok(())
+    }
+
+    /// Also plays a lock of the safety filter.
+    ///
+    /// # Errors
+    /// A topic that the middleware refuses.
+    pub fn lock(&mut self, topic: &str, bag: &Bag) -> NodeResult<()> {
+        self.input::<Bool>(topic, Qos::reliable())?;
+        let absolute = self.node.resolve_topic(topic)?;
+        for message in bag.messages() {
+            let message = message?;
+            if message.topic == absolute {
+                self.messages.push(message);
+            }
+        }
+        self.messages.sort_by_key(|message| message.stamp_ns);
+        Ok(())
+    }
+
+    /// Number of input messages.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Whether the recording holds no input.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    /// Plays everything: time moves to each message's stamp, then the message is published. Afterwards the graph runs on for `tail`.
+    ///
+    /// # Errors
+    /// A message that cannot be decoded.
+    pub fn play(&self, context: &Context, tail: std::time::Duration) -> NodeResult<()> {
+        let executor = context.executor();
+        for message in &self.messages {
+            executor.spin_until(Time::from_nanoseconds(message.stamp_ns));
+            if let Some(input) = self.inputs.iter().find(|input| input.topic == message.topic) {
+                (input.publisher)(message)?;
+            }
+        }
+        executor.spin_for(tail);
+        Ok(())
+    }
+}

@@ -1,0 +1,181 @@
+//! What configuring loads: the robot, the network, the statistics; checked against each other, all faults at once.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use f1_model::image_prep::{prepare_frame, to_image};
+use f1_model::{F1Policy, LoadOptions};
+use f1_robot::ChunkDecoder;
+use f1_robot::Robot;
+use f1_robot::robot_file::CameraRole;
+use f1_robot::state::StateEncoder;
+use f1_robot::statistics::{DatasetStatistics, StatisticsFile};
+
+/// Why the policy cannot be configured.
+#[derive(Debug, thiserror::Error)]
+pub enum ResourceError {
+    /// A parameter that says what to load is missing or wrong.
+    #[error("parameter {0}")]
+    Parameter(String),
+    /// The robot file, with all its faults.
+    #[error(transparent)]
+    Robot(#[from] f1_robot::RobotFileError),
+    /// The checkpoint.
+    #[error("model {folder}: {source}")]
+    Model {
+        /// The checkpoint folder.
+        folder: String,
+        /// What is wrong, with the tensor's name where it is one.
+        source: f1_model::Error,
+    },
+    /// The statistics.
+    #[error("statistics of the robot {robot}: {source}; `f1 stats DATASET` makes stats.json")]
+    Statistics {
+        /// The robot's name.
+        robot: String,
+        /// What is wrong.
+        source: f1_robot::statistics::StatisticsError,
+    },
+    /// Robot file and checkpoint do not fit; every fault.
+    #[error("robot {robot} and model {model} do not fit:\n  {}", .faults.join("\n  "))]
+    Mismatch {
+        /// The robot's name.
+        robot: String,
+        /// The checkpoint folder.
+        model: String,
+        /// Every fault.
+        faults: Vec<String>,
+    },
+}
+
+/// Everything that inference for one robot needs. Shared by `Arc`; dropped on cleanup.
+pub struct Resources {
+    /// The robot.
+    pub robot: Arc<Robot>,
+    /// The network.
+    pub policy: Arc<F1Policy>,
+    /// Measured joints to the network's state.
+    pub encoder: StateEncoder,
+    /// The network's chunk to joint waypoints.
+    pub decoder: ChunkDecoder,
+    /// Where the checkpoint was.
+    pub model: PathBuf,
+}
+
+impl std::fmt::Debug for Resources {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Resources")
+            .field("robot", &self.robot.file().name)
+            .field("model", &self.model)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Resources {
+    /// Loads robot file and checkpoint folder and checks them against each other.
+    ///
+    /// # Errors
+    /// Whatever is wrong with either, or that they do not fit.
+    pub fn load(robot_file: &Path, model: &Path, options: &LoadOptions) -> Result<Self, ResourceError> {
+        let robot = Arc::new(Robot::load(robot_file)?);
+        let statistics = load_statistics(&robot, robot_file, model)?;
+        let policy = F1Policy::load(model, options)
+            .map_err(|source| ResourceError::Model { folder: model.display().to_string(), source })?;
+        Self::assemble(robot, Arc::new(policy), &statistics, model)
+    }
+
+    /// Puts loaded parts together.
+    ///
+    /// # Errors
+    /// Statistics that do not fit the robot, a robot that does not fit the network.
+    pub fn assemble(
+        robot: Arc<Robot>,
+        policy: Arc<F1Policy>,
+        statistics: &DatasetStatistics,
+        model: &Path,
+    ) -> Result<Self, ResourceError> {
+        let name = robot.file().name.clone();
+        let faults = mismatches(&robot, &policy);
+        if !faults.is_empty() {
+            return Err(ResourceError::Mismatch { robot: name, model: model.display().to_string(), faults });
+        }
+        let wrong = |source| ResourceError::Statistics { robot: name.clone(), source };
+        let encoder = StateEncoder::new(robot.clone(), statistics).map_err(wrong)?;
+        let decoder = ChunkDecoder::new(robot.clone(), statistics).map_err(wrong)?;
+        Ok(Self { robot, policy, encoder, decoder, model: model.to_owned() })
+    }
+
+    /// The robot file's cameras that the understanding expert sees, in order: (index in the file, masked by the file).
+    #[must_use]
+    pub fn understanding_cameras(&self) -> Vec<usize> {
+        cameras_with(&self.robot, CameraRole::Und)
+    }
+
+    /// Whether the network foresees.
+    #[must_use]
+    pub fn foresees(&self) -> bool {
+        self.policy.config().generation.is_some()
+    }
+
+    /// One stride: the distance of two history frames, and how far ahead the foreseen image lies, s.
+    #[must_use]
+    pub fn stride(&self) -> f64 {
+        self.policy.config().run.obs_img_stride as f64 / self.robot.rate_hz()
+    }
+
+    /// The camera's picture as the network sees its history: the shorter side shrunk, the middle cut out.
+    ///
+    /// # Errors
+    /// A picture without pixels, or a network that does not foresee.
+    pub fn history_view(&self, image: &image::RgbImage) -> Result<image::RgbImage, f1_model::Error> {
+        let config = self.policy.config();
+        let side = config.frame_side().unwrap_or(1);
+        let frame = prepare_frame(image, side, config.run.crop_ratio, &candle_core::Device::Cpu)?;
+        to_image(&frame)
+    }
+
+    /// The camera whose history conditions foresight.
+    #[must_use]
+    pub fn history_camera(&self) -> Option<usize> {
+        cameras_with(&self.robot, CameraRole::History).first().copied()
+    }
+}
+
+fn cameras_with(robot: &Robot, role: CameraRole) -> Vec<usize> {
+    let cameras = robot.file().cameras.iter().enumerate();
+    cameras.filter(|(_, camera)| camera.roles.contains(&role)).map(|(index, _)| index).collect()
+}
+
+/// The entry of `stats.json` that the robot file names: from the path that it gives, else from the checkpoint folder.
+fn load_statistics(
+    robot: &Robot,
+    robot_file: &Path,
+    model: &Path,
+) -> Result<DatasetStatistics, ResourceError> {
+    let source = &robot.file().statistics;
+    let path = match &source.path {
+        Some(path) => robot_file.parent().unwrap_or(Path::new(".")).join(path),
+        None => model.join("stats.json"),
+    };
+    StatisticsFile::load(&path)
+        .and_then(|file| file.get(&source.name).cloned())
+        .map_err(|source| ResourceError::Statistics { robot: robot.file().name.clone(), source })
+}
+
+fn mismatches(robot: &Robot, policy: &F1Policy) -> Vec<String> {
+    let config = policy.config();
+    let file = robot.file();
+    let mut faults = Vec::new();
+    let mut larger = |what: &str, found: usize, room: usize| {
+        if found > room {
+            faults.push(format!("{what}: the robot file needs {found}, the network has room for {room}"));
+        }
+    };
+    larger("state", file.state_dim(), config.max_state_dim);
+    larger("action", file.action_dim(), config.max_action_dim);
+    if config.generation.is_some() && cameras_with(robot, CameraRole::History).is_empty() {
+        faults.push("cameras: the network foresees, but no camera has the role history".into());
+    }
+    faults
+}

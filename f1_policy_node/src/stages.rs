@@ -1,0 +1,96 @@
+//! Times of the stages of one chunk (the rows of the paper's table 9), and what `/diagnostics` and `status` say of them.
+
+use std::time::{Duration, Instant};
+
+/// How long each stage of one chunk took.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct StageTimes {
+    /// Decoding the camera messages of the observation.
+    pub decode: Duration,
+    /// Fitting the understanding images.
+    pub resize: Duration,
+    /// Encoding the newest history frame.
+    pub history: Duration,
+    /// Understanding and generation together: `F1Policy::perceive`.
+    pub foresight: Duration,
+    /// Flow matching: `F1Policy::act`.
+    pub action: Duration,
+    /// Decoding the chunk for the robot and everything in the safety filter.
+    pub filter: Duration,
+}
+
+impl StageTimes {
+    /// All stages together.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.decode + self.resize + self.history + self.foresight + self.action + self.filter
+    }
+
+    /// Each stage with its name, for diagnostics.
+    #[must_use]
+    pub fn rows(&self) -> [(&'static str, Duration); 6] {
+        [
+            ("decode", self.decode),
+            ("resize", self.resize),
+            ("history", self.history),
+            ("foresight", self.foresight),
+            ("action", self.action),
+            ("filter", self.filter),
+        ]
+    }
+}
+
+/// Runs `work` and says how long it took on the machine's clock, virtual time or not.
+pub fn timed<R>(work: impl FnOnce() -> R) -> (R, Duration) {
+    let start = Instant::now();
+    let result = work();
+    (result, start.elapsed())
+}
+
+/// Events a second over a sliding window, from stamps that the caller gives.
+#[derive(Debug, Clone, Default)]
+pub struct RateMeter {
+    stamps_ns: std::collections::VecDeque<i64>,
+}
+
+impl RateMeter {
+    const WINDOW_NS: i64 = 2_000_000_000;
+
+    /// Counts an event.
+    pub fn tick(&mut self, now_ns: i64) {
+        self.stamps_ns.push_back(now_ns);
+        self.forget(now_ns);
+        // A burst cannot grow it.
+        while self.stamps_ns.len() > 4096 {
+            self.stamps_ns.pop_front();
+        }
+    }
+
+    /// Events a second over the last two seconds, Hz.
+    pub fn rate(&mut self, now_ns: i64) -> f64 {
+        self.forget(now_ns);
+        self.stamps_ns.len() as f64 / (Self::WINDOW_NS as f64 * 1e-9)
+    }
+
+    fn forget(&mut self, now_ns: i64) {
+        while self.stamps_ns.front().is_some_and(|&first| now_ns - first > Self::WINDOW_NS || first > now_ns)
+        {
+            self.stamps_ns.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_follows_the_last_two_seconds() {
+        let mut meter = RateMeter::default();
+        for step in 0..100 {
+            meter.tick(step * 100_000_000);
+        }
+        assert!((meter.rate(9_900_000_000) - 10.0).abs() < 0.6);
+        assert_eq!(meter.rate(20_000_000_000), 0.0);
+    }
+}

@@ -1,0 +1,150 @@
+//! The action `execute_task`: follow an instruction until a time limit, a cancellation or a stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use f1_interfaces::builtin_interfaces::msg::Duration as WireDuration;
+use f1_interfaces::f1_msgs::action::{ExecuteTask, ExecuteTaskFeedback, ExecuteTaskResult};
+use f1_middleware::action::{CancelDecision, GoalDecision};
+use f1_middleware::{ActionServer, Clock, ClockKind, Node, Timer};
+use parking_lot::Mutex;
+
+use crate::board::PolicyState;
+use crate::core::Core;
+use crate::error::NodeResult;
+
+type Goal = f1_middleware::action::ServerGoal<ExecuteTask>;
+
+/// The goal that runs.
+struct Running {
+    goal: Goal,
+    began: Duration,
+    limit: Option<Duration>,
+    chunks_before: u64,
+}
+
+/// Offers `execute_task`; dropping it withdraws the action.
+pub struct TaskServer {
+    _server: ActionServer<ExecuteTask>,
+    _timer: Timer,
+}
+
+impl TaskServer {
+    /// Offers the action on a node.
+    ///
+    /// # Errors
+    /// Names that the middleware refuses.
+    pub fn offer(node: &Node, core: &Arc<Core>) -> NodeResult<Self> {
+        let running: Arc<Mutex<Option<Running>>> = Arc::default();
+        let clock = node.clock();
+        let (accepted, told, now) = (running.clone(), core.clone(), clock.clone());
+        let server = node.create_action_server::<ExecuteTask>(
+            "execute_task",
+            |_, goal| {
+                if goal.instruction.trim().is_empty() { GoalDecision::Reject } else { GoalDecision::Accept }
+            },
+            move |goal: Goal| {
+                let chunks_before = told.board.lock().total_chunks;
+                let limit = goal.goal().time_limit.to_std();
+                let next = Running {
+                    began: now.steady(),
+                    limit: (!limit.is_zero()).then_some(limit),
+                    chunks_before,
+                    goal: goal.clone(),
+                };
+                let before = accepted.lock().replace(next);
+                if let Some(before) = before {
+                    before.end(&told, &now, Ending::Replaced);
+                }
+                told.set_instruction(&goal.goal().instruction);
+            },
+            |_| CancelDecision::Accept,
+        )?;
+        let (told, ticking) = (core.clone(), running);
+        let timer = node.create_timer(Duration::from_millis(100), ClockKind::Steady, move || {
+            tick(&ticking, &told, &clock);
+        });
+        Ok(Self { _server: server, _timer: timer })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    TimeLimit,
+    Cancelled,
+    Replaced,
+    Stopped,
+}
+
+fn tick(running: &Mutex<Option<Running>>, core: &Core, clock: &Clock) {
+    let mut slot = running.lock();
+    let Some(current) = &*slot else { return };
+    let elapsed = clock.steady().saturating_sub(current.began);
+    let (state, instruction) = {
+        let board = core.board.lock();
+        (board.state().0, board.instruction.clone())
+    };
+    let ending = if current.goal.is_canceling() {
+        Some(Ending::Cancelled)
+    } else if instruction.as_ref() != current.goal.goal().instruction.trim() {
+        Some(Ending::Replaced)
+    } else if matches!(state, PolicyState::Stopped | PolicyState::Fault) {
+        Some(Ending::Stopped)
+    } else if current.limit.is_some_and(|limit| elapsed >= limit) {
+        Some(Ending::TimeLimit)
+    } else {
+        None
+    };
+    match ending {
+        Some(ending) => {
+            let ended = slot.take();
+            drop(slot);
+            // Whoever replaced the instruction wants it; every other end brings the robot to rest.
+            if ending != Ending::Replaced {
+                core.set_instruction("");
+            }
+            if let Some(ended) = ended {
+                ended.end(core, clock, ending);
+            }
+        }
+        None => {
+            let (psnr, agreement) = core.board.lock().foresight.unwrap_or((f64::NAN, f64::NAN));
+            current.goal.feedback(ExecuteTaskFeedback {
+                elapsed: WireDuration::try_from(elapsed).unwrap_or_default(),
+                chunk_count: current.chunks(core),
+                foresight_psnr: psnr,
+                foresight_token_agreement: agreement,
+            });
+        }
+    }
+}
+
+impl Running {
+    fn chunks(&self, core: &Core) -> u64 {
+        core.board.lock().total_chunks.saturating_sub(self.chunks_before)
+    }
+
+    fn end(&self, core: &Core, clock: &Clock, ending: Ending) {
+        let (outcome, message) = match ending {
+            Ending::TimeLimit => {
+                (ExecuteTaskResult::OUTCOME_TIME_LIMIT, "the time limit was reached".to_owned())
+            }
+            Ending::Cancelled => (ExecuteTaskResult::OUTCOME_CANCELLED, "cancelled".to_owned()),
+            Ending::Replaced => {
+                (ExecuteTaskResult::OUTCOME_REPLACED, "a newer goal or instruction took its place".to_owned())
+            }
+            Ending::Stopped => (ExecuteTaskResult::OUTCOME_STOPPED, core.board.lock().state().1),
+        };
+        let result = ExecuteTaskResult {
+            outcome,
+            message,
+            elapsed: WireDuration::try_from(clock.steady().saturating_sub(self.began)).unwrap_or_default(),
+            chunk_count: self.chunks(core),
+        };
+        match ending {
+            Ending::TimeLimit => self.goal.succeed(result),
+            Ending::Cancelled => self.goal.canceled(result),
+            Ending::Replaced | Ending::Stopped => self.goal.abort(result),
+        }
+    }
+}
