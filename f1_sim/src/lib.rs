@@ -12,6 +12,7 @@ pub mod expert;
 mod ik;
 pub mod jtc;
 pub mod layout;
+pub mod node;
 pub mod objects;
 pub mod render;
 mod scenery;

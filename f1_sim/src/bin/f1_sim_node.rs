@@ -1,0 +1,70 @@
+//! `f1_sim_node`: the simulated bench as a ROS 2 node, for `ros2 launch` or a shell.
+//!
+//! Options before `--ros-args`: none. Parameters: `robot_file`, `task`, `seed`, `belt_speed`, `camera_rate`, `joint_rate`.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use f1_middleware::parameters::Descriptor;
+use f1_middleware::{Backend, Context, ContextOptions, NodeOptions, RosArgs};
+use f1_robot::Robot;
+use f1_sim::node::{SimNode, SimOptions};
+use f1_sim::{BenchSettings, Split, Task};
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
+    let (args, rest) = RosArgs::from_env()?;
+    if let Some(unknown) = rest.first() {
+        return Err(format!(
+            "unknown argument {unknown}: everything is a ROS parameter (-p name:=value after --ros-args)"
+        )
+        .into());
+    }
+    let name = if cfg!(feature = "rcl") { "rcl" } else { "dds" };
+    let context = Context::new(ContextOptions { backend: Backend::from_name(name)?, args })?;
+    context.shutdown_on_signals()?;
+    let node = context.create_node_with("bench_settings", NodeOptions::in_namespace("/f1"))?;
+    let parameters = node.parameters();
+    let text = |name: &str, default: &str, description: &str| {
+        parameters.declare(name, default.to_owned(), Descriptor::new(description).read_only())
+    };
+    let robot_file = text("robot_file", "config/robots/bench_arm.yaml", "The robot file.")?;
+    let task = text("task", "dynamic", "dynamic, static or bin.")?.parse::<Task>()?;
+    let seed =
+        parameters.declare("seed", 0_i64, Descriptor::new("Fixes everything that is drawn.").read_only())?;
+    let speed = parameters.declare(
+        "belt_speed",
+        -1.0,
+        Descriptor::new("Belt speed, m/s; negative: drawn.").read_only(),
+    )?;
+    let camera_rate = parameters.declare(
+        "camera_rate",
+        20.0,
+        Descriptor::new("Frames a second, Hz.").doubles(1.0, 120.0).read_only(),
+    )?;
+    let joint_rate = parameters.declare(
+        "joint_rate",
+        100.0,
+        Descriptor::new("Joint states a second, Hz.").doubles(10.0, 1000.0).read_only(),
+    )?;
+    let robot = Arc::new(Robot::load(Path::new(&robot_file))?);
+    let mut settings = BenchSettings::new(task, Split::NewSpeeds, u64::from_ne_bytes(seed.to_ne_bytes()));
+    settings.speed = (speed >= 0.0).then_some(speed);
+    let options = SimOptions { camera_rate, joint_rate, endless: true, ..SimOptions::default() };
+    let sim = SimNode::start(&context, &robot, settings, &options)?;
+    tracing::info!(instruction = sim.instruction(), "the bench runs");
+    context.spin();
+    context.join();
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
