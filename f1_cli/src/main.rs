@@ -1,6 +1,7 @@
 //! `f1`: a foresight vision-language-action policy for real robots, from one command.
 
 mod commands;
+mod share;
 
 use clap::{Parser, Subcommand};
 

@@ -1,13 +1,162 @@
-//! `f1 run`: run the four nodes from a shell.
+//! `f1 run`: run the four nodes from a shell, with a live status line, or replay a recording through them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use f1_middleware::{Backend, ClockKind, Context, ContextOptions, MemBus, RosArgs, Time};
+use f1_policy_node::process::{PolicyProcess, ProcessOptions, load_from_parameters};
+use f1_policy_node::recording::{Bag, RecordSession, Replay};
+use f1_policy_node::run::{spin_until_shutdown, status_line};
+use f1_robot::Robot;
+
+use crate::share;
 
 /// Arguments of `f1 run`.
 #[derive(clap::Args, Debug)]
-pub struct Args {}
+pub struct Args {
+    /// A shipped robot's name, or a path to a robot file.
+    #[arg(long, default_value = "bench_arm")]
+    robot: String,
+    /// A shipped model's name, or a checkpoint folder.
+    #[arg(long, default_value = "f1_bench")]
+    model: String,
+    /// What to do. Without one the robot waits for the topic `instruction`.
+    #[arg(long, default_value = "")]
+    instruction: String,
+    /// What carries the messages: dds (no ROS needed) or rcl (a sourced ROS 2).
+    #[arg(long, default_value = if cfg!(feature = "rcl") { "rcl" } else { "dds" })]
+    backend: String,
+    /// Where the network runs.
+    #[arg(long, default_value = "cpu", value_parser = ["cpu", "cuda"])]
+    device: String,
+    /// Type of weights and activations; left out: f32 on a CPU, bf16 on a GPU.
+    #[arg(long, value_parser = ["f32", "bf16"])]
+    dtype: Option<String>,
+    /// Quantisation of the experts' linear layers at load.
+    #[arg(long, value_parser = ["q8_0", "q4k"])]
+    quant: Option<String>,
+    /// Namespace of all nodes and topics.
+    #[arg(long, default_value = "f1")]
+    namespace: String,
+    /// Replay this recording through the whole graph on the virtual clock instead of joining a network.
+    #[arg(long, value_name = "FILE.mcap")]
+    bag: Option<PathBuf>,
+    /// Record everything in and out.
+    #[arg(long, value_name = "FILE.mcap")]
+    record: Option<PathBuf>,
+    /// ROS arguments, after `--`: `-- --ros-args -p speed:=teach -r front/image_raw:=/camera/color/image_raw`.
+    #[arg(last = true)]
+    ros_args: Vec<String>,
+}
+
+impl Args {
+    /// The options as ROS arguments; what stands behind `--` comes last and wins.
+    fn ros_args(&self, robot: &Path, model: &Path) -> Result<RosArgs> {
+        let mut all: Vec<String> = ["f1", "--ros-args"].map(String::from).to_vec();
+        let mut parameter = |node: &str, name: &str, value: &str| {
+            // Quoted: a YAML value that looks like a number or a list stays text.
+            all.extend([
+                "-p".into(),
+                format!("{node}:{name}:=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")),
+            ]);
+        };
+        parameter("foresight", "robot_file", &robot.display().to_string());
+        parameter("foresight", "model", &model.display().to_string());
+        parameter("foresight", "device", &self.device);
+        parameter("foresight", "dtype", self.dtype.as_deref().unwrap_or_default());
+        parameter("foresight", "quant", self.quant.as_deref().unwrap_or_default());
+        parameter("perception", "instruction", &self.instruction);
+        all.extend(["-r".into(), format!("__ns:=/{}", self.namespace.trim_matches('/')), "--".into()]);
+        all.extend(self.ros_args.iter().cloned());
+        let (parsed, rest) = RosArgs::parse(all)?;
+        if let Some(unknown) = rest.get(1) {
+            bail!("{unknown}: only ROS arguments (--ros-args ...) may stand behind --");
+        }
+        Ok(parsed)
+    }
+}
 
 /// Runs the command.
 ///
 /// # Errors
 /// Whatever stops the command, named with its mend.
-pub fn run(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("f1 run is not built yet")
+pub fn run(args: Args) -> Result<()> {
+    let robot_file = share::robot_file(&args.robot)?;
+    let model = share::model(&args.model)?;
+    let ros_args = args.ros_args(&robot_file, &model)?;
+    let robot = Arc::new(Robot::load(&robot_file)?);
+    match &args.bag {
+        Some(bag) => replay(&args, bag, &robot, ros_args),
+        None => live(&args, &robot, ros_args),
+    }
+}
+
+fn live(args: &Args, robot: &Robot, ros_args: RosArgs) -> Result<()> {
+    let backend = Backend::from_name(&args.backend)?;
+    let context = Context::new(ContextOptions { backend, args: ros_args })?;
+    context.shutdown_on_signals()?;
+    let process = PolicyProcess::compose(&context, load_from_parameters(), &ProcessOptions::default())?;
+    process.stop_on_panic();
+    let recording = args
+        .record
+        .as_ref()
+        .map(|path| RecordSession::start(&context, robot, &args.namespace, path))
+        .transpose()?;
+    let status = context.create_node("f1_run")?;
+    let (core, clock) = (process.core().clone(), status.clock());
+    let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let mut last = String::new();
+    let _timer = status.create_timer(Duration::from_millis(500), ClockKind::Steady, move || {
+        let line = status_line(&mut core.board.lock(), clock.now().nanoseconds());
+        if terminal {
+            // The whole line is written anew over the old one.
+            eprint!("\r\x1b[2K{line}");
+        } else if line != last {
+            eprintln!("{line}");
+        }
+        last = line;
+    });
+    spin_until_shutdown(&context);
+    if terminal {
+        eprintln!();
+    }
+    if let (Some(recording), Some(path)) = (recording, &args.record) {
+        eprintln!("{} messages in {}", recording.finish()?, path.display());
+    }
+    match process.board().fault {
+        Some(fault) => bail!("{fault}"),
+        None => Ok(()),
+    }
+}
+
+fn replay(args: &Args, path: &Path, robot: &Robot, ros_args: RosArgs) -> Result<()> {
+    let bag = Bag::open(path).with_context(|| format!("cannot replay {}", path.display()))?;
+    let first = bag.messages().next().transpose()?.map_or(1_000_000_000, |message| message.stamp_ns);
+    // A second before the first message: the nodes are up when it comes.
+    let start = Time::from_nanoseconds((first - 1_000_000_000).max(1));
+    let backend = Backend::Mem { bus: MemBus::new(), virtual_start: Some(start) };
+    let context = Context::new(ContextOptions { backend, args: ros_args })?;
+    let process = PolicyProcess::compose(&context, load_from_parameters(), &ProcessOptions::default())?;
+    let recording = args
+        .record
+        .as_ref()
+        .map(|path| RecordSession::start(&context, robot, &args.namespace, path))
+        .transpose()?;
+    context.executor().spin_for(Duration::from_millis(500));
+    if !process.is_started() {
+        bail!("the policy could not be started: {}", process.board().state().1);
+    }
+    let replay = Replay::open(&context, robot, &args.namespace, &bag)?;
+    if replay.is_empty() {
+        bail!("{} holds none of the robot's inputs in namespace {}", path.display(), args.namespace);
+    }
+    replay.play(&context, Duration::from_secs(1))?;
+    let mut board = process.board();
+    println!("{}", status_line(&mut board, context.clock().now().nanoseconds()));
+    if let (Some(recording), Some(path)) = (recording, &args.record) {
+        eprintln!("{} messages in {}", recording.finish()?, path.display());
+    }
+    Ok(())
 }

@@ -82,7 +82,7 @@ fn table(feature: &str, names: Option<&[String]>, rows: &[Vec<f32>], statistics:
         "mean", "std", "min", "max", "q01", "q99", "outside"
     );
     let outside = share_outside(rows, statistics);
-    for dim in 0..statistics.dims() {
+    for (dim, outside) in outside.iter().enumerate().take(statistics.dims()) {
         let name = names.and_then(|names| names.get(dim)).cloned().unwrap_or_else(|| format!("[{dim}]"));
         println!(
             "  {name:<22}{:>11.4}{:>11.4}{:>11.4}{:>11.4}{:>11.4}{:>11.4}{:>8.1}%{}",
@@ -92,7 +92,7 @@ fn table(feature: &str, names: Option<&[String]>, rows: &[Vec<f32>], statistics:
             statistics.max[dim],
             statistics.q01[dim],
             statistics.q99[dim],
-            100.0 * outside[dim],
+            100.0 * outside,
             if statistics.std[dim] < MIN_SPREAD {
                 "  never moves: list it in ignored_state or ignored_action"
             } else {
