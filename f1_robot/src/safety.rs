@@ -1,6 +1,6 @@
 //! The safety filter: nothing moves that it has not proved harmless.
 //!
-//! A chunk becomes a candidate motion ([`plan`]), the candidate is checked exactly ([`verify`]), and only then it is
+//! A chunk becomes a candidate motion (`plan`), the candidate is checked exactly ([`verify`]), and only then it is
 //! released as [`CheckedTrajectory`]s, which nothing else can make. If no candidate passes, the motion that runs is
 //! kept or stopped; a way to stop it was part of its own check.
 

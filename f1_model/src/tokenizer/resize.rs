@@ -55,7 +55,7 @@ pub(super) fn square(matrix: &[Vec<f64>], device: &Device) -> Result<Tensor> {
     Ok(Tensor::from_vec(values, (source * source, target * target), device)?)
 }
 
-/// Resizes maps `[batch, channels, s, s]` with a matrix of [`square`] form to `[batch, channels, t, t]`.
+/// Resizes maps `[batch, channels, s, s]` with a matrix of `square` form to `[batch, channels, t, t]`.
 ///
 /// # Errors
 /// The sizes do not fit.

@@ -28,9 +28,8 @@ fn decoder(robot: &Arc<Robot>) -> ChunkDecoder {
 
 /// The bench arm with another action layout and no normalisation.
 fn bench_with(parts: &str) -> Arc<Robot> {
-    let urdf =
-        std::fs::read_to_string(path("bench_arm").with_file_name("../../urdf/bench_arm.urdf")).unwrap();
-    let text = std::fs::read_to_string(path("bench_arm")).unwrap();
+    let urdf = crate::shipped::fixture_urdf();
+    let text = std::fs::read_to_string(crate::shipped::fixture()).unwrap();
     let layout = "    - {kind: joint_positions, joints: [joint1, joint2, joint3, joint4, joint5, joint6, joint7]}\n    - {kind: gripper, gripper: gripper}\n";
     assert!(text.contains(layout));
     let text = text.replace(layout, parts).replace("action: mean_std", "action: none");
@@ -42,7 +41,7 @@ const JOINTS: &str = "joints: [joint1, joint2, joint3, joint4, joint5, joint6, j
 
 #[test]
 fn absolute_joints_are_denormalised_and_the_gripper_takes_its_convention() {
-    let robot = load("bench_arm");
+    let robot = crate::shipped::load_fixture();
     let mut statistics = unit(8);
     statistics.action.mean = vec![0.1; 8];
     statistics.action.std = vec![2.0; 8];
@@ -65,7 +64,7 @@ fn absolute_joints_are_denormalised_and_the_gripper_takes_its_convention() {
 
 #[test]
 fn normalise_is_the_inverse_of_denormalise() {
-    let robot = load("bench_arm");
+    let robot = crate::shipped::load_fixture();
     let mut statistics = unit(8);
     statistics.action.mean = (0..8).map(f64::from).collect();
     let decoder = ChunkDecoder::new(robot, &statistics).unwrap();
@@ -78,7 +77,7 @@ fn normalise_is_the_inverse_of_denormalise() {
 
 #[test]
 fn wrong_shapes_are_errors() {
-    let robot = load("bench_arm");
+    let robot = crate::shipped::load_fixture();
     let decoder = decoder(&robot);
     let stamp = ChunkStamp::default();
     assert_eq!(decoder.decode(&[], robot.home(), stamp).unwrap_err(), DecodeError::Empty);

@@ -16,12 +16,12 @@ fn urdf(name: &str) -> String {
 
 /// The faults of the bench arm's file after replacements, as `path: message`.
 fn faults(replacements: &[(&str, &str)]) -> Vec<String> {
-    let mut text = yaml("bench_arm");
+    let mut text = std::fs::read_to_string(crate::shipped::fixture()).unwrap();
     for (from, to) in replacements {
         assert!(text.contains(from), "`{from}` is not in the file");
         text = text.replacen(from, to, 1);
     }
-    match Robot::from_text(&text, &urdf("bench_arm")) {
+    match Robot::from_text(&text, &crate::shipped::fixture_urdf()) {
         Ok(_) => Vec::new(),
         Err(error) => error.faults.iter().map(ToString::to_string).collect(),
     }
@@ -53,7 +53,7 @@ fn every_shipped_robot_file_loads() {
 
 #[test]
 fn the_bench_arm_has_seven_joints_and_a_gripper() {
-    let robot = load("bench_arm");
+    let robot = crate::shipped::load_fixture();
     assert_eq!((robot.dof(), robot.file().state_dim(), robot.file().action_dim()), (8, 8, 8));
     assert_eq!(robot.rate_hz(), 10.0);
     assert_eq!(robot.controllers().len(), 2);
@@ -84,9 +84,10 @@ fn layouts_have_the_widths_of_their_data_sets() {
 #[test]
 fn the_stricter_of_two_limits_wins_and_a_missing_one_is_a_fault() {
     let robot = |limits: &str| {
-        let text =
-            yaml("bench_arm").replace("joint1: {velocity: 2.0, acceleration: 15.0, jerk: 1500.0}", limits);
-        Robot::from_text(&text, &urdf("bench_arm"))
+        let text = std::fs::read_to_string(crate::shipped::fixture())
+            .unwrap()
+            .replace("joint1: {velocity: 2.0, acceleration: 15.0, jerk: 1500.0}", limits);
+        Robot::from_text(&text, &crate::shipped::fixture_urdf())
     };
     let both =
         robot("joint1: {lower: -1.0, upper: 9.0, velocity: 9.0, acceleration: 8.0, jerk: 100.0}").unwrap();
@@ -248,7 +249,7 @@ fn all_faults_are_listed_at_once_and_nothing_but_them() {
 
 #[test]
 fn faults_of_the_urdf_are_listed_too() {
-    let text = yaml("bench_arm");
+    let text = std::fs::read_to_string(crate::shipped::fixture()).unwrap();
     for (from, to, message) in [
         ("<robot name=\"bench_arm\">", "<robot name=\"bench_arm\"", "not a URDF"),
         ("<parent link=\"link6\"/>", "<parent link=\"link66\"/>", "unknown link `link66`"),
@@ -262,7 +263,7 @@ fn faults_of_the_urdf_are_listed_too() {
         ("<joint name=\"joint2\" ", "<joint name=\"joint1\" ", "defined twice"),
         ("<mimic joint=\"gripper_joint\"", "<mimic joint=\"grip\"", "mimics the unknown joint"),
     ] {
-        let broken = urdf("bench_arm");
+        let broken = crate::shipped::fixture_urdf();
         assert!(broken.contains(from), "{from}");
         let error = Robot::from_text(&text, &broken.replacen(from, to, 1)).unwrap_err();
         assert!(
@@ -270,7 +271,7 @@ fn faults_of_the_urdf_are_listed_too() {
             "{message} is not in {error}"
         );
     }
-    let missing = Robot::load(&path("bench_arm").with_file_name("none.yaml")).unwrap_err();
+    let missing = Robot::load(&crate::shipped::fixture().with_file_name("none.yaml")).unwrap_err();
     assert!(missing.to_string().contains("none.yaml") && missing.faults.len() == 1);
 }
 
@@ -284,14 +285,15 @@ fn hostile_text_is_refused_without_a_panic() {
     {
         assert!(RobotFile::parse(text).is_err());
     }
-    let huge =
-        yaml("bench_arm").replace("{kind: gripper, gripper: gripper}", "{kind: padding, width: 99999999999}");
+    let huge = std::fs::read_to_string(crate::shipped::fixture())
+        .unwrap()
+        .replace("{kind: gripper, gripper: gripper}", "{kind: padding, width: 99999999999}");
     assert!(RobotFile::parse(&huge).is_err());
 }
 
 #[test]
 fn hostile_urdfs_are_refused_without_a_panic() {
-    let file = yaml("bench_arm");
+    let file = std::fs::read_to_string(crate::shipped::fixture()).unwrap();
     let robot = |inner: &str| format!("<robot name=\"x\">{inner}</robot>");
     for text in [
         String::new(),

@@ -17,6 +17,19 @@ pub fn load(name: &str) -> Arc<Robot> {
     Arc::new(Robot::load(&path(name)).unwrap_or_else(|error| panic!("{error}")))
 }
 
+/// A bench arm that stays as it is: the tables of these tests are about its text and its numbers.
+pub fn fixture() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config/robots/bench_arm.yaml")
+}
+
+pub fn load_fixture() -> Arc<Robot> {
+    Arc::new(Robot::load(&fixture()).unwrap_or_else(|error| panic!("{error}")))
+}
+
+pub fn fixture_urdf() -> String {
+    std::fs::read_to_string(fixture().with_file_name("../../urdf/bench_arm.urdf")).unwrap()
+}
+
 pub fn generator(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
 }

@@ -22,7 +22,7 @@ fn flat(dims: usize) -> VectorStatistics {
 
 #[test]
 fn joints_are_taken_by_name_whatever_their_order() {
-    let robot = load("bench_arm");
+    let robot = crate::shipped::load_fixture();
     let positions: Vec<f64> = (0..8).map(|i| 0.01 * f64::from(i)).collect();
     let mut named: Vec<(String, f64)> = names(&robot).into_iter().zip(positions.clone()).collect();
     named.push(("some_other_joint".into(), 9.0));
@@ -33,7 +33,7 @@ fn joints_are_taken_by_name_whatever_their_order() {
 
 #[test]
 fn missing_and_non_finite_joints_are_named() {
-    let robot = load("bench_arm");
+    let robot = crate::shipped::load_fixture();
     let mut names = names(&robot);
     let mut positions = vec![0.0; 8];
     positions[1] = f64::NAN;
@@ -48,7 +48,7 @@ fn missing_and_non_finite_joints_are_named() {
 
 #[test]
 fn the_bench_state_is_joints_and_an_opening() {
-    let robot = load("bench_arm");
+    let robot = crate::shipped::load_fixture();
     let mut positions = vec![0.1; 8];
     positions[7] = 0.0375;
     let state = raw_state(&robot, &names(&robot), &positions).unwrap();
@@ -112,9 +112,8 @@ fn every_robot_fills_its_state_vector() {
 
 #[test]
 fn degrees_scale_and_padding_are_applied() {
-    let urdf =
-        std::fs::read_to_string(path("bench_arm").with_file_name("../../urdf/bench_arm.urdf")).unwrap();
-    let text = std::fs::read_to_string(path("bench_arm")).unwrap().replace(
+    let urdf = crate::shipped::fixture_urdf();
+    let text = std::fs::read_to_string(crate::shipped::fixture()).unwrap().replace(
         "    - {kind: gripper, gripper: gripper, convention: action}\n",
         "    - {kind: padding, width: 2}\n    - {kind: joint_positions, joints: [joint7, gripper_joint], units: degrees, scale: [-1, 2]}\n",
     );
