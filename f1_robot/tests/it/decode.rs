@@ -7,7 +7,7 @@ use f1_robot::decode::{ChunkDecoder, ChunkStamp, DecodeError, DecodeWarning};
 use f1_robot::statistics::{DatasetStatistics, VectorStatistics};
 use nalgebra::{UnitQuaternion, Vector3};
 
-use crate::shipped::{load, path};
+use crate::shipped::load;
 
 fn unit(dims: usize) -> DatasetStatistics {
     let vector = |dims| VectorStatistics {

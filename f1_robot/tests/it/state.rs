@@ -6,7 +6,7 @@ use f1_robot::Robot;
 use f1_robot::state::{StateEncoder, raw_state};
 use f1_robot::statistics::{DatasetStatistics, VectorStatistics};
 
-use crate::shipped::{ROBOTS, anywhere, generator, load, names, path, vector};
+use crate::shipped::{ROBOTS, anywhere, generator, load, names, vector};
 
 fn flat(dims: usize) -> VectorStatistics {
     VectorStatistics {
