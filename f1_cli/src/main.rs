@@ -17,9 +17,9 @@ struct Cli {
 enum Command {
     /// Time the stages of the policy on this machine.
     Bench(commands::bench::Args),
-    /// Convert an MCAP recording into a LeRobot data set.
+    /// Convert an MCAP recording into a LeRobot data set (not built yet).
     Convert(commands::convert::Args),
-    /// Run the simulated bench, the policy and the safety filter, and leave pictures and a recording.
+    /// Run the simulated bench, the policy and the safety filter, and leave pictures and numbers.
     Demo(commands::demo::Args),
     /// Check what commonly breaks and say how to mend it.
     Doctor(commands::doctor::Args),
