@@ -42,6 +42,17 @@ pub struct Batch {
     pub noise: Tensor,
     /// Time of the flow, one a sample, within (0, 1].
     pub time: Vec<f32>,
+    /// Further draws of noise and time for the same observations. The prefix, which is most of the work, is computed once
+    /// for all draws, and the action loss is their mean: a steadier gradient for little.
+    pub more_draws: Vec<FlowDraw>,
+}
+
+/// One draw of the flow for every sample of a batch.
+pub struct FlowDraw {
+    /// `[batch, chunk, max_action_dim]`.
+    pub noise: Tensor,
+    /// Within (0, 1], one a sample.
+    pub time: Vec<f32>,
 }
 
 impl Batch {
@@ -251,7 +262,17 @@ impl F1Network {
         let (noisy, aim) = interpolate(&batch.actions, &batch.noise, &batch.time)?;
         let velocity = self.velocity(&prefix, &batch.state, &noisy, &batch.time, recorder)?;
         let errors = (&aim - &velocity)?.sqr()?;
-        let action_loss = reduce_actions(&errors, &batch.action_is_pad, settings.reduction)?;
+        let mut action_loss = reduce_actions(&errors, &batch.action_is_pad, settings.reduction)?;
+        for draw in &batch.more_draws {
+            let (noisy, aim) = interpolate(&batch.actions, &draw.noise, &draw.time)?;
+            let other = self.velocity(&prefix, &batch.state, &noisy, &draw.time, &mut Recorder::off())?;
+            let errors = (aim - other)?.sqr()?;
+            action_loss =
+                (action_loss + reduce_actions(&errors, &batch.action_is_pad, settings.reduction)?)?;
+        }
+        if !batch.more_draws.is_empty() {
+            action_loss = (action_loss / (1 + batch.more_draws.len()) as f64)?;
+        }
 
         let target = frames.and_then(|(_, target)| target);
         let mut output = match target {

@@ -1,6 +1,8 @@
 //! Measures a policy on the bench: success, violations, latency, filter decisions.
 //!
-//! `cargo run --release -p f1_sim --example closed_loop -- ROBOT_FILE MODEL EPISODES [EVERY] [LATENCY_S] [draw]`
+//! `cargo run --release -p f1_sim --example closed_loop -- ROBOT_FILE MODEL EPISODES [EVERY] [LATENCY_S]`
+//!
+//! `expert` in place of MODEL plays the scripted expert through the same loop: what the loop itself allows.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +10,7 @@ use std::sync::Arc;
 use f1_model::{F1Policy, LoadOptions};
 use f1_robot::Robot;
 use f1_robot::statistics::StatisticsFile;
-use f1_sim::episode::{Driver, LoopSettings};
+use f1_sim::episode::{Driver, LoopSettings, play_expert};
 use f1_sim::{BenchSettings, Outcome, Split, Task};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -23,9 +25,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Some(latency) = args.get(5) {
         settings.latency = latency.parse()?;
     }
-    settings.mean_action = args.get(6).is_none_or(|word| word != "draw");
-    let policy = Arc::new(F1Policy::load(model, &LoadOptions::default())?);
-    let driver = Driver::new(robot, policy, &StatisticsFile::load(&model.join("stats.json"))?)?;
+    let driver = if args[2] == "expert" {
+        None
+    } else {
+        let policy = Arc::new(F1Policy::load(model, &LoadOptions::default())?);
+        Some(Driver::new(robot.clone(), policy, &StatisticsFile::load(&model.join("stats.json"))?)?)
+    };
     for (task, split) in [
         (Task::Static, Split::Training),
         (Task::Dynamic, Split::Training),
@@ -40,7 +45,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut rules = std::collections::BTreeMap::new();
         let mut accuracy = Vec::new();
         for seed in 0..episodes {
-            let report = driver.play(BenchSettings::new(task, split, 1_000_000 + seed), &settings)?;
+            let bench = BenchSettings::new(task, split, 1_000_000 + seed);
+            let report = match &driver {
+                Some(driver) => driver.play(bench, &settings)?,
+                None => play_expert(&robot, bench, &settings, 8)?,
+            };
             successes += u64::from(report.outcome == Outcome::Success);
             *ends.entry(format!("{:?}", report.outcome)).or_insert(0) += 1;
             violations += report.violations;
@@ -61,8 +70,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!(
             "{} {split:?}: {successes}/{episodes} {ends:?} violations {violations} verdicts {verdicts:?} {rules:?} p50 {:.1} ms p99 {:.1} ms, tokens {:.3}, {:.2} s an episode",
             task.name(),
-            latency[latency.len() / 2],
-            latency[latency.len() * 99 / 100],
+            latency.get(latency.len() / 2).copied().unwrap_or(f64::NAN),
+            latency.get(latency.len() * 99 / 100).copied().unwrap_or(f64::NAN),
             accuracy.iter().sum::<f64>() / accuracy.len().max(1) as f64,
             begun.elapsed().as_secs_f64() / episodes as f64,
         );

@@ -15,7 +15,7 @@ use f1_robot::{RawChunk, Robot};
 use image::RgbImage;
 
 use crate::arm::{ArmError, Violation};
-use crate::expert::STEP;
+use crate::expert::{Disturbance, Expert, STEP};
 use crate::jtc::{Point, Trajectory};
 use crate::{Bench, BenchSettings, CameraId, Outcome};
 
@@ -54,8 +54,6 @@ pub struct LoopSettings {
     pub latency: f64,
     /// The safety filter.
     pub filter: FilterSettings,
-    /// Integrate the flow from the middle of the noise instead of from a drawn point: steadier, and the same every time.
-    pub mean_action: bool,
     /// Keep every foresight image (for pictures; costs a decoding each).
     pub keep_foresight: bool,
 }
@@ -64,7 +62,7 @@ impl Default for LoopSettings {
     fn default() -> Self {
         // No latch: an intervention is counted here, and an episode is not a robot that somebody must look after.
         let filter = FilterSettings { latch: None, ..FilterSettings::default() };
-        LoopSettings { every: 2, latency: 0.02, filter, mean_action: true, keep_foresight: false }
+        LoopSettings { every: 2, latency: 0.02, filter, keep_foresight: false }
     }
 }
 
@@ -127,149 +125,180 @@ impl Driver {
     /// # Errors
     /// Whatever is wrong with model, robot file or statistics.
     pub fn play(&self, bench: BenchSettings, settings: &LoopSettings) -> Result<Report, EpisodeError> {
+        self.play_until(&mut Bench::new(self.robot.clone(), bench)?, settings, f64::INFINITY)
+    }
+
+    /// Plays on `bench` until the episode is over or its clock shows `until` seconds.
+    ///
+    /// # Errors
+    /// Whatever is wrong with model, robot file or statistics.
+    pub fn play_until(
+        &self,
+        bench: &mut Bench,
+        settings: &LoopSettings,
+        until: f64,
+    ) -> Result<Report, EpisodeError> {
         let config = self.policy.config();
         let foresees = config.generation.is_some();
         let (frames_wanted, stride) = (config.run.history_frames, config.run.obs_img_stride);
-        let seed = bench.seed;
-        let mut bench = Bench::new(self.robot.clone(), bench)?;
+        let seed = bench.settings().seed;
         let prompt = self.policy.encode_prompt(&bench.instruction())?;
-        let mut filter = SafetyFilter::new(self.robot.clone(), settings.filter.clone());
         let mut history: Vec<HistoryFrame> = Vec::new();
-        let mut coming: Option<(u64, RawChunk)> = None;
         let mut tokens: Vec<(u64, Vec<u32>)> = Vec::new();
-        let mut report = Report {
-            outcome: Outcome::Running,
-            instruction: bench.instruction(),
-            seconds: 0.0,
-            violations: 0,
-            broken: Vec::new(),
-            events: Vec::new(),
-            verdicts: [0; 4],
-            latency_ms: Vec::new(),
-            foreseen: Vec::new(),
-        };
-        // The filter is asked five times in each step of the data set's rate.
-        let per_step = 5;
-        let late = (settings.latency / STEP * per_step as f64).round() as u64;
-        let mut tick: u64 = 0;
-        while !bench.outcome().is_over() {
-            let now = stamp(bench.time());
-            if tick.is_multiple_of(per_step) {
-                let step = tick / per_step;
-                let fixed = bench.render(CameraId::Fixed);
-                if foresees {
-                    let frame = self.policy.encode_frame(&fixed)?;
-                    compare(&mut report, &mut tokens, step, stride as u64, &frame, &fixed);
-                    history.push(frame);
-                }
-                if step.is_multiple_of(settings.every) {
-                    let begun = Instant::now();
-                    let wrist = bench.render(CameraId::Wrist);
-                    let joints = bench.joint_state();
-                    let state = self.encoder.encode(&joints.names, &joints.positions)?;
-                    let cameras = [&fixed, &wrist].map(|picture| self.policy.prepare_camera(picture));
-                    let [a, b] = cameras;
-                    let last = history.len().saturating_sub(1);
-                    let past = (0..frames_wanted).rev().map(|back| last.saturating_sub(back * stride));
-                    let input = PolicyInput {
-                        cameras: vec![Some(a?), Some(b?)],
-                        prompt: prompt.clone(),
-                        history: if foresees {
-                            past.map(|index| history[index].clone()).collect()
-                        } else {
-                            Vec::new()
-                        },
-                    };
-                    let request_seed = seed.wrapping_mul(1_000_003).wrapping_add(step);
-                    let prefix = self.policy.perceive(&input, request_seed)?;
-                    let chunk = self.policy.act(
-                        &prefix,
-                        &state,
-                        &ActRequest { seed: request_seed, guidance: None },
-                    )?;
-                    report.latency_ms.push(begun.elapsed().as_secs_f64() * 1e3);
-                    let stamp = ChunkStamp { stamp: now, sequence: step, epoch: 0 };
-                    let decoded = self.decoder.decode(&chunk, &joints.positions, stamp)?;
-                    if std::env::var("F1_TRACE").is_ok() {
-                        let t = bench.arm().tool().translation.vector;
-                        let o = bench.world().objects[0].position;
-                        let end =
-                            self.robot.kinematics().tip_pose(0, &decoded.chunk.rows[3]).translation.vector;
-                        println!(
-                            "{:.1} tool {:.3} {:.3} {:.3} obj {:.3} {:.3} {:.3} grip {:.3} -> row3 tool {:.3} {:.3} {:.3} grip {:.3} held {:?}",
-                            bench.time(),
-                            t.x,
-                            t.y,
-                            t.z,
-                            o.x,
-                            o.y,
-                            o.z,
-                            bench.arm().half_opening(),
-                            end.x,
-                            end.y,
-                            end.z,
-                            decoded.chunk.rows[3][7],
-                            bench.world().held()
-                        );
-                    }
-                    coming = Some((tick + late, decoded.chunk));
-                    if foresees {
-                        tokens.push((step, prefix.tokens().concat()));
-                        let foreseen =
-                            if settings.keep_foresight { Some(self.policy.imagine(&prefix)?) } else { None };
-                        let time = bench.time();
-                        report.foreseen.push(Foreseen {
-                            time,
-                            now: fixed,
-                            foreseen,
-                            came: None,
-                            token_accuracy: None,
-                        });
-                    }
-                }
+        closed_loop(&self.robot, bench, settings, until, |bench, step, report| {
+            let wanted = step.is_multiple_of(settings.every);
+            if !foresees && !wanted {
+                return Ok(None);
             }
+            let fixed = bench.render(CameraId::Fixed);
+            if foresees {
+                let frame = self.policy.encode_frame(&fixed)?;
+                compare(report, &mut tokens, step, stride as u64, &frame, &fixed);
+                history.push(frame);
+            }
+            if !wanted {
+                return Ok(None);
+            }
+            let begun = Instant::now();
+            let wrist = bench.render(CameraId::Wrist);
             let joints = bench.joint_state();
-            let state = MeasuredState {
-                stamp: now,
-                names: joints.names,
-                positions: joints.positions,
-                velocities: joints.velocities,
+            let state = self.encoder.encode(&joints.names, &joints.positions)?;
+            let [a, b] = [&fixed, &wrist].map(|picture| self.policy.prepare_camera(picture));
+            let last = history.len().saturating_sub(1);
+            let past = (0..frames_wanted).rev().map(|back| last.saturating_sub(back * stride));
+            let input = PolicyInput {
+                cameras: vec![Some(a?), Some(b?)],
+                prompt: prompt.clone(),
+                history: if foresees { past.map(|i| history[i].clone()).collect() } else { Vec::new() },
             };
-            let chunk = coming.take_if(|(due, _)| *due <= tick).map(|(_, chunk)| chunk);
-            let had_chunk = chunk.is_some();
-            let output = filter.step(&FilterInput { now, state: Some(state), chunk, lock: false });
-            if had_chunk {
-                report.verdicts[match output.verdict {
-                    Verdict::Accepted => 0,
-                    Verdict::Modified => 1,
-                    Verdict::Rejected => 2,
-                    Verdict::Stopped => 3,
-                }] += 1;
+            let request_seed = seed.wrapping_mul(1_000_003).wrapping_add(step);
+            let prefix = self.policy.perceive(&input, request_seed)?;
+            let request = ActRequest { seed: request_seed, guidance: None };
+            let chunk = self.policy.act(&prefix, &state, &request)?;
+            report.latency_ms.push(begun.elapsed().as_secs_f64() * 1e3);
+            let stamp = ChunkStamp { stamp: stamp(bench.time()), sequence: step, epoch: 0 };
+            let decoded = self.decoder.decode(&chunk, &joints.positions, stamp)?;
+            if foresees {
+                tokens.push((step, prefix.tokens().concat()));
+                let foreseen =
+                    if settings.keep_foresight { Some(self.policy.imagine(&prefix)?) } else { None };
+                let time = bench.time();
+                let entry = Foreseen { time, now: fixed, foreseen, came: None, token_accuracy: None };
+                report.foreseen.push(entry);
             }
-            report.events.extend(output.events);
-            for trajectory in &output.trajectories {
-                let points = trajectory.points().iter().map(|point| Point {
-                    time: point.t,
-                    positions: point.position.clone(),
-                    velocities: point.velocity.clone(),
-                    accelerations: point.acceleration.clone(),
-                });
-                let message = Trajectory {
-                    start: Some(trajectory.stamp() as f64 * 1e-9),
-                    joints: trajectory.joint_names().to_vec(),
-                    points: points.collect(),
-                };
-                bench.command(trajectory.controller(), &message)?;
-            }
-            tick += 1;
-            bench.advance_to(tick as f64 * STEP / per_step as f64);
-        }
-        report.outcome = bench.outcome();
-        report.seconds = bench.time();
-        report.violations = bench.arm().violation_count();
-        report.broken = bench.arm().violations().to_vec();
-        Ok(report)
+            Ok(Some(decoded.chunk))
+        })
     }
+}
+
+/// Plays an episode with the scripted expert in the policy's place: its chunks go through filter and controllers as a policy's
+/// do. What it reaches is what the loop itself allows.
+///
+/// # Errors
+/// A robot that the bench cannot play.
+pub fn play_expert(
+    robot: &Arc<Robot>,
+    bench: BenchSettings,
+    settings: &LoopSettings,
+    horizon: usize,
+) -> Result<Report, EpisodeError> {
+    let mut bench = Bench::new(robot.clone(), bench)?;
+    closed_loop(robot, &mut bench, settings, f64::INFINITY, |bench, step, _| {
+        if !step.is_multiple_of(settings.every) {
+            return Ok(None);
+        }
+        let mut imagined = bench.clone();
+        let mut expert = Expert::new(&imagined, Disturbance::NONE);
+        let mut rows = Vec::with_capacity(horizon);
+        for _ in 0..horizon {
+            rows.push(expert.step(&mut imagined)?.joints);
+            imagined.advance(STEP);
+        }
+        Ok(Some(RawChunk {
+            stamp: stamp(bench.time()),
+            sequence: step,
+            epoch: 0,
+            joint_names: robot.joints().iter().map(|joint| joint.name.clone()).collect(),
+            rate_hz: 1.0 / STEP,
+            rows,
+        }))
+    })
+}
+
+/// Bench, filter and controllers on one clock; `infer` is asked at every step of the data set's rate and its chunk arrives
+/// `latency` later.
+fn closed_loop(
+    robot: &Arc<Robot>,
+    bench: &mut Bench,
+    settings: &LoopSettings,
+    until: f64,
+    mut infer: impl FnMut(&Bench, u64, &mut Report) -> Result<Option<RawChunk>, EpisodeError>,
+) -> Result<Report, EpisodeError> {
+    let mut filter = SafetyFilter::new(robot.clone(), settings.filter.clone());
+    let mut coming: Option<(u64, RawChunk)> = None;
+    let mut report = Report {
+        outcome: Outcome::Running,
+        instruction: bench.instruction(),
+        seconds: 0.0,
+        violations: 0,
+        broken: Vec::new(),
+        events: Vec::new(),
+        verdicts: [0; 4],
+        latency_ms: Vec::new(),
+        foreseen: Vec::new(),
+    };
+    // The filter is asked five times in each step of the data set's rate.
+    let per_step = 5;
+    let late = (settings.latency / STEP * per_step as f64).round() as u64;
+    let mut tick: u64 = 0;
+    while !bench.outcome().is_over() && bench.time() < until {
+        let now = stamp(bench.time());
+        if tick.is_multiple_of(per_step)
+            && let Some(chunk) = infer(bench, tick / per_step, &mut report)?
+        {
+            coming = Some((tick + late, chunk));
+        }
+        let joints = bench.joint_state();
+        let state = MeasuredState {
+            stamp: now,
+            names: joints.names,
+            positions: joints.positions,
+            velocities: joints.velocities,
+        };
+        let chunk = coming.take_if(|(due, _)| *due <= tick).map(|(_, chunk)| chunk);
+        let had_chunk = chunk.is_some();
+        let output = filter.step(&FilterInput { now, state: Some(state), chunk, lock: false });
+        if had_chunk {
+            report.verdicts[match output.verdict {
+                Verdict::Accepted => 0,
+                Verdict::Modified => 1,
+                Verdict::Rejected => 2,
+                Verdict::Stopped => 3,
+            }] += 1;
+        }
+        report.events.extend(output.events);
+        for trajectory in &output.trajectories {
+            let points = trajectory.points().iter().map(|point| Point {
+                time: point.t,
+                positions: point.position.clone(),
+                velocities: point.velocity.clone(),
+                accelerations: point.acceleration.clone(),
+            });
+            let message = Trajectory {
+                start: Some(trajectory.stamp() as f64 * 1e-9),
+                joints: trajectory.joint_names().to_vec(),
+                points: points.collect(),
+            };
+            bench.command(trajectory.controller(), &message)?;
+        }
+        tick += 1;
+        bench.advance_to(tick as f64 * STEP / per_step as f64);
+    }
+    report.outcome = bench.outcome();
+    report.seconds = bench.time();
+    report.violations = bench.arm().violation_count();
+    report.broken = bench.arm().violations().to_vec();
+    Ok(report)
 }
 
 fn stamp(seconds: f64) -> i64 {

@@ -1,14 +1,15 @@
 //! The scripted expert: it knows where everything is, plans the interception, and is now and then pushed off its way so that
 //! demonstrations hold corrections too.
 //!
-//! What it does next depends only on where the hand and the objects are now (not on a clock or a plan made earlier), so that
-//! the same picture always goes with the same motion. Far from the object it stays high; the nearer it comes the lower it
-//! goes (a funnel); over the object it follows the belt, closes, and lifts.
+//! What it does next depends only on where hand and objects are measured now and how fast the belt runs: not on a clock, a plan
+//! made earlier, or the set-points that it sent before. So the same pictures and joints always go with the same motion, and
+//! there is nothing in a demonstration that a policy cannot see. Far from the object it stays high; the nearer it comes the
+//! lower it goes (a funnel); over the object it follows the belt, closes, and lifts.
 
 use std::sync::Arc;
 
 use f1_robot::Robot;
-use nalgebra::{Isometry3, Vector2, Vector3};
+use nalgebra::{Isometry3, UnitQuaternion, Vector2, Vector3};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
@@ -23,12 +24,13 @@ use crate::task::Task;
 /// Seconds between two actions: the data set's rate.
 pub const STEP: f64 = 0.1;
 /// Share of the distance to the object made good in one step.
-const GAIN: f64 = 0.32;
+const GAIN: f64 = 0.28;
 /// Fastest motion of the tool along the belt plane and vertically, m/s.
-const SPEED: f64 = 0.45;
-const SPEED_Z: f64 = 0.35;
-/// Greatest change of the tool's velocity in one step, m/s.
-const SLEW: f64 = 0.13;
+const SPEED: f64 = 0.28;
+const SPEED_Z: f64 = 0.24;
+/// Fastest lift while the fingers may still be closing, m/s, and up to which height above the grasp.
+const FIRST_LIFT: f64 = 0.06;
+const FIRST_LIFT_HEIGHT: f64 = 0.012;
 /// Distance within which the hand goes all the way down, m, and height gained for each metre farther away.
 const FUNNEL: f64 = 0.012;
 const FUNNEL_SLOPE: f64 = 5.0;
@@ -36,8 +38,8 @@ const FUNNEL_SLOPE: f64 = 5.0;
 const GRIP_STEP: f64 = 0.25;
 /// Height of the tool point while it holds something.
 const CARRY_Z: f64 = l::BELT_TOP + 0.19;
-/// How far ahead of the measured arm its set-points run, s.
-const LEAD: f64 = 0.05;
+/// How far ahead of the measured arm set-points run, s: the lag with which the joints follow.
+const LEAD: f64 = 0.04;
 
 /// How much the expert is disturbed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,19 +54,15 @@ impl Disturbance {
     /// None: what the expert can do.
     pub const NONE: Disturbance = Disturbance { push: 0.0, random_start: 0.0 };
     /// As demonstrations are made.
-    pub const NOMINAL: Disturbance = Disturbance { push: 0.025, random_start: 0.4 };
+    pub const NOMINAL: Disturbance = Disturbance { push: 0.05, random_start: 0.5 };
 }
 
 /// The expert of one episode.
 #[derive(Clone, Debug)]
 pub struct Expert {
     robot: Arc<Robot>,
-    /// Set-points of all joints, the tool they stand for, and its velocity.
-    joints: Vec<f64>,
-    tool: Isometry3<f64>,
-    velocity: Vector3<f64>,
-    /// 1 open, 0 closed.
-    grip: f64,
+    /// How the hand is always turned.
+    rotation: UnitQuaternion<f64>,
     released: bool,
     rng: ChaCha8Rng,
     disturbance: Disturbance,
@@ -86,23 +84,9 @@ impl Expert {
     #[must_use]
     pub fn new(bench: &Bench, disturbance: Disturbance) -> Self {
         let robot = bench.arm().robot().clone();
-        let joints = bench.arm().commanded().to_vec();
-        let mut tool = robot.kinematics().tip_pose(0, &joints);
-        tool.rotation = robot.kinematics().tip_pose(0, robot.home()).rotation;
-        let grip = joints[bench.arm().gripper()] / open(&robot);
+        let rotation = robot.kinematics().tip_pose(0, robot.home()).rotation;
         let rng = stream(bench.settings().seed, 11);
-        Expert {
-            robot,
-            joints,
-            tool,
-            velocity: Vector3::zeros(),
-            grip,
-            released: false,
-            rng,
-            disturbance,
-            push: Vector3::zeros(),
-            push_steps: 0,
-        }
+        Expert { robot, rotation, released: false, rng, disturbance, push: Vector3::zeros(), push_steps: 0 }
     }
 
     /// Decides on the next action and sends it; the arm may be pushed, which the returned action does not show.
@@ -111,58 +95,57 @@ impl Expert {
     /// A controller's refusal.
     pub fn step(&mut self, bench: &mut Bench) -> Result<Action, ArmError> {
         let (wanted, grip) = self.decide(bench);
-        let limited = self.limited(wanted);
-        let clean = self.solve(self.tool.translation.vector + limited * STEP);
-        let mut action = Action { joints: clean.clone().unwrap_or_else(|| self.joints.clone()), grip };
+        let mut action = Action { joints: self.set_points(bench, wanted), grip };
         let gripper = bench.arm().gripper();
         action.joints[gripper] = grip * open(&self.robot);
         let mut executed = action.joints.clone();
-        self.velocity = limited;
         if let Some(push) = self.pushed(bench) {
-            let place = self.tool.translation.vector + (limited + push) * STEP;
-            let place = Vector3::new(place.x, place.y, place.z.max(l::GRASP_Z));
-            if let Some(joints) = self.solve(place) {
-                executed = joints;
-                executed[gripper] = action.joints[gripper];
-            }
+            executed = self.set_points(bench, wanted + push);
+            executed[gripper] = action.joints[gripper];
         }
         self.send(bench, &executed)?;
-        self.tool.translation = self.robot.kinematics().tip_pose(0, &executed).translation;
-        self.joints = executed;
-        self.grip = grip;
         Ok(action)
+    }
+
+    /// Joint set-points one [`STEP`] from now that move the measured tool at `velocity`, m/s; the measured joints where that
+    /// cannot be reached.
+    fn set_points(&self, bench: &Bench, velocity: Vector3<f64>) -> Vec<f64> {
+        let measured = bench.arm().position();
+        let mut place = bench.arm().tool().translation.vector + velocity * (STEP + LEAD);
+        place.z = place.z.max(l::GRASP_Z);
+        let tool = Isometry3::from_parts(place.into(), self.rotation);
+        ik::solve(&self.robot, &tool, measured).unwrap_or_else(|| measured.to_vec())
     }
 
     /// The velocity that the tool should have, m/s, and where the gripper should be one step from now.
     fn decide(&mut self, bench: &Bench) -> (Vector3<f64>, f64) {
         let (task, target) = (bench.settings().task, &bench.world().objects[0]);
-        let tool = self.tool.translation.vector;
-        let measured = bench.arm().tool().translation.vector;
-        let measured_grip = bench.arm().half_opening() / open(&self.robot);
+        let tool = bench.arm().tool().translation.vector;
+        let opening = bench.arm().half_opening() / open(&self.robot);
         let held = bench.world().held();
         if held == Some(0) {
-            return self.carry(task, tool);
+            return self.carry(task, tool, opening);
         }
         if held.is_some() {
             // Not what was asked for: let it go where it is.
-            return (Vector3::zeros(), toward(self.grip, 1.0));
+            return (Vector3::zeros(), toward(opening, 1.0));
         }
         if self.released {
-            return (vertical(CARRY_Z - tool.z), toward(self.grip, 1.0));
+            return (vertical(CARRY_Z - tool.z), toward(opening, 1.0));
         }
         let high = tool.z > l::HOVER_Z - 0.06;
-        if measured_grip < 0.3 && !high {
+        if opening < 0.3 && !high {
             // Closed on nothing: up first, then open.
             return (vertical(l::HOVER_Z - tool.z), 0.0);
         }
         let moving = if target.rest == Rest::Belt { bench.world().belt_velocity } else { 0.0 };
-        let ahead = target.position.y + moving * LEAD;
+        let along = target.position.y;
         let reach = l::REACH_Y + 0.03;
-        let place = Vector2::new(target.position.x, ahead.clamp(-reach, reach));
-        let follow = if ahead.abs() < reach { moving } else { 0.0 };
+        let place = Vector2::new(target.position.x, along.clamp(-reach, reach));
+        let follow = if along.abs() < reach { moving } else { 0.0 };
         let error = place - tool.xy();
         let across = clamped(error * (GAIN / STEP) + Vector2::new(0.0, follow), SPEED);
-        let open_enough = measured_grip > 0.85;
+        let open_enough = opening > 0.85;
         let distance = if open_enough { error.norm() } else { f64::INFINITY };
         let closing = !open_enough && tool.z < l::GRASP_Z + 0.03;
         let height = if closing {
@@ -170,27 +153,26 @@ impl Expert {
         } else {
             (l::GRASP_Z + ((distance - FUNNEL) * FUNNEL_SLOPE).max(0.0)).min(l::HOVER_Z)
         };
-        let off = (target.position - measured).xy().norm();
-        let close = closing || (measured.z < l::GRASP_Z + 0.008 && off < 0.014);
-        let grip = toward(self.grip, if close { 0.0 } else { 1.0 });
+        let close = closing || (tool.z < l::GRASP_Z + 0.008 && error.norm() < 0.014);
+        let grip = toward(opening, if close { 0.0 } else { 1.0 });
         let up = vertical(height - tool.z);
         (Vector3::new(across.x, across.y, up.z), grip)
     }
 
     /// With the right object between the fingers.
-    fn carry(&mut self, task: Task, tool: Vector3<f64>) -> (Vector3<f64>, f64) {
-        let up = vertical(CARRY_Z - tool.z);
-        if self.grip > 0.05 && !self.released && tool.z < l::GRASP_Z + 0.05 {
-            // Press before lifting, and go on with the belt meanwhile.
-            return (Vector3::new(0.0, self.velocity.y, 0.0), toward(self.grip, 0.0));
+    fn carry(&mut self, task: Task, tool: Vector3<f64>, opening: f64) -> (Vector3<f64>, f64) {
+        let mut up = vertical(CARRY_Z - tool.z);
+        let pressed = toward(opening, 0.0);
+        if tool.z < l::GRASP_Z + FIRST_LIFT_HEIGHT {
+            up.z = up.z.min(FIRST_LIFT);
         }
         if task != Task::Bin {
-            return (up, 0.0);
+            return (up, pressed);
         }
         let [x, y] = l::BIN;
         let error = Vector2::new(x, y) - tool.xy();
         if tool.z < CARRY_Z - 0.05 && error.norm() > 0.03 {
-            return (up, 0.0);
+            return (up, pressed);
         }
         let across = clamped(error * (GAIN / STEP), SPEED);
         let low = l::BIN_HEIGHT + 0.06;
@@ -198,19 +180,8 @@ impl Expert {
         if error.norm() < 0.015 && tool.z < low + 0.01 {
             self.released = true;
         }
-        let grip = if self.released { toward(self.grip, 1.0) } else { 0.0 };
+        let grip = if self.released { toward(opening, 1.0) } else { pressed };
         (Vector3::new(across.x, across.y, vertical(height - tool.z).z), grip)
-    }
-
-    fn limited(&self, wanted: Vector3<f64>) -> Vector3<f64> {
-        let change = wanted - self.velocity;
-        let norm = change.norm();
-        if norm > SLEW { self.velocity + change * (SLEW / norm) } else { wanted }
-    }
-
-    fn solve(&self, place: Vector3<f64>) -> Option<Vec<f64>> {
-        let tool = Isometry3::from_parts(place.into(), self.tool.rotation);
-        ik::solve(&self.robot, &tool, &self.joints)
     }
 
     /// The velocity of a push, m/s, while one lasts. Nobody is pushed who holds something.
@@ -233,11 +204,12 @@ impl Expert {
             let pick = |value: &dyn Fn(usize) -> f64| {
                 columns.iter().map(|&joint| value(joint)).collect::<Vec<f64>>()
             };
+            let before = bench.arm().commanded().to_vec();
             // At a bound the joint comes to rest there: running on would leave it.
             let speed = |joint: usize| {
                 let limits = &self.robot.joints()[joint];
                 let inside = joints[joint] > limits.lower + 1e-6 && joints[joint] < limits.upper - 1e-6;
-                if inside { (joints[joint] - self.joints[joint]) / STEP } else { 0.0 }
+                if inside { (joints[joint] - before[joint]) / STEP } else { 0.0 }
             };
             let zero = vec![0.0; columns.len()];
             // Rolls out to rest if no next action comes.

@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 use f1_data::augment::Augmentation;
 use f1_data::loader::{RawSample, Reader};
 use f1_data::mixture::Drawn;
-use f1_model::training::Batch;
+use f1_model::training::{Batch, FlowDraw};
 use f1_model::{Config, PromptEncoder, image_prep};
 use f1_robot::statistics::Normaliser;
 use rand::{Rng as _, SeedableRng as _};
@@ -34,6 +34,11 @@ fn random(seed: u64, drawn: Drawn, stream: Stream) -> ChaCha8Rng {
     random
 }
 
+/// A time of the flow from a uniform number: Beta(1.5, 1) by inversion, as the reference scales it.
+fn flow_time(uniform: f32) -> f32 {
+    0.999 * uniform.powf(1.0 / 1.5) + 0.001
+}
+
 /// Turns drawn samples into network input, on the loader's threads.
 #[derive(Debug)]
 pub struct Preparer {
@@ -53,6 +58,8 @@ pub struct Preparer {
     pub augmentation: Option<Augmentation>,
     /// Seed of the run.
     pub seed: u64,
+    /// Draws of noise and time for each sample, at least one.
+    pub flow_draws: usize,
     /// Cameras of the widest source.
     pub cameras: usize,
     /// Whether camera images are wanted (not by the tokenizer).
@@ -91,6 +98,8 @@ pub struct Prepared {
     pub noise: Vec<f32>,
     /// Time of the flow.
     pub time: f32,
+    /// Further draws of noise and time.
+    pub more_draws: Vec<(Vec<f32>, f32)>,
     /// Uniform numbers that decide what stage I hides: of the sample, then of each token.
     pub hiding: (f32, Vec<f32>),
 }
@@ -134,9 +143,16 @@ impl Preparer {
         let prompt = self.prompts.get(&raw.task).cloned().unwrap_or_default();
         let (state, actions) = self.vectors(&raw)?;
         let mut numbers = random(self.seed, drawn, Stream::Flow);
-        let noise = (0..actions.len()).map(|_| numbers.sample(StandardNormal)).collect();
-        // Beta(1.5, 1) by inversion.
-        let time = 0.999 * numbers.random::<f32>().powf(1.0 / 1.5) + 0.001;
+        let draw = |numbers: &mut ChaCha8Rng| -> Vec<f32> {
+            (0..actions.len()).map(|_| numbers.sample(StandardNormal)).collect()
+        };
+        let noise = draw(&mut numbers);
+        let place: f32 = numbers.random();
+        let time = flow_time(place);
+        // The times of one sample's draws are spread evenly over the distribution.
+        let more_draws = (1..self.flow_draws)
+            .map(|k| (draw(&mut numbers), flow_time((place + k as f32 / self.flow_draws as f32).fract())))
+            .collect();
         let mut numbers = random(self.seed, drawn, Stream::Hidden);
         let tokens = self.config.generation.as_ref().map_or(0, |generation| generation.total_tokens() - 1);
         let hiding = (numbers.random(), (0..tokens).map(|_| numbers.random()).collect());
@@ -150,6 +166,7 @@ impl Preparer {
             padded: raw.padded,
             noise,
             time,
+            more_draws,
             hiding,
         })
     }
@@ -235,6 +252,13 @@ impl Preparer {
         let flat = |pick: fn(&Prepared) -> &Vec<f32>| -> Vec<f32> {
             samples.iter().flat_map(pick).copied().collect()
         };
+        let more_draws = (0..samples.first().map_or(0, |sample| sample.more_draws.len()))
+            .map(|draw| {
+                let of = |sample: &Prepared| sample.more_draws.get(draw).cloned().unwrap_or_default();
+                let (noise, time): (Vec<Vec<f32>>, Vec<f32>) = samples.iter().map(of).unzip();
+                Ok(FlowDraw { noise: Tensor::from_vec(noise.concat(), (count, chunk, wide), device)?, time })
+            })
+            .collect::<Result<_>>()?;
         Ok(Batch {
             images,
             image_valid,
@@ -250,6 +274,7 @@ impl Preparer {
             action_is_pad: samples.iter().map(|sample| sample.padded.clone()).collect(),
             noise: Tensor::from_vec(flat(|sample| &sample.noise), (count, chunk, wide), device)?,
             time: samples.iter().map(|sample| sample.time).collect(),
+            more_draws,
         })
     }
 

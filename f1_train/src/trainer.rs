@@ -186,6 +186,7 @@ impl Trainer {
             random_crop: run.data.crop == Crop::Random,
             augmentation: run.data.augmentation.clone(),
             seed: run.seed,
+            flow_draws: run.loss.flow_draws.max(1),
             cameras,
             wants_cameras: run.stage != Stage::Tokenizer,
         };

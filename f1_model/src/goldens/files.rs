@@ -157,6 +157,7 @@ impl GoldenDir {
             state: self.padded("state", self.config.max_state_dim)?,
             noise: self.input("train_noise")?.to_dtype(DType::F32)?,
             time: self.input("train_time")?.to_dtype(DType::F32)?.to_vec1()?,
+            more_draws: Vec::new(),
             actions,
             action_is_pad: padded,
         })

@@ -198,6 +198,7 @@ fn batch(config: &Config, frame_tokens: Option<Tensor>) -> Batch {
         ],
         noise: tensor(1.3, &[2, config.chunk_size, config.max_action_dim]),
         time: vec![0.4, 0.9],
+        more_draws: Vec::new(),
     }
 }
 

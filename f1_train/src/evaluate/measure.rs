@@ -116,6 +116,7 @@ impl Evaluator {
             random_crop: false,
             augmentation: None,
             seed: settings.seed,
+            flow_draws: 1,
             cameras,
             wants_cameras: true,
         };

@@ -68,6 +68,7 @@ fn inputs(config: &Config, network: &F1Network) -> Batch {
         action_is_pad: flags("action_is_pad"),
         noise: inputs["train_noise"].clone(),
         time: inputs["train_time"].to_vec1().unwrap(),
+        more_draws: Vec::new(),
     }
 }
 

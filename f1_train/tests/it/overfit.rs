@@ -43,6 +43,7 @@ fn lesson(fixture: &Fixture, stage: &str) -> Lesson {
         random_crop: false,
         augmentation: None,
         seed: 1,
+        flow_draws: 2,
         cameras: 2,
         wants_cameras: true,
     });

@@ -1,0 +1,247 @@
+//! One episode through the whole graph: the bench as a robot, the four nodes, and a listener that keeps score, all on topics.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use f1_interfaces::f1_msgs::msg::{ActionChunk, ForesightError, SafetyEvent};
+use f1_interfaces::sensor_msgs::msg::Image;
+use f1_middleware::{Backend, Context, ContextOptions, Node, NodeOptions, Qos};
+use f1_model::LoadOptions;
+use f1_policy_node::process::{PolicyProcess, ProcessOptions};
+use f1_policy_node::recording::RecordSession;
+use f1_policy_node::resources::Resources;
+use f1_robot::Robot;
+use f1_sim::episode::Foreseen;
+use f1_sim::node::{SimNode, SimOptions};
+use f1_sim::{BenchSettings, Outcome};
+use image::RgbImage;
+use parking_lot::Mutex;
+
+/// Namespace of all topics.
+const NAMESPACE: &str = "/f1";
+/// Longest wait for the nodes to come up, s on the context's clock.
+const START: u64 = 20;
+/// How often the outcome is looked at, s.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Where and with what episodes are played.
+#[derive(Clone)]
+pub struct Stage {
+    /// What carries the messages.
+    pub backend: Backend,
+    /// The robot file.
+    pub robot_file: PathBuf,
+    /// The robot file, read.
+    pub robot: Arc<Robot>,
+    /// Folder of the policy.
+    pub model: PathBuf,
+    /// Ends an episode early when set.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// What happened in an episode.
+pub struct Played {
+    /// How it ended; still running if it was stopped.
+    pub outcome: Outcome,
+    /// The sentence.
+    pub instruction: String,
+    /// Seconds on the bench's clock.
+    pub seconds: f64,
+    /// Set-points outside a limit, counted at the controllers by the bench.
+    pub violations: u64,
+    /// Everything that the safety filter said.
+    pub events: Vec<SafetyEvent>,
+    /// All stages of each chunk together, measured on the machine's clock, ms.
+    pub latency_ms: Vec<f64>,
+    /// Times at which the policy's newest chunk was used up before the next one came.
+    pub starved: u64,
+    /// PSNR in dB and share of equal tokens of each foresight against the frame that came.
+    pub foresight: Vec<(f64, f64)>,
+    /// Foresights as pictures, where they are kept.
+    pub foreseen: Vec<Foreseen>,
+    /// Messages recorded.
+    pub recorded: Option<u64>,
+}
+
+/// What the listener has heard.
+#[derive(Default)]
+struct Heard {
+    /// Pictures of the history camera with their stamps, ns.
+    seen: VecDeque<(i64, RgbImage)>,
+    /// Foreseen pictures with the moment that they show, ns.
+    foreseen: Vec<(i64, RgbImage)>,
+    /// Observation and foreseen moment of each chunk, and when its last row is due, ns.
+    chunks: Vec<(i64, i64, i64)>,
+    errors: Vec<(f64, f64)>,
+    events: Vec<SafetyEvent>,
+    latency_ms: Vec<f64>,
+    starved: u64,
+}
+
+impl Stage {
+    /// Plays one episode; `record` writes everything that was said to an MCAP file, `pictures` keeps what was foreseen.
+    ///
+    /// # Errors
+    /// The graph cannot be built, or its nodes do not come up.
+    pub fn play(&self, settings: &BenchSettings, record: Option<&Path>, pictures: bool) -> Result<Played> {
+        let context = Context::new(ContextOptions::new(self.backend.clone()))?;
+        let played = self.play_on(&context, settings, record, pictures);
+        context.shutdown();
+        context.executor().spin_for(Duration::from_millis(1));
+        context.join();
+        played
+    }
+
+    fn play_on(
+        &self,
+        context: &Context,
+        settings: &BenchSettings,
+        record: Option<&Path>,
+        pictures: bool,
+    ) -> Result<Played> {
+        let sim = SimNode::start(context, &self.robot, settings.clone(), &SimOptions::default())?;
+        let (robot_file, model) = (self.robot_file.clone(), self.model.clone());
+        let load = move || Resources::load(&robot_file, &model, &LoadOptions::default());
+        let process =
+            PolicyProcess::compose(context, Box::new(move |_| Box::new(load)), &ProcessOptions::default())?;
+        let recording = record
+            .map(|path| RecordSession::start(context, &self.robot, NAMESPACE, path))
+            .transpose()
+            .context("the recording cannot be made")?;
+        let heard: Arc<Mutex<Heard>> = Arc::default();
+        let _listener = self.listen(context, &process, &heard, pictures)?;
+
+        let executor = context.executor();
+        let mut waited = Duration::ZERO;
+        while !process.is_started() {
+            if waited > Duration::from_secs(START) {
+                bail!("the nodes did not come up: {}", process.board().state().1);
+            }
+            executor.spin_for(LOOK);
+            waited += LOOK;
+        }
+        // The episode begins now, with a policy that watches.
+        sim.reset(settings.clone())?;
+        let instruction = sim.instruction();
+        process.core().set_instruction(&instruction);
+        let limit = settings.task.time_limit() + 2.0;
+        while !sim.outcome().is_over() && sim.time() < limit && !self.stop.load(Ordering::Relaxed) {
+            executor.spin_for(LOOK);
+        }
+        let (outcome, seconds) = (sim.outcome(), sim.time());
+        process.core().set_instruction("");
+        // What was foreseen last may still come, and the arm comes to rest: both belong to the episode.
+        executor.spin_for(Duration::from_millis(600));
+        let recorded = recording.map(RecordSession::finish).transpose()?;
+        let stride_ns = stride_ns(&heard.lock());
+        let mut heard = std::mem::take(&mut *heard.lock());
+        let foreseen = heard.pair(stride_ns);
+        Ok(Played {
+            outcome,
+            instruction,
+            seconds,
+            violations: sim.violations(),
+            events: heard.events,
+            latency_ms: heard.latency_ms,
+            starved: heard.starved,
+            foresight: heard.errors,
+            foreseen,
+            recorded,
+        })
+    }
+
+    /// A node that hears what the demo shows.
+    fn listen(
+        &self,
+        context: &Context,
+        process: &PolicyProcess,
+        heard: &Arc<Mutex<Heard>>,
+        pictures: bool,
+    ) -> Result<Node> {
+        let node = context.create_node_with("demo", NodeOptions::in_namespace(NAMESPACE))?;
+        let core = process.core().clone();
+        let into = heard.clone();
+        node.keep(node.create_subscription::<ActionChunk>("action/chunk", Qos::reliable(), move |chunk, _| {
+            let stages = core.board.lock().stages;
+            let mut heard = into.lock();
+            heard.latency_ms.push(stages.total().as_secs_f64() * 1e3);
+            let stamp = chunk.header.stamp.nanoseconds();
+            let length = (f64::from(chunk.rows) / chunk.rate.max(1e-9) * 1e9) as i64;
+            let came = stamp + chunk.latency.nanoseconds();
+            if heard.chunks.last().is_some_and(|(_, _, end)| *end < came) {
+                heard.starved += 1;
+            }
+            heard.chunks.push((stamp, chunk.foresight_stamp.nanoseconds(), stamp + length));
+        })?);
+        let into = heard.clone();
+        node.keep(node.create_subscription::<ForesightError>(
+            "foresight/error",
+            Qos::reliable(),
+            move |error, _| into.lock().errors.push((error.psnr, error.token_agreement)),
+        )?);
+        let into = heard.clone();
+        node.keep(node.create_subscription::<SafetyEvent>(
+            "safety_filter/event",
+            Qos::reliable().keep_last(100),
+            move |event, _| into.lock().events.push((*event).clone()),
+        )?);
+        if pictures {
+            let camera = self.robot.file().cameras.iter().find(|camera| !camera.name.contains("wrist"));
+            let topic = camera.map_or("front/image_raw", |camera| camera.topic.as_str()).to_owned();
+            let into = heard.clone();
+            node.keep(node.create_subscription::<Image>(
+                &topic,
+                Qos::sensor_data().keep_last(5),
+                move |message, _| {
+                    if let Ok(picture) = f1_middleware::image::decode(&message) {
+                        into.lock().seen.push_back((message.header.stamp.nanoseconds(), picture));
+                    }
+                },
+            )?);
+            let into = heard.clone();
+            node.keep(node.create_subscription::<Image>(
+                "foresight/image",
+                Qos::reliable().best_effort().keep_last(5),
+                move |message, _| {
+                    if let Ok(picture) = f1_middleware::image::decode(&message) {
+                        into.lock().foreseen.push((message.header.stamp.nanoseconds(), picture));
+                    }
+                },
+            )?);
+        }
+        Ok(node)
+    }
+}
+
+/// How far ahead foresight looks, ns, as the chunks tell.
+fn stride_ns(heard: &Heard) -> i64 {
+    heard.chunks.iter().map(|(stamp, foreseen, _)| foreseen - stamp).find(|ahead| *ahead > 0).unwrap_or(0)
+}
+
+impl Heard {
+    /// Puts what was seen, what was foreseen and what came side by side.
+    fn pair(&mut self, stride_ns: i64) -> Vec<Foreseen> {
+        let first = self.seen.front().map_or(0, |(stamp, _)| *stamp);
+        let nearest = |moment: i64| {
+            let found = self.seen.iter().min_by_key(|(stamp, _)| (stamp - moment).abs())?;
+            ((found.0 - moment).abs() < 60_000_000).then(|| found.1.clone())
+        };
+        let foreseen = std::mem::take(&mut self.foreseen);
+        foreseen
+            .into_iter()
+            .filter_map(|(moment, picture)| {
+                Some(Foreseen {
+                    time: (moment - stride_ns - first) as f64 * 1e-9,
+                    now: nearest(moment - stride_ns)?,
+                    foreseen: Some(picture),
+                    came: nearest(moment),
+                    token_accuracy: None,
+                })
+            })
+            .collect()
+    }
+}
