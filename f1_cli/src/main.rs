@@ -41,10 +41,10 @@ enum Command {
     Verify(commands::verify::Args),
 }
 
-/// Logs go to stderr, results to stdout; `RUST_LOG` selects what is logged.
-fn init_logging() {
+/// Logs go to stderr, results to stdout; `RUST_LOG` selects what is logged, `default` what is without it.
+fn init_logging(default: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,f1=info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
@@ -52,7 +52,8 @@ fn main() -> std::process::ExitCode {
     // Tensors are large and short-lived: paging each in anew costs more than computing it.
     f1_model::kernels::keep_freed_memory();
     let cli = Cli::parse();
-    init_logging();
+    // The demo's own lines say what happens; the nodes' would bury them.
+    init_logging(if matches!(cli.command, Command::Demo(_)) { "error" } else { "warn,f1=info" });
     let outcome = match cli.command {
         Command::Bench(args) => commands::bench::run(args),
         Command::Convert(args) => commands::convert::run(args),

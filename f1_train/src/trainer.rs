@@ -55,6 +55,10 @@ pub struct Trainer {
     codebook: CodebookWatch,
     progress: Progress,
     total: u64,
+    /// Runs forward passes, backward passes and updates. Inside a pool, every parallel operation splits its work where it is; from
+    /// outside, each of the thousands of a step is handed over and waited for, which on a busy machine costs more than the
+    /// step itself. The loader stays outside, so that neither waits for the other.
+    pool: rayon::ThreadPool,
 }
 
 /// Means over the updates since the last line of the journal.
@@ -138,7 +142,7 @@ impl Trainer {
         let mut averages = HashMap::new();
         if run.ema.is_some() {
             for slot in optimizer.slots() {
-                averages.insert(slot.name.clone(), slot.value().copy()?);
+                averages.insert(slot.name.clone(), slot.value().detach().copy()?);
             }
         }
         let mut progress = Progress { seed: run.seed, run: fingerprint(&run), ..Progress::default() };
@@ -190,6 +194,10 @@ impl Trainer {
             cameras,
             wants_cameras: run.stage != Stage::Tokenizer,
         };
+        let pool = rayon::ThreadPoolBuilder::new()
+            .thread_name(|index| format!("train{index}"))
+            .build()
+            .map_err(|fault| TrainError::Stopped(format!("no threads to compute on: {fault}")))?;
         let mut codebook = CodebookWatch::new(&config, run.loss.revive_after, run.seed);
         codebook.set_uses(&progress.code_uses);
         Ok(Self {
@@ -205,6 +213,7 @@ impl Trainer {
             codebook,
             progress,
             total,
+            pool,
         })
     }
 
@@ -218,6 +227,12 @@ impl Trainer {
     #[must_use]
     pub fn optimizer(&self) -> &Optimizer {
         &self.optimizer
+    }
+
+    /// The averages of the trained tensors by name, where the run keeps them.
+    #[must_use]
+    pub fn averages(&self) -> &HashMap<String, Tensor> {
+        &self.averages
     }
 
     /// All tensors.
@@ -309,7 +324,7 @@ impl Trainer {
             };
             let loss = if parts > 1 { (loss / parts as f64)? } else { loss };
             let begun = Instant::now();
-            let mut store = loss.backward()?;
+            let mut store = self.pool.install(|| loss.backward())?;
             window.computed += forward + begun.elapsed();
             optimizer::accumulate(&mut gradients, self.optimizer.collect(&mut store))?;
             if sums.is_empty() {
@@ -324,7 +339,8 @@ impl Trainer {
         let factor = self.run.schedule.factor(self.progress.step, self.total);
         let rates = self.run.learning_rate;
         // A loss that is not finite has gradients that are not: the norm tells both.
-        let norm = self.optimizer.update(&gradients, |group| rates.of(group) * factor)?;
+        let (pool, optimizer) = (&self.pool, &mut self.optimizer);
+        let norm = pool.install(|| optimizer.update(&gradients, |group| rates.of(group) * factor))?;
         self.progress.updates = self.optimizer.updates();
         if norm.is_finite() {
             self.average()?;
@@ -342,19 +358,17 @@ impl Trainer {
         let network = F1Network::new(&self.config, &self.parameters.weights()?, None)?;
         let begun = Instant::now();
         if self.run.stage == Stage::Tokenizer {
-            let (loss, values) = self.codebook.loss(
-                &network,
-                &loaded.samples,
-                &self.run.loss,
-                self.progress.step,
-                &self.device,
-            )?;
+            let (pool, codebook) = (&self.pool, &mut self.codebook);
+            let (loss, device, step) = (&self.run.loss, &self.device, self.progress.step);
+            let (loss, values) =
+                pool.install(|| codebook.loss(&network, &loaded.samples, loss, step, device))?;
             return Ok((loss, values, begun.elapsed()));
         }
         let batch =
             self.preparer.collate(&loaded.samples, &self.device, |frames| Ok(network.tokenize(frames)?))?;
         let begun = Instant::now();
-        let output = stage_loss(&network, &batch, &loaded.samples, &self.run, self.progress.step)?;
+        let (run, step) = (&self.run, self.progress.step);
+        let output = self.pool.install(|| stage_loss(&network, &batch, &loaded.samples, run, step))?;
         let forward = begun.elapsed();
         let scalar = |tensor: &Tensor| -> Result<f64> { Ok(f64::from(tensor.to_scalar::<f32>()?)) };
         let mut values = vec![("loss", scalar(&output.loss)?)];
@@ -372,7 +386,8 @@ impl Trainer {
         let Some(decay) = self.run.ema else { return Ok(()) };
         for slot in self.optimizer.slots() {
             if let Some(average) = self.averages.get_mut(&slot.name) {
-                *average = ((&*average * decay)? + (slot.value().detach() * (1.0 - decay))?)?;
+                // Without a history: an average that remembered how it came about would keep every average before it.
+                *average = ((&*average * decay)? + (slot.value().detach() * (1.0 - decay))?)?.detach();
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use f1_model::network::F1Network;
 use f1_model::padding::Padding;
 use f1_model::recorder::Recorder;
 use f1_model::sampling::TokenSource;
-use f1_model::training::{Batch, JointSettings};
+use f1_model::training::{Batch, FlowDraw, JointSettings};
 use f1_model::weights::ParameterSet;
 use f1_model::{ActRequest, AttentionMode, Config, F1Policy, LoadOptions, PolicyInput, Prompt};
 use image::{Rgb, RgbImage};
@@ -224,6 +224,32 @@ fn teacher_forcing_on_own_tokens_repeats_the_generation() {
         assert!(error < 2e-4, "{name}: {error}");
         assert_eq!(forced.token_accuracy, Some(1.0), "{name}");
     }
+}
+
+#[test]
+fn the_action_loss_of_several_draws_is_their_mean() {
+    let (_, config) = both_modes().remove(0);
+    let set = ParameterSet::random(&config, 7, &Device::Cpu, |_| false).expect("random");
+    let network = F1Network::new(&config, &set.weights(), None).expect("builds");
+    let generation = config.generation.clone().expect("foresees");
+    let frames = config.run.history_frames;
+    let ids: Vec<u32> = (0..2 * frames * generation.total_tokens()).map(|i| i as u32 % 7).collect();
+    let ids =
+        Tensor::from_vec(ids, (2, frames, generation.total_tokens()), &Device::Cpu).expect("ids");
+    let loss = |batch: &Batch| -> f32 {
+        let mut settings = JointSettings { foresight_loss: false, ..JointSettings::default() };
+        let output = network.joint_loss(batch, &mut settings, &mut Recorder::off()).expect("a loss");
+        output.action_loss.expect("actions").to_scalar().expect("a number")
+    };
+    let first = batch(&config, Some(ids.clone()));
+    let mut second = batch(&config, Some(ids.clone()));
+    second.noise = (second.noise * -0.7).expect("noise");
+    second.time = vec![0.7, 0.2];
+    let mut both = batch(&config, Some(ids));
+    both.more_draws.push(FlowDraw { noise: second.noise.clone(), time: second.time.clone() });
+    let (a, b, mean) = (loss(&first), loss(&second), loss(&both));
+    assert!((a - b).abs() > 1e-3, "the draws must differ: {a} {b}");
+    assert!((mean - 0.5 * (a + b)).abs() < 1e-5 * mean.abs().max(1.0), "{a} {b} {mean}");
 }
 
 #[test]

@@ -40,6 +40,17 @@ fn stage_three_resumes_to_the_same_numbers_with_averages() {
 }
 
 #[test]
+fn averages_do_not_remember_how_they_came_about() {
+    let fixture = Fixture::new();
+    let trained = train(fixture.run("stage3", "run", "batch: 2\nsteps: 2\nema: 0.9"), false);
+    assert!(!trained.averages().is_empty());
+    // An average with a history would keep every average before it in memory.
+    for (name, average) in trained.averages() {
+        assert!(!average.track_op() && average.op().is_none(), "{name}");
+    }
+}
+
+#[test]
 fn adapters_resume_to_the_same_numbers() {
     broken_and_unbroken_agree(
         "stage3",
