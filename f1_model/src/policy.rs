@@ -398,7 +398,9 @@ impl F1Policy {
         let config = self.config();
         let (chunk, width) = (config.chunk_size, config.max_action_dim);
         let mut random = ChaCha8Rng::seed_from_u64(request.seed);
-        let noise: Vec<f32> = (0..chunk * width).map(|_| random.sample(StandardNormal)).collect();
+        let scale = config.run.noise_scale as f32;
+        let noise: Vec<f32> =
+            (0..chunk * width).map(|_| scale * random.sample::<f32, _>(StandardNormal)).collect();
         self.act_from(prefix, state, &noise, request.guidance.as_ref())
     }
 

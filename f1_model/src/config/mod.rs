@@ -154,6 +154,9 @@ pub struct RunConfig {
     pub top_k: usize,
     /// Probability mass kept when sampling; 0 or 1 keeps all.
     pub top_p: f64,
+    /// Scale of the noise from which actions flow, 0 to 1: 1 draws from all that the data show, as the reference does; less stays
+    /// nearer to their middle, which is steadier where they differ little.
+    pub noise_scale: f64,
     /// Seed of sampling and noise where a caller gives none.
     pub seed: u64,
 }

@@ -201,7 +201,7 @@ fn generation(root: &Section<'_>, faults: &mut Vec<String>) -> GenerationConfig 
 }
 
 /// Keys of the `f1` block.
-const RUN_KEYS: [&str; 8] = [
+const RUN_KEYS: [&str; 9] = [
     "attention",
     "history_frames",
     "obs_img_stride",
@@ -209,6 +209,7 @@ const RUN_KEYS: [&str; 8] = [
     "crop_ratio",
     "top_k",
     "top_p",
+    "noise_scale",
     "seed",
 ];
 
@@ -253,6 +254,7 @@ fn run_block(
         crop_ratio: section.f64("crop_ratio", released.crop_ratio, faults),
         top_k: section.usize("top_k", released.top_k, faults),
         top_p: section.f64("top_p", released.top_p, faults),
+        noise_scale: section.f64("noise_scale", released.noise_scale, faults),
         seed,
     }
 }
@@ -338,6 +340,7 @@ pub(super) fn write(config: &Config) -> Value {
             "crop_ratio": config.run.crop_ratio,
             "top_k": config.run.top_k,
             "top_p": config.run.top_p,
+            "noise_scale": config.run.noise_scale,
             "seed": config.run.seed,
         },
     });

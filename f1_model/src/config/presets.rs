@@ -110,6 +110,7 @@ impl RunConfig {
             crop_ratio: 1.125,
             top_k: 900,
             top_p: 0.95,
+            noise_scale: 1.0,
             seed: 0,
         }
     }

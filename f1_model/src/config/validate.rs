@@ -182,6 +182,10 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         format!("f1.top_p {} is not within 0..=1", config.run.top_p),
     );
     check(
+        (0.0..=1.0).contains(&config.run.noise_scale),
+        format!("f1.noise_scale {} is not within 0..=1", config.run.noise_scale),
+    );
+    check(
         config.run.crop_ratio >= 1.0 && config.run.crop_ratio.is_finite(),
         format!("f1.crop_ratio {} must be at least 1", config.run.crop_ratio),
     );
