@@ -107,6 +107,13 @@ impl SafetySettings {
             "The same for velocity, rad/s or m/s.",
         )?;
         double(
+            "tracking_delay",
+            defaults.tracking_delay,
+            0.0,
+            1.0,
+            "A robot follows its set-points with a delay of up to this, s: measured states are compared with the range that the set-points went through in this time.",
+        )?;
+        double(
             "resume_tolerance",
             0.01,
             1e-6,
@@ -210,6 +217,7 @@ impl SafetySettings {
             lead: source.double("lead")?,
             position_tolerance: source.double("position_tolerance")?,
             velocity_tolerance: source.double("velocity_tolerance")?,
+            tracking_delay: source.double("tracking_delay")?,
             resume_tolerance: source.double("resume_tolerance")?,
             chunk_age: source.double("chunk_age")?,
             observation_age: source.double("observation_age")?,

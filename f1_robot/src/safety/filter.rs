@@ -52,6 +52,12 @@ pub struct FilterOutput {
     pub trajectories: Vec<CheckedTrajectory>,
 }
 
+/// So many motions are remembered at most.
+const LONGEST_TRAIL: usize = 32;
+
+/// After so many tracking delays at rest a robot stands where it was led.
+const SETTLED: i64 = 5;
+
 /// What the filter last knew of the joints.
 #[derive(Debug, Clone)]
 struct Measured {
@@ -70,13 +76,39 @@ impl Measured {
     }
 }
 
+/// How far one joint's measured state may be from the running motion.
+#[derive(Debug, Clone, Copy)]
+struct Tolerance {
+    /// rad or m
+    position: f64,
+    /// rad/s or m/s
+    velocity: f64,
+    /// A held object may stop it anywhere.
+    gripper: bool,
+}
+
+fn tolerances(bounds: &[Bounds], grippers: &[bool], settings: &FilterSettings) -> Vec<Tolerance> {
+    bounds
+        .iter()
+        .zip(grippers)
+        .map(|(bounds, &gripper)| {
+            let at_least = |wide: f64, tolerance: f64| if gripper { tolerance.max(wide) } else { tolerance };
+            Tolerance {
+                position: at_least(bounds.upper - bounds.lower, settings.position_tolerance),
+                velocity: at_least(2.0 * bounds.velocity, settings.velocity_tolerance),
+                gripper,
+            }
+        })
+        .collect()
+}
+
 /// The safety filter. Nothing it returns breaks a limit, whatever comes in; `docs/safety.md` says how and why.
 #[derive(Debug)]
 pub struct SafetyFilter {
     joints: Vec<JointLimits>,
     names: Vec<String>,
     bounds: Vec<Bounds>,
-    tolerances: Vec<f64>,
+    tolerances: Vec<Tolerance>,
     controllers: Vec<ControllerJoints>,
     rate_hz: f64,
     space: Option<Arc<dyn Space>>,
@@ -86,7 +118,11 @@ pub struct SafetyFilter {
     now: Option<Stamp>,
     seen: Seen,
     running: Option<Running>,
+    /// What ran before, until when: a robot follows with a delay (see [`FilterSettings::tracking_delay`]).
+    trail: VecDeque<(Motion, Stamp)>,
     measured: Option<Measured>,
+    /// What was sent is no longer known: the next motion starts where the robot is measured.
+    lost: bool,
     /// Something stopped the robot and it has not moved since.
     stopped: bool,
     /// What runs is a stop.
@@ -126,9 +162,11 @@ impl SafetyFilter {
         settings: FilterSettings,
     ) -> Self {
         let bounds: Vec<Bounds> = joints.iter().map(Bounds::new).collect();
-        let mut filter = Self {
+        let grippers: Vec<bool> =
+            joints.iter().map(|joint| grippers.contains(&joint.name.as_str())).collect();
+        Self {
             names: joints.iter().map(|joint| joint.name.clone()).collect(),
-            tolerances: Vec::new(),
+            tolerances: tolerances(&bounds, &grippers, &settings),
             bounds,
             controllers,
             rate_hz,
@@ -138,7 +176,9 @@ impl SafetyFilter {
             now: None,
             seen: Seen::default(),
             running: None,
+            trail: VecDeque::new(),
             measured: None,
+            lost: false,
             stopped: false,
             braking: false,
             fresh_after: None,
@@ -148,18 +188,7 @@ impl SafetyFilter {
             history: VecDeque::new(),
             joints,
             settings,
-        };
-        filter.tolerances = filter
-            .joints
-            .iter()
-            .zip(&filter.bounds)
-            .map(|(joint, bounds)| {
-                let wide =
-                    if grippers.contains(&joint.name.as_str()) { bounds.upper - bounds.lower } else { 0.0 };
-                filter.settings.position_tolerance.max(wide)
-            })
-            .collect();
-        filter
+        }
     }
 
     /// The parameters.
@@ -182,6 +211,8 @@ impl SafetyFilter {
         if settings.latch != self.settings.latch {
             self.latch = Latch::new(settings.latch);
         }
+        let grippers: Vec<bool> = self.tolerances.iter().map(|tolerance| tolerance.gripper).collect();
+        self.tolerances = tolerances(&self.bounds, &grippers, &settings);
         self.settings = settings;
         Ok(())
     }
@@ -192,8 +223,8 @@ impl SafetyFilter {
     }
 
     /// How far measured and running position may be apart, rad (m), joint by joint.
-    pub fn position_tolerances(&self) -> &[f64] {
-        &self.tolerances
+    pub fn position_tolerances(&self) -> impl Iterator<Item = f64> {
+        self.tolerances.iter().map(|tolerance| tolerance.position)
     }
 
     /// A lock's heartbeat; `false` if there is no such lock.
@@ -271,7 +302,7 @@ impl SafetyFilter {
         let Some(running) = release else {
             return FilterOutput { verdict, events, trajectories: Vec::new() };
         };
-        let trajectories = self.release(now, running, &mut events);
+        let trajectories = self.release(now, running, restart, &mut events);
         let refused = trajectories.is_empty() && !self.controllers.is_empty();
         self.braking &= !refused;
         let verdict = if refused && !stop { Verdict::Rejected } else { verdict };
@@ -285,7 +316,8 @@ impl SafetyFilter {
         let Some(before) = back else { return false };
         events.push(Event::new(Rule::Clock, Response::Restarted).numbers(seconds(now), seconds(before)));
         // When the running motion is, on the new clock, nobody knows.
-        self.running = None;
+        self.lost |= self.running.take().is_some();
+        self.trail.clear();
         self.measured = None;
         self.seen = Seen::default();
         self.locks.forget();
@@ -347,28 +379,40 @@ impl SafetyFilter {
     }
 
     /// Compares the measured state with the running motion; whether the measured state has to replace it.
+    ///
+    /// A robot follows its set-points with a delay, so a measured state agrees if it lies, but for the tolerance, in the
+    /// range that the set-points went through during the last `tracking_delay`.
     fn compare(&mut self, state_is_good: bool, events: &mut Vec<Event>) -> bool {
         let (Some(running), Some(measured)) = (&self.running, &self.measured) else { return false };
-        if !state_is_good || measured.stamp < running.motion.start() {
-            return false;
-        }
-        let expected = running.motion.sample(measured.stamp);
+        let Some(expected) = self.sent_at(measured.stamp).filter(|_| state_is_good) else { return false };
         let resting = self.stopped && running.motion.is_at_rest(measured.stamp);
+        // Most states agree with the very instant; only for others the range is looked up.
+        let mut ranges: Option<[Vec<Range>; 2]> = None;
         let mut disagree = false;
         for (joint, (expected, found)) in expected.iter().zip(&measured.states).enumerate() {
             let (name, tolerance) = (&self.names[joint], self.tolerances[joint]);
+            let resume = resting && !tolerance.gripper;
+            let near = if resume {
+                self.settings.resume_tolerance.min(tolerance.position)
+            } else {
+                tolerance.position
+            };
             let off = (found.position - expected.position).abs();
             let too_fast = (found.velocity - expected.velocity).abs();
-            let event = if off > tolerance {
-                Event::new(Rule::Disagreement, Response::Restarted).numbers(off, tolerance)
-            } else if too_fast > self.settings.velocity_tolerance {
-                Event::new(Rule::Disagreement, Response::Restarted)
-                    .numbers(too_fast, self.settings.velocity_tolerance)
-            } else if resting
-                && off > self.settings.resume_tolerance
-                && tolerance <= self.settings.position_tolerance
-            {
-                Event::new(Rule::Resume, Response::Restarted).numbers(off, self.settings.resume_tolerance)
+            if off <= near && too_fast <= tolerance.velocity {
+                continue;
+            }
+            let ranges = ranges.get_or_insert_with(|| [1, SETTLED].map(|n| self.recently(measured.stamp, n)));
+            let [range, settling] = [ranges[0][joint], ranges[1][joint]];
+            let (off, too_fast) =
+                (beyond(found.position, range.position), beyond(found.velocity, range.velocity));
+            let moved = beyond(found.position, settling.position);
+            let event = if off > tolerance.position {
+                Event::new(Rule::Disagreement, Response::Restarted).numbers(off, tolerance.position)
+            } else if too_fast > tolerance.velocity {
+                Event::new(Rule::Disagreement, Response::Restarted).numbers(too_fast, tolerance.velocity)
+            } else if resume && moved > self.settings.resume_tolerance {
+                Event::new(Rule::Resume, Response::Restarted).numbers(moved, self.settings.resume_tolerance)
             } else {
                 continue;
             };
@@ -376,6 +420,31 @@ impl SafetyFilter {
             events.push(event.joint(name));
         }
         disagree
+    }
+
+    /// The set-points at an instant, if they are still known.
+    fn sent_at(&self, at: Stamp) -> Option<Vec<State>> {
+        let running = self.running.as_ref()?;
+        if at >= running.motion.start() {
+            return Some(running.motion.sample(at));
+        }
+        let (motion, _) = self.trail.iter().find(|(motion, until)| at >= motion.start() && at < *until)?;
+        Some(motion.sample(at))
+    }
+
+    /// The ranges of the set-points in `delays` times [`FilterSettings::tracking_delay`] before `at`.
+    fn recently(&self, at: Stamp, delays: i64) -> Vec<Range> {
+        let (window, step) = (delays * nanoseconds(self.settings.tracking_delay), SECOND / 200);
+        let mut ranges = vec![Range::default(); self.names.len()];
+        for back in 0..=window / step {
+            let Some(states) = self.sent_at(at - back * step) else { break };
+            for (range, state) in ranges.iter_mut().zip(states) {
+                let widen = |range: &mut (f64, f64), x: f64| *range = (range.0.min(x), range.1.max(x));
+                widen(&mut range.position, state.position);
+                widen(&mut range.velocity, state.velocity);
+            }
+        }
+        ranges
     }
 
     /// The checks of a chunk that need no planning, in their order. Whether it passes.
@@ -487,7 +556,11 @@ impl SafetyFilter {
 
     /// The start of a new motion: instant, states, the running motion's part before it, whether it is measured.
     fn origin(&self, now: Stamp, restart: bool) -> Option<(Stamp, Vec<State>, Option<Motion>, bool)> {
-        match (&self.running, &self.measured) {
+        // A state of long ago says nothing about now.
+        let age = |measured: &&Measured| seconds(now.saturating_sub(measured.stamp));
+        let measured =
+            self.measured.as_ref().filter(|measured| age(measured) <= self.settings.joint_state_age);
+        match (&self.running, measured) {
             (Some(running), _) if !restart => {
                 let (at, before) = self.takeover(now);
                 Some((at, running.motion.sample(at), before, false))
@@ -526,17 +599,20 @@ impl SafetyFilter {
             }
             Err(joint) => {
                 self.unstoppable(joint, &first, events);
-                None
+                // What the controllers were given can be stopped at least.
+                let running = self.running.as_ref().filter(|_| !self.braking && self.moves(now))?;
+                let stop = stop::running(running, now, &self.bounds);
+                self.braking = true;
+                Some(stop)
             }
         }
     }
 
-    /// A joint moves that cannot be stopped within its limits: nothing harmless can be sent.
-    fn unstoppable(&mut self, joint: usize, first: &[State], events: &mut Vec<Event>) {
+    /// A joint was measured moving that cannot be stopped within its limits: nothing harmless starts from there.
+    fn unstoppable(&self, joint: usize, first: &[State], events: &mut Vec<Event>) {
         let (velocity, limit) = (first[joint].velocity, self.bounds[joint].acceleration);
         let event = Event::new(Rule::Unstoppable, Response::Reported).joint(&self.names[joint]);
         events.push(event.numbers(velocity, limit));
-        self.running = None;
     }
 
     /// Makes motion of a chunk that passed its checks.
@@ -628,7 +704,13 @@ impl SafetyFilter {
     }
 
     /// Makes a motion the running one and gives it out. Here every motion is checked once more, whatever made it.
-    fn release(&mut self, now: Stamp, running: Running, events: &mut Vec<Event>) -> Vec<CheckedTrajectory> {
+    fn release(
+        &mut self,
+        now: Stamp,
+        running: Running,
+        restart: bool,
+        events: &mut Vec<Event>,
+    ) -> Vec<CheckedTrajectory> {
         let checked = if running.unclean_until == Stamp::MIN {
             verify::motion(&running.motion, &self.bounds).is_ok()
         } else {
@@ -644,9 +726,40 @@ impl SafetyFilter {
             .iter()
             .map(|controller| CheckedTrajectory::new(&running.motion, controller, &self.names))
             .collect();
-        self.running = Some(running);
+        if std::mem::take(&mut self.lost) && !restart {
+            events.push(Event::new(Rule::Resume, Response::Restarted));
+        }
+        let start = running.motion.start();
+        match self.running.replace(running) {
+            Some(before) if !restart => self.trail.push_back((before.motion, start)),
+            _ => self.trail.clear(),
+        }
+        let oldest = start.saturating_sub(SETTLED * nanoseconds(self.settings.tracking_delay) + SECOND);
+        while self.trail.front().is_some_and(|(_, until)| *until < oldest) || self.trail.len() > LONGEST_TRAIL
+        {
+            self.trail.pop_front();
+        }
         trajectories
     }
+}
+
+/// What a joint's set-points went through.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    position: (f64, f64),
+    velocity: (f64, f64),
+}
+
+impl Default for Range {
+    fn default() -> Self {
+        let none = (f64::INFINITY, f64::NEG_INFINITY);
+        Self { position: none, velocity: none }
+    }
+}
+
+/// How far `x` is outside a range.
+fn beyond(x: f64, (least, greatest): (f64, f64)) -> f64 {
+    (least - x).max(x - greatest).max(0.0)
 }
 
 /// The running motion's part before a takeover and what follows it.

@@ -108,7 +108,7 @@ impl Planner<'_> {
             if let Some(motion) = skipped {
                 return done(clean(motion), false, intervention);
             }
-        } else if reject {
+        } else {
             self.report_start(first, events);
         }
         if reject {
@@ -427,12 +427,23 @@ impl Planner<'_> {
         latest <= 1
     }
 
-    /// Says why a start state cannot be moved on from.
+    /// Says why a start state cannot be moved on from (see [`verify_start`]) but has to be braked first.
     fn report_start(&self, first: &[State], events: &mut Vec<Event>) {
+        let reject = self.settings.mode == Mode::Reject;
+        let action = if reject { Response::Refused } else { Response::Scaled };
         for ((state, bounds), joint) in first.iter().zip(self.bounds).zip(self.joints) {
-            if state.velocity.abs() > bounds.velocity {
-                let event = Event::new(Rule::Velocity, Response::Refused).joint(&joint.name);
-                events.push(event.numbers(state.velocity.abs(), bounds.velocity));
+            let mut say = |rule, asked, limit| {
+                events.push(Event::new(rule, action).joint(&joint.name).numbers(asked, limit));
+            };
+            if !bounds.can_move() && !state.is_rest() {
+                say(immovable_by(bounds), state.velocity, 0.0);
+            } else if state.velocity.abs() > bounds.velocity * (1.0 + ROUNDING) {
+                say(Rule::Velocity, state.velocity.abs(), bounds.velocity);
+            } else if state.acceleration.abs() > bounds.acceleration * (1.0 + ROUNDING) {
+                say(Rule::Acceleration, state.acceleration.abs(), bounds.acceleration);
+            } else if outward(state, bounds) {
+                let limit = if state.velocity > 0.0 { bounds.upper } else { bounds.lower };
+                say(Rule::Position, state.position, limit);
             }
         }
     }
@@ -523,11 +534,18 @@ fn sums(durations: &[i64]) -> Vec<i64> {
 /// Whether each joint's speed and acceleration are within limits, and none outside its bounds moves further out.
 fn verify_start(first: &[State], bounds: &[Bounds]) -> bool {
     first.iter().zip(bounds).all(|(state, bounds)| {
-        let outward = (state.position > bounds.upper && state.velocity > 0.0)
-            || (state.position < bounds.lower && state.velocity < 0.0);
-        state.velocity.abs() <= bounds.velocity * (1.0 + 1e-6)
-            && state.acceleration.abs() <= bounds.acceleration * (1.0 + 1e-6)
-            && !outward
+        state.velocity.abs() <= bounds.velocity * (1.0 + ROUNDING)
+            && state.acceleration.abs() <= bounds.acceleration * (1.0 + ROUNDING)
+            && !outward(state, bounds)
             && (bounds.can_move() || state.is_rest())
     })
+}
+
+/// Rounding that is not held against a start state: a part of the limit.
+const ROUNDING: f64 = 1e-6;
+
+/// Outside the bounds and moving further out.
+fn outward(state: &State, bounds: &Bounds) -> bool {
+    (state.position > bounds.upper && state.velocity > 0.0)
+        || (state.position < bounds.lower && state.velocity < 0.0)
 }

@@ -263,6 +263,7 @@ pub fn limits(robot: &Robot, filter: &SafetyFilter) -> Value {
         "filter": {
             "position_tolerance": tolerances,
             "velocity_tolerance": settings.velocity_tolerance,
+            "tracking_delay": settings.tracking_delay,
             "resume_tolerance": settings.resume_tolerance,
             "margin": settings.margin,
             "chunk_age": settings.chunk_age,

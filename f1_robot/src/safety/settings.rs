@@ -80,6 +80,9 @@ pub struct FilterSettings {
     pub position_tolerance: f64,
     /// The same for velocity, rad/s (m/s).
     pub velocity_tolerance: f64,
+    /// A robot follows its set-points with a delay of up to this, seconds: a measured state is compared with the range
+    /// that the set-points went through in this time, not with the newest one alone.
+    pub tracking_delay: f64,
     /// After a stop, the measured state wins already when it is further away than this, rad (m).
     pub resume_tolerance: f64,
     /// A chunk older than this is refused.
@@ -110,6 +113,7 @@ impl Default for FilterSettings {
             lead: 0.0,
             position_tolerance: 0.1,
             velocity_tolerance: 1.0,
+            tracking_delay: 0.1,
             resume_tolerance: 1e-3,
             chunk_age: 1.0,
             observation_age: 2.0,
@@ -132,6 +136,7 @@ impl FilterSettings {
             ("margin", self.margin, 0.0, 0.49),
             ("position_tolerance", self.position_tolerance, 1e-6, 10.0),
             ("velocity_tolerance", self.velocity_tolerance, 1e-6, 100.0),
+            ("tracking_delay", self.tracking_delay, 0.0, 1.0),
             ("resume_tolerance", self.resume_tolerance, 1e-6, 10.0),
             ("chunk_age", self.chunk_age, 1e-3, 3600.0),
             ("observation_age", self.observation_age, 1e-3, 3600.0),

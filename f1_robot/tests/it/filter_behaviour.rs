@@ -15,35 +15,35 @@ const RATE: f64 = 10.0;
 type Spoil<T> = Box<dyn Fn(&mut T)>;
 
 /// Two joints and a gripper on a bench of their own, with the stranger watching.
-struct Bench {
-    joints: Vec<JointLimits>,
-    filter: SafetyFilter,
-    stranger: Stranger,
-    now: i64,
-    sequence: u64,
+pub struct Bench {
+    pub joints: Vec<JointLimits>,
+    pub filter: SafetyFilter,
+    pub stranger: Stranger,
+    pub now: i64,
+    pub sequence: u64,
     /// Where the joints are if nothing was sent.
-    at: Vec<f64>,
+    pub at: Vec<f64>,
 }
 
 impl Bench {
-    fn new(settings: FilterSettings) -> Self {
+    pub fn new(settings: FilterSettings) -> Self {
         let limits = |name: &str| joint(name.into(), -2.0, 2.0, 1.5, 6.0, 60.0);
         Self::with(vec![limits("a"), limits("b"), limits("grip")], settings)
     }
 
-    fn with(joints: Vec<JointLimits>, settings: FilterSettings) -> Self {
+    pub fn with(joints: Vec<JointLimits>, settings: FilterSettings) -> Self {
         let at = vec![0.0; joints.len()];
         let filter =
             SafetyFilter::with_parts(joints.clone(), &["grip"], controllers(&[2, 1]), RATE, None, settings);
         Self { joints, filter, stranger: Stranger::default(), now: 0, sequence: 0, at }
     }
 
-    fn names(&self) -> Vec<String> {
+    pub fn names(&self) -> Vec<String> {
         self.joints.iter().map(|joint| joint.name.clone()).collect()
     }
 
     /// The state as a robot that follows exactly measures it.
-    fn state(&self) -> MeasuredState {
+    pub fn state(&self) -> MeasuredState {
         let running = self.filter.running_at(self.now);
         let positions = match &running {
             Some(states) => states.iter().map(|state| state.position).collect(),
@@ -54,7 +54,7 @@ impl Bench {
         MeasuredState { stamp: self.now, names: self.names(), positions, velocities }
     }
 
-    fn chunk(&mut self, rows: Vec<Vec<f64>>) -> RawChunk {
+    pub fn chunk(&mut self, rows: Vec<Vec<f64>>) -> RawChunk {
         self.sequence += 1;
         RawChunk {
             stamp: self.now,
@@ -66,40 +66,40 @@ impl Bench {
         }
     }
 
-    fn input(&mut self, rows: Option<Vec<Vec<f64>>>) -> FilterInput {
+    pub fn input(&mut self, rows: Option<Vec<Vec<f64>>>) -> FilterInput {
         let chunk = rows.map(|rows| self.chunk(rows));
         FilterInput { now: self.now, state: Some(self.state()), chunk, lock: false }
     }
 
-    fn step(&mut self, input: &FilterInput) -> FilterOutput {
+    pub fn step(&mut self, input: &FilterInput) -> FilterOutput {
         let before = self.stranger.before(self.now, input.state.as_ref(), &self.joints);
         let output = self.filter.step(input);
         self.stranger.check(&before, &output, &self.joints, 1e-3).unwrap();
         output
     }
 
-    fn send(&mut self, rows: Vec<Vec<f64>>) -> FilterOutput {
+    pub fn send(&mut self, rows: Vec<Vec<f64>>) -> FilterOutput {
         let input = self.input(Some(rows));
         self.step(&input)
     }
 
-    fn lock(&mut self) -> FilterOutput {
+    pub fn lock(&mut self) -> FilterOutput {
         let input = FilterInput { lock: true, ..self.input(None) };
         self.step(&input)
     }
 
-    fn tick(&mut self) -> FilterOutput {
+    pub fn tick(&mut self) -> FilterOutput {
         let input = self.input(None);
         self.step(&input)
     }
 
-    fn wait(&mut self, seconds: f64) {
+    pub fn wait(&mut self, seconds: f64) {
         self.now += (seconds * 1e9) as i64;
     }
 }
 
 /// A smooth move of all joints by `way` in `n` rows.
-fn smooth(from: &[f64], way: f64, n: usize) -> Vec<Vec<f64>> {
+pub fn smooth(from: &[f64], way: f64, n: usize) -> Vec<Vec<f64>> {
     (1..=n)
         .map(|i| {
             let u = i as f64 / n as f64;
@@ -109,7 +109,7 @@ fn smooth(from: &[f64], way: f64, n: usize) -> Vec<Vec<f64>> {
         .collect()
 }
 
-fn rules(output: &FilterOutput) -> Vec<Rule> {
+pub fn rules(output: &FilterOutput) -> Vec<Rule> {
     output.events.iter().map(|event| event.rule).collect()
 }
 

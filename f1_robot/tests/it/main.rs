@@ -9,6 +9,7 @@ mod decode;
 mod filter_any_input;
 mod filter_behaviour;
 mod filter_harmless;
+mod filter_measured;
 mod filter_requests;
 mod filter_shipped;
 mod forward_kinematics;

@@ -3,6 +3,7 @@
 
 mod demonstrations;
 mod expert;
+mod filtered;
 mod repeatable;
 
 use std::path::Path;
