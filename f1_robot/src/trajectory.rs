@@ -25,7 +25,9 @@ pub fn seconds(nanoseconds: i64) -> f64 {
 
 /// Nanoseconds of a span of seconds, rounded; not-a-number counts as 0 and what does not fit saturates.
 pub fn nanoseconds(seconds: f64) -> i64 {
-    (seconds * 1e9).round() as i64
+    // Apart, because the product of a time of today and 1e9 is only good to 256 nanoseconds.
+    let (whole, part) = (seconds.trunc() as i64, (seconds.fract() * 1e9).round() as i64);
+    whole.saturating_mul(SECOND).saturating_add(part)
 }
 
 /// A motion of all joints: knots at increasing times and one quintic a joint between neighbours. After the last

@@ -288,10 +288,22 @@ mod tests {
     }
 
     #[test]
+    fn times_of_today_are_taken_to_the_nanosecond() {
+        // Neighbouring numbers of this size are 238 nanoseconds apart; their distance has to survive.
+        let (a, b) = (1.7e9_f64, f64::from_bits(1.7e9_f64.to_bits() + 12_345));
+        assert_eq!(stamp(b).zip(stamp(a)).map(|(b, a)| b - a), Some(((b - a) * 1e9).round() as i64));
+    }
+
+    #[test]
     fn times_that_cannot_be_are_none() {
-        for (seconds, expected) in
-            [(0.5, Some(500_000_000)), (f64::NAN, None), (f64::INFINITY, None), (1e300, None)]
-        {
+        for (seconds, expected) in [
+            (0.5, Some(500_000_000)),
+            (1.7e9 + 0.25, Some(1_700_000_000_250_000_000)),
+            (-0.5, Some(-500_000_000)),
+            (f64::NAN, None),
+            (f64::INFINITY, None),
+            (1e300, None),
+        ] {
             assert_eq!(stamp(seconds), expected);
         }
     }
