@@ -267,8 +267,7 @@ impl F1Network {
             let (noisy, aim) = interpolate(&batch.actions, &draw.noise, &draw.time)?;
             let other = self.velocity(&prefix, &batch.state, &noisy, &draw.time, &mut Recorder::off())?;
             let errors = (aim - other)?.sqr()?;
-            action_loss =
-                (action_loss + reduce_actions(&errors, &batch.action_is_pad, settings.reduction)?)?;
+            action_loss = (action_loss + reduce_actions(&errors, &batch.action_is_pad, settings.reduction)?)?;
         }
         if !batch.more_draws.is_empty() {
             action_loss = (action_loss / (1 + batch.more_draws.len()) as f64)?;

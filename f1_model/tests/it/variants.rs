@@ -234,8 +234,7 @@ fn the_action_loss_of_several_draws_is_their_mean() {
     let generation = config.generation.clone().expect("foresees");
     let frames = config.run.history_frames;
     let ids: Vec<u32> = (0..2 * frames * generation.total_tokens()).map(|i| i as u32 % 7).collect();
-    let ids =
-        Tensor::from_vec(ids, (2, frames, generation.total_tokens()), &Device::Cpu).expect("ids");
+    let ids = Tensor::from_vec(ids, (2, frames, generation.total_tokens()), &Device::Cpu).expect("ids");
     let loss = |batch: &Batch| -> f32 {
         let mut settings = JointSettings { foresight_loss: false, ..JointSettings::default() };
         let output = network.joint_loss(batch, &mut settings, &mut Recorder::off()).expect("a loss");

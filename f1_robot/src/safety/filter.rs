@@ -612,6 +612,9 @@ impl SafetyFilter {
     fn unstoppable(&self, joint: usize, first: &[State], events: &mut Vec<Event>) {
         let (velocity, limit) = (first[joint].velocity, self.bounds[joint].acceleration);
         let event = Event::new(Rule::Unstoppable, Response::Reported).joint(&self.names[joint]);
+        // So it replaces nothing.
+        let replaced = |event: &&mut Event| matches!(event.rule, Rule::Disagreement | Rule::Resume);
+        events.iter_mut().filter(replaced).for_each(|event| event.action = Response::Reported);
         events.push(event.numbers(velocity, limit));
     }
 

@@ -2,7 +2,7 @@
 //! equations (six conditions, six coefficients), and limits read from the robot, not from the filter.
 
 use f1_robot::JointLimits;
-use f1_robot::safety::{CheckedTrajectory, FilterOutput, MeasuredState};
+use f1_robot::safety::{CheckedTrajectory, FilterOutput, MeasuredState, Response, Rule};
 
 /// Slack on velocity, acceleration and jerk: one percent.
 const SLACK: f64 = 1.01;
@@ -167,12 +167,8 @@ impl Stranger {
         }
         let tracks = tracks(limits, &output.trajectories);
         let measured_wins = output.events.iter().any(|event| {
-            matches!(
-                event.rule,
-                f1_robot::safety::Rule::Disagreement
-                    | f1_robot::safety::Rule::Resume
-                    | f1_robot::safety::Rule::Clock
-            )
+            event.action == Response::Restarted
+                && matches!(event.rule, Rule::Disagreement | Rule::Resume | Rule::Clock)
         });
         for (j, (track, limit)) in tracks.iter().zip(limits).enumerate() {
             let fault = |fault: String| format!("{}: {fault} {:?}", limit.name, output.verdict);

@@ -165,18 +165,22 @@ impl Stage {
         let node = context.create_node_with("demo", NodeOptions::in_namespace(NAMESPACE))?;
         let core = process.core().clone();
         let into = heard.clone();
-        node.keep(node.create_subscription::<ActionChunk>("action/chunk", Qos::reliable(), move |chunk, _| {
-            let stages = core.board.lock().stages;
-            let mut heard = into.lock();
-            heard.latency_ms.push(stages.total().as_secs_f64() * 1e3);
-            let stamp = chunk.header.stamp.nanoseconds();
-            let length = (f64::from(chunk.rows) / chunk.rate.max(1e-9) * 1e9) as i64;
-            let came = stamp + chunk.latency.nanoseconds();
-            if heard.chunks.last().is_some_and(|(_, _, end)| *end < came) {
-                heard.starved += 1;
-            }
-            heard.chunks.push((stamp, chunk.foresight_stamp.nanoseconds(), stamp + length));
-        })?);
+        node.keep(node.create_subscription::<ActionChunk>(
+            "action/chunk",
+            Qos::reliable(),
+            move |chunk, _| {
+                let stages = core.board.lock().stages;
+                let mut heard = into.lock();
+                heard.latency_ms.push(stages.total().as_secs_f64() * 1e3);
+                let stamp = chunk.header.stamp.nanoseconds();
+                let length = (f64::from(chunk.rows) / chunk.rate.max(1e-9) * 1e9) as i64;
+                let came = stamp + chunk.latency.nanoseconds();
+                if heard.chunks.last().is_some_and(|(_, _, end)| *end < came) {
+                    heard.starved += 1;
+                }
+                heard.chunks.push((stamp, chunk.foresight_stamp.nanoseconds(), stamp + length));
+            },
+        )?);
         let into = heard.clone();
         node.keep(node.create_subscription::<ForesightError>(
             "foresight/error",

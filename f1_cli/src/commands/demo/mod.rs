@@ -105,7 +105,11 @@ pub fn run(args: Args) -> Result<()> {
         let stage = Stage { backend: fresh(&stage.backend), ..stage.clone() };
         let played = stage.play(&settings, first.then_some(recording.as_path()), first)?;
         if stop.load(Ordering::Relaxed) && !played.outcome.is_over() {
-            eprintln!("stopped in episode {}; what follows counts the {} before it", number + 1, tally.episodes);
+            eprintln!(
+                "stopped in episode {}; what follows counts the {} before it",
+                number + 1,
+                tally.episodes
+            );
             break;
         }
         tally.add(&played);
@@ -124,7 +128,11 @@ pub fn run(args: Args) -> Result<()> {
             played.events.len(),
         );
         // With --json stdout is the summary's alone.
-        if args.json { eprintln!("{line}") } else { writeln!(std::io::stdout().lock(), "{line}")? }
+        if args.json {
+            eprintln!("{line}")
+        } else {
+            writeln!(std::io::stdout().lock(), "{line}")?
+        }
         if let (true, Some(messages)) = (first && !args.json, played.recorded) {
             println!("         {messages} messages recorded in {}", recording.display());
         }
@@ -232,7 +240,10 @@ impl Tally {
             ("latency of a chunk", format!("median {p50:.0} ms, 99 % below {p99:.0} ms")),
         ];
         if let Some((psnr, tokens)) = self.foresight() {
-            rows.push(("foresight against what came", format!("{psnr:.1} dB, {:.0} % of tokens", 100.0 * tokens)));
+            rows.push((
+                "foresight against what came",
+                format!("{psnr:.1} dB, {:.0} % of tokens", 100.0 * tokens),
+            ));
         }
         rows.push(("pictures, recording, summary", args.out.display().to_string()));
         let mut table = String::from("\n");
