@@ -54,8 +54,15 @@ fn find(
         .into_iter()
         .flatten()
         .flatten()
+        // A folder of a model that is only to be trained has no weights yet.
+        .filter(|entry| !entry.path().is_dir() || holds_weights(&entry.path()))
         .filter_map(|entry| Some(entry.path().file_stem()?.to_string_lossy().into_owned()))
         .collect();
     names.sort();
     bail!("{what} '{name}' is neither a {kind} nor shipped in {} ({})", folder.display(), names.join(", "))
+}
+
+fn holds_weights(folder: &Path) -> bool {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files.map(|file| file.path()).any(|path| path.extension().is_some_and(|kind| kind == "safetensors"))
 }

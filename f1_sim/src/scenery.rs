@@ -53,7 +53,7 @@ impl Cameras {
                 let camera =
                     robot.file().cameras.iter().find(|camera| camera.name.contains("wrist") == wrist);
                 let frame = camera.and_then(|camera| camera.frame.as_deref());
-                let frame = frame.ok_or_else(|| ArmError::Link("camera frame".to_owned()))?;
+                let frame = frame.ok_or(ArmError::Camera(if wrist { "wrist" } else { "fixed" }))?;
                 let link = robot.kinematics().link(frame).ok_or_else(|| ArmError::Link(frame.to_owned()))?;
                 let shift = V3::new(n(metres), n(metres), n(metres));
                 let turn = V3::new(n(radians), n(radians), n(radians));

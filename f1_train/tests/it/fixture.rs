@@ -39,7 +39,7 @@ impl Fixture {
         let model = folder.path().join("model");
         std::fs::create_dir_all(&model).unwrap();
         std::fs::write(model.join("config.json"), CONFIG).unwrap();
-        let tokenizer = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/bench/tokenizer.json");
+        let tokenizer = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/f1_bench/tokenizer.json");
         std::fs::copy(tokenizer, model.join("tokenizer.json")).unwrap();
         write_data(&folder.path().join("data"));
         Self { folder }
