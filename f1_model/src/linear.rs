@@ -1,8 +1,12 @@
 //! Linear layers, dense or quantised.
 
+use std::sync::Arc;
+
 use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
 use candle_core::{DType, Module, Tensor};
 
+#[cfg(target_arch = "x86_64")]
+use crate::kernels::Q8Matrix;
 use crate::weights::Weights;
 use crate::{Result, ops};
 
@@ -42,7 +46,13 @@ pub enum Linear {
     /// Quantised weights.
     Quantised {
         /// Weight.
-        weight: std::sync::Arc<QMatMul>,
+        weight: Arc<QMatMul>,
+    },
+    /// Q8_0 weights on a processor that multiplies bytes.
+    #[cfg(target_arch = "x86_64")]
+    Bytes {
+        /// Weight.
+        weight: Arc<Q8Matrix>,
     },
 }
 
@@ -72,7 +82,11 @@ impl Linear {
         match quant {
             Some(quant) if input.is_multiple_of(quant.block()) => {
                 let weight = QTensor::quantize(&weight.to_dtype(DType::F32)?, quant.ggml())?;
-                Ok(Self::Quantised { weight: std::sync::Arc::new(QMatMul::from_qtensor(weight)?) })
+                #[cfg(target_arch = "x86_64")]
+                if quant == Quant::Q8_0 && weight.device().is_cpu() && Q8Matrix::is_supported() {
+                    return Ok(Self::Bytes { weight: Arc::new(Q8Matrix::new(&weight)?) });
+                }
+                Ok(Self::Quantised { weight: Arc::new(QMatMul::from_qtensor(weight)?) })
             }
             _ => Ok(Self::Dense { weight, bias: None }),
         }
@@ -85,6 +99,8 @@ impl Linear {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match self {
             Self::Dense { weight, bias } => Ok(ops::linear(x, weight, bias.as_ref())?),
+            #[cfg(target_arch = "x86_64")]
+            Self::Bytes { weight } => Ok(weight.forward(x)?.to_dtype(x.dtype())?),
             Self::Quantised { weight } => {
                 let dtype = x.dtype();
                 Ok(weight.forward(&x.to_dtype(DType::F32)?.contiguous()?)?.to_dtype(dtype)?)
@@ -94,6 +110,6 @@ impl Linear {
 
     /// Whether the weights are quantised.
     pub fn is_quantised(&self) -> bool {
-        matches!(self, Self::Quantised { .. })
+        !matches!(self, Self::Dense { .. })
     }
 }

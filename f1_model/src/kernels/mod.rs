@@ -12,6 +12,8 @@ mod group_norm;
 mod memory;
 mod microkernel;
 mod norm;
+#[cfg(target_arch = "x86_64")]
+mod q8;
 mod rope;
 mod simd;
 #[cfg(test)]
@@ -24,6 +26,8 @@ pub use conv2d::{Conv2dGeometry, conv2d, conv2d_plain};
 pub use group_norm::{group_norm, group_norm_plain};
 pub use memory::{keep_freed_memory, release_freed_memory};
 pub use norm::{layer_norm, layer_norm_plain, rms_norm, rms_norm_plain};
+#[cfg(target_arch = "x86_64")]
+pub use q8::Q8Matrix;
 pub use rope::{rope, rope_plain};
 
 use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor};
