@@ -22,7 +22,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A checkpoint that does not fit or cannot be trusted; all faults at once.
-    #[error("{}: {} fault(s) in the checkpoint:\n  - {}", path.display(), faults.len(), shorten(faults))]
+    #[error("{}: {} fault(s):\n  - {}", path.display(), faults.len(), shorten(faults))]
     Checkpoint {
         /// The file or directory.
         path: PathBuf,

@@ -127,7 +127,7 @@ impl F1Network {
 
     /// Understanding tokens of a batch, `[batch, tokens, width]`, and which of them are padding.
     ///
-    /// A camera that every sample lacks is left out.
+    /// A camera that every sample lacks is left out, unless the recorder is on.
     ///
     /// # Errors
     /// Sizes differ between cameras, masks and prompt.
@@ -142,7 +142,8 @@ impl F1Network {
                     flags.len()
                 )));
             }
-            if !flags.iter().any(|flag| *flag) {
+            // The reference computes such a camera and masks it; a record must hold its rows.
+            if !recorder.is_on() && !flags.iter().any(|flag| *flag) {
                 continue;
             }
             recorder.set_prefix(format!("siglip.{index}."));

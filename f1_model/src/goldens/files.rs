@@ -40,6 +40,15 @@ pub(super) fn json(path: &Path) -> Result<Value> {
 
 impl GoldenDir {
     pub(super) fn open(path: &Path) -> Result<Self> {
+        let required = ["meta.json", "inputs.safetensors", "outputs.safetensors"];
+        let missing: Vec<&str> = required.into_iter().filter(|name| !path.join(name).is_file()).collect();
+        if !missing.is_empty() {
+            return Err(Error::input(format!(
+                "{}: a golden directory without {}",
+                path.display(),
+                missing.join(" and ")
+            )));
+        }
         let meta = json(&path.join("meta.json"))?;
         let file = ["config.json", "f1_config.json"]
             .iter()
@@ -60,16 +69,17 @@ impl GoldenDir {
         }
         let config = Config::from_json(&text.to_string(), &file.display().to_string())?;
         let (weights, _) = checkpoint::load(path, &config, LoadPrecision::default(), &Device::Cpu)?;
-        let outputs = path.join("outputs.safetensors");
-        Ok(Self {
+        let golden = Self {
             observed: observed.unwrap_or(config.run.history_frames),
             inputs: load(&path.join("inputs.safetensors"))?,
-            outputs: if outputs.is_file() { load(&outputs)? } else { HashMap::new() },
+            outputs: load(&path.join("outputs.safetensors"))?,
             path: path.to_path_buf(),
             config,
             meta,
             weights,
-        })
+        };
+        super::inputs::check(&golden)?;
+        Ok(golden)
     }
 
     pub(super) fn input(&self, name: &str) -> Result<&Tensor> {
