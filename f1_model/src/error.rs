@@ -14,12 +14,12 @@ pub enum Error {
         faults: Vec<String>,
     },
     /// A file that cannot be opened, read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {answer}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// The operating system's answer.
-        source: std::io::Error,
+        /// The operating system's answer; part of the message, so no source of its own that would say it twice.
+        answer: std::io::Error,
     },
     /// A checkpoint that does not fit or cannot be trusted; all faults at once.
     #[error("{}: {} fault(s):\n  - {}", path.display(), faults.len(), shorten(faults))]
@@ -50,8 +50,8 @@ impl Error {
     }
 
     /// An I/O error with its file.
-    pub fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
-        Self::Io { path: path.into(), source }
+    pub fn io(path: impl Into<PathBuf>, answer: std::io::Error) -> Self {
+        Self::Io { path: path.into(), answer }
     }
 }
 

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use candle_core::{DType, Tensor};
 use serde::Serialize;
 
 use crate::Result;
-use crate::checkpoint::CheckpointFiles;
+use crate::checkpoint::{CheckpointFiles, read_pickle};
 use crate::config::Config;
-use crate::parameters::{Kind, parameters};
+use crate::parameters::{Group, Kind, TOKENIZER, parameters};
 
 /// One tensor of a file.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,7 +25,7 @@ pub struct InspectedTensor {
 }
 
 /// What [`inspect`] found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Inspection {
     /// Whether nothing is missing, extra, mis-shaped or non-finite.
     pub pass: bool,
@@ -42,24 +43,29 @@ pub struct Inspection {
     pub non_finite: Vec<String>,
 }
 
-/// Lists a checkpoint and compares it with `against`, when given.
+impl Inspection {
+    fn judged(mut self) -> Self {
+        self.pass = self.missing.is_empty()
+            && self.extra.is_empty()
+            && self.misshaped.is_empty()
+            && self.non_finite.is_empty();
+        self
+    }
+}
+
+/// Lists a checkpoint and compares it with `against`, when given; a VAR tokenizer `.pth` with its tokenizer alone.
 ///
 /// # Errors
 /// The file cannot be read or lies about itself.
 pub fn inspect(path: &Path, against: Option<&Config>) -> Result<Inspection> {
+    if path.extension().is_some_and(|extension| extension == "pth") {
+        return inspect_pickle(path, against);
+    }
     let files = CheckpointFiles::open(path)?;
     let reference = against.cloned().unwrap_or_else(Config::released);
     let specs = parameters(&reference);
     let known: BTreeMap<&str, _> = specs.iter().map(|spec| (spec.name.as_str(), spec)).collect();
-    let mut inspection = Inspection {
-        pass: true,
-        tensors: Vec::new(),
-        parameters: BTreeMap::new(),
-        missing: Vec::new(),
-        extra: Vec::new(),
-        misshaped: Vec::new(),
-        non_finite: Vec::new(),
-    };
+    let mut inspection = Inspection::default();
     for (name, tensor) in files.tensors() {
         inspection.tensors.push(InspectedTensor {
             name: name.to_string(),
@@ -91,11 +97,46 @@ pub fn inspect(path: &Path, against: Option<&Config>) -> Result<Inspection> {
             }
         }
     }
-    inspection.pass = inspection.missing.is_empty()
-        && inspection.extra.is_empty()
-        && inspection.misshaped.is_empty()
-        && inspection.non_finite.is_empty();
-    Ok(inspection)
+    Ok(inspection.judged())
+}
+
+fn inspect_pickle(path: &Path, against: Option<&Config>) -> Result<Inspection> {
+    let tensors: BTreeMap<String, Tensor> = read_pickle(path)?.into_iter().collect();
+    let mut inspection = Inspection::default();
+    for (name, tensor) in &tensors {
+        inspection.tensors.push(InspectedTensor {
+            name: name.clone(),
+            file_name: name.strip_prefix(TOKENIZER).map(|rest| rest.trim_start_matches('.').to_string()),
+            dtype: tensor.dtype().as_str().to_uppercase(),
+            shape: tensor.dims().to_vec(),
+        });
+        *inspection.parameters.entry("tokenizer".to_string()).or_default() += tensor.elem_count();
+        let sum = tensor.to_dtype(DType::F32)?.abs()?.sum_all()?.to_scalar::<f32>()?;
+        if !sum.is_finite() {
+            inspection.non_finite.push(name.clone());
+        }
+    }
+    if let Some(config) = against {
+        let specs: Vec<_> =
+            parameters(config).into_iter().filter(|spec| spec.group == Group::Tokenizer).collect();
+        for spec in &specs {
+            match tensors.get(&spec.name) {
+                None if spec.kind != Kind::Parameter => {}
+                None => inspection.missing.push(format!("{}: expected shape {:?}", spec.name, spec.shape)),
+                Some(tensor) if tensor.dims() != spec.shape => inspection.misshaped.push(format!(
+                    "{}: expected shape {:?}, found {:?}",
+                    spec.name,
+                    spec.shape,
+                    tensor.dims()
+                )),
+                Some(_) => {}
+            }
+        }
+        inspection
+            .extra
+            .extend(tensors.keys().filter(|name| specs.iter().all(|spec| spec.name != **name)).cloned());
+    }
+    Ok(inspection.judged())
 }
 
 /// The part a name belongs to, whatever the configuration.

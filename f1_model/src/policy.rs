@@ -40,7 +40,15 @@ impl DeviceChoice {
     pub fn open(self) -> Result<Device> {
         match self {
             DeviceChoice::Cpu => Ok(Device::Cpu),
-            DeviceChoice::Cuda => Ok(Device::new_cuda(0)?),
+            DeviceChoice::Cuda if !candle_core::utils::cuda_is_available() => Err(Error::input(
+                "this program was built without CUDA; build it with `--features cuda` (docs/gpu.md), or leave the \
+                 device at cpu",
+            )),
+            DeviceChoice::Cuda => Device::new_cuda(0).map_err(|error| {
+                Error::input(format!(
+                    "no CUDA device can be used: {error}; `nvidia-smi` says what the driver sees"
+                ))
+            }),
         }
     }
 }

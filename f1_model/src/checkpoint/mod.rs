@@ -14,6 +14,7 @@ use half::{bf16, f16};
 
 pub use header::FileTensor;
 pub use pth::load_var_tokenizer;
+pub(crate) use pth::read_pickle;
 pub use save::{save, save_with_weights};
 
 use crate::config::Config;
@@ -352,7 +353,7 @@ fn shards(index: &Path) -> Result<Vec<PathBuf>> {
     let map = value
         .get("weight_map")
         .and_then(serde_json::Value::as_object)
-        .ok_or_else(|| fault("no weight_map".to_string()))?;
+        .ok_or_else(|| fault("it holds no weight_map: not the index of a sharded checkpoint".to_string()))?;
     let mut names: Vec<&str> = Vec::new();
     for (tensor, file) in map {
         let name = file.as_str().ok_or_else(|| fault(format!("{tensor}: its file is not a name")))?;

@@ -10,12 +10,11 @@ use crate::config::Config;
 use crate::parameters::{Group, Kind, TOKENIZER, parameters};
 use crate::{Error, Result};
 
-/// Reads a VAR tokenizer `.pth` under official names (`model.vae.*`), in f32.
+/// Every tensor of a VAR tokenizer `.pth` under its official name (`model.vae.*`), as stored.
 ///
 /// # Errors
-/// The file is no such pickle, or a tensor is missing, extra, mis-shaped or not finite; every fault is listed.
-pub fn load_var_tokenizer(path: &Path, config: &Config, device: &Device) -> Result<HashMap<String, Tensor>> {
-    let fault = |faults: Vec<String>| Error::Checkpoint { path: path.to_path_buf(), faults };
+/// The file is no such pickle.
+pub(crate) fn read_pickle(path: &Path) -> Result<HashMap<String, Tensor>> {
     std::fs::metadata(path).map_err(|source| Error::io(path, source))?;
     // The pickle reader is foreign code on foreign bytes: a panic in it is a damaged file, not a crash.
     let read = std::panic::catch_unwind(|| -> candle_core::Result<_> {
@@ -28,11 +27,21 @@ pub fn load_var_tokenizer(path: &Path, config: &Config, device: &Device) -> Resu
         }
         Ok(tensors)
     });
-    let found = match read {
-        Ok(Ok(found)) => found,
-        Ok(Err(error)) => return Err(fault(vec![format!("not a pickle of tensors: {error}")])),
-        Err(_) => return Err(fault(vec!["not a pickle of tensors".to_string()])),
-    };
+    let fault = |fault: String| Error::Checkpoint { path: path.to_path_buf(), faults: vec![fault] };
+    match read {
+        Ok(Ok(found)) => Ok(found),
+        Ok(Err(error)) => Err(fault(format!("not a pickle of tensors: {error}"))),
+        Err(_) => Err(fault("not a pickle of tensors".to_string())),
+    }
+}
+
+/// Reads a VAR tokenizer `.pth` under official names (`model.vae.*`), in f32.
+///
+/// # Errors
+/// The file is no such pickle, or a tensor is missing, extra, mis-shaped or not finite; every fault is listed.
+pub fn load_var_tokenizer(path: &Path, config: &Config, device: &Device) -> Result<HashMap<String, Tensor>> {
+    let found = read_pickle(path)?;
+    let fault = |faults: Vec<String>| Error::Checkpoint { path: path.to_path_buf(), faults };
 
     let mut faults = Vec::new();
     let mut tensors = HashMap::new();

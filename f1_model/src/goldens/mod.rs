@@ -60,6 +60,9 @@ pub struct Report {
 /// The directory holds nothing to compare, or a file in it cannot be used. A number that is off is no error but a
 /// failed verdict.
 pub fn verify(dir: &Path) -> Result<Report> {
+    if dir.is_file() {
+        return Err(Error::input(format!("{}: a file; give the directory that holds it", dir.display())));
+    }
     let mut comparison = Comparison::default();
     let mut directories = Vec::new();
     if is_golden(dir) {

@@ -325,6 +325,11 @@ fn a_var_tokenizer_is_read_under_official_names() {
     let wanted: Vec<f32> = (0..first.len()).map(|i| (i as f32 + 1.0) / 1024.0).collect();
     assert_eq!(first, wanted);
     assert_eq!(found["model.vae.quantize.embedding.weight"].dims(), [40, 8]);
+    let listed = f1_model::inspect::inspect(&file, Some(&config)).expect("inspected");
+    assert!(listed.pass, "{listed:?}");
+    assert_eq!(listed.tensors[0].file_name.as_deref(), listed.tensors[0].name.strip_prefix("model.vae."));
+    let other = f1_model::inspect::inspect(&file, Some(&tiny_config())).expect("inspected");
+    assert!(!other.pass && !other.missing.is_empty() && !other.misshaped.is_empty());
     // Another model's tokenizer: every tensor that does not fit is named.
     let error =
         checkpoint::load_var_tokenizer(&file, &tiny_config(), &Device::Cpu).expect_err("another model");

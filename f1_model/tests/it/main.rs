@@ -11,5 +11,6 @@ mod checkpoints;
 mod configs;
 mod goldens;
 mod policy;
+mod prompts;
 mod support;
 mod variants;
