@@ -85,3 +85,17 @@ fn stretched_for_teaching(bencher: Bencher, name: &str) {
     let settings = FilterSettings { clearance: false, speed: Speed::Teach, ..FilterSettings::default() };
     call(bencher, name, 2.0, settings, Verdict::Modified);
 }
+
+/// The same with clearance checks.
+#[divan::bench(args = ROBOTS)]
+fn stretched_for_teaching_with_clearance(bencher: Bencher, name: &str) {
+    let settings = FilterSettings { speed: Speed::Teach, ..FilterSettings::default() };
+    call(bencher, name, 2.0, settings, Verdict::Modified);
+}
+
+/// A chunk beyond the joints' limits, stretched, without clearance checks.
+#[divan::bench(args = ROBOTS)]
+fn too_fast(bencher: Bencher, name: &str) {
+    let settings = FilterSettings { clearance: false, ..FilterSettings::default() };
+    call(bencher, name, 4.0, settings, Verdict::Modified);
+}

@@ -271,6 +271,16 @@ impl Clearance {
         &self.left_out
     }
 
+    /// A bound on how far any point of the robot moves per unit of motion of any joint within its bounds (`positions`),
+    /// m/rad (m/m).
+    pub fn reach(&self, kinematics: &Kinematics, positions: &[(f64, f64)]) -> f64 {
+        let levers = self.capsules.iter().flat_map(|capsule| {
+            let length = capsule.a.coords.norm().max(capsule.b.coords.norm()) + capsule.radius;
+            kinematics.levers(capsule.link, length, positions)
+        });
+        levers.fold(1.0, f64::max)
+    }
+
     /// The numbers of capsules, own pairs and scene pairs that are looked at.
     pub fn size(&self) -> (usize, usize, usize) {
         (self.capsules.len(), self.own_pairs.len(), self.scene_pairs.len())

@@ -1,7 +1,7 @@
 //! `f1 filter`: pass chunks through the safety filter, one request a line.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{BufReader, ErrorKind, LineWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,8 +11,24 @@ use f1_robot::Robot;
 use f1_robot::safety::requests::{Server, limits};
 use f1_robot::safety::{FilterSettings, LatchSettings, Mode, SafetyFilter, Speed};
 
+/// What a line holds, for `--help`.
+const LINES: &str = "\
+A request is one line of JSON:
+  {\"now\": s, \"joint_names\": [..], \"position\": [..], \"velocity\": [..], \"chunk\": [[..]..] or null, \"chunk_stamp\": s, \"lock\": bool}
+Times are seconds on one clock; positions are rad (m for sliding joints), velocities per second. The chunk's columns are the joints in the
+order of `joint_names`, which is that of `action_layout` in --limits; its row i is due at chunk_stamp + (i + 1) / rate_hz. `lock` true: stop.
+`reset` true opens a latch. State carries over from line to line, as on a robot.
+
+The answer is one line:
+  {\"verdict\": \"accepted|modified|rejected|stopped\", \"events\": [{rule, joint, step, asked, limit, action}..],
+   \"trajectories\": [{controller, joint_names, points: [{t, position, velocity, acceleration}..]}..]}
+`t` is seconds after `now`. No trajectories: what was sent before goes on. A line that is no request gets {\"error\": ..}.
+
+docs/safety.md says what is promised and what each rule means.";
+
 /// Arguments of `f1 filter`.
 #[derive(clap::Args, Debug)]
+#[command(after_long_help = LINES, after_help = "`f1 filter --help` shows what requests and answers look like.")]
 pub struct Args {
     /// The robot file.
     #[arg(long)]
@@ -83,6 +99,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         bail!("give --in and --out (`-` for standard input and output), or --limits");
     };
     let to_stdout = is_dash(output);
+    if let (Ok(a), Ok(b)) = (input.canonicalize(), output.canonicalize())
+        && a == b
+        && a.is_file()
+    {
+        bail!("--in and --out are the same file, {}: name another for the answers", input.display());
+    }
     let reader: Box<dyn Read> = if is_dash(input) {
         Box::new(std::io::stdin())
     } else {
@@ -94,11 +116,15 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         Box::new(File::create(output).with_context(|| format!("{} cannot be written", output.display()))?)
     };
     let mut server = Server::new(robot, settings);
-    let summary = if to_stdout {
-        // Someone may be waiting at the other end of the pipe.
-        server.serve(BufReader::new(reader), std::io::LineWriter::new(writer))?
-    } else {
-        server.serve(BufReader::new(reader), BufWriter::new(writer))?
+    // Line by line: someone may be waiting at the other end of a pipe, and an interrupted run leaves whole lines.
+    let served = server.serve(BufReader::new(reader), LineWriter::new(writer));
+    let summary = match served {
+        Ok(summary) => summary,
+        // Whoever read the answers has had enough.
+        Err(error) if to_stdout && error.kind() == ErrorKind::BrokenPipe => return Ok(()),
+        Err(error) => {
+            return Err(error).with_context(|| format!("from {} to {}", input.display(), output.display()));
+        }
     };
     let text = if args.json {
         serde_json::to_string(&summary)?

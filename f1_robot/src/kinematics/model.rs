@@ -227,8 +227,13 @@ impl Kinematics {
     /// (m per rad; 1 for sliding joints; 0 for joints that do not move it): the length of the chain behind the joint,
     /// however it is folded. `positions` bounds the joints' positions: least and greatest.
     pub fn tip_reach(&self, arm: usize, positions: &[(f64, f64)]) -> Vec<f64> {
+        self.arms.get(arm).map_or_else(|| vec![0.0; self.dof], |arm| self.levers(arm.tip, 0.0, positions))
+    }
+
+    /// The same for a point at most `length` metres from a link's origin.
+    pub(crate) fn levers(&self, link: usize, mut length: f64, positions: &[(f64, f64)]) -> Vec<f64> {
         let mut reach = vec![0.0; self.dof];
-        let (mut length, mut at) = (0.0, self.arms.get(arm).map(|arm| arm.tip));
+        let mut at = Some(link);
         while let Some(link) = at.and_then(|index| self.links.get(index)) {
             if let Motion::Joint { joint, multiplier, offset, prismatic, .. } = link.motion {
                 let (lower, upper) = positions.get(joint).copied().unwrap_or((0.0, 0.0));

@@ -242,7 +242,14 @@ impl Planner<'_> {
     }
 
     fn examine(&self, motion: &Motion, space: &dyn Space, durations: &[i64]) -> space::Findings {
-        space::examine(motion, space, self.settings.speed, self.settings.clearance, &sums(durations))
+        let (speed, clearance) = (self.settings.speed, self.settings.clearance);
+        space::examine(motion, space, speed, clearance, space::STEP, &sums(durations))
+    }
+
+    /// How far too fast the end effectors are, from fewer samples and without clearance: enough to know that more time
+    /// is needed, not that it is not.
+    fn rough_speed(&self, motion: &Motion, space: &dyn Space, durations: &[i64]) -> Vec<f64> {
+        space::examine(motion, space, self.settings.speed, false, space::ROUGH_STEP, &sums(durations)).speed
     }
 
     fn candidate(
@@ -308,13 +315,15 @@ impl Planner<'_> {
                 && factors.iter().all(|factor| *factor <= 1.0)
                 && verify::motion(&motion, self.bounds).is_ok()
             {
-                let findings = self.examine(&motion, space, &durations);
-                factors
-                    .iter_mut()
-                    .zip(&findings.speed)
-                    .for_each(|(factor, excess)| *factor = factor.max(*excess));
-                if factors.iter().all(|factor| *factor <= 1.0) {
-                    return findings.breach.map_or(Ok(motion), |breach| Err(Misfit::Breach(breach)));
+                let slower = |factors: &mut [f64], speed: &[f64]| {
+                    factors.iter_mut().zip(speed).for_each(|(factor, excess)| *factor = factor.max(*excess));
+                    factors.iter().any(|factor| *factor > 1.0)
+                };
+                if !slower(&mut factors, &self.rough_speed(&motion, space, &durations)) {
+                    let findings = self.examine(&motion, space, &durations);
+                    if !slower(&mut factors, &findings.speed) {
+                        return findings.breach.map_or(Ok(motion), |breach| Err(Misfit::Breach(breach)));
+                    }
                 }
             } else if factors.iter().all(|factor| *factor <= 1.0 + 1e-6) {
                 if verify::motion(&motion, self.bounds).is_ok() && self.space.is_none() {

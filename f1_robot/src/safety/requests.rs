@@ -6,7 +6,7 @@
 //! Answer: `verdict`, `events`, `trajectories`; to a line that is no request, `error`.
 
 use std::borrow::Cow;
-use std::io::{BufRead, Read as _, Write};
+use std::io::{BufRead, Error, Read as _, Write};
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -107,15 +107,23 @@ impl Server {
             *counted += 1;
             serde_json::to_string(&answer).map_err(|error| error.to_string())
         });
-        answer.unwrap_or_else(|error| {
-            self.summary.errors += 1;
-            json!({ "error": error }).to_string()
-        })
+        answer.unwrap_or_else(|error| self.error(&error))
+    }
+
+    /// The answer to a line that cannot even be read.
+    fn refused(&mut self, error: String) -> String {
+        self.summary.requests += 1;
+        self.error(&error)
+    }
+
+    fn error(&mut self, error: &str) -> String {
+        self.summary.errors += 1;
+        json!({ "error": error }).to_string()
     }
 
     fn request(&mut self, line: &str) -> Result<Answer, String> {
         let request: Request = serde_json::from_str(&plain(line)).map_err(|error| error.to_string())?;
-        let now = stamp(request.now.0).ok_or("now: not a time that can be used")?;
+        let now = stamp(exact(line, request.now.0)).ok_or("now: not a time that can be used")?;
         let velocities = numbers(&request.velocity.unwrap_or_default());
         let state = MeasuredState {
             stamp: now,
@@ -127,7 +135,10 @@ impl Server {
             self.sequence += 1;
             RawChunk {
                 // A stamp that is no time is older than any chunk may be.
-                stamp: request.chunk_stamp.and_then(|number| stamp(number.0)).unwrap_or(Stamp::MIN),
+                stamp: request
+                    .chunk_stamp
+                    .and_then(|number| stamp(exact(line, number.0)))
+                    .unwrap_or(Stamp::MIN),
                 epoch: 0,
                 sequence: self.sequence,
                 joint_names: self.columns(request.joint_names),
@@ -157,23 +168,28 @@ impl Server {
     /// Reading or writing failed.
     pub fn serve(&mut self, input: impl BufRead, mut output: impl Write) -> std::io::Result<Summary> {
         let mut input = input;
+        let named = |what: &str, error: Error| Error::new(error.kind(), format!("{what}: {error}"));
+        let unread = |error| named("requests cannot be read", error);
+        let unsaid = |error| named("answers cannot be written", error);
         loop {
             let mut line = Vec::new();
-            let read = (&mut input).take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+            let read = (&mut input).take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(unread)?;
             if read == 0 {
                 break;
             }
-            if line.last() != Some(&b'\n') && read as u64 == LONGEST_LINE {
-                skip_line(&mut input)?;
-                line.clear();
-            }
-            let answer = match std::str::from_utf8(&line) {
-                Ok(text) => self.answer(text.trim()),
-                Err(_) => self.answer(""),
+            let answer = if line.last() != Some(&b'\n') && read as u64 == LONGEST_LINE {
+                skip_line(&mut input).map_err(unread)?;
+                self.refused(format!("longer than {LONGEST_LINE} bytes"))
+            } else {
+                match std::str::from_utf8(&line).map(str::trim) {
+                    Ok("") => self.refused("an empty line".into()),
+                    Ok(text) => self.answer(text),
+                    Err(error) => self.refused(format!("not UTF-8: {error}")),
+                }
             };
-            writeln!(output, "{answer}")?;
+            writeln!(output, "{answer}").map_err(unsaid)?;
         }
-        output.flush()?;
+        output.flush().map_err(unsaid)?;
         Ok(self.summary)
     }
 }
@@ -193,6 +209,17 @@ fn skip_line(input: &mut impl BufRead) -> std::io::Result<()> {
             return Ok(());
         }
     }
+}
+
+/// The number that a line says. `serde_json` reads numbers of 17 digits to the nearest but one, which at times of today
+/// is a quarter of a microsecond; the right one is the one whose shortest text stands there.
+fn exact(line: &str, read: f64) -> f64 {
+    let goes_on = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E'));
+    let said = |x: &f64| {
+        let text = x.to_string();
+        line.match_indices(&text).any(|(at, _)| !goes_on(&line[at + text.len()..]))
+    };
+    [read, read.next_up(), read.next_down()].into_iter().find(said).unwrap_or(read)
 }
 
 /// Seconds as an instant, if they are within 250 years of zero.
@@ -292,6 +319,18 @@ mod tests {
         // Neighbouring numbers of this size are 238 nanoseconds apart; their distance has to survive.
         let (a, b) = (1.7e9_f64, f64::from_bits(1.7e9_f64.to_bits() + 12_345));
         assert_eq!(stamp(b).zip(stamp(a)).map(|(b, a)| b - a), Some(((b - a) * 1e9).round() as i64));
+    }
+
+    #[test]
+    fn times_of_today_are_read_as_they_were_written() {
+        for i in 0..20_000 {
+            let time = 1.7e9 + f64::from(i) * 0.123_456_7;
+            let line = format!("{{\"now\": {time}}}");
+            let value: Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(exact(&line, value["now"].as_f64().unwrap()), time);
+        }
+        assert!(exact("{}", f64::NAN).is_nan());
+        assert_eq!(exact("{\"now\": 1e3}", 1e3), 1e3);
     }
 
     #[test]

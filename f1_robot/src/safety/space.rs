@@ -56,13 +56,10 @@ impl RobotSpace {
             robot.joints().iter().map(|joint| (joint.lower, joint.upper)).collect();
         let tip_reach: Vec<Vec<f64>> =
             (0..kinematics.arms().len()).map(|arm| kinematics.tip_reach(arm, &positions)).collect();
-        let longest = tip_reach.iter().flatten().copied().fold(1.0, f64::max);
-        Self { robot, boxes, tip_reach, reach: longest + BEYOND_TIP }
+        let reach = robot.clearance().reach(kinematics, &positions);
+        Self { robot, boxes, tip_reach, reach }
     }
 }
-
-/// No part of a gripper reaches further beyond the end effector's origin, m.
-const BEYOND_TIP: f64 = 0.3;
 
 impl Space for RobotSpace {
     fn arms(&self) -> usize {
@@ -149,12 +146,15 @@ pub struct Findings {
 }
 
 /// Time between samples where it has to be looked closely, seconds.
-const STEP: f64 = 0.01;
+pub const STEP: f64 = 0.01;
+
+/// The same for a first look at a motion that will be looked at closely before it is released.
+pub const ROUGH_STEP: f64 = 0.05;
 
 /// Distances beyond what is allowed by more than this are not told apart, m.
 const FAR: f64 = 0.3;
 
-/// Follows a motion. `dues` are the ends of its intervals, nanoseconds after the start; what follows the last
+/// Follows a motion, sampled every `step` seconds where it may matter. `dues` are the ends of its intervals, nanoseconds after the start; what follows the last
 /// belongs to the last.
 ///
 /// Segments through which the end effectors can neither get too fast nor use up what was left of workspace and
@@ -164,9 +164,10 @@ pub fn examine(
     space: &dyn Space,
     speed: Speed,
     check_clearance: bool,
+    step: f64,
     dues: &[i64],
 ) -> Findings {
-    let mut watch = Watch::new(motion, space, speed, check_clearance, dues.len());
+    let mut watch = Watch::new(motion, space, speed, check_clearance, step, dues.len());
     let mut fastest: Vec<f64> = Vec::with_capacity(motion.joints());
     for (segment, a, b, duration) in motion.segments() {
         fastest.clear();
@@ -197,6 +198,8 @@ struct Watch<'a> {
     space: &'a dyn Space,
     limit: f64,
     check_clearance: bool,
+    /// Time between samples, seconds.
+    step: f64,
     findings: Findings,
     arms: Vec<ArmWatch>,
     /// Clearances that are allowed: the least distances, or the start's where it was closer.
@@ -214,12 +217,14 @@ impl<'a> Watch<'a> {
         space: &'a dyn Space,
         speed: Speed,
         check_clearance: bool,
+        step: f64,
         intervals: usize,
     ) -> Self {
         let mut watch = Self {
             space,
             limit: space.speed_limit(speed),
             check_clearance,
+            step,
             findings: Findings { speed: vec![0.0; intervals], ..Findings::default() },
             arms: vec![ArmWatch::default(); space.arms()],
             allowed: (f64::INFINITY, f64::INFINITY),
@@ -258,7 +263,7 @@ impl<'a> Watch<'a> {
         let duration = seconds(until - from);
         let far = self.arms.iter().any(|arm| arm.left <= arm.bound * duration)
             || self.clearance_left <= moving * duration;
-        let steps = if fast || far { (duration / STEP).ceil().max(1.0) } else { 1.0 };
+        let steps = if fast || far { (duration / self.step).ceil().max(1.0) } else { 1.0 };
         let step = duration / steps;
         for i in 1..=steps as i64 {
             self.arms.iter_mut().for_each(|arm| arm.left -= arm.bound * step);

@@ -63,11 +63,13 @@ fn every_line_gets_an_answer_and_state_carries_over() {
 #[test]
 fn lines_that_are_no_text_or_have_no_end_are_served_too() {
     let robot = robot("bench_arm");
-    let mut lines = vec![0xFF, 0xFE, b'\n'];
+    let mut lines = vec![0xFF, 0xFE, b'\n', b' ', b'\n'];
     lines.extend(request(&robot, 0.0).to_string().bytes());
     let mut output = Vec::new();
     let summary = Server::new(robot, FilterSettings::default()).serve(&lines[..], &mut output).unwrap();
-    assert_eq!((summary.requests, summary.errors, summary.accepted), (2, 1, 1));
+    assert_eq!((summary.requests, summary.errors, summary.accepted), (3, 2, 1));
+    let answers = String::from_utf8(output).unwrap();
+    assert!(answers.contains("not UTF-8") && answers.contains("an empty line"), "{answers}");
 }
 
 #[test]

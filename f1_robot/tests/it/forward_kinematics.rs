@@ -48,7 +48,7 @@ fn table() -> Vec<Row> {
         (
             "widowx",
             0,
-            vec![("shoulder", Q), ("elbow", Q), ("wrist_angle", -Q)],
+            vec![("shoulder", Q), ("elbow", -Q), ("wrist_angle", Q)],
             [0.5, 0.0, 0.0609 - 0.158575],
             [0.0, 0.0, -1.0],
             [0.0, 0.0, -1.0],

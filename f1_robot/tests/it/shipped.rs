@@ -56,3 +56,22 @@ pub fn vector(robot: &Robot, positions: &[(&str, f64)]) -> Vec<f64> {
 pub fn names(robot: &Robot) -> Vec<String> {
     robot.joints().iter().map(|joint| joint.name.clone()).collect()
 }
+
+#[test]
+fn every_robot_is_at_home_in_its_workspace() {
+    for name in ROBOTS {
+        let robot = load(name);
+        for (arm, of) in robot.kinematics().arms().iter().enumerate() {
+            let tip = robot.kinematics().tip_pose(arm, robot.home()).translation.vector;
+            let space = robot.workspace(arm).unwrap_or_else(|| panic!("{name} {}: no workspace", of.name));
+            for axis in 0..3 {
+                let inside = (space.min[axis]..=space.max[axis]).contains(&tip[axis]);
+                assert!(
+                    inside,
+                    "{name} {}: at home {tip:?}, the box {:?} {:?}",
+                    of.name, space.min, space.max
+                );
+            }
+        }
+    }
+}

@@ -82,7 +82,7 @@ fn the_libero_state_is_a_pose_and_two_fingers_one_counted_backwards() {
 fn the_bridge_state_has_no_rotation_when_the_gripper_points_down() {
     let robot = load("widowx");
     let q = std::f64::consts::FRAC_PI_2;
-    let mut positions = vector(&robot, &[("shoulder", q), ("elbow", q), ("wrist_angle", -q)]);
+    let mut positions = vector(&robot, &[("shoulder", q), ("elbow", -q), ("wrist_angle", q)]);
     positions[6] = 0.037;
     let state = raw_state(&robot, &names(&robot), &positions).unwrap();
     assert_eq!(state.len(), 7);
