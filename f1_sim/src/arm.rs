@@ -70,7 +70,9 @@ pub enum ArmError {
     Gripper(String),
     #[error("the URDF has no link {0:?}, where the bench draws or mounts something")]
     Link(String),
-    #[error("the robot file has no {0} camera with a frame of its URDF: the bench draws a fixed camera and one whose name holds \"wrist\", as bench_arm has them")]
+    #[error(
+        "the robot file has no {0} camera with a frame of its URDF: the bench draws a fixed camera and one whose name holds \"wrist\", as bench_arm has them"
+    )]
     Camera(&'static str),
     #[error("there is no controller {0:?}")]
     Controller(String),
