@@ -152,22 +152,20 @@ fn domain(value: Option<&str>) -> Finding {
 fn discovery(range: Option<&str>, localhost_only: Option<&str>) -> Finding {
     const CHECK: &str = "discovery";
     match (range, localhost_only) {
-        (Some("LOCALHOST"), _) | (None, Some("1")) => Finding::warning(
+        (_, Some(value)) if value != "0" && value != "1" => {
+            Finding::broken(CHECK, format!("ROS_LOCALHOST_ONLY is {value:?}"), "set it to 0 or 1")
+        }
+        (Some("LOCALHOST"), _) | (_, Some("1")) => Finding::warning(
             CHECK,
             "only this machine is searched",
             "if the robot is another machine: unset ROS_LOCALHOST_ONLY, ROS_AUTOMATIC_DISCOVERY_RANGE=SUBNET",
         ),
-        (Some("SUBNET" | "SYSTEM_DEFAULT"), _) | (None, None | Some("0")) => {
-            Finding::good(CHECK, "the whole subnet is searched")
-        }
+        (Some("SUBNET" | "SYSTEM_DEFAULT") | None, _) => Finding::good(CHECK, "the whole subnet is searched"),
         (Some(value), _) => Finding::broken(
             CHECK,
             format!("ROS_AUTOMATIC_DISCOVERY_RANGE is {value:?}"),
             "set it to SUBNET or LOCALHOST",
         ),
-        (None, Some(value)) => {
-            Finding::broken(CHECK, format!("ROS_LOCALHOST_ONLY is {value:?}"), "set it to 0 or 1")
-        }
     }
 }
 
@@ -238,7 +236,9 @@ mod tests {
             (domain(Some("x")), Verdict::Broken),
             (discovery(Some("OFF"), None), Verdict::Broken),
             (discovery(None, Some("1")), Verdict::Warning),
-            (discovery(Some("SUBNET"), Some("1")), Verdict::Good),
+            (discovery(Some("SUBNET"), Some("1")), Verdict::Warning),
+            (discovery(Some("SUBNET"), Some("yes")), Verdict::Broken),
+            (discovery(None, None), Verdict::Good),
             (rmw(Some("rmw_cyclonedds_cpp"), None), Verdict::Good),
             (rmw(Some("rmw_other"), None), Verdict::Warning),
         ] {

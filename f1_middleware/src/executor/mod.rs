@@ -262,6 +262,19 @@ impl Executor {
         }
     }
 
+    /// Runs what comes before ROS time `time` and moves a virtual clock there; what is due at `time` itself has not run
+    /// yet. Whoever plays a recording puts a message of that instant before the timers of that instant so. In real time
+    /// it is [`Executor::spin_until`].
+    pub fn spin_before(&self, time: Time) {
+        if self.base.is_virtual() {
+            let limit = time.nanoseconds().saturating_sub(1);
+            while !self.lane.is_stopped() && self.step_virtual(limit) {}
+            self.base.advance_to(time);
+        } else {
+            self.spin_until(time);
+        }
+    }
+
     /// Runs callbacks until `done` says so or `timeout` of the context's time has passed; returns what `done` said last.
     pub fn spin_while(&self, timeout: Duration, mut go_on: impl FnMut() -> bool) -> bool {
         let clock = Clock::new(self.base.clone());
@@ -337,6 +350,29 @@ mod tests {
         assert_eq!(clock.now(), Time::from_seconds(6.0));
         drop(timers);
         assert!(!executor.step_virtual(i64::MAX), "dropped timers are cancelled");
+    }
+
+    #[test]
+    fn what_is_due_at_an_instant_runs_after_what_is_put_there() {
+        let (executor, clock) = virtual_executor();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (into, timer_clock) = (seen.clone(), clock.clone());
+        let period = Duration::from_secs(1);
+        let _timer = executor.lane.add_timer(
+            &clock,
+            ClockKind::Steady,
+            period,
+            period,
+            Box::new(move || into.lock().push(("timer", timer_clock.steady().as_secs()))),
+        );
+        executor.spin_before(Time::from_seconds(2.0));
+        assert_eq!(clock.now(), Time::from_seconds(2.0));
+        let (into, posted_clock) = (seen.clone(), clock.clone());
+        executor.post(move || into.lock().push(("message", posted_clock.steady().as_secs())));
+        // The same instant again: only what is ready runs.
+        executor.spin_before(Time::from_seconds(2.0));
+        executor.spin_until(Time::from_seconds(2.0));
+        assert_eq!(*seen.lock(), [("timer", 1), ("message", 2), ("timer", 2)]);
     }
 
     #[test]

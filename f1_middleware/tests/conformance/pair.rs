@@ -43,6 +43,19 @@ pub fn pair() -> Pair {
     Pair { node, context, peer: Peer::session(domain()).unwrap(), prefix }
 }
 
+/// [`pair`], for tests of services and of what stands on them. The peer marks requests as rmw_cyclonedds does; `dds` speaks to each maker in its own
+/// way, but an installed ROS 2 in that of its RMW only.
+pub fn service_pair() -> Option<Pair> {
+    let rmw = std::env::var("RMW_IMPLEMENTATION").unwrap_or_default();
+    if cfg!(feature = "rcl") && !rmw.contains("cyclonedds") {
+        eprintln!(
+            "not checked: services of Cyclone DDS and of RMW_IMPLEMENTATION={rmw:?} do not meet; set it to rmw_cyclonedds_cpp"
+        );
+        return None;
+    }
+    Some(pair())
+}
+
 impl Pair {
     /// The absolute name of something in the pair's namespace.
     pub fn name(&self, name: &str) -> String {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use f1_interfaces::std_srvs::srv::{SetBool, SetBoolRequest, SetBoolResponse, Trigger, TriggerResponse};
 use serde_json::json;
 
-use crate::pair::{PATIENCE, pair, until};
+use crate::pair::{PATIENCE, service_pair, until};
 
 #[test]
 fn the_peer_calls_us() {
-    let mut pair = pair();
+    let Some(mut pair) = service_pair() else { return };
     let _server = pair
         .node
         .create_service::<SetBool>("set", |request| SetBoolResponse {
@@ -33,7 +33,7 @@ fn the_peer_calls_us() {
 
 #[test]
 fn an_empty_request_is_answered() {
-    let mut pair = pair();
+    let Some(mut pair) = service_pair() else { return };
     let _server = pair
         .node
         .create_service::<Trigger>("stop", |_| TriggerResponse {
@@ -53,7 +53,7 @@ fn an_empty_request_is_answered() {
 
 #[test]
 fn we_call_the_peer() {
-    let mut pair = pair();
+    let Some(mut pair) = service_pair() else { return };
     let service = pair.name("set");
     pair.peer
         .request(json!({

@@ -27,7 +27,7 @@ pub(crate) enum ServiceMapping {
 pub struct DdsSettings {
     /// `ROS_DOMAIN_ID`, 0 to 232.
     pub domain: u16,
-    /// `ROS_AUTOMATIC_DISCOVERY_RANGE`, or `ROS_LOCALHOST_ONLY` where that is not set.
+    /// `ROS_AUTOMATIC_DISCOVERY_RANGE`; `ROS_LOCALHOST_ONLY=1` outranks it, as in rcl.
     pub range: DiscoveryRange,
     /// Spoken to peers whose maker is not known: from `RMW_IMPLEMENTATION`. Known peers are spoken to in their way.
     pub(crate) mapping: ServiceMapping,
@@ -67,7 +67,7 @@ impl DdsSettings {
             Some(value) => return wrong("ROS_LOCALHOST_ONLY", value, "0 or 1 is expected"),
         };
         let range = match get("ROS_AUTOMATIC_DISCOVERY_RANGE").as_deref() {
-            None if localhost_only => DiscoveryRange::Localhost,
+            _ if localhost_only => DiscoveryRange::Localhost,
             None | Some("SUBNET" | "SYSTEM_DEFAULT") => DiscoveryRange::Subnet,
             Some("LOCALHOST") => DiscoveryRange::Localhost,
             Some(value) => {
@@ -118,10 +118,11 @@ mod tests {
     }
 
     #[test]
-    fn the_discovery_range_outranks_localhost_only() {
+    fn localhost_only_outranks_the_discovery_range_as_in_rcl() {
         let both = [("ROS_LOCALHOST_ONLY", "1"), ("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET")];
-        assert_eq!(read(&both).unwrap().range, DiscoveryRange::Subnet);
+        assert_eq!(read(&both).unwrap().range, DiscoveryRange::Localhost);
         assert_eq!(read(&both[..1]).unwrap().range, DiscoveryRange::Localhost);
+        assert_eq!(read(&[("ROS_LOCALHOST_ONLY", "0"), both[1]]).unwrap().range, DiscoveryRange::Subnet);
         assert_eq!(
             read(&[("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")]).unwrap().networks(),
             Some(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)])

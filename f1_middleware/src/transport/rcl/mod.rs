@@ -5,7 +5,10 @@
 //! it; r2r's streams and futures are looked at after every turn.
 //!
 //! The process's arguments reach rcl as well. Names that cross the trait are absolute and remapped already, so that
-//! rcl's own remapping finds nothing left to do (unless rules are chained, which ROS does not ask for).
+//! rcl's own remapping finds nothing left to do, unless rules are chained or swapped (`a:=b`, `b:=a`).
+//!
+//! Parameters, lifecycle, `/clock` and logs are ours here too: r2r offers parameter services only when asked, and is not.
+//! Endpoints hold their node weakly: a node that is removed leaves the graph whoever still holds one of its endpoints.
 
 mod service;
 mod topic;
@@ -123,7 +126,12 @@ pub(crate) struct RclTransport {
 
 impl RclTransport {
     pub(crate) fn new() -> Result<RclTransport> {
-        let context = r2r::Context::create().map_err(|error| failed("join the ROS graph", error))?;
+        // r2r panics where rcl refuses the command line or a parameter file.
+        let context = std::panic::catch_unwind(r2r::Context::create)
+            .map_err(|_| {
+                failed("join the ROS graph", "rcl refuses the arguments or the environment, see above")
+            })?
+            .map_err(|error| failed("join the ROS graph", error))?;
         Ok(RclTransport { context, nodes: Mutex::new(BTreeMap::new()) })
     }
 

@@ -13,6 +13,9 @@ use super::*;
 /// Requests that may wait for their answers; the oldest is given up.
 const MAX_WAITING: usize = 100;
 
+/// The same at the asking end.
+const MAX_UNANSWERED: i64 = 100;
+
 fn unknown(spec: &ServiceSpec) -> Error {
     Error::Unsupported(format!(
         "{}: this build of the `rcl` back end has no {}; build it with that interface package sourced",
@@ -130,9 +133,10 @@ struct RclClient<S: WrappedServiceTypeSupport> {
     request: TypeSupport,
     response: TypeSupport,
     client: Mutex<Client<S>>,
-    next: AtomicI64,
-    ready: Arc<AtomicBool>,
-    node: Arc<RclNode>,
+    /// The sequence number given out last.
+    last: Arc<AtomicI64>,
+    ready: AtomicBool,
+    node: Weak<RclNode>,
     sink: Arc<dyn ResponseSink>,
 }
 
@@ -141,13 +145,17 @@ struct Answer<T> {
     name: String,
     response: TypeSupport,
     sequence: i64,
+    last: Arc<AtomicI64>,
     sink: Weak<dyn ResponseSink>,
 }
 
 impl<T: WrappedTypesupport + Send> Pending for Answer<T> {
     fn poll(&mut self, task: &mut TaskContext<'_>) -> bool {
         let Some(sink) = self.sink.upgrade() else { return false };
-        let Poll::Ready(answer) = self.future.as_mut().poll(task) else { return true };
+        let Poll::Ready(answer) = self.future.as_mut().poll(task) else {
+            // A server that went away never answers: its callers have timed out, and this must not pile up.
+            return self.last.load(Ordering::SeqCst) - self.sequence < MAX_UNANSWERED;
+        };
         let value = answer
             .and_then(|answer| answer.to_serialized_bytes())
             .map_err(|error| failed(format!("read the answer of {}", self.name), error))
@@ -160,22 +168,38 @@ impl<T: WrappedTypesupport + Send> Pending for Answer<T> {
     }
 }
 
-/// Becomes true when a server is there.
-struct Availability {
-    future: Pin<Box<dyn Future<Output = r2r::Result<()>> + Send>>,
-    ready: Weak<AtomicBool>,
+/// Asks again and again whether a server is there: r2r answers a question once, when one has come.
+struct Availability<S: WrappedServiceTypeSupport> {
+    client: Weak<RclClient<S>>,
+    question: Option<Pin<Box<dyn Future<Output = r2r::Result<()>> + Send>>>,
+    asked: Instant,
 }
 
-impl Pending for Availability {
+impl<S> Pending for Availability<S>
+where
+    S: WrappedServiceTypeSupport + Send + 'static,
+{
     fn poll(&mut self, task: &mut TaskContext<'_>) -> bool {
-        let Some(ready) = self.ready.upgrade() else { return false };
-        match self.future.as_mut().poll(task) {
-            Poll::Ready(outcome) => {
-                ready.store(outcome.is_ok(), Ordering::SeqCst);
-                false
+        let Some(client) = self.client.upgrade() else { return false };
+        match &mut self.question {
+            Some(question) => match question.as_mut().poll(task) {
+                Poll::Ready(outcome) => {
+                    client.ready.store(outcome.is_ok(), Ordering::SeqCst);
+                    self.question = None;
+                }
+                // The node has looked since the question was asked: there is no server.
+                Poll::Pending => client.ready.store(false, Ordering::SeqCst),
+            },
+            None if self.asked.elapsed() >= COUNT => {
+                self.asked = Instant::now();
+                self.question = match r2r::Node::is_available(&*client.client.lock()) {
+                    Ok(question) => Some(Box::pin(question)),
+                    Err(_) => None,
+                };
             }
-            Poll::Pending => true,
+            None => {}
         }
+        true
     }
 }
 
@@ -188,13 +212,15 @@ where
         let action = || format!("call service {}", self.name);
         let bytes = with_header(self.request.encode(&self.name, &request)?);
         let request = S::Request::from_serialized_bytes(&bytes).map_err(|error| failed(action(), error))?;
+        let Some(node) = self.node.upgrade() else { return Err(failed(action(), "its node has ended")) };
         let future = self.client.lock().request(&request).map_err(|error| failed(action(), error))?;
-        let sequence = self.next.fetch_add(1, Ordering::SeqCst) + 1;
-        self.node.watch(Answer {
+        let sequence = self.last.fetch_add(1, Ordering::SeqCst) + 1;
+        node.watch(Answer {
             future: Box::pin(future),
             name: self.name.clone(),
             response: self.response,
             sequence,
+            last: self.last.clone(),
             sink: Arc::downgrade(&self.sink),
         });
         Ok(sequence)
@@ -226,18 +252,22 @@ impl WithService for Connect<'_> {
             .with(|node| node.create_client::<S>(&self.spec.name, profile(&self.spec.qos)))
             .map_err(|error| failed(action(), error))?;
         let available = r2r::Node::is_available(&client).map_err(|error| failed(action(), error))?;
-        let ready = Arc::new(AtomicBool::new(false));
-        self.node.watch(Availability { future: Box::pin(available), ready: Arc::downgrade(&ready) });
-        Ok(Arc::new(RclClient::<S> {
+        let client = Arc::new(RclClient::<S> {
             name: self.spec.name.clone(),
             request: self.spec.request,
             response: self.spec.response,
             client: Mutex::new(client),
-            next: AtomicI64::new(0),
-            ready,
-            node: self.node.clone(),
+            last: Arc::new(AtomicI64::new(0)),
+            ready: AtomicBool::new(false),
+            node: Arc::downgrade(self.node),
             sink: self.sink,
-        }))
+        });
+        self.node.watch(Availability {
+            client: Arc::downgrade(&client),
+            question: Some(Box::pin(available)),
+            asked: Instant::now(),
+        });
+        Ok(client)
     }
 }
 

@@ -9,14 +9,16 @@ use super::types::{WithMessage, feedback};
 use super::*;
 
 /// Sends bytes on a topic.
-trait Send_: Send {
+trait Sender: Send {
     fn send(&self, bytes: &[u8]) -> r2r::Result<()>;
     fn readers(&self) -> usize;
+    /// Leaves the topic; r2r keeps a publisher otherwise until the node ends.
+    fn leave(self: Box<Self>, node: &mut r2r::Node);
 }
 
 struct Raw(r2r::PublisherUntyped);
 
-impl Send_ for Raw {
+impl Sender for Raw {
     fn send(&self, bytes: &[u8]) -> r2r::Result<()> {
         self.0.publish_raw(bytes)
     }
@@ -24,11 +26,15 @@ impl Send_ for Raw {
     fn readers(&self) -> usize {
         self.0.get_inter_process_subscription_count().unwrap_or(0)
     }
+
+    fn leave(self: Box<Self>, node: &mut r2r::Node) {
+        node.destroy_publisher_untyped(self.0);
+    }
 }
 
 struct Typed<T: WrappedTypesupport>(r2r::Publisher<T>);
 
-impl<T: WrappedTypesupport + Send + 'static> Send_ for Typed<T> {
+impl<T: WrappedTypesupport + Send + 'static> Sender for Typed<T> {
     fn send(&self, bytes: &[u8]) -> r2r::Result<()> {
         self.0.publish(&T::from_serialized_bytes(bytes)?)
     }
@@ -36,22 +42,42 @@ impl<T: WrappedTypesupport + Send + 'static> Send_ for Typed<T> {
     fn readers(&self) -> usize {
         self.0.get_inter_process_subscription_count().unwrap_or(0)
     }
+
+    fn leave(self: Box<Self>, node: &mut r2r::Node) {
+        node.destroy_publisher(self.0);
+    }
 }
 
 struct RclOutlet {
     topic: String,
     support: TypeSupport,
-    sender: Mutex<Box<dyn Send_>>,
+    node: Weak<RclNode>,
+    /// `None` only while it is dropped.
+    sender: Mutex<Option<Box<dyn Sender>>>,
 }
 
 impl Outlet for RclOutlet {
     fn publish(&self, value: Value) -> Result<()> {
         let bytes = with_header(self.support.encode(&self.topic, &value)?);
-        self.sender.lock().send(&bytes).map_err(|error| failed(format!("publish on {}", self.topic), error))
+        // The node has left the graph: what still holds its endpoints is silent.
+        if self.node.strong_count() == 0 {
+            return Ok(());
+        }
+        let sender = self.sender.lock();
+        let sent = sender.as_ref().map_or(Ok(()), |sender| sender.send(&bytes));
+        sent.map_err(|error| failed(format!("publish on {}", self.topic), error))
     }
 
     fn readers(&self) -> usize {
-        self.sender.lock().readers()
+        self.sender.lock().as_ref().map_or(0, |sender| sender.readers())
+    }
+}
+
+impl Drop for RclOutlet {
+    fn drop(&mut self) {
+        if let (Some(node), Some(sender)) = (self.node.upgrade(), self.sender.get_mut().take()) {
+            node.with(|node| sender.leave(node));
+        }
     }
 }
 
@@ -61,7 +87,7 @@ struct AdvertiseTyped<'a> {
 }
 
 impl WithMessage for AdvertiseTyped<'_> {
-    type Output = r2r::Result<Box<dyn Send_>>;
+    type Output = r2r::Result<Box<dyn Sender>>;
 
     fn with<T: WrappedTypesupport + Send + 'static>(self) -> Self::Output {
         let made =
@@ -72,13 +98,18 @@ impl WithMessage for AdvertiseTyped<'_> {
 
 pub(super) fn advertise(node: &Arc<RclNode>, spec: TopicSpec) -> Result<Arc<dyn Outlet>> {
     let action = || format!("publish on {} ({})", spec.name, spec.support.name);
-    let sender: Box<dyn Send_> = match feedback(spec.support.name, AdvertiseTyped { node, spec: &spec }) {
+    let sender: Box<dyn Sender> = match feedback(spec.support.name, AdvertiseTyped { node, spec: &spec }) {
         Some(made) => made.map_err(|error| failed(action(), error))?,
         None => Box::new(Raw(node
             .with(|node| node.create_publisher_untyped(&spec.name, spec.support.name, profile(&spec.qos)))
             .map_err(|error| failed(action(), error))?)),
     };
-    Ok(Arc::new(RclOutlet { topic: spec.name, support: spec.support, sender: Mutex::new(sender) }))
+    Ok(Arc::new(RclOutlet {
+        topic: spec.name,
+        support: spec.support,
+        node: Arc::downgrade(node),
+        sender: Mutex::new(Some(sender)),
+    }))
 }
 
 struct RawInlet<S> {

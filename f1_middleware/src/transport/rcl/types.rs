@@ -1,7 +1,8 @@
 //! Which ROS type belongs to a type name: services and the topics inside actions are typed in r2r.
 //!
 //! r2r's own bindings (a machine without ROS) have those of every install. What an install adds is found by the build
-//! script: `std_srvs`, `control_msgs` and `f1_msgs` are in this table when they are sourced while building.
+//! script: `lifecycle_msgs`, `std_srvs`, `control_msgs`, `f1_msgs` and `test_msgs` are in this table when they are sourced
+//! while building.
 
 use r2r::{WrappedActionTypeSupport, WrappedServiceTypeSupport};
 
@@ -68,6 +69,7 @@ macro_rules! feedbacks {
 macro_rules! all_actions {
     ($mac:ident, $name:ident, $with:ident) => {
         $mac! { $name, $with,
+            #[cfg(ros_test_msgs)]
             "test_msgs/action/Fibonacci" => r2r::test_msgs::action::Fibonacci::Action,
             #[cfg(ros_control_msgs)]
             "control_msgs/action/FollowJointTrajectory" =>
@@ -85,17 +87,21 @@ macro_rules! all_actions {
 
 /// Calls `with` for the service of this name; `None` where this build does not have it.
 pub(super) fn service<W: WithService>(name: &str, with: W) -> Option<W::Output> {
-    use r2r::{action_msgs, lifecycle_msgs, rcl_interfaces, test_msgs};
+    use r2r::{action_msgs, rcl_interfaces};
     if name.contains("/action/") {
         return all_actions!(actions, name, with);
     }
     services! { name, with,
         "action_msgs/srv/CancelGoal" => action_msgs::srv::CancelGoal::Service,
-        "lifecycle_msgs/srv/ChangeState" => lifecycle_msgs::srv::ChangeState::Service,
-        "lifecycle_msgs/srv/GetState" => lifecycle_msgs::srv::GetState::Service,
-        "lifecycle_msgs/srv/GetAvailableStates" => lifecycle_msgs::srv::GetAvailableStates::Service,
+        #[cfg(ros_lifecycle_msgs)]
+        "lifecycle_msgs/srv/ChangeState" => r2r::lifecycle_msgs::srv::ChangeState::Service,
+        #[cfg(ros_lifecycle_msgs)]
+        "lifecycle_msgs/srv/GetState" => r2r::lifecycle_msgs::srv::GetState::Service,
+        #[cfg(ros_lifecycle_msgs)]
+        "lifecycle_msgs/srv/GetAvailableStates" => r2r::lifecycle_msgs::srv::GetAvailableStates::Service,
+        #[cfg(ros_lifecycle_msgs)]
         "lifecycle_msgs/srv/GetAvailableTransitions" =>
-            lifecycle_msgs::srv::GetAvailableTransitions::Service,
+            r2r::lifecycle_msgs::srv::GetAvailableTransitions::Service,
         "rcl_interfaces/srv/DescribeParameters" => rcl_interfaces::srv::DescribeParameters::Service,
         "rcl_interfaces/srv/GetParameterTypes" => rcl_interfaces::srv::GetParameterTypes::Service,
         "rcl_interfaces/srv/GetParameters" => rcl_interfaces::srv::GetParameters::Service,
@@ -103,7 +109,8 @@ pub(super) fn service<W: WithService>(name: &str, with: W) -> Option<W::Output> 
         "rcl_interfaces/srv/SetParameters" => rcl_interfaces::srv::SetParameters::Service,
         "rcl_interfaces/srv/SetParametersAtomically" =>
             rcl_interfaces::srv::SetParametersAtomically::Service,
-        "test_msgs/srv/BasicTypes" => test_msgs::srv::BasicTypes::Service,
+        #[cfg(ros_test_msgs)]
+        "test_msgs/srv/BasicTypes" => r2r::test_msgs::srv::BasicTypes::Service,
         #[cfg(ros_std_srvs)]
         "std_srvs/srv/Empty" => r2r::std_srvs::srv::Empty::Service,
         #[cfg(ros_std_srvs)]
