@@ -33,6 +33,13 @@ ARGUMENTS = [
     ("log_level", "info", "debug, info, warn, error or fatal"),
 ]
 
+CHOICES = {
+    "device": ["auto", "cpu", "cuda"],
+    "dtype": ["", "f32", "bf16"],
+    "quant": ["", "q8_0", "q4k"],
+    "log_level": ["debug", "info", "warn", "error", "fatal"],
+}
+
 
 def start(context):
     """Builds the actions once the arguments are known; raises RuntimeError that names what is wrong."""
@@ -53,14 +60,18 @@ def start(context):
         if not os.path.isfile(value["params_file"]):
             raise RuntimeError(f"params_file: there is no file {value['params_file']}")
         parameters.append(value["params_file"])
+    texts = {
+        "robot_file": robot.path,
+        "model": model,
+        "instruction": instruction,
+        "device": device,
+        "dtype": value["dtype"],
+        "quant": value["quant"],
+    }
     parameters.append(
         {
-            "robot_file": robot.path,
-            "model": model,
-            "instruction": instruction,
-            "device": device,
-            "dtype": value["dtype"],
-            "quant": value["quant"],
+            # What is empty keeps its default, or what a parameter file says.
+            **{name: f1_launch.text(given) for name, given in texts.items() if given},
             "autostart": flag("autostart", value["autostart"]),
             "use_sim_time": use_sim_time,
         }
@@ -82,7 +93,7 @@ def start(context):
             package="robot_state_publisher",
             executable="robot_state_publisher",
             namespace=value["namespace"],
-            parameters=[{"robot_description": robot.urdf_text(), "use_sim_time": use_sim_time}],
+            parameters=[{"robot_description": f1_launch.text(robot.urdf_text()), "use_sim_time": use_sim_time}],
             output="screen",
         ),
     ]
@@ -92,7 +103,7 @@ def start(context):
                 package="f1_policy",
                 executable="f1_sim_node",
                 namespace=value["namespace"],
-                parameters=[{"robot_file": robot.path, "use_sim_time": use_sim_time}],
+                parameters=[{"robot_file": f1_launch.text(robot.path), "use_sim_time": use_sim_time}],
                 ros_arguments=log,
                 output="screen",
             )
@@ -104,5 +115,8 @@ def start(context):
 
 def generate_launch_description():
     """The entry point that `ros2 launch` calls."""
-    declared = [DeclareLaunchArgument(name, default_value=default, description=text) for name, default, text in ARGUMENTS]
+    declared = [
+        DeclareLaunchArgument(name, default_value=default, description=text, choices=CHOICES.get(name))
+        for name, default, text in ARGUMENTS
+    ]
     return LaunchDescription(declared + [OpaqueFunction(function=start)])

@@ -5,6 +5,7 @@ import os
 
 import yaml
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 
 
 def share_directory():
@@ -25,6 +26,11 @@ def flag(name, text):
     if lowered in ("false", "0", "no", "off"):
         return False
     raise RuntimeError(f"{name}: '{text}' is neither true nor false")
+
+
+def text(value):
+    """A parameter that is text whatever it looks like: launch reads a bare string as YAML, and a URDF or "yes" is no text then."""
+    return ParameterValue(value, value_type=str)
 
 
 class RobotFile:

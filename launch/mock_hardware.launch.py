@@ -94,7 +94,7 @@ def start(context):
             package="robot_state_publisher",
             executable="robot_state_publisher",
             namespace=namespace,
-            parameters=[{"robot_description": description}],
+            parameters=[{"robot_description": f1_launch.text(description)}],
         ),
         *spawners,
     ]

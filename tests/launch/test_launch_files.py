@@ -95,10 +95,20 @@ class LaunchFiles(unittest.TestCase):
     def test_arguments_reach_the_policy_as_parameters(self):
         node = actions_of("bringup.launch.py", instruction="wave", quant="q8_0", autostart="false")[0]
         parameters = node.arguments["parameters"][-1]
-        self.assertEqual(parameters["instruction"], "wave")
-        self.assertEqual(parameters["quant"], "q8_0")
         self.assertIs(parameters["autostart"], False)
-        self.assertEqual(parameters["device"], "cpu")
+        for name, wanted in (("instruction", "wave"), ("quant", "q8_0"), ("device", "cpu")):
+            self.assertEqual(parameters[name].value, wanted)
+            self.assertIs(parameters[name].value_type, str)
+        # An empty one is left to the parameter file and the node's default.
+        self.assertNotIn("dtype", parameters)
+
+    @unittest.skipIf(REAL, "reads the recorded arguments of the stand-ins")
+    def test_the_urdf_stays_text(self):
+        for launch in ("bringup.launch.py", "mock_hardware.launch.py"):
+            publisher = next(node for node in actions_of(launch) if executable_of(node) == "robot_state_publisher")
+            description = publisher.arguments["parameters"][0]["robot_description"]
+            self.assertIs(description.value_type, str)
+            self.assertEqual(ElementTree.fromstring(description.value).tag, "robot")
 
     def test_wrong_arguments_are_named(self):
         for arguments, word in (
@@ -106,6 +116,8 @@ class LaunchFiles(unittest.TestCase):
             ({"model": "no_such_model"}, "no_such_model"),
             ({"autostart": "perhaps"}, "autostart"),
             ({"device": "tpu"}, "device"),
+            ({"quant": "q9"}, "quant"),
+            ({"log_level": "loud"}, "log_level"),
             ({"params_file": "no_such_file.yaml"}, "params_file"),
         ):
             with self.subTest(arguments=arguments), self.assertRaisesRegex(RuntimeError, word):

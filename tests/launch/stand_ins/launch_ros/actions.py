@@ -13,4 +13,9 @@ class Node:
         unknown = set(arguments) - ALLOWED
         if unknown:
             raise TypeError(f"Node: unknown arguments {sorted(unknown)}")
+        for parameters in arguments.get("parameters", ()):
+            for name, value in parameters.items() if isinstance(parameters, dict) else ():
+                # The real class reads it as YAML: an empty one, a URDF or "yes" would not stay text.
+                if isinstance(value, str):
+                    raise TypeError(f"Node: parameter {name} is a bare string, not a ParameterValue")
         self.arguments = arguments
