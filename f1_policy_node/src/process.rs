@@ -10,7 +10,9 @@ use f1_interfaces::std_msgs::msg::Header;
 use f1_middleware::diagnostics::Level;
 use f1_middleware::lifecycle::{Completion, State};
 use f1_middleware::parameters::Descriptor;
-use f1_middleware::{ClockKind, Context, Diagnostics, Lifecycle, ManagedNode, Node, NodeOptions, Qos};
+use f1_middleware::{
+    ClockKind, Context, Diagnostics, Lifecycle, ManagedNode, Node, NodeOptions, Publisher, Qos,
+};
 
 use crate::action::Action;
 use crate::board::{Board, PolicyState};
@@ -42,6 +44,7 @@ pub struct PolicyProcess {
     lifecycles: Vec<Lifecycle>,
     nodes: Vec<Node>,
     started: Arc<AtomicBool>,
+    status: Arc<Publisher<PolicyStatus>>,
     _keep: Vec<Box<dyn std::any::Any + Send + Sync>>,
 }
 
@@ -148,12 +151,13 @@ impl PolicyProcess {
             lifecycles.push(Lifecycle::manage(node, Managed { part, inline: context.is_virtual() })?);
             keep.push(Box::new(diagnose(node, &core)?));
         }
-        keep.push(Box::new(publish_status(&safety_node, &core)?));
+        let status = Arc::new(safety_node.create_publisher::<PolicyStatus>("status", Qos::latched())?);
+        keep.push(Box::new(publish_status(&safety_node, &core, status.clone())));
         keep.push(Box::new(TaskServer::offer(&action_node, &core)?));
         come_to_rest_on_shutdown(context, &safety_node, &stopper);
         let nodes = vec![perception_node, foresight_node, action_node, safety_node];
-        let process =
-            Self { core, stopper, lifecycles, nodes, started: Arc::new(AtomicBool::new(false)), _keep: keep };
+        let started = Arc::new(AtomicBool::new(false));
+        let process = Self { core, stopper, lifecycles, nodes, started, status, _keep: keep };
         let autostart = process.nodes.first().map_or(Ok(true), |node| {
             let descriptor = Descriptor::new("Walk the four nodes up to active at start.").read_only();
             node.parameters().declare("autostart", true, descriptor)
@@ -209,6 +213,13 @@ impl PolicyProcess {
         &self.nodes
     }
 
+    /// Topics of the safety filter's locks.
+    #[must_use]
+    pub fn locks(&self) -> Vec<String> {
+        // The safety filter is the last of them.
+        self.nodes.last().and_then(|node| node.parameters().get("locks").ok()).unwrap_or_default()
+    }
+
     /// A copy of the board.
     #[must_use]
     pub fn board(&self) -> Board {
@@ -217,25 +228,33 @@ impl PolicyProcess {
 
     /// From now on a panic in any thread of the process stops motion first and then ends the process with a failure.
     pub fn stop_on_panic(&self) {
-        let (core, stopper) = (self.core.clone(), self.stopper.clone());
+        let (core, stopper, status) = (self.core.clone(), self.stopper.clone(), self.status.clone());
+        let clock = self.nodes.first().map(Node::clock);
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             before(info);
             let thread = std::thread::current();
             let reason = format!("thread {} panicked", thread.name().unwrap_or("without name"));
             // The panicking thread may hold locks: everything else happens on another one, and this one waits for it.
-            let (core, stopper) = (core.clone(), stopper.clone());
+            let (core, stopper, status) = (core.clone(), stopper.clone(), status.clone());
+            let now_ns = clock.as_ref().map_or(0, |clock| clock.now().nanoseconds());
             let stopping = std::thread::spawn(move || {
                 if let Some(mut board) = core.board.try_lock_for(Duration::from_millis(100)) {
                     board.fault = Some(reason.clone());
                 }
                 stopper.stop(&reason);
+                // From here: the thread that publishes status may be the one that panicked.
+                if let Some(mut board) = core.board.try_lock_for(Duration::from_millis(100))
+                    && let Err(error) = status.publish(status_message(&mut board, now_ns))
+                {
+                    tracing::error!(%error, "status not published");
+                }
                 let mut waited = Duration::ZERO;
                 while stopper.moves() && waited < Duration::from_secs(5) {
                     std::thread::sleep(Duration::from_millis(10));
                     waited += Duration::from_millis(10);
                 }
-                // One more status: the reason must be seen before the process is gone.
+                // The reason must be on its way before the process is gone.
                 std::thread::sleep(Duration::from_millis(300));
                 std::process::exit(101);
             });
@@ -334,12 +353,15 @@ fn diagnose(node: &Node, core: &Arc<Core>) -> NodeResult<Diagnostics> {
 }
 
 /// Publishes `status` five times a second, and at once when state or reason change.
-fn publish_status(node: &Node, core: &Arc<Core>) -> NodeResult<f1_middleware::Timer> {
-    let publisher = node.create_publisher::<PolicyStatus>("status", Qos::latched())?;
+fn publish_status(
+    node: &Node,
+    core: &Arc<Core>,
+    publisher: Arc<Publisher<PolicyStatus>>,
+) -> f1_middleware::Timer {
     let (core, clock) = (core.clone(), node.clock());
     let mut last: Option<(PolicyState, String)> = None;
     let mut ticks = 0_u32;
-    let timer = node.create_timer(Duration::from_millis(50), ClockKind::Steady, move || {
+    node.create_timer(Duration::from_millis(50), ClockKind::Steady, move || {
         let now_ns = clock.now().nanoseconds();
         let message = {
             let mut board = core.board.lock();
@@ -357,8 +379,7 @@ fn publish_status(node: &Node, core: &Arc<Core>) -> NodeResult<f1_middleware::Ti
         if let Err(error) = publisher.publish(message) {
             tracing::warn!(%error, "status not published");
         }
-    });
-    Ok(timer)
+    })
 }
 
 /// The board as a message, at ROS time `now_ns`.

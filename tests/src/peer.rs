@@ -1,6 +1,5 @@
 //! The Python peer of `tests/peer`: a ROS 2 node made of a DDS that shares no code with ours, as a child process.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -9,6 +8,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+
+use crate::environment;
 
 /// Names a Python that has what `tests/peer/requirements.txt` asks for; no environment is made then.
 pub const PYTHON_VARIABLE: &str = "F1_PEER_PYTHON";
@@ -49,47 +50,11 @@ pub fn source() -> PathBuf {
 /// [`Error::Setup`] with the output of the step that failed.
 pub fn python() -> Result<PathBuf, Error> {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    PYTHON.get_or_init(set_up).clone().map_err(Error::Setup)
-}
-
-fn set_up() -> Result<PathBuf, String> {
-    if let Some(python) = std::env::var_os(PYTHON_VARIABLE) {
-        return Ok(PathBuf::from(python));
-    }
-    // .../target/release/deps/test-0123: three up is the target folder.
-    let program = std::env::current_exe().map_err(|e| e.to_string())?;
-    let target = program.ancestors().nth(3).ok_or("the test is not in a target folder")?;
-    let folder = target.join("peer-venv");
-    let python = folder.join("bin/python");
     let requirements = source().join("requirements.txt");
-    let wanted = std::fs::read_to_string(&requirements).map_err(|e| e.to_string())?;
-    let stamp = folder.join("installed.txt");
-    // Tests of several programs may come here at once.
-    let lock = File::create(target.join("peer-venv.lock")).map_err(|e| e.to_string())?;
-    lock.lock().map_err(|e| e.to_string())?;
-    if std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
-        return Ok(python);
-    }
-    step(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-    step(
-        Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
-            .arg(&requirements),
-    )?;
-    std::fs::write(&stamp, wanted).map_err(|e| e.to_string())?;
-    Ok(python)
-}
-
-fn step(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|e| format!("{command:?} does not start: {e}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(format!(
-        "{command:?} fails:\n{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    ))
+    PYTHON
+        .get_or_init(|| environment::python("peer-venv", &requirements, PYTHON_VARIABLE))
+        .clone()
+        .map_err(Error::Setup)
 }
 
 /// A running peer. Killed when dropped.

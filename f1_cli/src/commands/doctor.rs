@@ -4,19 +4,21 @@ use std::path::{Path, PathBuf};
 
 use f1_middleware::doctor::{self, Finding, Verdict};
 use f1_model::{Config, DeviceChoice};
-use f1_robot::PolicyShape;
+use f1_policy_node::resources::mismatches;
+use f1_robot::Robot;
 use f1_robot::statistics::StatisticsFile;
-use f1_robot::{Robot, RobotFileError};
+
+use crate::share;
 
 /// Arguments of `f1 doctor`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The checkpoint's folder.
+    /// A shipped model's name, or a checkpoint folder.
     #[arg(long)]
-    model: Option<PathBuf>,
-    /// The robot file.
+    model: Option<String>,
+    /// A shipped robot's name, or a path to a robot file.
     #[arg(long)]
-    robot: Option<PathBuf>,
+    robot: Option<String>,
     /// Where the network is to run: `cpu` or `cuda`.
     #[arg(long, default_value = "cpu")]
     device: String,
@@ -32,13 +34,26 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<()> {
     let mut findings = doctor::network();
     findings.push(gpu(&args.device));
-    let config = args.model.as_deref().and_then(|folder| model(folder, &mut findings));
-    if args.model.is_none() {
-        findings.push(Finding::warning("model", "not looked at", "f1 doctor --model FOLDER"));
-    }
-    match &args.robot {
-        Some(path) => robot(path, args.model.as_deref(), config.as_ref(), &mut findings),
-        None => findings.push(Finding::warning("robot file", "not looked at", "f1 doctor --robot FILE")),
+    let mut find = |check: &'static str, name: &Option<String>, find: fn(&str) -> anyhow::Result<PathBuf>| {
+        let Some(name) = name else {
+            let mend = format!("f1 doctor --{check} NAME_OR_PATH");
+            findings.push(Finding::warning(check, "not looked at", mend));
+            return None;
+        };
+        match find(name) {
+            Ok(path) => Some(path),
+            Err(error) => {
+                let mend = format!("give --{check} one of the shipped names, or a path that exists");
+                findings.push(Finding::broken(check, error.to_string(), mend));
+                None
+            }
+        }
+    };
+    let folder = find("model", &args.model, share::model);
+    let file = find("robot", &args.robot, share::robot_file);
+    let config = folder.as_deref().and_then(|folder| model(folder, &mut findings));
+    if let Some(file) = file {
+        robot(&file, folder.as_deref(), config.as_ref(), &mut findings);
     }
     if args.json {
         print_json(&findings)?;
@@ -154,30 +169,22 @@ fn model(folder: &Path, findings: &mut Vec<Finding>) -> Option<Config> {
     Some(config)
 }
 
-fn faults(error: &RobotFileError) -> String {
-    error.to_string()
-}
-
 fn robot(path: &Path, folder: Option<&Path>, config: Option<&Config>, findings: &mut Vec<Finding>) {
     let robot = match Robot::load(path) {
         Ok(robot) => robot,
         Err(error) => {
             let mend = "mend the lines named; docs/robot_files.md says what each key means";
-            return findings.push(Finding::broken("robot file", faults(&error), mend));
+            return findings.push(Finding::broken("robot file", error.to_string(), mend));
         }
     };
     findings.push(Finding::good("robot file", format!("{}: {} joints", robot.file().name, robot.dof())));
     if let Some(config) = config {
-        let shape = PolicyShape {
-            max_state_dim: config.max_state_dim,
-            max_action_dim: config.max_action_dim,
-            cameras: None,
-        };
-        findings.push(match robot.check_policy(&shape) {
-            Ok(()) => Finding::good("robot and model", "the dimensions fit"),
-            Err(error) => {
-                Finding::broken("robot and model", faults(&error), "use the checkpoint made for this robot")
-            }
+        let faults = mismatches(&robot, config);
+        findings.push(if faults.is_empty() {
+            Finding::good("robot and model", "state, action and cameras fit")
+        } else {
+            let mend = "use the checkpoint that was trained for this robot, or mend the robot file's cameras, state and action";
+            Finding::broken("robot and model", faults.join("; "), mend)
         });
     }
     let statistics = &robot.file().statistics;

@@ -22,6 +22,9 @@ pub struct Args {
     /// What carries the messages: dds (no ROS needed) or rcl (a sourced ROS 2).
     #[arg(long, default_value = if cfg!(feature = "rcl") { "rcl" } else { "dds" })]
     backend: String,
+    /// Also record this lock of the safety filter (std_msgs/Bool); may be given several times.
+    #[arg(long = "lock", value_name = "TOPIC")]
+    locks: Vec<String>,
     /// The file to write; an existing one is replaced.
     #[arg(long, value_name = "FILE.mcap")]
     out: PathBuf,
@@ -36,7 +39,7 @@ pub fn run(args: Args) -> Result<()> {
     let context =
         Context::new(ContextOptions { backend: Backend::from_name(&args.backend)?, args: RosArgs::none() })?;
     context.shutdown_on_signals()?;
-    let session = RecordSession::start(&context, &robot, &args.namespace, &args.out)?;
+    let session = RecordSession::start(&context, &robot, &args.namespace, &args.locks, &args.out)?;
     eprintln!("recording into {}; Ctrl-C ends it", args.out.display());
     spin_until_shutdown(&context);
     println!("{} messages in {}", session.finish()?, args.out.display());

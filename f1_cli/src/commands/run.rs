@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use f1_middleware::{Backend, ClockKind, Context, ContextOptions, MemBus, RosArgs, Time};
+use f1_middleware::{Backend, ClockKind, Context, ContextOptions, MemBus, RosArgs};
 use f1_policy_node::process::{PolicyProcess, ProcessOptions, load_from_parameters};
 use f1_policy_node::recording::{Bag, RecordSession, Replay};
 use f1_policy_node::run::{spin_until_shutdown, status_line};
@@ -78,6 +78,9 @@ impl Args {
     }
 }
 
+/// How long a replay goes on after the last message: what it set off comes to its end.
+const TAIL: Duration = Duration::from_secs(1);
+
 /// Runs the command.
 ///
 /// # Errors
@@ -102,7 +105,7 @@ fn live(args: &Args, robot: &Robot, ros_args: RosArgs) -> Result<()> {
     let recording = args
         .record
         .as_ref()
-        .map(|path| RecordSession::start(&context, robot, &args.namespace, path))
+        .map(|path| RecordSession::start(&context, robot, &args.namespace, &process.locks(), path))
         .transpose()?;
     let status = context.create_node("f1_run")?;
     let (core, clock) = (process.core().clone(), status.clock());
@@ -133,26 +136,25 @@ fn live(args: &Args, robot: &Robot, ros_args: RosArgs) -> Result<()> {
 
 fn replay(args: &Args, path: &Path, robot: &Robot, ros_args: RosArgs) -> Result<()> {
     let bag = Bag::open(path).with_context(|| format!("cannot replay {}", path.display()))?;
-    let first = bag.messages().next().transpose()?.map_or(1_000_000_000, |message| message.stamp_ns);
-    // A second before the first message: the nodes are up when it comes.
-    let start = Time::from_nanoseconds((first - 1_000_000_000).max(1));
+    let start = Replay::start_of(&bag)?;
     let backend = Backend::Mem { bus: MemBus::new(), virtual_start: Some(start) };
     let context = Context::new(ContextOptions { backend, args: ros_args })?;
     let process = PolicyProcess::compose(&context, load_from_parameters(), &ProcessOptions::default())?;
     let recording = args
         .record
         .as_ref()
-        .map(|path| RecordSession::start(&context, robot, &args.namespace, path))
+        .map(|path| RecordSession::start(&context, robot, &args.namespace, &process.locks(), path))
         .transpose()?;
-    context.executor().spin_for(Duration::from_millis(500));
+    // Loading is inline on a virtual clock: the nodes are up before time moves.
+    context.executor().spin_once(Duration::ZERO);
     if !process.is_started() {
         bail!("the policy could not be started: {}", process.board().state().1);
     }
-    let replay = Replay::open(&context, robot, &args.namespace, &bag)?;
+    let replay = Replay::open(&context, robot, &args.namespace, &process.locks(), &bag)?;
     if replay.is_empty() {
         bail!("{} holds none of the robot's inputs in namespace {}", path.display(), args.namespace);
     }
-    replay.play(&context, Duration::from_secs(1))?;
+    replay.play(&context, TAIL)?;
     let mut board = process.board();
     println!("{}", status_line(&mut board, context.clock().now().nanoseconds()));
     if let (Some(recording), Some(path)) = (recording, &args.record) {

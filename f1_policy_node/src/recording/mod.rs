@@ -12,6 +12,10 @@ pub use replay::Replay;
 pub use session::RecordSession;
 pub use writer::{Recorder, TopicRecorder};
 
+/// Name of our metadata record, and its key for the ROS time at which the recording began, ns.
+const METADATA: &str = "f1_policy";
+const START: &str = "start_ns";
+
 /// Why a recording cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
@@ -70,6 +74,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bag.mcap");
         let recorder = Arc::new(Recorder::create(&path).unwrap());
+        recorder.begin(5).unwrap();
         let strings = recorder.topic::<StringMessage>("/f1/instruction").unwrap();
         let locks = recorder.topic::<Bool>("/f1/lock").unwrap();
         strings.write(20, &StringMessage { data: "second".into() }).unwrap();
@@ -80,6 +85,7 @@ mod tests {
 
         let bag = Bag::open(&path).unwrap();
         let messages: Vec<BagMessage> = bag.messages().collect::<Result<_, _>>().unwrap();
+        assert_eq!(bag.start_ns(), Some(5));
         let order: Vec<(i64, &str)> = messages.iter().map(|m| (m.stamp_ns, m.topic.as_str())).collect();
         assert_eq!(order, [(10, "/f1/lock"), (20, "/f1/instruction"), (30, "/f1/instruction")]);
         assert_eq!(messages[1].decode::<StringMessage>().unwrap().data, "second");

@@ -12,6 +12,7 @@ pub struct Bag {
     path: String,
     bytes: Vec<u8>,
     count: usize,
+    start_ns: Option<i64>,
 }
 
 /// One message of a recording.
@@ -54,6 +55,20 @@ impl Bag {
         let name = path.display().to_string();
         let bytes =
             std::fs::read(path).map_err(|source| RecordingError::Io { path: name.clone(), source })?;
+        let mut start_ns = None;
+        let records = mcap::read::LinearReader::new(&bytes)
+            .map_err(|source| RecordingError::Mcap { path: name.clone(), source: Box::new(source) })?;
+        for record in records {
+            match record {
+                Ok(mcap::records::Record::Metadata(metadata)) if metadata.name == super::METADATA => {
+                    start_ns = metadata.metadata.get(super::START).and_then(|text| text.parse().ok());
+                    break;
+                }
+                Ok(_) => {}
+                // The reader gives the same error for ever; it is met again below, where it is told.
+                Err(_) => break,
+            }
+        }
         let mut count = 0;
         let stream = mcap::MessageStream::new(&bytes)
             .map_err(|source| RecordingError::Mcap { path: name.clone(), source: Box::new(source) })?;
@@ -62,7 +77,13 @@ impl Bag {
                 .map_err(|source| RecordingError::Mcap { path: name.clone(), source: Box::new(source) })?;
             count += 1;
         }
-        Ok(Self { path: name, bytes, count })
+        Ok(Self { path: name, bytes, count, start_ns })
+    }
+
+    /// The ROS time at which the recording began, ns, where we wrote the file.
+    #[must_use]
+    pub fn start_ns(&self) -> Option<i64> {
+        self.start_ns
     }
 
     /// Number of messages.

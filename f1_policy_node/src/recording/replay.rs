@@ -1,4 +1,5 @@
-//! Replay: a recording's inputs through the whole graph on the virtual clock. The same recording gives the same output.
+//! Replay: a recording's inputs through the whole graph on the virtual clock. The same recording gives the same output, to the byte; only the times of
+//! stages in `status` are measured. A recording that was itself made on a virtual clock gives its own output again.
 
 use f1_interfaces::Message;
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image, JointState};
@@ -9,7 +10,7 @@ use f1_robot::Robot;
 use super::{Bag, BagMessage};
 use crate::error::NodeResult;
 
-/// Plays the inputs of a recording: cameras, joint states and instruction.
+/// Plays the inputs of a recording: cameras, joint states, instruction and locks.
 pub struct Replay {
     node: Node,
     inputs: Vec<Input>,
@@ -24,11 +25,29 @@ struct Input {
 }
 
 impl Replay {
+    /// Where the virtual clock of a replay starts: where the recording began, so that timers tick as they did; a second before the first message in a
+    /// file that does not say.
+    ///
+    /// # Errors
+    /// A damaged recording.
+    pub fn start_of(bag: &Bag) -> NodeResult<Time> {
+        let first = bag.messages().next().transpose()?.map_or(1_000_000_000, |message| message.stamp_ns);
+        let start = bag.start_ns().filter(|start| *start <= first).unwrap_or(first - 1_000_000_000);
+        // Zero means "no stamp" in ROS.
+        Ok(Time::from_nanoseconds(start.max(1)))
+    }
+
     /// Opens publishers for the robot's inputs that the recording holds.
     ///
     /// # Errors
     /// A damaged recording, or topics that the middleware refuses.
-    pub fn open(context: &Context, robot: &Robot, namespace: &str, bag: &Bag) -> NodeResult<Self> {
+    pub fn open(
+        context: &Context,
+        robot: &Robot,
+        namespace: &str,
+        locks: &[String],
+        bag: &Bag,
+    ) -> NodeResult<Self> {
         let options = NodeOptions { rosout: false, ..NodeOptions::in_namespace(namespace) };
         let node = context.create_node_with("replay", options)?;
         let mut replay = Self { node, inputs: Vec::new(), messages: Vec::new() };
@@ -42,6 +61,9 @@ impl Replay {
         }
         replay.input::<JointState>(&file.joint_states, Qos::reliable())?;
         replay.input::<StringMessage>("instruction", Qos::latched())?;
+        for lock in locks {
+            replay.input::<Bool>(lock, Qos::reliable())?;
+        }
         for message in bag.messages() {
             let message = message?;
             if replay.inputs.iter().any(|input| input.topic == message.topic) {
@@ -62,23 +84,6 @@ impl Replay {
         Ok(())
     }
 
-    /// Also plays a lock of the safety filter.
-    ///
-    /// # Errors
-    /// A topic that the middleware refuses.
-    pub fn lock(&mut self, topic: &str, bag: &Bag) -> NodeResult<()> {
-        self.input::<Bool>(topic, Qos::reliable())?;
-        let absolute = self.node.resolve_topic(topic)?;
-        for message in bag.messages() {
-            let message = message?;
-            if message.topic == absolute {
-                self.messages.push(message);
-            }
-        }
-        self.messages.sort_by_key(|message| message.stamp_ns);
-        Ok(())
-    }
-
     /// Number of input messages.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -91,14 +96,15 @@ impl Replay {
         self.messages.is_empty()
     }
 
-    /// Plays everything: time moves to each message's stamp, then the message is published. Afterwards the graph runs on for `tail`.
+    /// Plays everything: time moves to each message's stamp, then the message is published, before any timer of that instant. Afterwards the graph runs
+    /// on for `tail`.
     ///
     /// # Errors
     /// A message that cannot be decoded.
     pub fn play(&self, context: &Context, tail: std::time::Duration) -> NodeResult<()> {
         let executor = context.executor();
         for message in &self.messages {
-            executor.spin_until(Time::from_nanoseconds(message.stamp_ns));
+            executor.spin_before(Time::from_nanoseconds(message.stamp_ns));
             if let Some(input) = self.inputs.iter().find(|input| input.topic == message.topic) {
                 (input.publisher)(message)?;
             }

@@ -8,7 +8,7 @@ use f1_interfaces::Message;
 use f1_interfaces::f1_msgs::msg::{ActionChunk, ForesightError, PolicyStatus, SafetyEvent};
 use f1_interfaces::nav_msgs::msg::Path as PathMessage;
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image, JointState};
-use f1_interfaces::std_msgs::msg::String as StringMessage;
+use f1_interfaces::std_msgs::msg::{Bool, String as StringMessage};
 use f1_interfaces::trajectory_msgs::msg::JointTrajectory;
 use f1_middleware::{Context, Node, NodeOptions, Qos};
 use f1_robot::Robot;
@@ -50,13 +50,21 @@ impl Opening {
 }
 
 impl RecordSession {
-    /// Opens the file and subscribes: cameras, joint states and instruction; foresight, chunk, path, trajectories, events and status.
+    /// Opens the file and subscribes: cameras, joint states, instruction and the safety filter's `locks`; foresight, chunk, path, trajectories, events
+    /// and status. What goes through services and actions (instructions, goals of controllers) is not in the file.
     ///
     /// # Errors
     /// A file that cannot be made, topics that the middleware refuses.
-    pub fn start(context: &Context, robot: &Robot, namespace: &str, path: &Path) -> NodeResult<Self> {
+    pub fn start(
+        context: &Context,
+        robot: &Robot,
+        namespace: &str,
+        locks: &[String],
+        path: &Path,
+    ) -> NodeResult<Self> {
         let node = context.create_node_with("recorder", NodeOptions::in_namespace(namespace))?;
         let recorder = Arc::new(Recorder::create(path)?);
+        recorder.begin(node.now().nanoseconds())?;
         let mut opening = Opening { node, recorder, messages: Arc::default(), keep: Vec::new() };
         let file = robot.file();
         let sensor = Qos::sensor_data().keep_last(30);
@@ -70,6 +78,9 @@ impl RecordSession {
         opening.topic::<JointState>(&file.joint_states, Qos::sensor_data().keep_last(200))?;
         let reliable = Qos::reliable().keep_last(20);
         opening.topic::<StringMessage>("instruction", reliable.transient_local())?;
+        for lock in locks {
+            opening.topic::<Bool>(lock, reliable)?;
+        }
         opening.topic::<Image>("foresight/image", reliable.best_effort())?;
         opening.topic::<Image>("foresight/comparison", reliable)?;
         opening.topic::<ForesightError>("foresight/error", reliable)?;

@@ -41,6 +41,16 @@ impl Recorder {
         Ok(Self { path: name, writer: Mutex::new(Some(writer)) })
     }
 
+    /// Notes the ROS time at which the recording begins, ns: replay starts its clock there.
+    ///
+    /// # Errors
+    /// A finished recording, or a file that cannot be written.
+    pub fn begin(&self, now_ns: i64) -> Result<(), RecordingError> {
+        let metadata = BTreeMap::from([(super::START.to_owned(), now_ns.to_string())]);
+        let record = mcap::records::Metadata { name: super::METADATA.to_owned(), metadata };
+        self.with(|writer| writer.write_metadata(&record))
+    }
+
     /// Opens a channel for `topic`, with its schema.
     ///
     /// # Errors

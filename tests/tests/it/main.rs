@@ -5,3 +5,4 @@
 
 mod closed_loop;
 mod launch_files;
+mod replay;

@@ -109,7 +109,7 @@ impl Stage {
         let process =
             PolicyProcess::compose(context, Box::new(move |_| Box::new(load)), &ProcessOptions::default())?;
         let recording = record
-            .map(|path| RecordSession::start(context, &self.robot, NAMESPACE, path))
+            .map(|path| RecordSession::start(context, &self.robot, NAMESPACE, &[], path))
             .transpose()
             .context("the recording cannot be made")?;
         let heard: Arc<Mutex<Heard>> = Arc::default();

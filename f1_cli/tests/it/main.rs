@@ -1,0 +1,6 @@
+//! The command as a user runs it.
+
+// Helpers of tests may fail loudly, as the tests themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod doctor;
