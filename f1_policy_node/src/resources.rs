@@ -96,7 +96,7 @@ impl Resources {
         model: &Path,
     ) -> Result<Self, ResourceError> {
         let name = robot.file().name.clone();
-        let faults = mismatches(&robot, policy.config());
+        let faults = mismatches(&robot, &policy);
         if !faults.is_empty() {
             return Err(ResourceError::Mismatch { robot: name, model: model.display().to_string(), faults });
         }
@@ -163,9 +163,8 @@ fn load_statistics(
         .map_err(|source| ResourceError::Statistics { robot: robot.file().name.clone(), source })
 }
 
-/// Why this robot cannot be driven by a network of this configuration; empty if it can.
-#[must_use]
-pub fn mismatches(robot: &Robot, config: &f1_model::Config) -> Vec<String> {
+fn mismatches(robot: &Robot, policy: &F1Policy) -> Vec<String> {
+    let config = policy.config();
     let file = robot.file();
     let mut faults = Vec::new();
     let mut larger = |what: &str, found: usize, room: usize| {

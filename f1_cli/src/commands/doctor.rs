@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use f1_middleware::doctor::{self, Finding, Verdict};
 use f1_model::{Config, DeviceChoice};
-use f1_policy_node::resources::mismatches;
-use f1_robot::Robot;
+use f1_robot::robot_file::CameraRole;
 use f1_robot::statistics::StatisticsFile;
+use f1_robot::{PolicyShape, Robot};
 
 use crate::share;
 
@@ -179,7 +179,17 @@ fn robot(path: &Path, folder: Option<&Path>, config: Option<&Config>, findings: 
     };
     findings.push(Finding::good("robot file", format!("{}: {} joints", robot.file().name, robot.dof())));
     if let Some(config) = config {
-        let faults = mismatches(&robot, config);
+        let shape = PolicyShape {
+            max_state_dim: config.max_state_dim,
+            max_action_dim: config.max_action_dim,
+            cameras: None,
+        };
+        let mut faults: Vec<String> =
+            robot.check_policy(&shape).err().iter().map(ToString::to_string).collect();
+        let mut cameras = robot.file().cameras.iter();
+        if config.generation.is_some() && !cameras.any(|camera| camera.roles.contains(&CameraRole::History)) {
+            faults.push("the network foresees, but no camera has the role history".to_owned());
+        }
         findings.push(if faults.is_empty() {
             Finding::good("robot and model", "state, action and cameras fit")
         } else {
