@@ -207,6 +207,20 @@ pub struct Batch<T> {
     pub waited: Duration,
 }
 
+/// Which part of every batch a process prepares, when several train together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// This process, from 0.
+    pub rank: usize,
+    /// How many there are.
+    pub world: usize,
+}
+
+impl Share {
+    /// The only process.
+    pub const WHOLE: Self = Self { rank: 0, world: 1 };
+}
+
 type Outcome<T, E> = Result<(Vec<T>, Position), E>;
 
 /// Prepares batches on threads of its own, a few ahead, in the order drawn.
@@ -228,6 +242,22 @@ impl<T: Send + 'static, E: Send + 'static> Loader<T, E> {
         ahead: usize,
         prepare: impl Fn(Drawn) -> Result<T, E> + Send + Sync + 'static,
     ) -> Result<Self, DataError> {
+        Self::start_part(order, Share::WHOLE, batch, workers, ahead, prepare)
+    }
+
+    /// As [`Self::start`], for one of several processes: together they draw `batch` samples each, in turn, and this one
+    /// prepares its own. Positions count the samples of all.
+    ///
+    /// # Errors
+    /// When threads cannot be started.
+    pub fn start_part(
+        order: Order,
+        share: Share,
+        batch: usize,
+        workers: usize,
+        ahead: usize,
+        prepare: impl Fn(Drawn) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Result<Self, DataError> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(workers)
             .thread_name(|index| format!("loader-{index}"))
@@ -236,7 +266,7 @@ impl<T: Send + 'static, E: Send + 'static> Loader<T, E> {
         let (sender, batches) = sync_channel(ahead.max(1));
         std::thread::Builder::new()
             .name("loader".into())
-            .spawn(move || feed(order, batch, &pool, &prepare, &sender))
+            .spawn(move || feed(order, share, batch, &pool, &prepare, &sender))
             .map_err(|fault| DataError::Usage(format!("loader thread: {fault}")))?;
         Ok(Self { batches })
     }
@@ -254,13 +284,16 @@ impl<T: Send + 'static, E: Send + 'static> Loader<T, E> {
 
 fn feed<T: Send, E: Send>(
     mut order: Order,
+    share: Share,
     batch: usize,
     pool: &rayon::ThreadPool,
     prepare: &(impl Fn(Drawn) -> Result<T, E> + Sync),
     sender: &SyncSender<Outcome<T, E>>,
 ) {
     loop {
-        let drawn: Vec<Drawn> = (0..batch).map(|_| order.draw()).collect();
+        let mut drawn: Vec<Drawn> = (0..batch * share.world).map(|_| order.draw()).collect();
+        drawn.drain(..batch * share.rank);
+        drawn.truncate(batch);
         let samples: Result<Vec<T>, E> = pool.install(|| drawn.into_par_iter().map(prepare).collect());
         let failed = samples.is_err();
         let gone = sender.send(samples.map(|samples| (samples, order.position().clone()))).is_err();

@@ -102,22 +102,11 @@ pub fn save(
     if partial.exists() {
         fs::remove_dir_all(&partial).map_err(TrainError::io(&partial))?;
     }
-    write_model(&partial, contents)?;
-    let mut tensors: HashMap<String, Tensor> = HashMap::new();
-    for slot in optimizer.slots() {
-        tensors.insert(format!("moments.{}", slot.name), slot.moments.clone());
-        tensors.insert(format!("value.{}", slot.name), slot.value().clone());
+    if let Err(fault) = write_partial(&partial, contents, optimizer, averages, progress) {
+        // On a full disk half a checkpoint would only be in the way.
+        let _ = fs::remove_dir_all(&partial);
+        return Err(fault);
     }
-    for (name, average) in averages {
-        tensors.insert(format!("average.{name}"), average.clone());
-    }
-    let path = partial.join("optimizer.safetensors");
-    candle_core::safetensors::save(&tensors, &path)?;
-    let path = partial.join("progress.json");
-    let text =
-        serde_json::to_string_pretty(progress).map_err(|fault| TrainError::Stopped(fault.to_string()))?;
-    fs::write(&path, text).map_err(TrainError::io(&path))?;
-    flush(&partial)?;
     if target.exists() {
         fs::remove_dir_all(&target).map_err(TrainError::io(&target))?;
     }
@@ -127,6 +116,31 @@ pub fn save(
         fs::remove_dir_all(old).map_err(TrainError::io(old))?;
     }
     Ok(target)
+}
+
+fn write_partial(
+    partial: &Path,
+    contents: &Contents<'_>,
+    optimizer: &Optimizer,
+    averages: &HashMap<String, Tensor>,
+    progress: &Progress,
+) -> Result<()> {
+    write_model(partial, contents)?;
+    let mut tensors: HashMap<String, Tensor> = HashMap::new();
+    for slot in optimizer.slots() {
+        tensors.insert(format!("moments.{}", slot.name), slot.moments.clone());
+        tensors.insert(format!("value.{}", slot.name), slot.value().clone());
+    }
+    for (name, average) in averages {
+        tensors.insert(format!("average.{name}"), average.clone());
+    }
+    let path = partial.join("optimizer.safetensors");
+    candle_core::safetensors::save(&tensors, &path).map_err(|fault| TrainError::tensors(&path, fault))?;
+    let path = partial.join("progress.json");
+    let text =
+        serde_json::to_string_pretty(progress).map_err(|fault| TrainError::Stopped(fault.to_string()))?;
+    fs::write(&path, text).map_err(TrainError::io(&path))?;
+    flush(partial)
 }
 
 /// Asks the operating system to bring a folder's files to the disk.

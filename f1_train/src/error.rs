@@ -21,7 +21,7 @@ pub enum TrainError {
     Statistics(#[from] f1_robot::statistics::StatisticsError),
     /// The model refused.
     #[error(transparent)]
-    Model(#[from] f1_model::Error),
+    Model(f1_model::Error),
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
@@ -40,14 +40,34 @@ pub enum TrainError {
 
 fn disk_hint(error: &std::io::Error) -> &'static str {
     match error.kind() {
-        std::io::ErrorKind::StorageFull => {
-            " (the disk is full; the last whole checkpoint is untouched: free some space and continue with --resume)"
+        std::io::ErrorKind::StorageFull
+        | std::io::ErrorKind::FileTooLarge
+        | std::io::ErrorKind::QuotaExceeded => {
+            " (the disk is full, or a limit is reached; the last whole checkpoint is untouched: free some space and continue with --resume)"
         }
         _ => "",
     }
 }
 
+impl From<f1_model::Error> for TrainError {
+    fn from(fault: f1_model::Error) -> Self {
+        match fault {
+            f1_model::Error::Io { path, source } => Self::Io { path, source },
+            fault => Self::Model(fault),
+        }
+    }
+}
+
 impl TrainError {
+    /// A fault of writing tensors into `path`: what the disk refuses is told apart from the rest.
+    pub(crate) fn tensors(path: &Path, fault: candle_core::Error) -> Self {
+        match fault {
+            candle_core::Error::SafeTensor(safetensors::SafeTensorError::IoError(source))
+            | candle_core::Error::Io(source) => Self::Io { path: path.to_path_buf(), source },
+            fault => Self::Tensor(fault),
+        }
+    }
+
     pub(crate) fn io(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.as_ref().to_path_buf();
         move |source| Self::Io { path, source }

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::info::fill_template;
 use super::table::{cast, column, integers, pictures, read_rows, vectors};
+use super::video::Film;
 use super::{ACTION, DataError, FormatVersion, Info, STATE, stats_file};
 use f1_robot::statistics::DatasetStatistics;
 
@@ -43,7 +44,9 @@ pub struct Episode {
 pub enum Picture {
     /// JPEG or PNG bytes.
     Encoded(Arc<[u8]>),
-    /// A frame of a video.
+    /// A frame of a video, by its place in the file.
+    Filmed(Arc<Film>, usize),
+    /// Pixels.
     Raw(Arc<RgbImage>),
 }
 
@@ -51,10 +54,13 @@ impl Picture {
     /// The pixels.
     ///
     /// # Errors
-    /// When the bytes are no JPEG or PNG.
-    pub fn decode(&self) -> Result<RgbImage, image::ImageError> {
+    /// When the bytes are no JPEG or PNG, or the video is damaged there.
+    pub fn decode(&self) -> Result<RgbImage, DataError> {
         match self {
-            Self::Encoded(bytes) => Ok(image::load_from_memory(bytes)?.into_rgb8()),
+            Self::Encoded(bytes) => image::load_from_memory(bytes)
+                .map(image::DynamicImage::into_rgb8)
+                .map_err(|source| DataError::Image { what: "picture".into(), source }),
+            Self::Filmed(film, index) => film.frame(*index),
             Self::Raw(image) => Ok(RgbImage::clone(image)),
         }
     }
@@ -62,6 +68,7 @@ impl Picture {
     fn bytes(&self) -> usize {
         match self {
             Self::Encoded(bytes) => bytes.len() + 16,
+            Self::Filmed(film, _) => 16 + film.bytes() / film.frames().max(1),
             Self::Raw(image) => image.len() + 64,
         }
     }
@@ -300,9 +307,8 @@ impl Dataset {
                 .videos
                 .get(camera)
                 .ok_or_else(|| DataError::content(&self.root, format!("no video of `{camera}` is listed")))?;
-            let frames = super::video::frames(span, &table.timestamps, self.info.fps)?;
-            let frames = frames.into_iter().map(|image| Picture::Raw(Arc::new(image))).collect();
-            table.images.insert(camera.to_owned(), frames);
+            let pictures = super::video::pictures(span, &table.timestamps, self.info.fps)?;
+            table.images.insert(camera.to_owned(), pictures);
         }
         Ok(table)
     }

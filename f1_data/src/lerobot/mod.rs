@@ -18,10 +18,12 @@ mod stats_file;
 mod table;
 mod video;
 mod writer;
+mod yuv;
 
 pub use dataset::{ColumnSlice, Columns, Dataset, Episode, EpisodeTable, Picture, VideoSpan};
 pub use error::DataError;
 pub use info::{Feature, FormatVersion, Info};
+pub use video::Film;
 pub use writer::{CameraFeature, Features, ImageEncoding, Writer};
 
 /// Column of the robot's own state, as every LeRobot data set names it.

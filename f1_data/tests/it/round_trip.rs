@@ -18,7 +18,7 @@ pub fn picture(seed: usize) -> RgbImage {
     RgbImage::from_fn(32, 24, |x, y| Rgb([(x as usize * 7 + seed) as u8, (y as usize * 5) as u8, seed as u8]))
 }
 
-fn write(dir: &std::path::Path, version: FormatVersion) {
+pub fn write(dir: &std::path::Path, version: FormatVersion) {
     let mut writer = Writer::create(dir, features(ImageEncoding::Png), version).unwrap();
     for episode in 0..3 {
         for frame in 0..5 + episode {
@@ -95,4 +95,37 @@ fn frames_of_another_size_are_refused() {
     assert!(writer.add_frame(&pictures, &[0.0; 2], &[0.0; 2], "x").is_err());
     writer.add_frame(&pictures, &[0.0; 3], &[0.0; 2], "x").unwrap();
     assert!(writer.finish().unwrap_err().to_string().contains("unfinished"));
+}
+
+/// Turns a v2.1 data set into the older layout: one `stats.json` instead of statistics of each episode.
+fn to_v2_0(root: &std::path::Path) {
+    let info = root.join("meta/info.json");
+    let text = std::fs::read_to_string(&info).unwrap().replace("\"v2.1\"", "\"v2.0\"");
+    std::fs::write(info, text).unwrap();
+    std::fs::remove_file(root.join("meta/episodes_stats.jsonl")).unwrap();
+    let column =
+        |mean: [f64; 2]| serde_json::json!({"mean": mean, "std": [1, 1], "min": [-9, -9], "max": [9, 9]});
+    let stats = serde_json::json!({"observation.state": column([1.5, 2.5]), "action": column([0.5, -0.5])});
+    std::fs::write(root.join("meta/stats.json"), stats.to_string()).unwrap();
+}
+
+#[test]
+fn the_oldest_layout_is_read_with_its_statistics() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), FormatVersion::V2_1);
+    to_v2_0(dir.path());
+    let dataset = Dataset::open(dir.path()).unwrap();
+    assert_eq!(dataset.version(), FormatVersion::V2_0);
+    assert_eq!((dataset.episodes().len(), dataset.frames()), (3, 18));
+    assert_eq!(dataset.tasks(), ["pick the cube", "pour the tea"]);
+    let table = dataset.read_episode(1, &Columns::usual(&dataset.info().cameras())).unwrap();
+    assert_eq!(table.action[3], [106.0 * -0.2, 107.0 * -0.2]);
+    assert_eq!(table.images["observation.images.front"][3].decode().unwrap(), picture(53));
+    assert_eq!(dataset.statistics().unwrap().state.mean, [1.5, 2.5]);
+    assert_eq!(dataset.statistics().unwrap().action.max, [9.0, 9.0]);
+    // The statistics are no condition for reading.
+    std::fs::remove_file(dir.path().join("meta/stats.json")).unwrap();
+    assert!(Dataset::open(dir.path()).unwrap().statistics().is_none());
+    let writer = Writer::create(dir.path().join("new"), features(ImageEncoding::Png), FormatVersion::V2_0);
+    assert!(writer.err().unwrap().to_string().contains("v2.0 is only read"));
 }

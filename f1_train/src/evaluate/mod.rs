@@ -1,10 +1,12 @@
 //! The paper's measurements of a checkpoint on a data set (section 4.3), and pictures of its foresight.
 
+mod judge;
 mod measure;
 mod plot;
 mod report;
 mod sheet;
 
+pub use judge::{Judge, JudgeError, Verdict, judge_prompt, parse_verdict};
 pub use measure::{EvalSettings, Evaluator, Example};
 pub use plot::{Series, scatter};
 pub use report::{Accuracy, Measures, Report, TAUS, correlation};

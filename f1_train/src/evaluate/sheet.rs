@@ -1,20 +1,25 @@
 //! One picture of foresight: each row the history, what was foreseen, what came.
 
-use image::imageops::replace;
+use image::imageops::{FilterType, replace, resize};
 use image::{Rgb, RgbImage};
 
 use super::Example;
 
 const GAP: u32 = 4;
+/// Smaller pictures are enlarged to about this many pixels.
+const LEAST: u32 = 128;
 /// Around what was foreseen.
 const FORESEEN: Rgb<u8> = Rgb([214, 120, 20]);
 /// Around what came.
 const CAME: Rgb<u8> = Rgb([40, 140, 60]);
 
-/// Draws examples below one another: history frames, the foreseen one framed in orange, the true one in green.
+/// Draws examples below one another, small ones enlarged: history frames, the foreseen one framed in orange, the true one in green.
 #[must_use]
 pub fn sheet(examples: &[Example]) -> RgbImage {
-    let side = examples.iter().map(|example| example.foreseen.width()).max().unwrap_or(1);
+    let pixels = examples.iter().map(|example| example.foreseen.width()).max().unwrap_or(1);
+    // Whole multiples: a small model's pixels are shown as they are, only larger.
+    let scale = (LEAST / pixels.max(1)).max(1);
+    let side = pixels * scale;
     let columns = examples.iter().map(|example| example.history.len() + 2).max().unwrap_or(1) as u32;
     let step = side + GAP;
     let mut out =
@@ -32,7 +37,8 @@ pub fn sheet(examples: &[Example]) -> RgbImage {
                 let border = RgbImage::from_pixel(side + GAP, side + GAP, colour);
                 replace(&mut out, &border, left - i64::from(GAP / 2), top - i64::from(GAP / 2));
             }
-            replace(&mut out, image, left, top);
+            let shown = resize(image, image.width() * scale, image.height() * scale, FilterType::Nearest);
+            replace(&mut out, &shown, left, top);
         }
     }
     out
@@ -48,8 +54,10 @@ mod tests {
         let example =
             Example { task: "t".into(), history: vec![grey(1), grey(2)], foreseen: grey(3), came: grey(4) };
         let sheet = sheet(&[example.clone(), example]);
-        assert_eq!(sheet.dimensions(), (4 * 12 + 4, 2 * 12 + 4));
-        let centres: Vec<u8> = (0..4).map(|column| sheet.get_pixel(GAP + column * 12 + 4, 20).0[0]).collect();
+        let step = LEAST + GAP;
+        assert_eq!(sheet.dimensions(), (4 * step + GAP, 2 * step + GAP));
+        let centre = |column: u32| sheet.get_pixel(column * step + step / 2, step + step / 2).0[0];
+        let centres: Vec<u8> = (0..4).map(centre).collect();
         assert_eq!(centres, [1, 2, 3, 4]);
     }
 }

@@ -51,15 +51,20 @@ impl Fixture {
 
     /// A run of `stage` into `output`, with more lines of YAML.
     pub fn run(&self, stage: &str, output: &str, more: &str) -> RunFile {
-        let root = self.folder.path().display();
-        let text = format!(
-            "stage: {stage}\noutput: {root}/{output}\nmodel: {{config: {root}/model}}\n\
+        run_in(self.folder.path(), stage, output, more)
+    }
+}
+
+/// A run of `stage` in a folder that a fixture has filled.
+pub fn run_in(folder: &Path, stage: &str, output: &str, more: &str) -> RunFile {
+    let root = folder.display();
+    let text = format!(
+        "stage: {stage}\noutput: {root}/{output}\nmodel: {{config: {root}/model}}\n\
              data:\n  crop: center\n  token_cache: {root}/tokens\n  workers: 1\n  sources:\n    tiny: \
              {{path: {root}/data, n_obs_img_steps: 4, n_pred_img_steps: 1, obs_img_stride: 1}}\n\
              learning_rate: {{default: 1.0e-3}}\nschedule: {{shape: cosine, warmup_steps: 2}}\nlog_every: 1\n{more}\n"
-        );
-        RunFile::parse(&text, "test", &[]).unwrap()
-    }
+    );
+    RunFile::parse(&text, "test", &[]).unwrap()
 }
 
 pub fn write_data(path: &Path) {

@@ -6,7 +6,9 @@
 
 mod fixture;
 mod frozen;
+mod golden_data;
 mod golden_trace;
+mod mixture;
 mod overfit;
 mod resume;
 mod shipped_runs;

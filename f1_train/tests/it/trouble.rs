@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use crate::fixture::{Fixture, open, train, values};
+use crate::fixture::{Fixture, column, open, run_in, train, values};
 
 #[test]
 fn a_loss_that_is_not_finite_leaves_the_weights_of_the_last_good_update() {
@@ -45,4 +45,50 @@ fn a_dimension_that_never_moves_is_named_with_its_mend() {
     assert!(message.contains("action[1]") && message.contains("ignored_action"), "{message}");
     run.data.sources.get_mut("tiny").unwrap().ignored_action = vec![1];
     assert!(open(run, false).is_ok());
+}
+
+const FULL_DISK: &str = "F1_TEST_FULL_DISK";
+const FULL_DISK_RUN: &str = "batch: 2\nsteps: 4\nsave_every: 2";
+
+/// The other half of the test below, in a process of its own whose files cannot grow.
+#[test]
+fn a_run_on_a_full_disk() {
+    let Some(folder) = std::env::var_os(FULL_DISK) else { return };
+    let run = run_in(std::path::Path::new(&folder), "stage1", "broken", FULL_DISK_RUN);
+    let message = open(run, true).unwrap().train(&AtomicBool::new(false)).unwrap_err().to_string();
+    println!("MESSAGE {message}");
+}
+
+#[test]
+fn a_full_disk_costs_nothing_that_was_saved() {
+    let fixture = Fixture::new();
+    let whole = train(fixture.run("stage1", "whole", FULL_DISK_RUN), false);
+    let run = || fixture.run("stage1", "broken", FULL_DISK_RUN);
+    drop(train(run(), false));
+    std::fs::remove_dir_all(fixture.path("broken/checkpoints/step_000000004")).unwrap();
+    std::fs::remove_dir_all(fixture.path("broken/model")).unwrap();
+    // The shell's limit counts blocks of 512 or 1024 bytes: far less than a checkpoint. Writing past it then fails.
+    let program = std::env::current_exe().unwrap();
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 64; exec {} --exact trouble::a_run_on_a_full_disk --nocapture --test-threads 1",
+        program.display()
+    );
+    let folder = fixture.folder.path();
+    let out = std::process::Command::new("sh").args(["-c", &script]).env(FULL_DISK, folder).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    let message = said.lines().find(|line| line.contains("MESSAGE")).unwrap_or_else(|| {
+        panic!("{said}\n{}", String::from_utf8_lossy(&out.stderr));
+    });
+    for part in ["step_000000004.partial", "the disk is full", "--resume"] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    // What was whole still is, no half is in the way, and the run goes on as if nothing had happened.
+    let left: Vec<String> = std::fs::read_dir(fixture.path("broken/checkpoints"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(left, ["step_000000002"]);
+    let resumed = train(run(), true);
+    assert_eq!(values(&whole), values(&resumed));
+    assert_eq!(column(&fixture.path("whole"), "loss"), column(&fixture.path("broken"), "loss"));
 }

@@ -1,0 +1,269 @@
+//! What the robot was told to do at any moment, and how a data set writes it.
+
+use anyhow::{Result, bail};
+use f1_interfaces::f1_msgs::msg::ActionChunk;
+use f1_interfaces::trajectory_msgs::msg::JointTrajectory;
+use f1_robot::Robot;
+use f1_robot::robot_file::{ActionPart, DeltaFrame, DeltaReference, RotationFormat, StatePart};
+use f1_robot::state::write_rotation;
+
+use super::episodes::nearest;
+use super::recorded::Recorded;
+use super::{Form, Source};
+
+/// Motions whose start is looked up in the one before: each is usually well under way when the next takes over.
+const DEEPEST: usize = 8;
+
+/// A motion of some joints that was sent at one moment.
+struct Motion {
+    received_ns: i64,
+    start_ns: i64,
+    /// Indices into the robot's joints.
+    joints: Vec<usize>,
+    /// When each point is due, ns; grows.
+    due_ns: Vec<i64>,
+    /// `[point][joint]`.
+    positions: Vec<Vec<f64>>,
+    /// `[point][joint]`; empty where the sender gave none.
+    velocities: Vec<Vec<f64>>,
+}
+
+/// Set-points of all joints over time.
+pub(super) struct Commands {
+    /// Motions of each joint, by receipt: index of the motion and the joint's column in it.
+    of_joint: Vec<Vec<(usize, usize)>>,
+    motions: Vec<Motion>,
+    measured: Vec<(i64, Vec<f64>)>,
+    stamps: Vec<i64>,
+}
+
+impl Commands {
+    pub fn new(recorded: &Recorded, robot: &Robot, source: Source) -> Result<Self> {
+        let motions: Vec<Motion> = match source {
+            Source::Trajectories => {
+                recorded.trajectories.iter().filter_map(|(at, t)| of_trajectory(robot, *at, t)).collect()
+            }
+            Source::Chunks => recorded.chunks.iter().filter_map(|(at, c)| of_chunk(robot, *at, c)).collect(),
+            Source::Measured => Vec::new(),
+        };
+        if motions.is_empty() && source != Source::Measured {
+            let what = match source {
+                Source::Chunks => "no chunk of the policy".to_owned(),
+                _ => format!("no trajectory on {}", recorded.trajectory_topics.join(" or ")),
+            };
+            bail!("{what}: take the action from elsewhere with --commands (trajectories, chunks, measured)");
+        }
+        let mut of_joint = vec![Vec::new(); robot.dof()];
+        for (index, motion) in motions.iter().enumerate() {
+            for (column, joint) in motion.joints.iter().enumerate() {
+                of_joint[*joint].push((index, column));
+            }
+        }
+        let measured: Vec<(i64, Vec<f64>)> =
+            recorded.joints.iter().map(|joints| (joints.stamp_ns, joints.positions.clone())).collect();
+        let stamps = measured.iter().map(|(stamp, _)| *stamp).collect();
+        Ok(Self { of_joint, motions, measured, stamps })
+    }
+
+    /// Where every joint is told to be at a time, rad or m; a joint that was told nothing yet is where it is.
+    pub fn at(&self, time_ns: i64) -> Vec<f64> {
+        (0..self.of_joint.len()).map(|joint| self.joint_at(joint, time_ns)).collect()
+    }
+
+    fn joint_at(&self, joint: usize, time_ns: i64) -> f64 {
+        self.among(&self.of_joint[joint], joint, time_ns, DEEPEST)
+    }
+
+    /// Position by the newest of some motions that has begun; one that begins later leaves the one before it in force.
+    fn among(&self, motions: &[(usize, usize)], joint: usize, time_ns: i64, deepest: usize) -> f64 {
+        let begun = motions.iter().rposition(|(index, _)| {
+            let motion = &self.motions[*index];
+            motion.received_ns <= time_ns && motion.start_ns <= time_ns
+        });
+        match begun {
+            Some(place) if deepest > 0 => {
+                let (index, column) = motions[place];
+                let motion = &self.motions[index];
+                // Where it starts is where the one before it had come to.
+                motion.at(column, time_ns, || {
+                    self.among(&motions[..place], joint, motion.start_ns, deepest - 1)
+                })
+            }
+            _ => self.measured_at(joint, time_ns),
+        }
+    }
+
+    fn measured_at(&self, joint: usize, time_ns: i64) -> f64 {
+        self.measured[nearest(&self.stamps, time_ns)].1[joint]
+    }
+}
+
+impl Motion {
+    /// Position of a joint; `before` gives it at the motion's start, which has no point of its own.
+    fn at(&self, column: usize, time_ns: i64, before: impl Fn() -> f64) -> f64 {
+        let after = self.due_ns.partition_point(|due| *due <= time_ns);
+        if after == self.due_ns.len() {
+            return self.positions[after - 1][column];
+        }
+        let to = self.positions[after][column];
+        if after == 0 {
+            let (from, span) = (before(), self.due_ns[0] - self.start_ns);
+            return from
+                + (to - from) * ((time_ns - self.start_ns) as f64 / span.max(1) as f64).clamp(0.0, 1.0);
+        }
+        let from = self.positions[after - 1][column];
+        let span = (self.due_ns[after] - self.due_ns[after - 1]) as f64 * 1e-9;
+        let share = (time_ns - self.due_ns[after - 1]) as f64 * 1e-9 / span;
+        match (self.velocities.get(after - 1), self.velocities.get(after)) {
+            // The cubic that a trajectory controller follows between points with velocities.
+            (Some(start), Some(end)) => {
+                let (square, cube) = (share * share, share * share * share);
+                from * (2.0 * cube - 3.0 * square + 1.0)
+                    + start[column] * span * (cube - 2.0 * square + share)
+                    + to * (3.0 * square - 2.0 * cube)
+                    + end[column] * span * (cube - square)
+            }
+            _ => from + (to - from) * share,
+        }
+    }
+}
+
+fn of_trajectory(robot: &Robot, received_ns: i64, message: &JointTrajectory) -> Option<Motion> {
+    let stamp = message.header.stamp.nanoseconds();
+    let start_ns = if stamp == 0 { received_ns } else { stamp };
+    let joints: Option<Vec<usize>> = message.joint_names.iter().map(|name| robot.joint_index(name)).collect();
+    let joints = joints?;
+    let due_ns: Vec<i64> =
+        message.points.iter().map(|point| start_ns + point.time_from_start.nanoseconds()).collect();
+    let positions: Vec<Vec<f64>> = message.points.iter().map(|point| point.positions.clone()).collect();
+    let velocities: Vec<Vec<f64>> = message.points.iter().map(|point| point.velocities.clone()).collect();
+    let velocities =
+        if velocities.iter().all(|row| row.len() == joints.len()) { velocities } else { Vec::new() };
+    motion(Motion { received_ns, start_ns, joints, due_ns, positions, velocities })
+}
+
+fn of_chunk(robot: &Robot, received_ns: i64, message: &ActionChunk) -> Option<Motion> {
+    let stamp = message.header.stamp.nanoseconds();
+    let joints: Option<Vec<usize>> = message.joint_names.iter().map(|name| robot.joint_index(name)).collect();
+    let joints = joints?;
+    let positions: Vec<Vec<f64>> =
+        message.positions.chunks(joints.len().max(1)).map(<[f64]>::to_vec).collect();
+    let due_ns = (0..positions.len()).map(|row| f1_robot::decode::due(stamp, row, message.rate)).collect();
+    motion(Motion { received_ns, start_ns: stamp, joints, due_ns, positions, velocities: Vec::new() })
+}
+
+/// A motion, unless it says nothing or contradicts itself (a controller would refuse it).
+fn motion(motion: Motion) -> Option<Motion> {
+    let whole = motion.positions.iter().all(|row| row.len() == motion.joints.len())
+        && motion.positions.iter().flatten().all(|value| value.is_finite())
+        && motion.due_ns.is_sorted();
+    (whole && !motion.positions.is_empty() && !motion.joints.is_empty()).then_some(motion)
+}
+
+/// How an action row is made of set-points.
+pub(super) struct Layout<'a> {
+    robot: &'a Robot,
+    form: Form,
+}
+
+impl<'a> Layout<'a> {
+    pub fn new(robot: &'a Robot, form: Form) -> Result<Self> {
+        let from_start = |part: &ActionPart| matches!(part, ActionPart::EndEffectorDelta(part) if part.reference == DeltaReference::ChunkStart);
+        if form == Form::Layout && robot.file().action.parts.iter().any(from_start) {
+            bail!(
+                "the action layout counts end-effector deltas from a chunk's start, which a frame alone does not have: \
+                 use --action joints"
+            );
+        }
+        Ok(Self { robot, form })
+    }
+
+    /// Names of the action's dimensions.
+    pub fn names(&self) -> Vec<String> {
+        if self.form == Form::Joints {
+            return self.robot.joints().iter().map(|joint| joint.name.clone()).collect();
+        }
+        let mut out = Vec::new();
+        for part in &self.robot.file().action.parts {
+            match part {
+                ActionPart::JointPositions(part) => out.extend(part.joints.iter().cloned()),
+                ActionPart::JointDeltas(part) => out.extend(part.joints.iter().cloned()),
+                ActionPart::EndEffectorDelta(part) => {
+                    out.extend(
+                        ["dx", "dy", "dz", "drx", "dry", "drz"].map(|axis| format!("{}_{axis}", part.arm)),
+                    );
+                }
+                ActionPart::Gripper(part) => out.push(part.gripper.clone()),
+                ActionPart::Padding(part) => {
+                    out.extend((0..part.width).map(|index| format!("padding_{index}")))
+                }
+            }
+        }
+        out
+    }
+
+    /// The action that leads from the set-points `now` to those one step later.
+    pub fn action(&self, now: &[f64], next: &[f64]) -> Vec<f32> {
+        if self.form == Form::Joints {
+            return next.iter().map(|value| *value as f32).collect();
+        }
+        let mut out: Vec<f64> = Vec::new();
+        let joints = |names: &[String], radians: f64| -> Vec<f64> {
+            let unit = |index: usize| if self.robot.joints()[index].prismatic { 1.0 } else { radians };
+            names.iter().filter_map(|name| self.robot.joint_index(name)).map(|i| next[i] / unit(i)).collect()
+        };
+        let kinematics = self.robot.kinematics();
+        for part in &self.robot.file().action.parts {
+            match part {
+                ActionPart::JointPositions(part) => out.extend(joints(&part.joints, part.units.radians())),
+                ActionPart::JointDeltas(part) => out.extend(joints(&part.joints, part.units.radians())),
+                ActionPart::EndEffectorDelta(part) => {
+                    let Some(arm) = kinematics.arm(&part.arm) else { continue };
+                    let (from, to) = (kinematics.end_effector(arm, now), kinematics.end_effector(arm, next));
+                    let position = to.translation.vector - from.translation.vector;
+                    let (position, rotation) = match part.frame {
+                        DeltaFrame::Base => (position, to.rotation * from.rotation.inverse()),
+                        DeltaFrame::Tool => {
+                            (from.rotation.inverse() * position, from.rotation.inverse() * to.rotation)
+                        }
+                    };
+                    let format = match part.rotation {
+                        RotationFormat::Rpy => RotationFormat::Rpy,
+                        _ => RotationFormat::AxisAngle,
+                    };
+                    out.extend(position.iter().map(|value| value / part.position_scale));
+                    out.extend(
+                        write_rotation(&rotation, format).iter().map(|value| value / part.rotation_scale),
+                    );
+                }
+                ActionPart::Gripper(part) => {
+                    let gripper = self.robot.file().gripper(&part.gripper);
+                    let position = gripper.and_then(|gripper| {
+                        Some(gripper.action_of_position(next[self.robot.joint_index(&gripper.joint)?]))
+                    });
+                    out.push(position.unwrap_or(0.0));
+                }
+                ActionPart::Padding(part) => out.extend(std::iter::repeat_n(0.0, part.width)),
+            }
+        }
+        out.into_iter().map(|value| value as f32).collect()
+    }
+}
+
+/// Names of the state's dimensions.
+pub(super) fn state_names(robot: &Robot) -> Vec<String> {
+    let mut out = Vec::new();
+    for part in &robot.file().state.parts {
+        match part {
+            StatePart::JointPositions(part) => out.extend(part.joints.iter().cloned()),
+            StatePart::EndEffectorPose(part) => {
+                let width = 3 + part.rotation.width();
+                let axes = ["x", "y", "z", "r0", "r1", "r2", "r3"];
+                out.extend(axes[..width].iter().map(|axis| format!("{}_{axis}", part.arm)));
+            }
+            StatePart::Gripper(part) => out.push(part.gripper.clone()),
+            StatePart::Padding(part) => out.extend((0..part.width).map(|index| format!("padding_{index}"))),
+        }
+    }
+    out
+}
