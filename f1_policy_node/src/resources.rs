@@ -177,5 +177,8 @@ fn mismatches(robot: &Robot, policy: &F1Policy) -> Vec<String> {
     if config.generation.is_some() && cameras_with(robot, CameraRole::History).is_empty() {
         faults.push("cameras: the network foresees, but no camera has the role history".into());
     }
+    if config.run.history_in_understanding {
+        faults.push("f1.history_in_understanding: a model for comparisons, which the nodes do not feed".into());
+    }
     faults
 }

@@ -143,11 +143,14 @@ impl Driver {
         let (frames_wanted, stride) = (config.run.history_frames, config.run.obs_img_stride);
         let seed = bench.settings().seed;
         let prompt = self.policy.encode_prompt(&bench.instruction())?;
+        // The nodes refuse a model that is shown its past as cameras; here it is played, for comparison.
+        let shown = config.run.history_in_understanding;
         let mut history: Vec<HistoryFrame> = Vec::new();
+        let mut pictures: Vec<RgbImage> = Vec::new();
         let mut tokens: Vec<(u64, Vec<u32>)> = Vec::new();
         closed_loop(&self.robot, bench, settings, until, |bench, step, report| {
             let wanted = step.is_multiple_of(settings.every);
-            if !foresees && !wanted {
+            if !foresees && !shown && !wanted {
                 return Ok(None);
             }
             let fixed = bench.render(CameraId::Fixed);
@@ -156,6 +159,9 @@ impl Driver {
                 compare(report, &mut tokens, step, stride as u64, &frame, &fixed);
                 history.push(frame);
             }
+            if shown {
+                pictures.push(fixed.clone());
+            }
             if !wanted {
                 return Ok(None);
             }
@@ -163,13 +169,22 @@ impl Driver {
             let wrist = bench.render(CameraId::Wrist);
             let joints = bench.joint_state();
             let state = self.encoder.encode(&joints.names, &joints.positions)?;
-            let [a, b] = [&fixed, &wrist].map(|picture| self.policy.prepare_camera(picture));
-            let last = history.len().saturating_sub(1);
-            let past = (0..frames_wanted).rev().map(|back| last.saturating_sub(back * stride));
+            let past = |length: usize| {
+                let last = length.saturating_sub(1);
+                (0..frames_wanted).rev().map(move |back| last.saturating_sub(back * stride))
+            };
+            let mut cameras = vec![&fixed, &wrist];
+            if shown {
+                cameras.extend(past(pictures.len()).take(frames_wanted - 1).map(|index| &pictures[index]));
+            }
+            let cameras = cameras
+                .into_iter()
+                .map(|picture| self.policy.prepare_camera(picture).map(Some))
+                .collect::<Result<_, _>>()?;
             let input = PolicyInput {
-                cameras: vec![Some(a?), Some(b?)],
+                cameras,
                 prompt: prompt.clone(),
-                history: if foresees { past.map(|i| history[i].clone()).collect() } else { Vec::new() },
+                history: if foresees { past(history.len()).map(|i| history[i].clone()).collect() } else { Vec::new() },
             };
             let request_seed = seed.wrapping_mul(1_000_003).wrapping_add(step);
             let prefix = self.policy.perceive(&input, request_seed)?;

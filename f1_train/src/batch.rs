@@ -34,6 +34,13 @@ fn random(seed: u64, drawn: Drawn, stream: Stream) -> ChaCha8Rng {
     random
 }
 
+/// Cameras that the understanding expert sees: those of the data, and the past frames of the history where the model wants them.
+#[must_use]
+pub fn understanding_cameras(config: &Config, of_data: usize) -> usize {
+    let past = config.run.history_frames.saturating_sub(1);
+    of_data + if config.run.history_in_understanding { past } else { 0 }
+}
+
 /// A time of the flow from a uniform number: Beta(1.5, 1) by inversion, as the reference scales it.
 fn flow_time(uniform: f32) -> f32 {
     0.999 * uniform.powf(1.0 / 1.5) + 0.001
@@ -137,6 +144,13 @@ impl Preparer {
                     image = augmentation.apply(image, &mut numbers);
                 }
                 cameras.push(image_prep::prepare_camera(&image, width, height, &Device::Cpu)?);
+            }
+            if self.config.run.history_in_understanding {
+                let past = self.config.run.history_frames.saturating_sub(1);
+                for picture in raw.history.iter().take(past) {
+                    let image = picture.decode().map_err(|fault| broken("history", &fault))?;
+                    cameras.push(image_prep::prepare_camera(&image, width, height, &Device::Cpu)?);
+                }
             }
         }
         let frames = self.frames(&raw).map_err(|fault| broken("history", &fault))?;

@@ -16,7 +16,7 @@ use f1_model::sampling::TokenSource;
 use f1_model::training::{Batch, JointSettings, LossOutput, hidden_tokens};
 use f1_robot::statistics::StatisticsFile;
 
-use crate::batch::{Prepared, Preparer, encode_prompts};
+use crate::batch::{Prepared, Preparer, encode_prompts, understanding_cameras};
 use crate::checkpoint::{self, Contents, Progress};
 use crate::codebook::CodebookWatch;
 use crate::journal::{Journal, Line};
@@ -121,6 +121,7 @@ impl Trainer {
             _ => setup::normalisers(&run, &sources, &statistics)?,
         };
         let cameras = sources.iter().map(|source| source.shown_cameras).max().unwrap_or(0);
+        let cameras = understanding_cameras(&config, cameras);
         let reader = setup::reader(&run, sources);
         let (prompt_tokenizer, prompts) = match (run.stage, setup::prompt_tokenizer(&run)) {
             (Stage::Tokenizer, found) => (found.ok(), HashMap::new()),

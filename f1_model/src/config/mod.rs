@@ -157,6 +157,9 @@ pub struct RunConfig {
     /// Scale of the noise from which actions flow, 0 to 1: 1 draws from all that the data show, as the reference does; less stays
     /// nearer to their middle, which is steadier where they differ little.
     pub noise_scale: f64,
+    /// Whether the history's past frames are shown to the understanding expert, as further cameras behind the others, oldest first.
+    /// Only for comparisons of memory with foresight: the nodes refuse such a model.
+    pub history_in_understanding: bool,
     /// Seed of sampling and noise where a caller gives none.
     pub seed: u64,
 }

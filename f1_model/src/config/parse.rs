@@ -201,7 +201,7 @@ fn generation(root: &Section<'_>, faults: &mut Vec<String>) -> GenerationConfig 
 }
 
 /// Keys of the `f1` block.
-const RUN_KEYS: [&str; 9] = [
+const RUN_KEYS: [&str; 10] = [
     "attention",
     "history_frames",
     "obs_img_stride",
@@ -210,6 +210,7 @@ const RUN_KEYS: [&str; 9] = [
     "top_k",
     "top_p",
     "noise_scale",
+    "history_in_understanding",
     "seed",
 ];
 
@@ -234,6 +235,13 @@ fn run_block(
             released.attention
         }
     };
+    let history_in_understanding = match section.get("history_in_understanding") {
+        None => released.history_in_understanding,
+        Some(value) => value.as_bool().unwrap_or_else(|| {
+            faults.push(format!("f1.history_in_understanding is {value}, neither true nor false"));
+            false
+        }),
+    };
     let seed = match section.get("seed") {
         None => released.seed,
         Some(value) => value.as_u64().unwrap_or_else(|| {
@@ -255,6 +263,7 @@ fn run_block(
         top_k: section.usize("top_k", released.top_k, faults),
         top_p: section.f64("top_p", released.top_p, faults),
         noise_scale: section.f64("noise_scale", released.noise_scale, faults),
+        history_in_understanding,
         seed,
     }
 }
@@ -341,6 +350,7 @@ pub(super) fn write(config: &Config) -> Value {
             "top_k": config.run.top_k,
             "top_p": config.run.top_p,
             "noise_scale": config.run.noise_scale,
+            "history_in_understanding": config.run.history_in_understanding,
             "seed": config.run.seed,
         },
     });

@@ -111,6 +111,7 @@ impl RunConfig {
             top_k: 900,
             top_p: 0.95,
             noise_scale: 1.0,
+            history_in_understanding: false,
             seed: 0,
         }
     }

@@ -15,7 +15,7 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use serde_json::json;
 
 use super::report::{Accuracy, Measures, Report, TAUS};
-use crate::batch::{Frames, Prepared, Preparer, encode_prompts};
+use crate::batch::{Frames, Prepared, Preparer, encode_prompts, understanding_cameras};
 use crate::run_file::{NormalisationName, RunFile};
 use crate::{Result, TrainError, setup};
 
@@ -100,7 +100,7 @@ impl Evaluator {
         let action_dim = setup::widths(&sources[0])?.1;
         let statistics = setup::statistics(&run, &sources)?;
         let normalisers = setup::normalisers(&run, &sources, &statistics)?;
-        let cameras = sources[0].shown_cameras;
+        let cameras = understanding_cameras(&config, sources[0].shown_cameras);
         let reader = setup::reader(&run, sources);
         let encoder = setup::prompt_encoder(&setup::prompt_tokenizer(&run)?, &config)?;
         let prompts = encode_prompts(&reader, &encoder)?;
