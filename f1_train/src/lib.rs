@@ -3,6 +3,7 @@
 //! - [`run_file`]: one YAML a run; [`setup`] opens what it names.
 //! - [`trainer`]: the loop; [`batch`] turns samples into network input, [`tokens`] keeps frame tokens.
 //! - [`optimizer`], [`schedule`]: AdamW over groups, learning rates.
+//! - [`parallel`]: several processes that average their gradients.
 //! - [`checkpoint`], [`journal`]: what a run leaves behind, and how it resumes.
 
 pub mod batch;
@@ -13,6 +14,7 @@ pub mod evaluate;
 mod event_file;
 pub mod journal;
 pub mod optimizer;
+pub mod parallel;
 pub mod parameters;
 pub mod run_file;
 pub mod schedule;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
-use f1_data::loader::{Batch as LoadedBatch, Loader};
+use f1_data::loader::{Batch as LoadedBatch, Loader, Share};
 use f1_model::Config;
 use f1_model::network::F1Network;
 use f1_model::parameters::Group;
@@ -21,6 +21,7 @@ use crate::checkpoint::{self, Contents, Progress};
 use crate::codebook::CodebookWatch;
 use crate::journal::{Journal, Line};
 use crate::optimizer::{self, Gradients, Optimizer};
+use crate::parallel::{Peers, Place};
 use crate::parameters::Parameters;
 use crate::run_file::{Crop, RunFile, Stage};
 use crate::tokens::TokenCache;
@@ -59,6 +60,7 @@ pub struct Trainer {
     /// outside, each of the thousands of a step is handed over and waited for, which on a busy machine costs more than the
     /// step itself. The loader stays outside, so that neither waits for the other.
     pool: rayon::ThreadPool,
+    peers: Option<Peers>,
 }
 
 /// Means over the updates since the last line of the journal.
@@ -93,6 +95,26 @@ impl Trainer {
     /// # Errors
     /// Whatever cannot be opened, or a run that has checkpoints already and is not to be resumed.
     pub fn open(run: RunFile, resume: bool, say: &mut dyn FnMut(&str)) -> Result<Self> {
+        Self::open_part(run, resume, None, say)
+    }
+
+    /// As [`Self::open`], as one of several processes that train together: each takes `batch` samples in every update, and
+    /// process 0 writes.
+    ///
+    /// # Errors
+    /// As [`Self::open`], or when the others do not come.
+    pub fn open_part(
+        run: RunFile,
+        resume: bool,
+        place: Option<Place>,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Self> {
+        if place.is_some() && run.stage == Stage::Tokenizer {
+            // It replaces dead codes by what its own pictures show, which is different in every process.
+            return Err(TrainError::Stopped(
+                "the image tokenizer is trained by one process alone".to_owned(),
+            ));
+        }
         let device = setup::device(&run)?;
         let found = checkpoint::list(&run.output)?;
         let from = match (resume, found.last()) {
@@ -160,6 +182,22 @@ impl Trainer {
             progress = saved;
             say(&format!("continuing at update {} from {}", progress.step, checkpoint.display()));
         }
+        let mut peers = match place {
+            Some(place) => {
+                say(&format!(
+                    "process {} of {}: meeting the others at {}",
+                    place.rank, place.world, place.meet
+                ));
+                Some(Peers::meet(place, &progress.run, progress.step)?)
+            }
+            None => None,
+        };
+        if let Some(peers) = &mut peers
+            && peers.place().rank > 0
+        {
+            // Process 0 fills the cache of frame tokens, which the others then find full.
+            peers.wait()?;
+        }
         let tokens = if run.stage != Stage::Tokenizer
             && run.data.crop == Crop::Center
             && config.generation.is_some()
@@ -177,9 +215,15 @@ impl Trainer {
         } else {
             None
         };
+        if let Some(peers) = &mut peers
+            && peers.place().rank == 0
+        {
+            peers.wait()?;
+        }
         let samples = reader.order(run.seed, f1_data::mixture::Position::default())?.samples();
         let total = run.steps.unwrap_or_else(|| {
-            let each = (run.batch * run.accumulate) as f64;
+            let processes = peers.as_ref().map_or(1, |peers| peers.place().world);
+            let each = (run.batch * run.accumulate * processes) as f64;
             (run.epochs.unwrap_or(1.0) * samples as f64 / each).ceil() as u64
         });
         let preparer = Preparer {
@@ -215,6 +259,7 @@ impl Trainer {
             progress,
             total,
             pool,
+            peers,
         })
     }
 
@@ -248,23 +293,33 @@ impl Trainer {
     /// When data cannot be read, a file cannot be written, or losses stay broken; the newest checkpoint is whole in any case.
     pub fn train(&mut self, stop: &AtomicBool) -> Result<Outcome> {
         let output = self.run.output.clone();
-        std::fs::create_dir_all(&output).map_err(TrainError::io(&output))?;
-        let mut journal = Journal::open(&output, self.progress.step, self.total)?;
+        let share = self.peers.as_ref().map_or(Share::WHOLE, |peers| peers.place().share());
+        let journal = match share.rank {
+            0 => output.clone(),
+            rank => output.join(format!("process_{rank}")),
+        };
+        std::fs::create_dir_all(&journal).map_err(TrainError::io(&journal))?;
+        let mut journal = Journal::open(&journal, self.progress.step, self.total)?;
         let order = self.preparer.reader.order(self.run.seed, self.progress.position.clone())?;
         let preparer = Arc::clone(&self.preparer);
-        let loader: Loader<Prepared, TrainError> =
-            Loader::start(order, self.run.batch, self.run.data.workers, self.run.data.ahead, move |drawn| {
-                preparer.prepare(drawn)
-            })?;
-        let (mut window, mut broken) = (Window::default(), 0u32);
+        let loader: Loader<Prepared, TrainError> = Loader::start_part(
+            order,
+            share,
+            self.run.batch,
+            self.run.data.workers,
+            self.run.data.ahead,
+            move |drawn| preparer.prepare(drawn),
+        )?;
+        let (mut window, mut broken, mut stopped) = (Window::default(), 0u32, false);
         while self.progress.step < self.total {
-            if stop.load(Ordering::Relaxed) {
+            // Alone a run stops before its next update; together they must all have heard of it.
+            if stopped || (self.peers.is_none() && stop.load(Ordering::Relaxed)) {
                 let place = self.save()?;
                 journal.say(&format!("stopped; continue with --resume from {}", place.display()));
                 return Ok(Outcome::Interrupted);
             }
             window.begun.get_or_insert_with(Instant::now);
-            let (values, norm) = self.update(&loader, &mut window)?;
+            let (values, norm) = self.update(&loader, &mut window, stop, &mut stopped)?;
             self.progress.step += 1;
             window.updates += 1;
             if norm.is_finite() {
@@ -294,7 +349,12 @@ impl Trainer {
             }
         }
         self.save()?;
-        checkpoint::write_model(&output.join("model"), &self.contents()?)?;
+        if share.rank == 0 {
+            checkpoint::write_model(&output.join("model"), &self.contents()?)?;
+        }
+        if let Some(peers) = &mut self.peers {
+            peers.wait()?;
+        }
         journal.finish();
         Ok(Outcome::Finished)
     }
@@ -304,10 +364,13 @@ impl Trainer {
         &mut self,
         loader: &Loader<Prepared, TrainError>,
         window: &mut Window,
+        stop: &AtomicBool,
+        stopped: &mut bool,
     ) -> Result<(Vec<(&'static str, f64)>, f64)> {
         let parts = self.run.accumulate;
         let mut gradients: Gradients = Vec::new();
         let mut sums: Vec<(&'static str, f64)> = Vec::new();
+        let mut broken = false;
         for _ in 0..parts {
             let loaded = loader
                 .next_batch()
@@ -315,11 +378,19 @@ impl Trainer {
             window.waited += loaded.waited;
             window.samples += loaded.samples.len() as u64;
             self.progress.position = loaded.position.clone();
+            if broken {
+                continue;
+            }
             let (loss, values, forward) = match self.loss(&loaded) {
                 Ok(loss) => loss,
                 // Sampling refuses broken logits before there is a loss to look at.
                 Err(TrainError::Model(fault)) if fault.to_string().contains("not finite") => {
-                    return Ok((Vec::new(), f64::NAN));
+                    if self.peers.is_none() {
+                        return Ok((Vec::new(), f64::NAN));
+                    }
+                    // The others wait for this process's word, and for it to take its part of the data.
+                    broken = true;
+                    continue;
                 }
                 Err(fault) => return Err(fault),
             };
@@ -336,7 +407,16 @@ impl Trainer {
                 }
             }
         }
+        if broken {
+            gradients.clear();
+            sums.clear();
+        }
         sums.iter_mut().for_each(|(_, sum)| *sum /= parts as f64);
+        if let Some(peers) = &mut self.peers {
+            let mut word = [f32::from(u8::from(stop.load(Ordering::Relaxed)))];
+            peers.average(self.optimizer.slots(), &mut gradients, &mut word)?;
+            *stopped = word[0] > 0.0;
+        }
         let factor = self.run.schedule.factor(self.progress.step, self.total);
         let rates = self.run.learning_rate;
         // A loss that is not finite has gradients that are not: the norm tells both.
@@ -456,6 +536,9 @@ impl Trainer {
     }
 
     fn save(&mut self) -> Result<PathBuf> {
+        if self.peers.as_ref().is_some_and(|peers| peers.place().rank > 0) {
+            return Ok(checkpoint::folder(&self.run.output));
+        }
         self.progress.code_uses = match self.run.stage {
             Stage::Tokenizer => self.codebook.uses().to_vec(),
             _ => Vec::new(),

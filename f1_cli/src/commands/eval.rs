@@ -1,13 +1,17 @@
 //! `f1 eval`: measure a checkpoint on a data set.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use f1_train::RunFile;
 use f1_train::evaluate::{
-    EvalSettings, Evaluator, Example, Report, Series, TAUS, correlation, scatter, sheet,
+    EvalSettings, Evaluator, Example, Judge, Report, Series, TAUS, Verdict, correlation, scatter, sheet,
 };
-use f1_train::run_file::NormalisationName;
+use f1_train::run_file::{NormalisationName, SourceSection};
+
+/// A root mean square error of actions, in normalised units, that no model of these actions has.
+const FAR: f64 = 5.0;
 
 /// Arguments of `f1 eval`.
 #[derive(clap::Args, Debug)]
@@ -23,6 +27,13 @@ pub struct Args {
     /// Normalisation the model was trained with: mean_std, min_max, quantile or none.
     #[arg(long, default_value = "mean_std")]
     normalisation: String,
+    /// The model was trained on differences of actions.
+    #[arg(long)]
+    delta_actions: bool,
+    /// Read the data set as this run file does its source (the one named by --entry, when it has several): columns,
+    /// cameras, normalisation, differences.
+    #[arg(long, value_name = "RUN.yaml", conflicts_with_all = ["normalisation", "delta_actions"])]
+    run: Option<PathBuf>,
     /// Cameras of the understanding expert, in order; all of them without it.
     #[arg(long, num_args = 1..)]
     cameras: Option<Vec<String>>,
@@ -50,9 +61,16 @@ pub struct Args {
     /// Write a picture: rows of history, foreseen (orange), what came (green).
     #[arg(long)]
     sheet: Option<PathBuf>,
-    /// Rows of the picture.
+    /// Rows of the picture, and examples the judge sees.
     #[arg(long, default_value_t = 8)]
     examples: usize,
+    /// Ask an OpenAI-compatible vision endpoint (http://host:port) for the paper's three scores of the last checkpoint;
+    /// a key is read from F1_JUDGE_KEY.
+    #[arg(long, value_name = "URL")]
+    judge: Option<String>,
+    /// Model the endpoint is asked for.
+    #[arg(long, default_value = "Qwen/Qwen2.5-VL-32B-Instruct")]
+    judge_model: String,
 }
 
 /// Runs the command.
@@ -62,6 +80,11 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<()> {
     let normalisation: NormalisationName = serde_json::from_value(serde_json::json!(args.normalisation))
         .with_context(|| format!("--normalisation {}", args.normalisation))?;
+    let source = match &args.run {
+        Some(path) => Some(source_of(path, args.entry.as_deref())?),
+        None => None,
+    };
+    let pictures = args.sheet.is_some() || args.judge.is_some();
     let mut reports = Vec::new();
     let mut last: Vec<Example> = Vec::new();
     for model in &args.model {
@@ -72,14 +95,22 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             normalisation,
             cameras: args.cameras.clone(),
             history_camera: args.history_camera.clone(),
+            delta_actions: args.delta_actions,
+            source: source.clone(),
             samples: args.samples,
             batch: args.batch,
             seed: args.seed,
-            examples: if args.sheet.is_some() { args.examples } else { 0 },
+            examples: if pictures { args.examples } else { 0 },
         })?;
         let (report, examples) = evaluator.run(|done, all| eprint!("\r{done}/{all} "))?;
         eprintln!();
         print!("{}", report.table());
+        if let Some(error) = report.all.get("action_rmse").filter(|error| **error > FAR) {
+            eprintln!(
+                "the actions are {error:.1} deviations from the model's: it seems to have been trained on others; see \
+                 --run, --delta-actions and --normalisation"
+            );
+        }
         reports.push(report);
         last = examples;
     }
@@ -87,8 +118,14 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     for (name, value) in &correlations {
         println!("correlation of token accuracy and {name} over {} checkpoints: {value:.3}", reports.len());
     }
+    // A judge that fails must not cost what was measured: its fault is reported once everything else is written.
+    let mut verdicts = Vec::new();
+    let judged = match &args.judge {
+        Some(url) => judge(url, &args.judge_model, &last, &mut verdicts),
+        None => Ok(()),
+    };
     if let Some(path) = &args.json {
-        let all = serde_json::json!({"reports": reports, "correlations": correlations});
+        let all = serde_json::json!({"reports": reports, "correlations": correlations, "judge": verdicts});
         write(path, serde_json::to_string_pretty(&all)?.as_bytes())?;
     }
     if let Some(path) = &args.csv {
@@ -101,7 +138,56 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     if let Some(path) = &args.sheet {
         sheet(&last).save(path).with_context(|| path.display().to_string())?;
     }
+    judged
+}
+
+/// Has the examples judged and prints the share of each score.
+fn judge(url: &str, model: &str, examples: &[Example], verdicts: &mut Vec<Verdict>) -> anyhow::Result<()> {
+    if examples.is_empty() {
+        anyhow::bail!(
+            "--judge: there is no foresight to judge (--examples 0, or a checkpoint without foresight)"
+        );
+    }
+    let judge = Judge::new(url, model, std::env::var("F1_JUDGE_KEY").ok());
+    for (index, example) in examples.iter().enumerate() {
+        eprint!("\rjudged {index}/{} ", examples.len());
+        let verdict =
+            judge.score(example).with_context(|| format!("example {} of {}", index + 1, examples.len()))?;
+        verdicts.push(verdict);
+    }
+    eprintln!();
+    let share = |pick: fn(&Verdict) -> bool| {
+        verdicts.iter().filter(|verdict| pick(verdict)).count() as f64 / verdicts.len() as f64
+    };
+    println!(
+        "judge ({} examples): scene {:.2}, object {:.2}, progress {:.2}",
+        verdicts.len(),
+        share(|verdict| verdict.scene),
+        share(|verdict| verdict.object),
+        share(|verdict| verdict.progress)
+    );
     Ok(())
+}
+
+/// How a run file reads its source.
+fn source_of(path: &Path, entry: Option<&str>) -> anyhow::Result<SourceSection> {
+    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    // The data set's own path is not needed, so that the variables it is made of need not be set.
+    let known = |name: &str| Some(std::env::var(name).unwrap_or_else(|_| name.to_lowercase()));
+    let mut sources = RunFile::parse_with(&text, &path.display().to_string(), &[], known)?.data.sources;
+    let names: Vec<String> = sources.keys().cloned().collect();
+    let name = match (entry, names.as_slice()) {
+        (Some(entry), _) => entry.to_owned(),
+        (None, [only]) => only.clone(),
+        _ => anyhow::bail!(
+            "{} has several sources ({}): choose one with --entry",
+            path.display(),
+            names.join(", ")
+        ),
+    };
+    sources
+        .remove(&name)
+        .with_context(|| format!("{} has no source `{name}`; there are {}", path.display(), names.join(", ")))
 }
 
 fn write(path: &PathBuf, bytes: &[u8]) -> anyhow::Result<()> {

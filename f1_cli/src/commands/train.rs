@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
+use f1_train::parallel::Place;
 use f1_train::{Outcome, RunFile, Trainer};
 
 /// Arguments of `f1 train`.
@@ -18,6 +19,16 @@ pub struct Args {
     /// Replace a value of the run file: key.key=value (may be given several times).
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Train together with other processes, started alike with another rank: how many there are. Each takes `batch` samples
+    /// in every update, so that the whole batch is this many times as large.
+    #[arg(long, requires_all = ["rank", "meet"])]
+    world: Option<usize>,
+    /// Which of them this is: 0, which writes the checkpoints, to world - 1.
+    #[arg(long, requires = "world")]
+    rank: Option<usize>,
+    /// Where process 0 listens and the others find it.
+    #[arg(long, requires = "world", value_name = "HOST:PORT")]
+    meet: Option<String>,
 }
 
 /// Runs the command.
@@ -34,7 +45,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
             .context("signals cannot be caught")?;
     }
-    let mut trainer = Trainer::open(run, args.resume, &mut |text| eprintln!("{text}"))?;
+    let place = match (args.world, args.rank, args.meet) {
+        (Some(world), Some(rank), Some(meet)) => Some(Place { rank, world, meet }),
+        _ => None,
+    };
+    let mut trainer = Trainer::open_part(run, args.resume, place, &mut |text| eprintln!("{text}"))?;
     match trainer.train(&stop)? {
         Outcome::Finished => println!("{}", output.join("model").display()),
         Outcome::Interrupted => println!("stopped; continue with: f1 train {} --resume", args.run.display()),

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::report::{Accuracy, Measures, Report, TAUS};
 use crate::batch::{Frames, Prepared, Preparer, encode_prompts, understanding_cameras};
-use crate::run_file::{NormalisationName, RunFile};
+use crate::run_file::{NormalisationName, RunFile, SourceSection};
 use crate::{Result, TrainError, setup};
 
 /// What to measure.
@@ -34,6 +34,11 @@ pub struct EvalSettings {
     pub cameras: Option<Vec<String>>,
     /// Camera of history and foresight; the first without it.
     pub history_camera: Option<String>,
+    /// Actions as differences, the first against the state: as the model was trained.
+    pub delta_actions: bool,
+    /// How the run that trained the model read its data: columns, differences, shifts, normalisation. With it, of the
+    /// settings above only cameras count, where given.
+    pub source: Option<SourceSection>,
     /// Samples measured.
     pub samples: usize,
     /// Samples a batch.
@@ -286,7 +291,7 @@ fn compare(found: &[f32], truth: &[f32], measures: &mut Measures) {
 fn run_of(settings: &EvalSettings, entry: &str, stats: &Path) -> Result<RunFile> {
     let config = Config::load(&settings.model)?;
     let stride = config.run.obs_img_stride;
-    let source = json!({
+    let mut source = json!({
         "path": settings.dataset,
         "cameras": settings.cameras,
         "history_camera": settings.history_camera,
@@ -294,8 +299,27 @@ fn run_of(settings: &EvalSettings, entry: &str, stats: &Path) -> Result<RunFile>
         "n_pred_img_steps": stride,
         "obs_img_stride": stride,
         "normalisation": settings.normalisation,
+        "delta_actions": settings.delta_actions,
         "statistics": stats,
     });
+    if let Some(trained) = &settings.source {
+        // Windows are the model's, and every sample of the data set counts alike.
+        let trained = SourceSection {
+            path: settings.dataset.clone(),
+            cameras: settings.cameras.clone().or_else(|| trained.cameras.clone()),
+            history_camera: settings.history_camera.clone().or_else(|| trained.history_camera.clone()),
+            n_obs_img_steps: config.run.history_frames * stride,
+            n_pred_img_steps: stride,
+            obs_img_stride: stride,
+            statistics: Some(stats.to_path_buf()),
+            weight: 1.0,
+            samples_per_episode: None,
+            one_in: None,
+            skip_episodes: Vec::new(),
+            ..trained.clone()
+        };
+        source = serde_json::to_value(trained).map_err(|fault| TrainError::Stopped(fault.to_string()))?;
+    }
     let run = json!({
         "stage": "stage3",
         "output": "",
