@@ -52,7 +52,7 @@ fn disk_hint(error: &std::io::Error) -> &'static str {
 impl From<f1_model::Error> for TrainError {
     fn from(fault: f1_model::Error) -> Self {
         match fault {
-            f1_model::Error::Io { path, source } => Self::Io { path, source },
+            f1_model::Error::Io { path, answer } => Self::Io { path, source: answer },
             fault => Self::Model(fault),
         }
     }
