@@ -1,8 +1,14 @@
 //! One benchmark a kernel, next to candle's own operations: `cargo bench -p f1_model` (`RAYON_NUM_THREADS=1` for one core).
 #![allow(clippy::expect_used, reason = "a benchmark stops at the first fault")]
 
+#[cfg(target_arch = "x86_64")]
+use candle_core::Module;
+#[cfg(target_arch = "x86_64")]
+use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
 use candle_core::{Device, Tensor};
 use divan::{Bencher, counter::ItemsCount};
+#[cfg(target_arch = "x86_64")]
+use f1_model::kernels::Q8Matrix;
 use f1_model::kernels::{
     Conv2dGeometry, attention, attention_plain, conv2d, conv2d_plain, geglu, gelu_tanh, group_norm,
     group_norm_plain, keep_freed_memory, layer_norm, rms_norm, rms_norm_plain, rope, rope_plain, silu,
@@ -47,6 +53,33 @@ fn linear(bencher: Bencher, (m, k, n): (usize, usize, usize)) {
     let x = normal(&[m, k]);
     let w = normal(&[n, k]);
     bencher.counter(ItemsCount::new(2 * m * k * n)).bench(|| x.matmul(&w.t().expect("2-D")).expect("fits"));
+}
+
+/// (rows, depth, columns) of quantised layers: the first pass and a flow step of the timing configuration.
+#[cfg(target_arch = "x86_64")]
+const QUANTISED: [(usize, usize, usize); 4] =
+    [(816, 512, 2048), (816, 2048, 512), (680, 256, 1024), (50, 256, 1024)];
+
+#[cfg(target_arch = "x86_64")]
+fn eight_bit(k: usize, n: usize) -> QTensor {
+    QTensor::quantize(&normal(&[n, k]), GgmlDType::Q8_0).expect("whole blocks")
+}
+
+#[cfg(target_arch = "x86_64")]
+#[divan::bench(args = QUANTISED, sample_count = 5)]
+fn linear_q8(bencher: Bencher, (m, k, n): (usize, usize, usize)) {
+    if !Q8Matrix::is_supported() {
+        return;
+    }
+    let (x, w) = (normal(&[m, k]), Q8Matrix::new(&eight_bit(k, n)).expect("supported"));
+    bencher.counter(ItemsCount::new(2 * m * k * n)).bench(|| w.forward(&x).expect("fits"));
+}
+
+#[cfg(target_arch = "x86_64")]
+#[divan::bench(args = QUANTISED, sample_count = 3)]
+fn linear_q8_candle(bencher: Bencher, (m, k, n): (usize, usize, usize)) {
+    let (x, w) = (normal(&[m, k]), QMatMul::from_qtensor(eight_bit(k, n)).expect("a matrix"));
+    bencher.counter(ItemsCount::new(2 * m * k * n)).bench(|| w.forward(&x).expect("fits"));
 }
 
 /// The tokenizer's downsampling of 64 channels at 256 x 256.
@@ -105,6 +138,18 @@ fn rms_norm_1496x512(bencher: Bencher, fused: bool) {
     let (x, w) = (normal(&[1496, 512]), normal(&[512]));
     let form = if fused { rms_norm } else { rms_norm_plain };
     bencher.bench(|| form(&x, &w, 1e-6).expect("fits"));
+}
+
+/// The loss of a training step reaches the tokenizer's neighbours through these.
+#[divan::bench(args = [true, false], sample_count = 3, sample_size = 1)]
+fn conv3x3_training(bencher: Bencher, fused: bool) {
+    let variable = |shape: &[usize]| candle_core::Var::from_tensor(&normal(shape)).expect("a CPU tensor");
+    let (x, w, b) = (variable(&[4, 64, 64, 64]), variable(&[64, 64, 3, 3]), variable(&[64]));
+    let form = if fused { conv2d } else { conv2d_plain };
+    bencher.bench(|| {
+        let out = form(&x, &w, Some(&b), Conv2dGeometry::same(1));
+        out.and_then(|out| out.sum_all()).and_then(|sum| sum.backward()).expect("differentiable")
+    });
 }
 
 #[divan::bench(sample_count = 5, sample_size = 1)]

@@ -18,9 +18,10 @@ use measure::{Clock, Cost, Stages};
 
 /// Arguments of `f1 bench`.
 #[derive(clap::Args, Debug)]
+#[command(group(clap::ArgGroup::new("network").required(true).args(["model", "config"])))]
 pub struct Args {
     /// Directory with config.json and weights.
-    #[arg(long, conflicts_with_all = ["config", "random_weights"], required_unless_present = "config")]
+    #[arg(long, value_name = "DIR", conflicts_with = "random_weights")]
     model: Option<PathBuf>,
     /// Configuration to fill with random weights: a file, or the name of a preset (released, released-2 .. released-10, pi0).
     #[arg(long, value_name = "FILE")]

@@ -7,7 +7,7 @@ use f1_model::Config;
 /// Arguments of `f1 inspect`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// A `.safetensors` file, a `model.safetensors.index.json`, or a directory holding either.
+    /// A `.safetensors` file, a `model.safetensors.index.json`, a directory holding either, or a VAR tokenizer `.pth`.
     checkpoint: PathBuf,
     /// A configuration (file, directory, or preset: released, released-2, released-4, released-6, released-10, pi0)
     /// to compare names and shapes with; without it, the `config.json` beside the checkpoint when there is one.
@@ -24,7 +24,9 @@ pub struct Args {
 /// Whatever stops the command, and any fault of the checkpoint.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let config = match &args.against {
-        Some(name) if !PathBuf::from(name).exists() => Some(Config::preset(name)?),
+        Some(name) if !PathBuf::from(name).exists() && !name.contains(['/', '.']) => {
+            Some(Config::preset(name)?)
+        }
         Some(path) => Some(Config::load(path.as_ref())?),
         None => {
             let folder = if args.checkpoint.is_dir() {

@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
-
 /// Arguments of `f1 verify`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -20,8 +18,7 @@ pub struct Args {
 /// # Errors
 /// Whatever stops the command, and any number out of tolerance.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let report = f1_model::goldens::verify(&args.goldens)
-        .with_context(|| format!("comparing with {}", args.goldens.display()))?;
+    let report = f1_model::goldens::verify(&args.goldens)?;
     if args.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
