@@ -5,7 +5,8 @@ an `event`. Messages are given as `cdr` (hexadecimal, header included) or `value
 
     publisher   name topic type qos
     publish     name cdr|value
-    stream      name cdr|value rate count      at `rate` Hz; the header's stamp becomes the time of sending; event `streamed`
+    stream      name cdr|value rate count mark at `rate` Hz; the header's stamp becomes the time of sending; `mark`
+                                               [offset, length]: so many bytes become the stamp's milliseconds modulo 251
     subscribe   name topic type qos mode       mode `each`: event `message`; mode `count`: only counted
     stats       name                           received, latencies in seconds from the header's stamp, distinct stamps
     service     name service type response     answers always the same; event `request`
@@ -82,6 +83,7 @@ class Session:
     def op_stream(self, r: Dict[str, Any]) -> Dict[str, Any]:
         publisher = self.endpoints[r["name"]]
         data = bytearray(self.cdr(publisher.type, r))
+        offset, length = r.get("mark", [0, 0])
         start = time.monotonic()
         for index in range(r["count"]):
             wait = start + index / r["rate"] - time.monotonic()
@@ -90,6 +92,8 @@ class Session:
             nanoseconds = time.time_ns()
             data[4:8] = (nanoseconds // 1_000_000_000).to_bytes(4, "little")
             data[8:12] = (nanoseconds % 1_000_000_000).to_bytes(4, "little")
+            if length:
+                data[offset:offset + length] = bytes([nanoseconds // 1_000_000 % 251]) * length
             publisher.publish_cdr(bytes(data))
         return {"seconds": time.monotonic() - start}
 

@@ -4,5 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod closed_loop;
+mod kit;
 mod launch_files;
 mod replay;
+mod over_dds;
