@@ -5,6 +5,7 @@
 //! simulation is deterministic and still sees inference take time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -30,7 +31,8 @@ struct Shared<I, O> {
     changed: Condvar,
     lane: Arc<Lane>,
     clock: Clock,
-    latency: Duration,
+    /// Nanoseconds.
+    latency: AtomicU64,
     work: Mutex<Work<I, O>>,
     done: Mutex<Done<O>>,
 }
@@ -45,6 +47,7 @@ trait Submit<I>: Send + Sync {
     fn submit(&self, input: I) -> bool;
     fn is_busy(&self) -> bool;
     fn replaced(&self) -> u64;
+    fn set_latency(&self, latency: Duration);
     fn stop(&self);
 }
 
@@ -66,7 +69,7 @@ impl<I: Send + 'static> Worker<I> {
             changed: Condvar::new(),
             lane: node.lane().clone(),
             clock: node.clock(),
-            latency: virtual_latency,
+            latency: AtomicU64::new(nanoseconds(virtual_latency)),
             work: Mutex::new(Box::new(work) as Work<I, O>),
             done: Mutex::new(Box::new(done) as Done<O>),
         });
@@ -97,6 +100,15 @@ impl<I: Send + 'static> Worker<I> {
     pub fn replaced(&self) -> u64 {
         self.submit.replaced()
     }
+
+    /// Changes how long the work appears to take on a virtual clock, from the next piece on.
+    pub fn set_virtual_latency(&self, latency: Duration) {
+        self.submit.set_latency(latency);
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl<I: Send + 'static> Drop for Worker<I> {
@@ -136,6 +148,10 @@ impl<I: Send + 'static, O: Send + 'static> Submit<I> for Handle<I, O> {
 
     fn replaced(&self) -> u64 {
         self.0.state.lock().replaced
+    }
+
+    fn set_latency(&self, latency: Duration) {
+        self.0.latency.store(nanoseconds(latency), Ordering::Relaxed);
     }
 
     fn stop(&self) {
@@ -181,7 +197,8 @@ impl<I: Send + 'static, O: Send + 'static> Shared<I, O> {
             input
         };
         let mut outcome = Some((self.work.lock())(input));
-        let (lane, clock, latency) = (self.lane.clone(), self.clock.clone(), self.latency);
+        let (lane, clock) = (self.lane.clone(), self.clock.clone());
+        let latency = Duration::from_nanos(self.latency.load(Ordering::Relaxed));
         lane.once(
             &clock,
             latency,

@@ -117,6 +117,15 @@ impl Board {
         }
     }
 
+    /// The latency that this share of the last chunks stayed within; zero before the first.
+    #[must_use]
+    pub fn latency_quantile(&self, share: f64) -> Duration {
+        let mut sorted: Vec<Duration> = self.latencies.iter().copied().collect();
+        sorted.sort();
+        let index = ((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1));
+        sorted.get(index).copied().unwrap_or_default()
+    }
+
     /// State and reason, by the first of: a fault, no model, not active, latched, held, waiting, running.
     #[must_use]
     pub fn state(&self) -> (PolicyState, String) {

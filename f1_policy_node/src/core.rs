@@ -1,7 +1,8 @@
 //! What the four nodes of one process share: resources, instruction, epoch, pacing, ports and the board.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -38,8 +39,14 @@ pub struct Core {
     pub prefixes: Port<Foreseen>,
     /// action -> safety filter
     pub chunks: Port<PolicyChunk>,
-    /// Whoever wants to know that the policy's memory restarts (a new epoch, with its reason).
-    pub restarts: Mutex<Vec<Restart>>,
+    /// Whoever wants to know that the policy's memory restarts (a new epoch, with its reason), by the node's name.
+    pub restarts: Mutex<BTreeMap<&'static str, Restart>>,
+    /// What demands that the robot stands still, by its source, with the reason.
+    holds: Mutex<BTreeMap<String, String>>,
+    /// Epoch and sequence of the chunk that the robot follows; none after a stop.
+    followed: Mutex<Option<(u64, u64)>>,
+    /// How far a stamp may lie ahead of now, ns.
+    future_ns: AtomicI64,
 }
 
 impl std::fmt::Debug for Core {
@@ -64,7 +71,10 @@ impl Core {
             observations: Port::default(),
             prefixes: Port::default(),
             chunks: Port::default(),
-            restarts: Mutex::new(Vec::new()),
+            restarts: Mutex::default(),
+            holds: Mutex::default(),
+            followed: Mutex::new(None),
+            future_ns: AtomicI64::new(100_000_000),
         };
         core.board.lock().condition("instruction", Some("no instruction".into()));
         Arc::new(core)
@@ -143,13 +153,63 @@ impl Core {
             let mut board = self.board.lock();
             board.epoch = epoch;
             board.chunks = 0;
+            // Told until a chunk of the new epoch moves the robot.
+            board.condition("restart", Some(reason.to_owned()));
+            board.condition("chunk", None);
         }
+        self.follow(None);
         if let Some((_, Some(prepared))) = &mut *self.instruction.lock() {
             prepared.epoch = epoch;
         }
-        for told in self.restarts.lock().iter() {
+        for told in self.restarts.lock().values() {
             told(epoch, reason);
         }
+    }
+
+    /// Demands, or no longer demands, that the robot stands still: the safety filter brakes at its next tick.
+    pub fn hold(&self, source: &str, reason: Option<String>) {
+        let mut holds = self.holds.lock();
+        match reason {
+            Some(reason) => {
+                holds.insert(source.to_owned(), reason);
+            }
+            None => {
+                holds.remove(source);
+            }
+        }
+    }
+
+    /// Why the robot has to stand still.
+    #[must_use]
+    pub fn holds(&self) -> Vec<String> {
+        self.holds.lock().values().cloned().collect()
+    }
+
+    /// Forgets all demands of [`Core::hold`].
+    pub fn release_holds(&self) {
+        self.holds.lock().clear();
+    }
+
+    /// The robot follows the chunk with this (epoch, sequence) from now on; `None`: it was stopped.
+    pub fn follow(&self, chunk: Option<(u64, u64)>) {
+        *self.followed.lock() = chunk;
+    }
+
+    /// (epoch, sequence) of the chunk that the robot follows.
+    #[must_use]
+    pub fn followed(&self) -> Option<(u64, u64)> {
+        *self.followed.lock()
+    }
+
+    /// Sets how far a stamp may lie ahead of now, ns.
+    pub fn set_future(&self, future_ns: i64) {
+        self.future_ns.store(future_ns, Ordering::Relaxed);
+    }
+
+    /// How far a stamp may lie ahead of now, ns: clocks of two machines differ.
+    #[must_use]
+    pub fn future_ns(&self) -> i64 {
+        self.future_ns.load(Ordering::Relaxed)
     }
 
     /// Sets what to do; an empty text brings the robot to rest. The same text again changes nothing. Returns whether it changed.

@@ -19,6 +19,8 @@ pub struct CameraFrame {
     pub image: Arc<RgbImage>,
     /// How long decoding took.
     pub decode: Duration,
+    /// When the message arrived, on the steady clock.
+    pub arrived: Duration,
 }
 
 /// Measured joints.
@@ -30,6 +32,8 @@ pub struct JointSample {
     pub positions: Vec<f64>,
     /// The network's state, normalised.
     pub state: Vec<f32>,
+    /// When the message arrived, on the steady clock.
+    pub arrived: Duration,
 }
 
 /// What the policy was told, prepared for the network.
@@ -80,6 +84,8 @@ pub struct Foreseen {
 pub struct PolicyChunk {
     /// The waypoints in joint space; nothing about them is checked.
     pub chunk: f1_robot::RawChunk,
+    /// How it joins the chunk before it.
+    pub joining: crate::action::Joining,
     /// When its observation's last message arrived, on the steady clock.
     pub arrived: Duration,
     /// Times so far.

@@ -15,7 +15,8 @@ struct Running {
 pub struct Pacer {
     replan_steps: f64,
     running: Option<Running>,
-    in_flight: bool,
+    /// When the inference that runs began, on the steady clock.
+    in_flight: Option<Duration>,
     demanded: bool,
     latency: Duration,
 }
@@ -27,7 +28,7 @@ impl Pacer {
         Self {
             replan_steps: replan_steps as f64,
             running: None,
-            in_flight: false,
+            in_flight: None,
             demanded: false,
             latency: Duration::ZERO,
         }
@@ -42,7 +43,7 @@ impl Pacer {
     /// is there when it is wanted, not when it was asked for.
     #[must_use]
     pub fn due(&self, now_ns: i64, epoch: u64) -> bool {
-        if self.in_flight {
+        if self.in_flight.is_some() {
             return false;
         }
         let Some(running) = self.running.filter(|running| running.epoch == epoch) else { return true };
@@ -52,15 +53,15 @@ impl Pacer {
             || executed < 0.0
     }
 
-    /// Inference has begun.
-    pub fn began(&mut self) {
-        self.in_flight = true;
+    /// Inference has begun, at `now` on the steady clock.
+    pub fn began(&mut self, now: Duration) {
+        self.in_flight = Some(now);
         self.demanded = false;
     }
 
     /// Inference ended with a chunk stamped `stamp_ns`, `latency` after the observation's last message arrived.
     pub fn delivered(&mut self, stamp_ns: i64, rate_hz: f64, epoch: u64, latency: Duration) {
-        self.in_flight = false;
+        self.in_flight = None;
         self.running = Some(Running { stamp_ns, rate_hz, epoch });
         // Half old, half new: follows a change within a few chunks and forgives a single slow one.
         self.latency = if self.latency.is_zero() { latency } else { (self.latency + latency) / 2 };
@@ -68,7 +69,13 @@ impl Pacer {
 
     /// Inference ended without a chunk.
     pub fn failed(&mut self) {
-        self.in_flight = false;
+        self.in_flight = None;
+    }
+
+    /// When the inference that runs began, on the steady clock.
+    #[must_use]
+    pub fn in_flight_since(&self) -> Option<Duration> {
+        self.in_flight
     }
 
     /// The world left the plan: the next observation is taken.
@@ -99,7 +106,7 @@ mod tests {
     fn the_first_observation_is_due_and_then_one_at_a_time() {
         let mut pacer = Pacer::new(5);
         assert!(pacer.due(0, 1));
-        pacer.began();
+        pacer.began(Duration::ZERO);
         assert!(!pacer.due(0, 1));
         pacer.failed();
         assert!(pacer.due(0, 1));
@@ -108,7 +115,7 @@ mod tests {
     #[test]
     fn a_chunk_is_asked_for_so_early_that_it_is_there_when_its_steps_are_used() {
         let mut pacer = Pacer::new(5);
-        pacer.began();
+        pacer.began(Duration::ZERO);
         pacer.delivered(0, 10.0, 1, Duration::from_millis(200));
         assert!(!pacer.due(SECOND / 5, 1));
         assert!(pacer.due(3 * SECOND / 10, 1));
@@ -122,7 +129,7 @@ mod tests {
         assert!(pacer.due(1, 2));
         pacer.demand();
         assert!(pacer.due(1, 1));
-        pacer.began();
+        pacer.began(Duration::ZERO);
         pacer.delivered(2, 10.0, 1, Duration::ZERO);
         assert!(!pacer.due(3, 1));
     }

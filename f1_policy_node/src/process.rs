@@ -126,11 +126,11 @@ impl PolicyProcess {
     /// Parameters or names that the middleware refuses.
     pub fn compose(context: &Context, loader: LoaderOf, options: &ProcessOptions) -> NodeResult<Self> {
         let namespace = NodeOptions::in_namespace(options.namespace.clone());
-        // Motion has a thread of its own: neither a picture nor a parameter call delays it.
+        // What leads to motion has threads of its own: neither a picture nor a parameter call delays it.
         let safety_node = context.create_node_with("safety_filter", namespace.clone().on_own_thread())?;
         let perception_node = context.create_node_with("perception", namespace.clone().on_own_thread())?;
         let foresight_node = context.create_node_with("foresight", namespace.clone())?;
-        let action_node = context.create_node_with("action", namespace)?;
+        let action_node = context.create_node_with("action", namespace.on_own_thread())?;
         let core = Core::new(loader(&foresight_node), 1);
         let safety = Arc::new(SafetyFilterNode::new(safety_node.clone(), core.clone())?);
         let foresight = Arc::new(Foresight::new(foresight_node.clone(), core.clone())?);
@@ -314,9 +314,9 @@ fn come_to_rest_on_shutdown(context: &Context, node: &Node, stopper: &Stopper) {
 
 fn diagnose(node: &Node, core: &Arc<Core>) -> NodeResult<Diagnostics> {
     let diagnostics = Diagnostics::start(node, "f1_policy")?;
-    let (core, name) = (core.clone(), node.name().to_owned());
+    let (core, name, clock) = (core.clone(), node.name().to_owned(), node.clock());
     diagnostics.add(move |report| {
-        let board = core.board.lock();
+        let mut board = core.board.lock();
         let (state, reason) = board.state();
         match state {
             PolicyState::Fault => report.raise(Level::Error, reason),
@@ -331,8 +331,18 @@ fn diagnose(node: &Node, core: &Arc<Core>) -> NodeResult<Diagnostics> {
             report.value(format!("{stage} (ms)"), milliseconds(took));
         }
         report.value("latency (ms)", milliseconds(board.latency));
+        report.value("latency, median (ms)", milliseconds(board.latency_quantile(0.5)));
+        report.value("latency, 99 % (ms)", milliseconds(board.latency_quantile(0.99)));
+        let now_ns = clock.now().nanoseconds();
+        let age = |stamp: Option<i64>| match stamp {
+            Some(stamp) => format!("{:.3}", (now_ns - stamp) as f64 * 1e-9),
+            None => "none yet".to_owned(),
+        };
+        report.value("observation age (s)", age(board.observation_ns));
+        report.value("joint state age (s)", age(board.joints_ns));
         match name.as_str() {
             crate::perception::NAME => {
+                report.value("observations (Hz)", format!("{:.1}", board.observation_rate.rate(now_ns)));
                 report.value("dropped frames", board.dropped_frames);
                 report.value("overtaken observations", board.overtaken);
             }
@@ -342,8 +352,12 @@ fn diagnose(node: &Node, core: &Arc<Core>) -> NodeResult<Diagnostics> {
                     report.value("foresight token agreement", format!("{agreement:.3}"));
                 }
             }
-            crate::action::NAME => report.value("chunks", board.total_chunks),
+            crate::action::NAME => {
+                report.value("chunks", board.total_chunks);
+                report.value("chunks (Hz)", format!("{:.1}", board.chunk_rate.rate(now_ns)));
+            }
             _ => {
+                report.value("trajectories (Hz)", format!("{:.1}", board.trajectory_rate.rate(now_ns)));
                 report.value("interventions", board.interventions);
                 report.value("locks", board.locks.join(" "));
             }
@@ -411,8 +425,7 @@ pub fn status_message(board: &mut Board, now_ns: i64) -> PolicyStatus {
         decode_time: board.stages.decode.as_secs_f64(),
         resize_time: board.stages.resize.as_secs_f64(),
         history_time: board.stages.history.as_secs_f64(),
-        // Understanding and generation run together on this path: the sum stands under foresight.
-        image_encoder_time: 0.0,
+        image_encoder_time: board.stages.image_encoder.as_secs_f64(),
         foresight_time: board.stages.foresight.as_secs_f64(),
         action_time: board.stages.action.as_secs_f64(),
         filter_time: board.stages.filter.as_secs_f64(),

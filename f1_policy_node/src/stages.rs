@@ -11,7 +11,9 @@ pub struct StageTimes {
     pub resize: Duration,
     /// Encoding the newest history frame.
     pub history: Duration,
-    /// Understanding and generation together: `F1Policy::perceive`.
+    /// Embedding the fitted images: the image encoder of the understanding expert.
+    pub image_encoder: Duration,
+    /// Understanding and generation: the rest of `F1Policy::perceive`.
     pub foresight: Duration,
     /// Flow matching: `F1Policy::act`.
     pub action: Duration,
@@ -23,22 +25,34 @@ impl StageTimes {
     /// All stages together.
     #[must_use]
     pub fn total(&self) -> Duration {
-        self.decode + self.resize + self.history + self.foresight + self.action + self.filter
+        self.rows().into_iter().map(|(_, took)| took).sum()
     }
 
     /// Each stage with its name, for diagnostics.
     #[must_use]
-    pub fn rows(&self) -> [(&'static str, Duration); 6] {
+    pub fn rows(&self) -> [(&'static str, Duration); 7] {
         [
             ("decode", self.decode),
             ("resize", self.resize),
             ("history", self.history),
+            ("image encoder", self.image_encoder),
             ("foresight", self.foresight),
             ("action", self.action),
             ("filter", self.filter),
         ]
     }
 }
+
+/// Runs a stage within a `tracing` span of its name and says how long it took on the machine's clock, virtual time or not.
+/// The programs print a span's time when it closes, with `RUST_LOG=f1_policy_node=debug`.
+macro_rules! stage {
+    ($name:literal, $work:expr) => {{
+        let span = tracing::debug_span!($name);
+        let _inside = span.enter();
+        $crate::stages::timed($work)
+    }};
+}
+pub(crate) use stage;
 
 /// Runs `work` and says how long it took on the machine's clock, virtual time or not.
 pub fn timed<R>(work: impl FnOnce() -> R) -> (R, Duration) {

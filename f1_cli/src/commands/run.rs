@@ -59,7 +59,8 @@ impl Args {
             // Quoted: a YAML value that looks like a number or a list stays text.
             all.extend([
                 "-p".into(),
-                format!("{node}:{name}:=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")),
+                // In whatever namespace the node is.
+                format!("/**/{node}:{name}:=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")),
             ]);
         };
         parameter("foresight", "robot_file", &robot.display().to_string());

@@ -21,7 +21,7 @@ use crate::core::Core;
 use crate::error::{NodeError, NodeResult};
 use crate::observation::{Foreseen, PolicyChunk};
 use crate::resources::Resources;
-use crate::stages::timed;
+use crate::stages::stage;
 
 /// Name of the node, and of its entries on the board.
 pub const NAME: &str = "action";
@@ -41,6 +41,7 @@ struct Acted {
 struct Previous {
     stamp_ns: i64,
     epoch: u64,
+    sequence: u64,
     normalised: Vec<Vec<f32>>,
 }
 
@@ -172,7 +173,8 @@ impl Action {
         self.deactivate();
         self.core.prefixes.close();
         *self.configured.lock() = None;
-        self.core.board.lock().active.remove(NAME);
+        // A chunk that was still integrated does not come any more.
+        self.core.pacer.lock().failed();
         self.core.release(NAME);
     }
 }
@@ -199,11 +201,15 @@ impl Shared {
         let request = ActRequest { seed: foreseen.seed, guidance };
         let policy = &self.resources.policy;
         let (normalised, action) =
-            timed(|| policy.act(&foreseen.prefix, &observation.joints.state, &request));
+            stage!("action", || policy.act(&foreseen.prefix, &observation.joints.state, &request));
         let normalised = normalised.map_err(|error| error.to_string())?;
-        let stamp = ChunkStamp { stamp: observation.stamp_ns, sequence: self.core.next_sequence(), epoch };
-        let (decoded, decode) =
-            timed(|| self.resources.decoder.decode(&normalised, &observation.joints.positions, stamp));
+        // The sequence is given when the chunk is delivered: one of an older epoch takes none.
+        let stamp = ChunkStamp { stamp: observation.stamp_ns, sequence: 0, epoch };
+        let (decoded, decode) = stage!("decode_chunk", || self.resources.decoder.decode(
+            &normalised,
+            &observation.joints.positions,
+            stamp
+        ));
         let decoded = decoded.map_err(|error| error.to_string())?;
         foreseen.times.action = action;
         foreseen.times.filter = decode;
@@ -221,7 +227,12 @@ impl Shared {
         let age = (self.clock.now().nanoseconds() - stamp_ns).max(0) as f64 * 1e-9;
         let frozen = (age.max(latency) * rate_hz).ceil() as usize;
         let previous = self.previous.lock();
-        let Some(previous) = previous.as_ref().filter(|previous| previous.epoch == epoch) else {
+        // Only what is really executed is continued: not a chunk that the filter refused or a stop has cut short.
+        let followed = self.core.followed();
+        let executed = |previous: &&Previous| {
+            previous.epoch == epoch && followed == Some((previous.epoch, previous.sequence))
+        };
+        let Some(previous) = previous.as_ref().filter(executed) else {
             return (None, 0);
         };
         let consumed = splice::consumed(previous.stamp_ns, rate_hz, stamp_ns);
@@ -236,7 +247,7 @@ impl Shared {
 
     /// Runs on the executor.
     fn acted(&self, outcome: Result<Acted, String>) {
-        let acted = match outcome {
+        let mut acted = match outcome {
             Ok(acted) => acted,
             Err(reason) => {
                 self.core.pacer.lock().failed();
@@ -253,6 +264,7 @@ impl Shared {
             self.core.board.lock().overtaken += 1;
             return;
         }
+        acted.chunk.sequence = self.core.next_sequence();
         let rate_hz = self.resources.robot.rate_hz();
         self.core.pacer.lock().delivered(observation.stamp_ns, rate_hz, epoch, latency);
         {
@@ -265,11 +277,16 @@ impl Shared {
         for warning in &acted.warnings {
             tracing::debug!(?warning, "decoding");
         }
-        *self.previous.lock() =
-            Some(Previous { stamp_ns: observation.stamp_ns, epoch, normalised: acted.normalised.clone() });
+        *self.previous.lock() = Some(Previous {
+            stamp_ns: observation.stamp_ns,
+            epoch,
+            sequence: acted.chunk.sequence,
+            normalised: acted.normalised.clone(),
+        });
         // Motion first, pictures of it after.
         self.core.chunks.send(PolicyChunk {
             chunk: acted.chunk.clone(),
+            joining: acted.joining,
             arrived: observation.arrived,
             times: acted.foreseen.times,
         });

@@ -10,6 +10,7 @@ use f1_interfaces::f1_msgs::msg::ForesightError;
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image};
 use f1_interfaces::std_msgs::msg::Header;
 use f1_middleware::{Node, Publisher, Qos, Worker};
+use f1_model::sampling::TokenSource;
 use f1_model::{CameraInput, HistoryFrame, PolicyInput, Prefix};
 use image::RgbImage;
 use parking_lot::Mutex;
@@ -18,10 +19,10 @@ use super::comparison::{comparison, mean_absolute_error, psnr, token_agreement};
 use super::settings::ForesightSettings;
 use crate::core::Core;
 use crate::error::{NodeError, NodeResult};
-use crate::observation::{Foreseen, Observation};
+use crate::observation::{CameraFrame, Foreseen, Observation};
 use crate::resources::Resources;
 use crate::seed::seed_from_stamp;
-use crate::stages::timed;
+use crate::stages::stage;
 
 /// Name of the node, and of its entries on the board.
 pub const NAME: &str = "foresight";
@@ -41,6 +42,26 @@ struct Publishers {
     compressed: Publisher<CompressedImage>,
     comparison: Publisher<Image>,
     error: Publisher<ForesightError>,
+}
+
+/// A foreseen image with its messages.
+struct Imagined {
+    foreseen: Foreseen,
+    image: RgbImage,
+    raw: Option<Image>,
+    compressed: Option<CompressedImage>,
+}
+
+/// Expectations whose moment an observation shows.
+struct Arrived {
+    due: Vec<Expectation>,
+    observation: Arc<Observation>,
+}
+
+/// What came of one expectation.
+struct Compared {
+    error: ForesightError,
+    sheet: Image,
 }
 
 struct Shared {
@@ -63,7 +84,7 @@ pub struct Foresight {
 
 struct Configured {
     shared: Arc<Shared>,
-    _perceive: Arc<Worker<Arc<Observation>>>,
+    perceive: Arc<Worker<Arc<Observation>>>,
 }
 
 impl Foresight {
@@ -117,14 +138,24 @@ impl Foresight {
                 *shared.settings.lock() = settings;
             }
         });
+        let compare = {
+            let (work, done) = (shared.clone(), shared.clone());
+            Worker::spawn(
+                node,
+                "compare",
+                Duration::ZERO,
+                move |arrived: Arrived| work.compare(&arrived),
+                move |compared: Vec<Compared>| done.compared(compared),
+            )?
+        };
         let imagine = {
             let (work, done) = (shared.clone(), shared.clone());
             Worker::spawn(
                 node,
                 "imagine",
                 Duration::ZERO,
-                move |foreseen: Foreseen| work.imagine(&foreseen).map(|image| (foreseen, image)),
-                move |outcome| done.imagined(outcome),
+                move |foreseen: Foreseen| work.imagine(foreseen),
+                move |outcome: Result<Imagined, String>| done.imagined(outcome),
             )?
         };
         let perceive = {
@@ -138,11 +169,21 @@ impl Foresight {
             )?
         };
         let perceive = Arc::new(perceive);
+        let (weak, parameters) = (Arc::downgrade(&perceive), node.parameters().clone());
+        node.parameters().on_change(move |_| {
+            if let (Some(perceive), Ok(settings)) = (weak.upgrade(), ForesightSettings::read(&parameters)) {
+                perceive.set_virtual_latency(Duration::from_secs_f64(settings.virtual_latency));
+            }
+        });
         let (taker, submit, clock) = (shared.clone(), perceive.clone(), node.clock());
         self.core.observations.take_with(move |observation| {
-            taker.offered(observation, &submit, clock.now().nanoseconds());
+            taker.offered(&observation, &submit, clock.steady(), clock.now().nanoseconds());
+            // Off the path to motion, after inference was given its work.
+            if let Some(due) = taker.due(&observation) {
+                compare.submit(Arrived { due, observation });
+            }
         });
-        *self.configured.lock() = Some(Configured { shared, _perceive: perceive });
+        *self.configured.lock() = Some(Configured { shared, perceive });
         Ok(())
     }
 
@@ -155,7 +196,14 @@ impl Foresight {
         let configured = guard.as_ref().ok_or(NodeError::NotConfigured(NAME))?;
         configured.shared.waiting.lock().clear();
         configured.shared.active.store(true, Ordering::SeqCst);
-        self.core.pacer.lock().restart();
+        {
+            // Inference that was cut off by a cleanup never came back.
+            let mut pacer = self.core.pacer.lock();
+            pacer.restart();
+            if !configured.perceive.is_busy() {
+                pacer.failed();
+            }
+        }
         self.core.board.lock().active.insert(NAME, true);
         Ok(())
     }
@@ -168,6 +216,7 @@ impl Foresight {
         let mut board = self.core.board.lock();
         board.active.insert(NAME, false);
         board.condition("foresight", None);
+        board.condition("foresight image", None);
     }
 
     /// Drops workers, topics and resources.
@@ -175,25 +224,30 @@ impl Foresight {
         self.deactivate();
         self.core.observations.close();
         *self.configured.lock() = None;
-        self.core.board.lock().active.remove(NAME);
         self.core.release(NAME);
     }
 }
 
 impl Shared {
-    /// An observation came: compare what was foreseen for its moment, then take it when it is time to infer.
-    fn offered(&self, observation: Arc<Observation>, worker: &Worker<Arc<Observation>>, now_ns: i64) {
+    /// An observation came: it is taken when it is time to infer.
+    fn offered(
+        &self,
+        observation: &Arc<Observation>,
+        worker: &Worker<Arc<Observation>>,
+        now: Duration,
+        now_ns: i64,
+    ) {
         if !self.active.load(Ordering::SeqCst) {
             return;
         }
-        self.compare(&observation);
-        let mut pacer = self.core.pacer.lock();
-        if !pacer.due(now_ns, observation.instruction.epoch) {
-            return;
+        {
+            let mut pacer = self.core.pacer.lock();
+            if !pacer.due(now_ns, observation.instruction.epoch) {
+                return;
+            }
+            pacer.began(now);
         }
-        pacer.began();
-        drop(pacer);
-        if worker.submit(observation) {
+        if worker.submit(observation.clone()) {
             self.core.board.lock().overtaken += 1;
         }
     }
@@ -201,7 +255,7 @@ impl Shared {
     /// Runs on the worker.
     fn perceive(&self, observation: &Arc<Observation>) -> Result<Foreseen, String> {
         let policy = &self.resources.policy;
-        let (cameras, resize) = timed(|| {
+        let (cameras, resize) = stage!("resize", || {
             let und = self.resources.understanding_cameras();
             let prepared = und.into_iter().map(|camera| {
                 match observation.cameras.get(camera).and_then(Option::as_ref) {
@@ -215,9 +269,15 @@ impl Shared {
         let history: Vec<HistoryFrame> = observation.history.iter().map(|(_, frame)| frame.clone()).collect();
         let input = PolicyInput { cameras, prompt: observation.instruction.prompt.clone(), history };
         let seed = seed_from_stamp(observation.stamp_ns);
-        let (prefix, foresight) = timed(|| policy.perceive(&input, seed));
+        // The two halves of `F1Policy::perceive`, so that each has its time.
+        let (embedded, image_encoder) = stage!("image_encoder", || policy.embed(&input));
+        let embedded = embedded.map_err(|error| error.to_string())?;
+        let run = &policy.config().run;
+        let mut source = TokenSource::new(run.top_k, run.top_p, seed);
+        let (prefix, foresight) =
+            stage!("foresight", || policy.perceive_embedded(&embedded, &input.history, &mut source));
         let prefix = prefix.map_err(|error| error.to_string())?;
-        let times = crate::stages::StageTimes { resize, foresight, ..observation.times };
+        let times = crate::stages::StageTimes { resize, image_encoder, foresight, ..observation.times };
         Ok(Foreseen { observation: observation.clone(), prefix, seed, times })
     }
 
@@ -225,11 +285,13 @@ impl Shared {
         match outcome {
             Ok(foreseen) if self.active.load(Ordering::SeqCst) => {
                 self.core.board.lock().condition("foresight", None);
-                if self.resources.foresees() {
-                    imagine.submit(foreseen.clone());
-                }
+                let shown = self.resources.foresees().then(|| foreseen.clone());
+                // Motion first, the picture of it after.
                 if !self.core.prefixes.send(foreseen) {
                     self.core.pacer.lock().failed();
+                }
+                if let Some(shown) = shown {
+                    imagine.submit(shown);
                 }
             }
             Ok(_) => self.core.pacer.lock().failed(),
@@ -241,50 +303,38 @@ impl Shared {
     }
 
     /// Runs on the second worker, off the path to motion.
-    fn imagine(&self, foreseen: &Foreseen) -> Result<RgbImage, String> {
-        self.resources.policy.imagine(&foreseen.prefix).map_err(|error| error.to_string())
+    fn imagine(&self, foreseen: Foreseen) -> Result<Imagined, String> {
+        let (image, _) = stage!("imagine", || self.resources.policy.imagine(&foreseen.prefix));
+        let image = image.map_err(|error| error.to_string())?;
+        let settings = self.settings.lock().clone();
+        let observation = &foreseen.observation;
+        let header = self.header(observation, observation.stamp_ns + self.stride_ns);
+        let raw = settings.publish_raw.then(|| f1_middleware::image::encode(&image, header.clone()));
+        let compressed =
+            settings.publish_compressed.then(|| f1_middleware::image::encode_png(&image, header));
+        let compressed = compressed.transpose().map_err(|error| error.to_string())?;
+        Ok(Imagined { foreseen, image, raw, compressed })
     }
 
-    fn imagined(&self, outcome: Result<(Foreseen, RgbImage), String>) {
+    fn imagined(&self, outcome: Result<Imagined, String>) {
         if !self.active.load(Ordering::SeqCst) {
             return;
         }
-        let (foreseen, image) = match outcome {
-            Ok(outcome) => outcome,
-            Err(reason) => {
-                self.core
-                    .board
-                    .lock()
-                    .condition("foresight image", Some(format!("foresight image: {reason}")));
-                return;
-            }
-        };
-        let settings = self.settings.lock().clone();
-        let observation = foreseen.observation;
-        let foreseen_ns = observation.stamp_ns + self.stride_ns;
-        let header = self.header(&observation, foreseen_ns);
-        if settings.publish_raw {
-            let message = f1_middleware::image::encode(&image, header.clone());
+        let failed = outcome.as_ref().err().map(|reason| format!("foresight image: {reason}"));
+        self.core.board.lock().condition("foresight image", failed);
+        let Ok(Imagined { foreseen, image, raw, compressed }) = outcome else { return };
+        if let Some(message) = raw {
             self.publish("foresight/image", self.publishers.image.publish(message));
         }
-        if settings.publish_compressed {
-            match f1_middleware::image::encode_png(&image, header) {
-                Ok(message) => {
-                    self.publish("foresight/image/compressed", self.publishers.compressed.publish(message));
-                }
-                Err(error) => tracing::warn!(%error, "foresight image not compressed"),
-            }
+        if let Some(message) = compressed {
+            self.publish("foresight/image/compressed", self.publishers.compressed.publish(message));
         }
-        if settings.compare {
+        if self.settings.lock().compare {
+            let (observation, prefix) = (foreseen.observation, foreseen.prefix);
+            let foreseen_ns = observation.stamp_ns + self.stride_ns;
             let sequence = self.core.board.lock().chunks;
             let mut waiting = self.waiting.lock();
-            waiting.push_back(Expectation {
-                observation,
-                prefix: foreseen.prefix,
-                image,
-                foreseen_ns,
-                sequence,
-            });
+            waiting.push_back(Expectation { observation, prefix, image, foreseen_ns, sequence });
             // Moments that never come (a camera died) must not pile up.
             while waiting.len() > 32 {
                 waiting.pop_front();
@@ -308,61 +358,74 @@ impl Shared {
         Header { stamp: WireTime::saturating_from_nanoseconds(stamp_ns), frame_id }
     }
 
-    /// Compares every expectation whose moment this observation shows.
-    fn compare(&self, observation: &Observation) {
-        let settings = self.settings.lock().clone();
-        let Some(camera) = self.resources.history_camera() else { return };
-        let Some(Some(came)) = observation.cameras.get(camera) else { return };
-        let due: Vec<Expectation> = {
-            let mut waiting = self.waiting.lock();
-            let mut due = Vec::new();
-            while waiting.front().is_some_and(|next| next.foreseen_ns <= came.stamp_ns) {
-                due.extend(waiting.pop_front());
-            }
-            due
-        };
-        for expected in due {
-            if came.stamp_ns - expected.foreseen_ns <= settings.compare_slop_ns {
-                self.compare_one(&expected, observation, &came.image, came.stamp_ns, &settings);
-            }
+    /// The history camera's frame in an observation.
+    fn seen<'a>(&self, observation: &'a Observation) -> Option<&'a CameraFrame> {
+        observation.cameras.get(self.resources.history_camera()?)?.as_ref()
+    }
+
+    /// The expectations whose moment this observation shows; `None` when there is none.
+    fn due(&self, observation: &Observation) -> Option<Vec<Expectation>> {
+        let came_ns = self.seen(observation)?.stamp_ns;
+        let slop_ns = self.settings.lock().compare_slop_ns;
+        let mut waiting = self.waiting.lock();
+        let mut due = Vec::new();
+        while waiting.front().is_some_and(|next| next.foreseen_ns <= came_ns) {
+            due.extend(waiting.pop_front().filter(|next| came_ns - next.foreseen_ns <= slop_ns));
         }
+        (!due.is_empty()).then_some(due)
+    }
+
+    /// Runs on the third worker: what was foreseen against what came.
+    fn compare(&self, arrived: &Arrived) -> Vec<Compared> {
+        let Some(came) = self.seen(&arrived.observation) else { return Vec::new() };
+        let due = arrived.due.iter();
+        due.filter_map(|expected| self.compare_one(expected, &arrived.observation, came)).collect()
     }
 
     fn compare_one(
         &self,
         expected: &Expectation,
         observation: &Observation,
-        came: &RgbImage,
-        came_ns: i64,
-        settings: &ForesightSettings,
-    ) {
-        let Some(camera) = self.resources.history_camera() else { return };
-        let Some(Some(before)) = expected.observation.cameras.get(camera) else { return };
+        came: &CameraFrame,
+    ) -> Option<Compared> {
+        let camera = self.resources.history_camera()?;
+        let before = self.seen(&expected.observation)?;
         // As the network sees it: the same crop and size as the foreseen image.
-        let fitted = |image: &RgbImage| self.resources.history_view(image);
-        let (Ok(now), Ok(came)) = (fitted(&before.image), fitted(came)) else { return };
-        let (Some(error), Some(still)) = (psnr(&expected.image, &came), psnr(&now, &came)) else { return };
+        let now = self.resources.history_view(&before.image).ok()?;
+        let seen = self.resources.history_view(&came.image).ok()?;
+        let (error, still) = (psnr(&expected.image, &seen)?, psnr(&now, &seen)?);
         let agreement = self.finest_agreement(expected, observation).unwrap_or(f64::NAN);
+        let header = self.header(observation, came.stamp_ns);
+        let sheet = comparison(&now, &expected.image, &seen, error);
         let message = ForesightError {
-            header: self.header(observation, came_ns),
+            header: header.clone(),
             camera: self.resources.robot.file().cameras[camera].name.clone(),
             observation_stamp: WireTime::saturating_from_nanoseconds(expected.observation.stamp_ns),
             foreseen_stamp: WireTime::saturating_from_nanoseconds(expected.foreseen_ns),
             sequence: expected.sequence,
             epoch: expected.observation.instruction.epoch,
             psnr: error,
-            mean_absolute_error: mean_absolute_error(&expected.image, &came),
+            mean_absolute_error: mean_absolute_error(&expected.image, &seen),
             token_agreement: agreement,
             confidence: f64::from(mean(expected.prefix.token_confidence())),
             psnr_if_still: still,
         };
-        self.publish("foresight/error", self.publishers.error.publish(message));
-        let sheet = comparison(&now, &expected.image, &came, error);
-        let sheet = f1_middleware::image::encode(&sheet, self.header(observation, came_ns));
-        self.publish("foresight/comparison", self.publishers.comparison.publish(sheet));
-        self.core.board.lock().foresight = Some((error, agreement));
-        if settings.replan_psnr > 0.0 && error < settings.replan_psnr {
-            self.core.pacer.lock().demand();
+        Some(Compared { error: message, sheet: f1_middleware::image::encode(&sheet, header) })
+    }
+
+    fn compared(&self, compared: Vec<Compared>) {
+        if !self.active.load(Ordering::SeqCst) {
+            return;
+        }
+        let replan_psnr = self.settings.lock().replan_psnr;
+        for Compared { error, sheet } in compared {
+            self.core.board.lock().foresight = Some((error.psnr, error.token_agreement));
+            // A plan of an epoch that has ended is not left a second time.
+            if replan_psnr > 0.0 && error.psnr < replan_psnr && error.epoch == self.core.epoch() {
+                self.core.pacer.lock().demand();
+            }
+            self.publish("foresight/error", self.publishers.error.publish(error));
+            self.publish("foresight/comparison", self.publishers.comparison.publish(sheet));
         }
     }
 

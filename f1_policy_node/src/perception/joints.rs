@@ -55,10 +55,12 @@ impl JointBuffer {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn sample(stamp_ns: i64) -> JointSample {
-        JointSample { stamp_ns, positions: Vec::new(), state: Vec::new() }
+        JointSample { stamp_ns, positions: Vec::new(), state: Vec::new(), arrived: Duration::ZERO }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod frozen;
 pub mod history;
+mod intake;
 pub mod joints;
 pub mod matching;
 mod node;

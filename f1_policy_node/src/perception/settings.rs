@@ -11,6 +11,8 @@ pub struct PerceptionSettings {
     pub slop_ns: i64,
     /// How far a stamp may lie ahead of now, ns.
     pub future_ns: i64,
+    /// A stamp this far before now is of no use, ns.
+    pub stale_ns: i64,
     /// A stamp this far before the last one is a jump of the clock, ns.
     pub jump_ns: i64,
     /// A picture that does not change for longer is a frozen camera, ns; 0 never.
@@ -44,6 +46,13 @@ impl PerceptionSettings {
             0.0,
             10.0,
             "How far a stamp may lie ahead of ROS time, s; beyond it the message is refused.",
+        )?;
+        seconds(
+            "stale_after",
+            1.0,
+            0.01,
+            60.0,
+            "A message whose stamp lies further in the past is refused, s: the sender's clock is wrong, or the link too slow.",
         )?;
         seconds(
             "clock_jump",
@@ -90,6 +99,7 @@ impl PerceptionSettings {
         Ok(Self {
             slop_ns: ns("sync_slop")?,
             future_ns: ns("future_tolerance")?,
+            stale_ns: ns("stale_after")?,
             jump_ns: ns("clock_jump")?,
             frozen_ns: ns("frozen_after")?,
             silent_ns: ns("silent_after")?,

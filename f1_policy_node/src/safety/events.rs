@@ -19,17 +19,20 @@ pub struct EventLog {
 const REPEAT_NS: i64 = 1_000_000_000;
 
 impl EventLog {
-    /// The messages for these events; `chunk` is (sequence, epoch) of the chunk that they concern.
+    /// The messages for these events; `chunk` is (sequence, epoch) of the chunk that they concern, `demand` says in words what asked
+    /// for a stop that has no rule of its own.
     pub fn messages(
         &mut self,
         events: &[Event],
         robot: &Robot,
         now_ns: i64,
         chunk: Option<(u64, u64)>,
+        demand: &str,
     ) -> Vec<SafetyEvent> {
         let mut messages = Vec::new();
         for event in events {
-            let action = action_of(event.action);
+            let action =
+                if event.rule == Rule::Latch { SafetyEvent::ACTION_LATCHED } else { action_of(event.action) };
             let key = (event.rule, event.joint.clone(), action);
             // An event about a chunk is told every time: chunks are few.
             let repeated = chunk.is_none()
@@ -39,10 +42,30 @@ impl EventLog {
             }
             self.told.insert(key, now_ns);
             self.sequence += 1;
-            messages.push(self.message(event, robot, now_ns, chunk, action));
+            let mut message = self.message(event, robot, now_ns, chunk, action);
+            if event.rule == Rule::Lock && event.joint.is_none() && !demand.is_empty() {
+                message.message = format!("{demand}: stopped");
+            }
+            messages.push(message);
         }
         self.told.retain(|_, at| (0..REPEAT_NS).contains(&(now_ns - *at)));
         messages
+    }
+
+    /// A decision that is not the filter's own.
+    pub fn note(&mut self, now_ns: i64, rule: &str, action: u8, message: &str) -> SafetyEvent {
+        self.sequence += 1;
+        SafetyEvent {
+            header: Header { stamp: WireTime::saturating_from_nanoseconds(now_ns), frame_id: String::new() },
+            sequence: self.sequence,
+            rule: rule.to_owned(),
+            row: -1,
+            value: f64::NAN,
+            limit: f64::NAN,
+            action,
+            message: message.to_owned(),
+            ..SafetyEvent::default()
+        }
     }
 
     fn message(

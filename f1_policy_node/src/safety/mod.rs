@@ -2,6 +2,9 @@
 
 mod events;
 mod goals;
+mod gripper;
+mod locks;
+mod motion;
 mod node;
 mod output;
 mod settings;

@@ -1,17 +1,23 @@
 //! What reaches a controller. Everything here takes [`CheckedTrajectory`]s, which only the safety filter can make.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use f1_interfaces::builtin_interfaces::msg::{Duration as WireDuration, Time as WireTime};
 use f1_interfaces::std_msgs::msg::Header;
 use f1_interfaces::trajectory_msgs::msg::{JointTrajectory, JointTrajectoryPoint};
 use f1_middleware::{Node, Publisher, Qos};
-use f1_robot::ControllerJoints;
+use f1_robot::Robot;
 use f1_robot::robot_file::ControllerInterface;
 use f1_robot::safety::CheckedTrajectory;
 
-use super::goals::{GripperGoals, TrajectoryGoals};
+use super::goals::TrajectoryGoals;
+use super::gripper::GripperGoals;
+use crate::core::Core;
 use crate::error::NodeResult;
+
+/// Told what a controller objects to; `None`: it works.
+pub(super) type Objection = Arc<dyn Fn(Option<String>) + Send + Sync>;
 
 /// One controller's way in.
 enum Output {
@@ -26,50 +32,81 @@ pub(super) struct Outputs {
 }
 
 impl Outputs {
-    /// Opens one output a controller. `prefer_goals`: controllers on the topic get goals instead.
+    /// Opens one output a controller. `prefer_goals`: controllers on the topic get goals instead. `efforts`: greatest effort by joint.
     pub(super) fn open(
         node: &Node,
-        controllers: &[ControllerJoints],
+        robot: &Robot,
         prefer_goals: bool,
         efforts: &BTreeMap<usize, f64>,
+        core: &Arc<Core>,
     ) -> NodeResult<Self> {
         let mut outputs = BTreeMap::new();
-        for controller in controllers {
+        for controller in robot.controllers() {
             let name = match controller.namespace.as_str() {
                 "" => controller.name.clone(),
                 namespace => format!("{namespace}/{}", controller.name),
             };
+            let (told, key) = (core.clone(), format!("controller {name}"));
+            let objection: Objection = Arc::new(move |reason: Option<String>| {
+                if let Some(reason) = &reason {
+                    tracing::error!("{key}: {reason}");
+                }
+                let reason = reason.map(|reason| format!("{key}: {reason}"));
+                told.board.lock().condition(&key, reason);
+            });
             let effort = controller.joints.iter().find_map(|joint| efforts.get(joint)).copied();
+            let joint = controller.joints.first().and_then(|joint| robot.joints().get(*joint));
+            let range = joint.map_or(0.0, |joint| joint.upper - joint.lower);
+            let gripper =
+                |parallel| GripperGoals::open(node, &name, parallel, effort, range, objection.clone());
             let output = match controller.interface {
                 ControllerInterface::JointTrajectory if !prefer_goals => Output::Topic(
                     node.create_publisher(&format!("{name}/joint_trajectory"), Qos::reliable().keep_last(1))?,
                 ),
                 ControllerInterface::JointTrajectory | ControllerInterface::FollowJointTrajectory => {
-                    Output::Goals(TrajectoryGoals::open(node, &name)?)
+                    Output::Goals(TrajectoryGoals::open(node, &name, objection.clone())?)
                 }
-                ControllerInterface::GripperCommand => {
-                    Output::Gripper(GripperGoals::open(node, &name, false, effort)?)
-                }
-                ControllerInterface::ParallelGripperCommand => {
-                    Output::Gripper(GripperGoals::open(node, &name, true, effort)?)
-                }
+                ControllerInterface::GripperCommand => Output::Gripper(gripper(false)?),
+                ControllerInterface::ParallelGripperCommand => Output::Gripper(gripper(true)?),
             };
             outputs.insert(controller.name.clone(), output);
         }
         Ok(Self { outputs })
     }
 
-    /// Sends what was checked.
-    pub(super) fn send(&self, trajectories: &[CheckedTrajectory]) {
+    /// Sends what was checked, at ROS time `now_ns`.
+    pub(super) fn send(&self, trajectories: &[CheckedTrajectory], now_ns: i64) {
         for trajectory in trajectories {
             let sent = match self.outputs.get(trajectory.controller()) {
                 Some(Output::Topic(publisher)) => publisher.publish(message(trajectory)),
                 Some(Output::Goals(goals)) => goals.send(message(trajectory)),
-                Some(Output::Gripper(goals)) => goals.send(trajectory),
+                Some(Output::Gripper(goals)) => goals.follow(trajectory, now_ns),
                 None => continue,
             };
             if let Err(error) = sent {
                 tracing::error!(%error, controller = trajectory.controller(), "trajectory not sent");
+            }
+        }
+    }
+
+    /// Grippers behind an action are told where to go as their moment comes.
+    pub(super) fn tick(&self, now_ns: i64) {
+        for (controller, output) in &self.outputs {
+            if let Output::Gripper(goals) = output
+                && let Err(error) = goals.tick(now_ns)
+            {
+                tracing::error!(%error, controller, "gripper command not sent");
+            }
+        }
+    }
+
+    /// Cancels goals that are still open. For a robot at rest: a controller that is cancelled in motion stops without braking.
+    pub(super) fn cancel(&self) {
+        for (controller, output) in &self.outputs {
+            if let Output::Goals(goals) = output
+                && let Err(error) = goals.cancel()
+            {
+                tracing::error!(%error, controller, "goal not cancelled");
             }
         }
     }

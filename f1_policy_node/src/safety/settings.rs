@@ -1,7 +1,9 @@
 //! The parameters of the node `safety_filter`.
 
+use std::time::Duration;
+
 use f1_middleware::parameters::{Descriptor, ParameterError, Parameters, Proposal};
-use f1_robot::safety::{FilterSettings, LatchSettings, LockSettings, Mode, Speed, Splice};
+use f1_robot::safety::{FilterSettings, LatchSettings, Mode, Speed, Splice};
 
 /// The parameters of the node `safety_filter`.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +16,10 @@ pub struct SafetySettings {
     pub follow_joint_trajectory: bool,
     /// Topics of the locks.
     pub locks: Vec<String>,
+    /// A lock that is silent for longer counts as locked.
+    pub lock_timeout: Duration,
+    /// The decay of `ensemble`.
+    pub ensemble_decay: f64,
 }
 
 /// Reads one parameter, from the parameters as they stand or from a proposed set.
@@ -223,7 +229,8 @@ impl SafetySettings {
             observation_age: source.double("observation_age")?,
             joint_state_age: source.double("joint_state_age")?,
             inference_age: source.double("inference_age")?,
-            locks: locks.iter().map(|name| LockSettings { name: name.clone(), timeout }).collect(),
+            // The node watches the locks itself, on the steady clock.
+            locks: Vec::new(),
             latch: (count > 0).then_some(LatchSettings { count, window: source.double("latch_window")? }),
             clearance: source.flag("clearance")?,
             longest_stretch: source.double("longest_stretch")?,
@@ -233,14 +240,8 @@ impl SafetySettings {
             rate_hz: source.double("rate")?,
             follow_joint_trajectory: source.flag("follow_joint_trajectory")?,
             locks,
+            lock_timeout: Duration::from_secs_f64(timeout),
+            ensemble_decay: source.double("ensemble_decay")?,
         })
-    }
-
-    /// The decay of `ensemble`.
-    ///
-    /// # Errors
-    /// Parameters that were not declared.
-    pub fn ensemble(parameters: &Parameters) -> Result<Splice, ParameterError> {
-        Ok(Splice::Ensemble { decay: parameters.get("ensemble_decay")? })
     }
 }

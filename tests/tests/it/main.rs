@@ -3,8 +3,13 @@
 // Helpers of tests may fail loudly, as the tests themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod abilities;
 mod closed_loop;
+mod copies;
+mod faults;
 mod kit;
 mod launch_files;
 mod replay;
 mod over_dds;
+mod puppet;
+mod sampler;

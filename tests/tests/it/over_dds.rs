@@ -98,9 +98,7 @@ fn alone(resources: &Resources, chunk: &ActionChunk, joints: &JointState) -> (Ve
     assert_eq!(chunk.camera_names, CAMERAS);
     let cameras = chunk.camera_stamps.iter().enumerate();
     let cameras = cameras
-        .map(|(camera, stamp)| {
-            Some(policy.prepare_camera(&picture(camera, stamp.nanoseconds())).unwrap())
-        })
+        .map(|(camera, stamp)| Some(policy.prepare_camera(&picture(camera, stamp.nanoseconds())).unwrap()))
         .collect();
     let history = chunk.history_stamps.iter();
     let history = history.map(|stamp| policy.encode_frame(&picture(0, stamp.nanoseconds())).unwrap());
@@ -150,10 +148,7 @@ fn a_foreign_robot_gets_foresight_and_trajectories_and_the_networks_own_chunk() 
     }
     robot.publisher::<StringMessage>("instruction", true);
     let instruction = cdr::to_bytes(&StringMessage { data: INSTRUCTION.into() }).unwrap();
-    robot
-        .peer
-        .request(json!({ "op": "publish", "name": "instruction", "cdr": hex(&instruction) }))
-        .unwrap();
+    robot.peer.request(json!({ "op": "publish", "name": "instruction", "cdr": hex(&instruction) })).unwrap();
 
     let wanted = BTreeMap::from([
         ("action/chunk", 3),

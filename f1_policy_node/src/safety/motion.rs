@@ -1,0 +1,416 @@
+//! What happens between a chunk and the controllers: every step of the filter, what demands a stop, what is said of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use f1_interfaces::f1_msgs::msg::SafetyEvent;
+use f1_interfaces::sensor_msgs::msg::JointState;
+use f1_middleware::{Clock, Publisher};
+use f1_robot::Robot;
+use f1_robot::safety::{
+    Event, FilterInput, FilterOutput, FilterSettings, MeasuredState, Response, Rule, SafetyFilter, Splice,
+    Verdict,
+};
+use parking_lot::Mutex;
+
+use super::events::{EventLog, sentence};
+use super::locks::Locks;
+use super::output::Outputs;
+use super::settings::SafetySettings;
+use crate::action::Joining;
+use crate::board::MotionState;
+use crate::core::Core;
+use crate::observation::PolicyChunk;
+use crate::stages::stage;
+
+/// The filter with what it last saw; behind one lock, so that every step is whole.
+struct Guarded {
+    filter: SafetyFilter,
+    log: EventLog,
+    locks: Locks,
+    state: Option<MeasuredState>,
+    /// When the joints were last heard, on the steady clock.
+    heard: Option<Duration>,
+    /// What a watchdog said when it stopped the robot; until it moves again.
+    watchdog: Option<String>,
+    /// The clock went back: what runs is not known, the next measured state is brought to rest.
+    unknown: bool,
+    /// Whether goals of controllers may still be open after a stop.
+    open_goals: bool,
+    ensemble_decay: f64,
+}
+
+/// What demands that the robot stands still, beside the filter's own watchdogs.
+#[derive(Default)]
+struct Demands {
+    /// Only a reset or an activation takes it back.
+    stop: Option<String>,
+    /// Reasons that end by themselves.
+    holds: Vec<String>,
+    /// The locks' events.
+    locks: Vec<Event>,
+    /// How long the joints are silent while the robot moves, on the steady clock.
+    silent: Option<Duration>,
+}
+
+impl Demands {
+    fn any(&self) -> bool {
+        self.stop.is_some() || !self.holds.is_empty() || self.silent.is_some()
+    }
+
+    fn reason(&self) -> String {
+        let silent = self.silent.map(|age| format!("joint states are silent for {:.2} s", age.as_secs_f64()));
+        self.stop.iter().chain(&self.holds).chain(&silent).cloned().collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// State that callbacks share.
+pub(super) struct Shared {
+    core: Arc<Core>,
+    robot: Arc<Robot>,
+    clock: Clock,
+    guarded: Mutex<Guarded>,
+    outputs: Outputs,
+    events: Publisher<SafetyEvent>,
+    pub active: AtomicBool,
+    /// Someone asked for a stop (service, deactivation, shut-down, a fault); only a reset or an activation takes it back.
+    stop: Mutex<Option<String>>,
+}
+
+impl Shared {
+    pub fn new(
+        core: Arc<Core>,
+        robot: Arc<Robot>,
+        clock: Clock,
+        filter: SafetyFilter,
+        locks: Locks,
+        outputs: Outputs,
+        events: Publisher<SafetyEvent>,
+    ) -> Self {
+        let guarded = Guarded {
+            filter,
+            log: EventLog::default(),
+            locks,
+            state: None,
+            heard: None,
+            watchdog: None,
+            unknown: false,
+            open_goals: false,
+            ensemble_decay: 0.0,
+        };
+        let (guarded, stop) = (Mutex::new(guarded), Mutex::new(None));
+        Self { core, robot, clock, guarded, outputs, events, active: AtomicBool::new(false), stop }
+    }
+
+    /// From now on chunks become motion; every stop but a latched one is forgotten.
+    pub fn activate(&self) {
+        *self.stop.lock() = None;
+        {
+            let mut guarded = self.guarded.lock();
+            guarded.filter.restart(self.core.epoch());
+            guarded.watchdog = None;
+        }
+        self.active.store(true, Ordering::SeqCst);
+    }
+
+    /// A measured state came; the next step takes it.
+    pub fn joints(&self, message: &JointState) {
+        let now_ns = self.clock.now().nanoseconds();
+        let stamp_ns = message.header.stamp.nanoseconds();
+        // Clocks of two machines differ: a little ahead is now, further ahead is refused by the filter.
+        let ahead = (1..=self.core.future_ns()).contains(&(stamp_ns - now_ns));
+        let mut guarded = self.guarded.lock();
+        guarded.heard = Some(self.clock.steady());
+        guarded.state = Some(MeasuredState {
+            stamp: if ahead { now_ns } else { stamp_ns },
+            names: message.name.clone(),
+            positions: message.position.clone(),
+            velocities: message.velocity.clone(),
+        });
+    }
+
+    /// A lock's heartbeat. One that engages acts at once.
+    pub fn lock_heard(&self, name: &str, locked: bool) {
+        self.guarded.lock().locks.hear(name, self.clock.steady(), locked);
+        if locked {
+            self.tick();
+        }
+    }
+
+    /// A chunk came: the filter is asked at once, not at its next tick.
+    pub fn chunk(&self, policy_chunk: PolicyChunk) {
+        if !self.active.load(Ordering::SeqCst) {
+            return;
+        }
+        let key = (policy_chunk.chunk.epoch, policy_chunk.chunk.sequence);
+        let ((sent, settled), took) = stage!("filter", || {
+            let mut guarded = self.guarded.lock();
+            self.join_as(&mut guarded, policy_chunk.joining);
+            if guarded.state.is_some() {
+                self.step(&mut guarded, None, None);
+            }
+            let output = self.step(&mut guarded, Some(policy_chunk.chunk), None);
+            let followed = matches!(output.verdict, Verdict::Accepted | Verdict::Modified)
+                && !output.trajectories.is_empty();
+            if followed {
+                guarded.watchdog = None;
+                self.core.follow(Some(key));
+            }
+            (followed, self.refusal(&output))
+        });
+        let mut board = self.core.board.lock();
+        board.condition("chunk", settled);
+        if sent {
+            board.condition("restart", None);
+            board.stages = policy_chunk.times;
+            board.stages.filter += took;
+            board.note_latency(self.clock.steady().saturating_sub(policy_chunk.arrived));
+        }
+    }
+
+    /// Why a chunk was refused, in words.
+    fn refusal(&self, output: &FilterOutput) -> Option<String> {
+        let refused = output.events.iter().filter(|event| event.action == Response::Refused);
+        let reasons: Vec<String> = refused.map(|event| sentence(event, &self.robot)).collect();
+        (output.verdict == Verdict::Rejected)
+            .then(|| format!("the last chunk was not followed: {}", reasons.join("; ")))
+    }
+
+    /// Sets how the filter joins chunks, where the action node's choice has changed.
+    fn join_as(&self, guarded: &mut Guarded, joining: Joining) {
+        let splice = match joining {
+            Joining::Ensemble => Splice::Ensemble { decay: guarded.ensemble_decay },
+            Joining::Replace | Joining::Rtc => Splice::Replace,
+        };
+        if guarded.filter.settings().splice != splice {
+            let settings = FilterSettings { splice, ..guarded.filter.settings().clone() };
+            if let Err(faults) = guarded.filter.set_settings(settings) {
+                tracing::error!(faults = faults.join("; "), "chunks are joined as before");
+            }
+        }
+    }
+
+    /// Looks at watchdogs and locks.
+    pub fn tick(&self) {
+        if !self.active.load(Ordering::SeqCst) {
+            return;
+        }
+        {
+            let mut guarded = self.guarded.lock();
+            self.step(&mut guarded, None, None);
+        }
+        self.outputs.tick(self.clock.now().nanoseconds());
+        self.note_inference();
+    }
+
+    /// Says so when inference takes longer than the watchdog allows.
+    fn note_inference(&self) {
+        let limit = self.guarded.lock().filter.settings().inference_age;
+        let since = self.core.pacer.lock().in_flight_since();
+        let age = since.map(|since| self.clock.steady().saturating_sub(since).as_secs_f64());
+        let late = age.filter(|age| *age > limit);
+        let reason = late.map(|age| {
+            format!("inference takes {age:.1} s so far; the robot rests at the end of its last chunk")
+        });
+        self.core.board.lock().condition("inference", reason);
+    }
+
+    fn demands(&self, guarded: &Guarded, now_ns: i64) -> Demands {
+        let (steady, settings) = (self.clock.steady(), guarded.filter.settings());
+        // Stamps are ROS time, which may stand still with /clock; that the joints are silent is seen on the steady clock too.
+        let limit = Duration::from_secs_f64(settings.joint_state_age);
+        let silent = guarded
+            .heard
+            .map(|heard| steady.saturating_sub(heard))
+            .filter(|age| *age > limit && guarded.filter.moves(now_ns));
+        let mut demands =
+            Demands { stop: self.stop.lock().clone(), holds: self.core.holds(), locks: Vec::new(), silent };
+        for (event, reason) in guarded.locks.closed(steady) {
+            demands.locks.push(event);
+            demands.holds.push(reason);
+        }
+        if guarded.unknown {
+            demands.holds.push("the clock jumped back".into());
+        }
+        demands
+    }
+
+    /// One step of the filter; `asked` demands a stop in this step, for a reason.
+    fn step(
+        &self,
+        guarded: &mut Guarded,
+        chunk: Option<f1_robot::RawChunk>,
+        asked: Option<&str>,
+    ) -> FilterOutput {
+        let now = self.clock.now().nanoseconds();
+        let mut demands = self.demands(guarded, now);
+        demands.holds.extend(asked.map(str::to_owned));
+        let key = chunk.as_ref().map(|chunk| (chunk.sequence, chunk.epoch));
+        let measured = guarded.state.is_some();
+        let input = FilterInput { now, state: guarded.state.take(), chunk, lock: demands.any() };
+        let mut output = guarded.filter.step(&input);
+        self.outputs.send(&output.trajectories, now);
+        if output.events.iter().any(|event| event.rule == Rule::Clock) {
+            guarded.unknown = true;
+        } else if measured && self.measured_is_good(&output) {
+            guarded.unknown = false;
+        }
+        if !demands.locks.is_empty() {
+            // The locks themselves instead of the filter's nameless one.
+            output.events.retain(|event| event.rule != Rule::Lock || event.joint.is_some());
+            output.events.extend(demands.locks.iter().cloned());
+        }
+        let moving = guarded.filter.moves(now);
+        let reason = demands.reason();
+        for message in guarded.log.messages(&output.events, &self.robot, now, key, &reason) {
+            self.publish(message);
+        }
+        if measured && key.is_none() {
+            self.note_measured(&output);
+        }
+        if output.verdict == Verdict::Stopped {
+            self.core.follow(None);
+            guarded.open_goals = true;
+        }
+        if guarded.open_goals && !moving {
+            // At rest after a stop: no goal is left that a controller might go on with.
+            self.outputs.cancel();
+            guarded.open_goals = false;
+        }
+        self.note(guarded, &output, moving, &demands, now);
+        output
+    }
+
+    fn publish(&self, message: SafetyEvent) {
+        if let Err(error) = self.events.publish(message) {
+            tracing::warn!(%error, "safety event not published");
+        }
+    }
+
+    fn measured_is_good(&self, output: &FilterOutput) -> bool {
+        !output.events.iter().any(of_measured)
+    }
+
+    /// The reason why the filter does not take the measured joints.
+    fn note_measured(&self, output: &FilterOutput) {
+        let refused = output.events.iter().find(|event| of_measured(event));
+        let reason =
+            refused.map(|event| format!("joint states at the filter: {}", sentence(event, &self.robot)));
+        self.core.board.lock().condition("measured state", reason);
+    }
+
+    fn note(
+        &self,
+        guarded: &mut Guarded,
+        output: &FilterOutput,
+        moving: bool,
+        demands: &Demands,
+        now_ns: i64,
+    ) {
+        let stopping = output.events.iter().find(|event| event.action == Response::Stopped);
+        let watchdog = demands.silent.is_some()
+            || stopping.is_some_and(|event| !matches!(event.rule, Rule::Lock | Rule::Latch));
+        let stopped = match stopping {
+            _ if demands.any() => demands.reason(),
+            Some(event) => sentence(event, &self.robot),
+            None => "stopped".into(),
+        };
+        let mut board = self.core.board.lock();
+        if !output.trajectories.is_empty() {
+            board.trajectory_rate.tick(now_ns);
+        }
+        let intervened =
+            |event: &&Event| matches!(event.action, Response::Clamped | Response::Cut | Response::Refused);
+        board.interventions += output.events.iter().filter(intervened).count() as u64;
+        board.locks = demands.locks.iter().filter_map(|event| event.joint.clone()).collect();
+        board.motion = if output.events.iter().any(|event| event.rule == Rule::Latch) {
+            MotionState::Latched(
+                "too many interventions of the safety filter; safety_filter/reset releases it".into(),
+            )
+        } else if let Some(reason) = &demands.stop {
+            MotionState::Latched(format!("{reason}; safety_filter/reset releases it"))
+        } else if output.verdict == Verdict::Stopped {
+            if watchdog {
+                guarded.watchdog = Some(stopped.clone());
+            }
+            MotionState::Held(stopped)
+        } else if let Some(reason) = &guarded.watchdog {
+            // Decelerating or at rest after a watchdog: held until a chunk moves the robot again.
+            MotionState::Held(reason.clone())
+        } else if moving {
+            MotionState::Moving
+        } else {
+            MotionState::Rest
+        };
+    }
+
+    /// A new epoch: what runs brakes to rest, and the next chunk starts from the measured state.
+    pub fn restarted(&self, epoch: u64, reason: &str) {
+        tracing::info!(epoch, reason, "restart");
+        let mut guarded = self.guarded.lock();
+        let now = self.clock.now().nanoseconds();
+        guarded.watchdog = None;
+        if self.active.load(Ordering::SeqCst) {
+            if guarded.filter.moves(now) {
+                self.step(&mut guarded, None, Some(reason));
+            } else {
+                let message = guarded.log.note(now, "restart", SafetyEvent::ACTION_NOTED, reason);
+                self.publish(message);
+            }
+        }
+        guarded.filter.restart(epoch);
+    }
+
+    /// Sets the decay of `ensemble`.
+    pub fn set_ensemble_decay(&self, decay: f64) {
+        self.guarded.lock().ensemble_decay = decay;
+    }
+
+    /// Parameters were changed; they hold from the next step on.
+    pub fn change_settings(&self, settings: Result<SafetySettings, String>) {
+        let Ok(settings) = settings else { return };
+        let mut guarded = self.guarded.lock();
+        guarded.locks.set_timeout(settings.lock_timeout);
+        guarded.ensemble_decay = settings.ensemble_decay;
+        let splice = guarded.filter.settings().splice;
+        if let Err(faults) = guarded.filter.set_settings(FilterSettings { splice, ..settings.filter }) {
+            tracing::error!(faults = faults.join("; "), "parameters refused, the old ones stay");
+        }
+    }
+
+    /// Stops for good; `false` when the filter's lock was not free within `limit`.
+    pub fn stop_within(&self, reason: &str, limit: Duration) -> bool {
+        *self.stop.lock() = Some(reason.to_owned());
+        let Some(mut guarded) = self.guarded.try_lock_for(limit) else { return false };
+        if self.active.load(Ordering::SeqCst) {
+            self.step(&mut guarded, None, None);
+        }
+        true
+    }
+
+    /// Takes a stop back, latched or asked for; everything starts anew from the measured state.
+    pub fn reset(&self) {
+        *self.stop.lock() = None;
+        {
+            let mut guarded = self.guarded.lock();
+            guarded.filter.reset();
+            guarded.watchdog = None;
+            let (now, reason) = (self.clock.now().nanoseconds(), "safety_filter/reset was called");
+            let message = guarded.log.note(now, "latch", SafetyEvent::ACTION_RELEASED, reason);
+            self.publish(message);
+        }
+        self.core.restart("safety_filter/reset was called");
+    }
+
+    /// Whether anything that was sent still moves.
+    pub fn moves(&self) -> bool {
+        let now = self.clock.now().nanoseconds();
+        self.guarded.try_lock_for(Duration::from_millis(200)).is_some_and(|guarded| guarded.filter.moves(now))
+    }
+}
+
+/// Whether an event of a step without a chunk says that the measured state was refused.
+fn of_measured(event: &Event) -> bool {
+    event.action == Response::Refused && matches!(event.rule, Rule::Finite | Rule::Names | Rule::State)
+}
