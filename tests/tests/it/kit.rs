@@ -41,7 +41,7 @@ pub fn random_policy(seed: u64) -> Arc<F1Policy> {
     let mut config = Config::load(&root().join("tests/goldens/tiny_f32")).unwrap();
     (config.max_state_dim, config.max_action_dim, config.chunk_size) = (32, 32, 12);
     let mut policy = F1Policy::random(&config, seed, &LoadOptions::default()).unwrap();
-    policy.set_tokenizer(&root().join("models/bench/tokenizer.json")).unwrap();
+    policy.set_tokenizer(&root().join("models/f1_bench/tokenizer.json")).unwrap();
     Arc::new(policy)
 }
 
