@@ -50,7 +50,7 @@ fn record(path: &Path) {
     let mut settings = BenchSettings::new(Task::Static, Split::Training, 7);
     settings.picture = [40, 30];
     let _sim = SimNode::start(&context, &robot, settings, &SimOptions::default()).unwrap();
-    let session = RecordSession::start(&context, &robot, "f1", path).unwrap();
+    let session = RecordSession::start(&context, &robot, "f1", &[], path).unwrap();
     let node = context.create_node_with("teacher", NodeOptions::in_namespace("/f1")).unwrap();
     let told = node.create_publisher::<StringMessage>("instruction", Qos::latched()).unwrap();
     let sent =
