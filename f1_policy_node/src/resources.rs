@@ -178,7 +178,8 @@ fn mismatches(robot: &Robot, policy: &F1Policy) -> Vec<String> {
         faults.push("cameras: the network foresees, but no camera has the role history".into());
     }
     if config.run.history_in_understanding {
-        faults.push("f1.history_in_understanding: a model for comparisons, which the nodes do not feed".into());
+        faults
+            .push("f1.history_in_understanding: a model for comparisons, which the nodes do not feed".into());
     }
     faults
 }

@@ -184,7 +184,11 @@ impl Driver {
             let input = PolicyInput {
                 cameras,
                 prompt: prompt.clone(),
-                history: if foresees { past(history.len()).map(|i| history[i].clone()).collect() } else { Vec::new() },
+                history: if foresees {
+                    past(history.len()).map(|i| history[i].clone()).collect()
+                } else {
+                    Vec::new()
+                },
             };
             let request_seed = seed.wrapping_mul(1_000_003).wrapping_add(step);
             let prefix = self.policy.perceive(&input, request_seed)?;

@@ -9,7 +9,7 @@ use f1_interfaces::trajectory_msgs::msg::{JointTrajectory, JointTrajectoryPoint}
 use f1_middleware::{Node, Publisher, Qos};
 use f1_robot::Robot;
 use f1_robot::robot_file::ControllerInterface;
-use f1_robot::safety::CheckedTrajectory;
+use f1_robot::safety::{CheckedPoint, CheckedTrajectory};
 
 use super::goals::TrajectoryGoals;
 use super::gripper::GripperGoals;
@@ -113,17 +113,21 @@ impl Outputs {
 }
 
 /// The trajectory as a controller reads it: stamped, with positions, velocities and accelerations.
+///
+/// The stamp is the instant of the first point, which may lie a fraction of a millisecond after the filter's own start: the running
+/// motion goes on until then, and nobody has to fill the gap.
 pub(super) fn message(trajectory: &CheckedTrajectory) -> JointTrajectory {
+    let first = trajectory.points().first().map_or(0, CheckedPoint::time_from_start);
     let points = trajectory.points().iter().map(|point| JointTrajectoryPoint {
         positions: point.position.clone(),
         velocities: point.velocity.clone(),
         accelerations: point.acceleration.clone(),
         effort: Vec::new(),
-        time_from_start: WireDuration::saturating_from_nanoseconds(point.time_from_start()),
+        time_from_start: WireDuration::saturating_from_nanoseconds(point.time_from_start() - first),
     });
     JointTrajectory {
         header: Header {
-            stamp: WireTime::saturating_from_nanoseconds(trajectory.stamp()),
+            stamp: WireTime::saturating_from_nanoseconds(trajectory.stamp().saturating_add(first)),
             frame_id: String::new(),
         },
         joint_names: trajectory.joint_names().to_vec(),

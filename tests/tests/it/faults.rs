@@ -335,7 +335,7 @@ fn stop_and_reset() {
 
 #[test]
 fn too_many_interventions_latch_until_a_reset() {
-    let puppet = Puppet::moving(Setup { std: 0.5, ..Setup::bench() });
+    let puppet = Puppet::moving(Setup { std: 0.2, ..Setup::bench() });
     puppet.set("safety_filter", "latch_count", 2_i64).unwrap();
     puppet.run(5.0);
     puppet.assert_at_rest(&[PolicyStatus::STATE_STOPPED], "too many interventions");

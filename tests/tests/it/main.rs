@@ -9,7 +9,7 @@ mod copies;
 mod faults;
 mod kit;
 mod launch_files;
-mod replay;
 mod over_dds;
 mod puppet;
+mod replay;
 mod sampler;
