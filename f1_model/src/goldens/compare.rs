@@ -211,10 +211,10 @@ fn family(name: &str) -> String {
             return format!("{}{marker}*", &name[..at]);
         }
     }
-    if let Some((head, tail)) = name.split_once(".after") {
-        if let Some((steps, _)) = tail.split_once('.').filter(|(steps, _)| steps.parse::<usize>().is_ok()) {
-            return format!("{head}.after{steps}.*");
-        }
+    if let Some((head, tail)) = name.split_once(".after")
+        && let Some((steps, _)) = tail.split_once('.').filter(|(steps, _)| steps.parse::<usize>().is_ok())
+    {
+        return format!("{head}.after{steps}.*");
     }
     // A number type is no index.
     let (kind, rest) = match name.strip_prefix("bf16.") {

@@ -166,7 +166,8 @@ fn directories_of_other_sizes_are_read() {
             ("/gen_expert_config/temporal_conv_stride", json!(kernel)),
         ]
     };
-    let cases: Vec<(&str, Vec<(&str, Value)>, Scene)> = vec![
+    type Case = (&'static str, Vec<(&'static str, Value)>, Scene);
+    let cases: Vec<Case> = vec![
         (
             "two of five scales, one frame, one camera, two key/value heads",
             [heads(2), scales("1_2_3_5_8", 2).to_vec(), kernel(1).to_vec()].concat(),
