@@ -126,7 +126,7 @@ fn loader(folder: &Path) -> Outcome {
         let order = preparer.reader.order(1, Position::default())?;
         let loader: Loader<Prepared, TrainError> =
             Loader::start(order, 16, 2, 2, move |drawn| preparer.prepare(drawn))?;
-        let mut take = |batches: usize| -> Result<usize, TrainError> {
+        let take = |batches: usize| -> Result<usize, TrainError> {
             let mut samples = 0;
             for _ in 0..batches {
                 samples +=
