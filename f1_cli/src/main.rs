@@ -52,8 +52,12 @@ fn main() -> std::process::ExitCode {
     // Tensors are large and short-lived: paging each in anew costs more than computing it.
     f1_model::kernels::keep_freed_memory();
     let cli = Cli::parse();
-    // The demo's own lines say what happens; the nodes' would bury them.
-    init_logging(if matches!(cli.command, Command::Demo(_)) { "error" } else { "warn,f1=info" });
+    // The demo's own lines say what happens; the nodes' would bury them, and what comes after the end of its recording is no fault.
+    init_logging(if matches!(cli.command, Command::Demo(_)) {
+        "error,f1_policy_node::recording=off"
+    } else {
+        "warn,f1=info"
+    });
     let outcome = match cli.command {
         Command::Bench(args) => commands::bench::run(args),
         Command::Convert(args) => commands::convert::run(args),
