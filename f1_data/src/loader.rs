@@ -31,6 +31,8 @@ pub struct OpenSource {
     pub weight: f64,
     /// Which frames become samples.
     pub pick: Pick,
+    /// Frames at an episode's beginning that are history only.
+    pub first_frame: usize,
     /// Episodes left out.
     pub skip_episodes: Vec<usize>,
     /// Cut instructions at this character (AgiBot: `|`).
@@ -53,7 +55,7 @@ impl OpenSource {
         let mut samples = Vec::new();
         for episode in self.dataset.episodes() {
             if !self.skip_episodes.contains(&episode.index) {
-                let frames = self.pick.frames(episode.length);
+                let frames = self.pick.frames_from(self.first_frame, episode.length);
                 samples.extend(frames.into_iter().map(|frame| (episode.index as u32, frame as u32)));
             }
         }

@@ -19,6 +19,12 @@ pub enum Pick {
 }
 
 impl Pick {
+    /// The frames picked from an episode of `length` frames, none before frame `first`.
+    #[must_use]
+    pub fn frames_from(self, first: usize, length: usize) -> Vec<usize> {
+        self.frames(length.saturating_sub(first)).into_iter().map(|frame| frame + first).collect()
+    }
+
     /// The frames picked from an episode of `length` frames.
     #[must_use]
     pub fn frames(self, length: usize) -> Vec<usize> {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use f1_model::{F1Policy, LoadOptions};
 use f1_robot::Robot;
 use f1_robot::statistics::StatisticsFile;
+use f1_sim::demonstrations::LEAD_IN;
 use f1_sim::episode::{Driver, LoopSettings, play_expert};
 use f1_sim::{BenchSettings, Outcome, Split, Task};
 
@@ -45,7 +46,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut rules = std::collections::BTreeMap::new();
         let mut accuracy = Vec::new();
         for seed in 0..episodes {
-            let bench = BenchSettings::new(task, split, 1_000_000 + seed);
+            let mut bench = BenchSettings::new(task, split, 1_000_000 + seed);
+            bench.lead_in = LEAD_IN;
             let report = match &driver {
                 Some(driver) => driver.play(bench, &settings)?,
                 None => play_expert(&robot, bench, &settings, 8)?,

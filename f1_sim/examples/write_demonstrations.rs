@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use f1_robot::Robot;
-use f1_sim::demonstrations::{Mix, RecordSettings, write_demonstrations};
+use f1_sim::demonstrations::{LEAD_IN, Mix, RecordSettings, write_demonstrations};
 use f1_sim::expert::Disturbance;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -20,6 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         mix: Mix::default(),
         picture: [64, 64],
         disturbance: Disturbance::NOMINAL,
+        lead_in: LEAD_IN,
     };
     let written = write_demonstrations(&robot, std::path::Path::new(folder), &settings, |_, _| {})?;
     println!("{} episodes, {} frames, {} failed", written.episodes, written.frames, written.failed);

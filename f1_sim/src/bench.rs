@@ -48,6 +48,8 @@ pub struct BenchSettings {
     pub lag: f64,
     /// Joint positions at the start (robot's joint order); `None`: home.
     pub start: Option<Vec<f64>>,
+    /// Seconds that the belt runs and the arm waits before the episode begins, so that a history of pictures can be had.
+    pub lead_in: f64,
 }
 
 impl BenchSettings {
@@ -64,6 +66,7 @@ impl BenchSettings {
             disturbance: 1.0,
             lag: 0.04,
             start: None,
+            lead_in: 0.0,
         }
     }
 }
@@ -89,7 +92,7 @@ pub struct Bench {
     world: World,
     cameras: Cameras,
     visuals: Arc<Vec<Visual>>,
-    ticks: u64,
+    ticks: i64,
     outcome: Outcome,
 }
 
@@ -106,18 +109,19 @@ impl Bench {
         let cameras = Cameras::draw(&robot, settings.picture, settings.disturbance, &mut stream(2))?;
         let visuals = Arc::new(Visual::of(&robot)?);
         let arm = Arm::new(robot, &start, settings.lag)?;
+        let lead = (settings.lead_in.max(0.0) / PERIOD).round();
         Ok(Bench {
             arm,
-            world: World::new(scene),
+            world: World::before(scene, lead * PERIOD),
             cameras,
             visuals,
-            ticks: 0,
+            ticks: -(lead as i64),
             outcome: Outcome::Running,
             settings,
         })
     }
 
-    /// Seconds since the episode began.
+    /// Seconds since the episode began; negative during the lead-in.
     #[must_use]
     pub fn time(&self) -> f64 {
         self.ticks as f64 * PERIOD
@@ -163,7 +167,7 @@ impl Bench {
 
     /// Runs whole controller periods up to `seconds` on the bench's clock.
     pub fn advance_to(&mut self, seconds: f64) {
-        let until = (seconds / PERIOD + 1e-6).floor() as u64;
+        let until = (seconds / PERIOD + 1e-6).floor() as i64;
         while self.ticks < until {
             self.tick();
         }
@@ -183,7 +187,7 @@ impl Bench {
         self.arm.advance(now, PERIOD, self.world.finger_stop());
         let hand = Hand { tool: self.arm.tool(), half_opening: self.arm.half_opening() };
         self.world.advance(PERIOD, &hand);
-        if !self.outcome.is_over() {
+        if self.ticks > 0 && !self.outcome.is_over() {
             self.outcome = self.world.outcome(self.settings.task, now);
         }
     }
@@ -207,7 +211,7 @@ impl Bench {
             CameraId::Fixed => 1,
             CameraId::Wrist => 2,
         };
-        let seed = self.settings.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (self.ticks << 2) ^ number;
+        let seed = self.settings.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ ((self.ticks as u64) << 2) ^ number;
         let pinhole = self.cameras.pinhole(camera, &self.arm);
         crate::render::draw(&bodies, &pinhole, &self.cameras.exposure, seed)
     }

@@ -14,6 +14,9 @@ use crate::bench::stream;
 use crate::expert::{self, Disturbance, Expert, STEP};
 use crate::{Bench, BenchSettings, CameraId, Outcome, Split, Task};
 
+/// Seconds that a demonstration waits for its instruction while the belt runs: history frames, and the arm at rest. Runs leave these
+/// frames out as samples by `full_history`.
+pub const LEAD_IN: f64 = 1.5;
 /// Frames recorded after success, so that the end of every action chunk is there.
 const AFTER: u32 = 5;
 
@@ -64,6 +67,7 @@ pub fn demonstrate(
     mix: Mix,
     picture: [u32; 2],
     disturbance: Disturbance,
+    lead_in: f64,
 ) -> Result<Option<Demonstration>, ArmError> {
     let draw: f64 = stream(seed, 13).random();
     let task = if draw < mix.bin {
@@ -76,11 +80,19 @@ pub fn demonstrate(
     let mut settings = BenchSettings::new(task, Split::Training, seed);
     settings.picture = picture;
     settings.start = Some(expert::start(robot, seed, disturbance));
+    settings.lead_in = lead_in;
     let mut bench = Bench::new(robot.clone(), settings)?;
     let mut expert = Expert::new(&bench, disturbance);
     let mut frames = Vec::new();
     let mut left = AFTER;
     let vector = |joints: &[f64]| -> Vec<f32> { joints.iter().map(|q| *q as f32).collect() };
+    while bench.time() < -0.5 * STEP {
+        let (fixed, wrist) = rayon::join(|| bench.render(CameraId::Fixed), || bench.render(CameraId::Wrist));
+        let state = vector(bench.arm().position());
+        let action = vector(bench.arm().commanded());
+        frames.push(Frame { fixed, wrist, state, action });
+        bench.advance(STEP);
+    }
     while left > 0 {
         match bench.outcome() {
             Outcome::Running => {}
@@ -130,6 +142,8 @@ pub struct RecordSettings {
     pub picture: [u32; 2],
     /// How the expert is disturbed.
     pub disturbance: Disturbance,
+    /// Seconds before the instruction, [`LEAD_IN`].
+    pub lead_in: f64,
 }
 
 /// Episodes played side by side before they are written, in order.
@@ -173,7 +187,14 @@ pub fn write_demonstrations(
         let played: Vec<_> = (next..end)
             .into_par_iter()
             .map(|n| {
-                demonstrate(robot, settings.seed + n, settings.mix, settings.picture, settings.disturbance)
+                demonstrate(
+                    robot,
+                    settings.seed + n,
+                    settings.mix,
+                    settings.picture,
+                    settings.disturbance,
+                    settings.lead_in,
+                )
             })
             .collect();
         for demonstration in played {

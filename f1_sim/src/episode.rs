@@ -16,7 +16,6 @@ use image::RgbImage;
 
 use crate::arm::{ArmError, Violation};
 use crate::expert::{Disturbance, Expert, STEP};
-use crate::jtc::{Point, Trajectory};
 use crate::{Bench, BenchSettings, CameraId, Outcome};
 
 /// What can stop an episode (a failed task is not among it).
@@ -147,6 +146,16 @@ impl Driver {
         let shown = config.run.history_in_understanding;
         let mut history: Vec<HistoryFrame> = Vec::new();
         let mut pictures: Vec<RgbImage> = Vec::new();
+        while bench.time() < -0.5 * STEP {
+            let fixed = bench.render(CameraId::Fixed);
+            if foresees {
+                history.push(self.policy.encode_frame(&fixed)?);
+            }
+            if shown {
+                pictures.push(fixed);
+            }
+            bench.advance(STEP);
+        }
         let mut tokens: Vec<(u64, Vec<u32>)> = Vec::new();
         closed_loop(&self.robot, bench, settings, until, |bench, step, report| {
             let wanted = step.is_multiple_of(settings.every);
@@ -222,6 +231,7 @@ pub fn play_expert(
     horizon: usize,
 ) -> Result<Report, EpisodeError> {
     let mut bench = Bench::new(robot.clone(), bench)?;
+    bench.advance_to(0.0);
     closed_loop(robot, &mut bench, settings, f64::INFINITY, |bench, step, _| {
         if !step.is_multiple_of(settings.every) {
             return Ok(None);
@@ -297,18 +307,7 @@ fn closed_loop(
         }
         report.events.extend(output.events);
         for trajectory in &output.trajectories {
-            let points = trajectory.points().iter().map(|point| Point {
-                time: point.t,
-                positions: point.position.clone(),
-                velocities: point.velocity.clone(),
-                accelerations: point.acceleration.clone(),
-            });
-            let message = Trajectory {
-                start: Some(trajectory.stamp() as f64 * 1e-9),
-                joints: trajectory.joint_names().to_vec(),
-                points: points.collect(),
-            };
-            bench.command(trajectory.controller(), &message)?;
+            bench.command(trajectory.controller(), &trajectory.into())?;
         }
         tick += 1;
         bench.advance_to(tick as f64 * STEP / per_step as f64);

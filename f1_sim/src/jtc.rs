@@ -5,6 +5,7 @@
 //! a quintic when both carry accelerations, a cubic when both carry velocities, and a straight line otherwise. Before the
 //! first point the segment starts from the set-point that the controller had when the trajectory was taken up.
 
+use f1_robot::safety::CheckedTrajectory;
 use thiserror::Error;
 
 /// One point of a trajectory: positions and, optionally, velocities and accelerations of every joint (rad or m, seconds).
@@ -29,6 +30,22 @@ pub struct Trajectory {
     pub joints: Vec<String>,
     /// Points with strictly increasing times.
     pub points: Vec<Point>,
+}
+
+impl From<&CheckedTrajectory> for Trajectory {
+    fn from(checked: &CheckedTrajectory) -> Self {
+        let points = checked.points().iter().map(|point| Point {
+            time: point.t,
+            positions: point.position.clone(),
+            velocities: point.velocity.clone(),
+            accelerations: point.acceleration.clone(),
+        });
+        Trajectory {
+            start: Some(checked.stamp() as f64 * 1e-9),
+            joints: checked.joint_names().to_vec(),
+            points: points.collect(),
+        }
+    }
 }
 
 /// Why a trajectory was refused; the controller goes on with the one it had.

@@ -56,7 +56,7 @@ impl Default for SimOptions {
 /// The episode that runs, with the instant at which it began.
 struct Episode {
     bench: Bench,
-    /// ROS time at which the bench's clock was zero, ns.
+    /// ROS time at which the bench's clock is zero, ns.
     began_ns: i64,
     /// Violations of episodes before this one.
     violations: u64,
@@ -66,6 +66,11 @@ struct Episode {
 impl Episode {
     fn seconds(&self, now_ns: i64) -> f64 {
         (now_ns - self.began_ns) as f64 * 1e-9
+    }
+
+    /// The ROS time at which the clock of a bench laid out at `now_ns` is zero: after its lead-in.
+    fn begins_ns(bench: &Bench, now_ns: i64) -> i64 {
+        now_ns - (bench.time() * 1e9).round() as i64
     }
 }
 
@@ -92,7 +97,7 @@ impl SimNode {
             NodeOptions::in_namespace(options.namespace.clone()).on_own_thread(),
         )?;
         let bench = Bench::new(robot.clone(), settings)?;
-        let began_ns = node.now().nanoseconds();
+        let began_ns = Episode::begins_ns(&bench, node.now().nanoseconds());
         let episode =
             Arc::new(Mutex::new(Episode { bench, began_ns, violations: 0, told: Outcome::Running }));
         let sim = Self { node, robot: robot.clone(), episode };
@@ -135,7 +140,7 @@ impl SimNode {
         self.episode.lock().bench.outcome()
     }
 
-    /// Seconds since the episode began.
+    /// Seconds since the episode began; negative during its lead-in.
     #[must_use]
     pub fn time(&self) -> f64 {
         self.episode.lock().bench.time()
@@ -296,8 +301,8 @@ fn replace(
 ) -> Result<(), ArmError> {
     let bench = Bench::new(robot.clone(), settings)?;
     episode.violations += episode.bench.arm().violation_count();
+    episode.began_ns = Episode::begins_ns(&bench, now_ns);
     episode.bench = bench;
-    episode.began_ns = now_ns;
     episode.told = Outcome::Running;
     Ok(())
 }

@@ -61,6 +61,15 @@ impl World {
         }
     }
 
+    /// The world `seconds` before the scene is as it was drawn: what lies on the belt is still upstream.
+    #[must_use]
+    pub fn before(mut scene: Scene, seconds: f64) -> Self {
+        for object in &mut scene.objects {
+            object.position.y -= scene.belt_velocity * seconds;
+        }
+        World { belt_travel: -scene.belt_velocity * seconds, ..World::new(scene) }
+    }
+
     /// Index of the object between the fingers.
     #[must_use]
     pub fn held(&self) -> Option<usize> {
@@ -92,7 +101,7 @@ impl World {
             match object.rest {
                 Rest::Belt => {
                     object.position.y += self.belt_velocity * dt;
-                    if object.position.y.abs() > layout::END_Y {
+                    if object.position.y * self.belt_velocity.signum() > layout::END_Y {
                         object.rest = Rest::Gone;
                     }
                 }

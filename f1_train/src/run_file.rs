@@ -100,6 +100,10 @@ pub struct SourceSection {
     /// Use one sample in so many (AgiBot in stage II: 3).
     #[serde(default)]
     pub one_in: Option<usize>,
+    /// Only frames whose whole history was recorded become samples; the ones before are history. Without it an episode's first frame
+    /// stands for what was before it.
+    #[serde(default)]
+    pub full_history: bool,
     /// Actions come this many steps after their frame (AgiBot: 1).
     #[serde(default)]
     pub action_shift: usize,

@@ -115,6 +115,7 @@ fn open_source(name: &str, section: &SourceSection, stage: Stage, config: &Confi
         (_, Some(share)) => Pick::OneIn(share),
         _ => Pick::All,
     };
+    let first_frame = if section.full_history { (window.observed - 1) * window.stride } else { 0 };
     Ok(OpenSource {
         name: name.to_owned(),
         dataset,
@@ -124,6 +125,7 @@ fn open_source(name: &str, section: &SourceSection, stage: Stage, config: &Confi
         window,
         weight: section.weight,
         pick,
+        first_frame,
         skip_episodes: section.skip_episodes.clone(),
         cut_task_at: section.cut_task_at,
     })

@@ -11,6 +11,8 @@ use f1_robot::Robot;
 use f1_robot::safety::requests::{Server, limits};
 use f1_robot::safety::{FilterSettings, LatchSettings, Mode, SafetyFilter, Speed};
 
+use crate::share;
+
 /// What a line holds, for `--help`.
 const LINES: &str = "\
 A request is one line of JSON:
@@ -30,9 +32,9 @@ docs/safety.md says what is promised and what each rule means.";
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = LINES, after_help = "`f1 filter --help` shows what requests and answers look like.")]
 pub struct Args {
-    /// The robot file.
+    /// A shipped robot's name, or a path to a robot file.
     #[arg(long)]
-    robot: PathBuf,
+    robot: String,
     /// Requests, one JSON object a line; `-`: standard input.
     #[arg(long = "in")]
     input: Option<PathBuf>,
@@ -76,7 +78,7 @@ enum SpeedArg {
 /// # Errors
 /// Whatever stops the command, named with its mend.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let robot = Arc::new(Robot::load(&args.robot)?);
+    let robot = Arc::new(Robot::load(&share::robot_file(&args.robot)?)?);
     let settings = FilterSettings {
         mode: match args.mode {
             ModeArg::Reject => Mode::Reject,

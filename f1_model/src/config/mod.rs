@@ -160,6 +160,9 @@ pub struct RunConfig {
     /// Whether the history's past frames are shown to the understanding expert, as further cameras behind the others, oldest first.
     /// Only for comparisons of memory with foresight: the nodes refuse such a model.
     pub history_in_understanding: bool,
+    /// Trained on whole histories only: on a robot the policy waits until its history is full. Without it the first frame stands for
+    /// what was before it.
+    pub full_history: bool,
     /// Seed of sampling and noise where a caller gives none.
     pub seed: u64,
 }

@@ -201,7 +201,7 @@ fn generation(root: &Section<'_>, faults: &mut Vec<String>) -> GenerationConfig 
 }
 
 /// Keys of the `f1` block.
-const RUN_KEYS: [&str; 10] = [
+const RUN_KEYS: [&str; 11] = [
     "attention",
     "history_frames",
     "obs_img_stride",
@@ -211,6 +211,7 @@ const RUN_KEYS: [&str; 10] = [
     "top_p",
     "noise_scale",
     "history_in_understanding",
+    "full_history",
     "seed",
 ];
 
@@ -235,13 +236,15 @@ fn run_block(
             released.attention
         }
     };
-    let history_in_understanding = match section.get("history_in_understanding") {
-        None => released.history_in_understanding,
+    let mut flag = |key: &str, usual: bool| match section.get(key) {
+        None => usual,
         Some(value) => value.as_bool().unwrap_or_else(|| {
-            faults.push(format!("f1.history_in_understanding is {value}, neither true nor false"));
-            false
+            faults.push(format!("f1.{key} is {value}, neither true nor false"));
+            usual
         }),
     };
+    let history_in_understanding = flag("history_in_understanding", released.history_in_understanding);
+    let full_history = flag("full_history", released.full_history);
     let seed = match section.get("seed") {
         None => released.seed,
         Some(value) => value.as_u64().unwrap_or_else(|| {
@@ -264,6 +267,7 @@ fn run_block(
         top_p: section.f64("top_p", released.top_p, faults),
         noise_scale: section.f64("noise_scale", released.noise_scale, faults),
         history_in_understanding,
+        full_history,
         seed,
     }
 }
@@ -351,6 +355,7 @@ pub(super) fn write(config: &Config) -> Value {
             "top_p": config.run.top_p,
             "noise_scale": config.run.noise_scale,
             "history_in_understanding": config.run.history_in_understanding,
+            "full_history": config.run.full_history,
             "seed": config.run.seed,
         },
     });

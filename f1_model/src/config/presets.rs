@@ -112,6 +112,7 @@ impl RunConfig {
             top_p: 0.95,
             noise_scale: 1.0,
             history_in_understanding: false,
+            full_history: false,
             seed: 0,
         }
     }

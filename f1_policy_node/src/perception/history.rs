@@ -54,6 +54,13 @@ impl<F: Clone> HistoryRing<F> {
         }
     }
 
+    /// Whether the ring reaches as far back from `now_ns` as the network looks, to half a period.
+    #[must_use]
+    pub fn is_full(&self, now_ns: i64) -> bool {
+        let reach = self.settings.stride_ns * (self.settings.frames as i64 - 1) - self.settings.period_ns / 2;
+        self.ring.front().is_some_and(|(first, _)| now_ns - first >= reach)
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.ring.clear();
@@ -115,6 +122,19 @@ mod tests {
         fill(&mut ring, [0, 100]);
         let frames: Vec<i64> = ring.window(100 * MS).unwrap().iter().map(|(_, frame)| *frame).collect();
         assert_eq!(frames, [0, 0, 0, 100]);
+    }
+
+    #[test]
+    fn it_is_full_when_it_reaches_as_far_back_as_the_network_looks() {
+        let mut ring = ring();
+        assert!(!ring.is_full(0));
+        fill(&mut ring, [0, 100, 200, 300, 400, 500, 600, 700, 800]);
+        assert!(!ring.is_full(800 * MS));
+        fill(&mut ring, [900]);
+        assert!(ring.is_full(900 * MS));
+        // After a gap it fills again.
+        fill(&mut ring, [3000]);
+        assert!(!ring.is_full(3000 * MS));
     }
 
     #[test]

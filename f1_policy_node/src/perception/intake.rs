@@ -370,13 +370,14 @@ impl Shared {
             let Some(set) = buffers.matcher.newest() else { return };
             let Some(joints) = buffers.joints.nearest(set.stamp_ns, slop).cloned() else { return };
             buffers.matched = self.clock.steady();
-            let history = if self.resources.foresees() {
-                match self.history.lock().window(set.stamp_ns) {
-                    Some(history) => history,
+            let (history, whole) = if self.resources.foresees() {
+                let ring = self.history.lock();
+                match ring.window(set.stamp_ns) {
+                    Some(history) => (history, ring.is_full(set.stamp_ns)),
                     None => return,
                 }
             } else {
-                Vec::new()
+                (Vec::new(), true)
             };
             let mut cameras = vec![None; self.names.len()];
             let (mut decode, mut arrived) = (Duration::ZERO, joints.arrived);
@@ -395,6 +396,9 @@ impl Shared {
                 board.observation_rate.tick(stamp_ns);
             }
             let Some(instruction) = instruction else { return };
+            if self.resources.policy.config().run.full_history && !whole {
+                return;
+            }
             Observation { stamp_ns, cameras, history, joints, instruction, arrived, times }
         };
         self.core.observations.send(Arc::new(observation));

@@ -24,6 +24,11 @@ use crate::core::Core;
 use crate::observation::PolicyChunk;
 use crate::stages::stage;
 
+/// Below this part of its velocity limit a measured joint is at rest: above the noise of encoders.
+const AT_REST: f64 = 0.005;
+/// How long after the end of a motion joints that lag behind it are waited for.
+const FOLLOWS: Duration = Duration::from_secs(1);
+
 /// The filter with what it last saw; behind one lock, so that every step is whole.
 struct Guarded {
     filter: SafetyFilter,
@@ -32,6 +37,8 @@ struct Guarded {
     state: Option<MeasuredState>,
     /// When the joints were last heard, on the steady clock.
     heard: Option<Duration>,
+    /// Whether any joint was then faster than [`AT_REST`].
+    fast: bool,
     /// What a watchdog said when it stopped the robot; until it moves again.
     watchdog: Option<String>,
     /// The clock went back: what runs is not known, the next measured state is brought to rest.
@@ -94,6 +101,7 @@ impl Shared {
             locks,
             state: None,
             heard: None,
+            fast: false,
             watchdog: None,
             unknown: false,
             open_goals: false,
@@ -122,6 +130,10 @@ impl Shared {
         let ahead = (1..=self.core.future_ns()).contains(&(stamp_ns - now_ns));
         let mut guarded = self.guarded.lock();
         guarded.heard = Some(self.clock.steady());
+        guarded.fast = message.name.iter().zip(&message.velocity).any(|(name, velocity)| {
+            let joint = self.robot.joint_index(name).map(|index| &self.robot.joints()[index]);
+            joint.is_some_and(|joint| velocity.abs() > AT_REST * joint.velocity)
+        });
         guarded.state = Some(MeasuredState {
             stamp: if ahead { now_ns } else { stamp_ns },
             names: message.name.clone(),
@@ -403,10 +415,14 @@ impl Shared {
         self.core.restart("safety_filter/reset was called");
     }
 
-    /// Whether anything that was sent still moves.
+    /// Whether anything that was sent still moves, or the joints have not yet followed it to rest.
     pub fn moves(&self) -> bool {
         let now = self.clock.now().nanoseconds();
-        self.guarded.try_lock_for(Duration::from_millis(200)).is_some_and(|guarded| guarded.filter.moves(now))
+        self.guarded.try_lock_for(Duration::from_millis(200)).is_some_and(|guarded| {
+            let told = guarded.heard.is_some_and(|heard| self.clock.steady() < heard + FOLLOWS);
+            let follows = || guarded.filter.moves(now.saturating_sub(FOLLOWS.as_nanos() as i64));
+            guarded.filter.moves(now) || (told && guarded.fast && follows())
+        })
     }
 }
 

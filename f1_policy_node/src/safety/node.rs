@@ -51,7 +51,7 @@ impl Stopper {
         }
     }
 
-    /// Whether anything that was sent still moves.
+    /// Whether anything that was sent still moves, or the joints have not yet followed it to rest.
     #[must_use]
     pub fn moves(&self) -> bool {
         let Some(guard) = self.configured.try_lock_for(Duration::from_millis(200)) else { return false };

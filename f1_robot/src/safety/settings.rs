@@ -56,7 +56,8 @@ pub struct LatchSettings {
     /// So many interventions...
     pub count: usize,
     /// ...within so many seconds latch the stop. An intervention is a chunk that was refused, cut, moved into
-    /// bounds or slowed down for a start jump; one that was merely slowed down is none.
+    /// bounds or slowed down for a start jump; one that was merely slowed down is none, nor one that came too late
+    /// or was made for an instruction that no longer holds.
     pub window: f64,
 }
 

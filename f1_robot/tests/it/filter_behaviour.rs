@@ -370,6 +370,35 @@ fn repeated_interventions_latch_until_reset() {
 }
 
 #[test]
+fn chunks_that_come_too_late_do_not_latch() {
+    let settings =
+        FilterSettings { latch: Some(LatchSettings { count: 2, window: 50.0 }), ..FilterSettings::default() };
+    let mut bench = Bench::new(settings);
+    for late in [true, true, true, false] {
+        let mut input = bench.input(Some(smooth(&[0.0; 3], 0.1, 10)));
+        if let Some(chunk) = &mut input.chunk {
+            chunk.stamp -= if late { 60_000_000_000 } else { 0 };
+            chunk.epoch += u64::from(!late);
+        }
+        let output = bench.step(&input);
+        let rule = if late { Rule::Age } else { Rule::Epoch };
+        assert_eq!((output.verdict, rules(&output)), (Verdict::Rejected, vec![rule]));
+        bench.wait(0.1);
+    }
+    assert_eq!(bench.send(smooth(&[0.0; 3], 0.1, 10)).verdict, Verdict::Accepted);
+    // From the future is another matter.
+    for k in 0..2 {
+        let mut input = bench.input(Some(smooth(&[0.0; 3], 0.1, 10)));
+        if let Some(chunk) = &mut input.chunk {
+            chunk.stamp += 60_000_000_000;
+        }
+        let verdict = bench.step(&input).verdict;
+        assert_eq!(verdict, if k == 0 { Verdict::Rejected } else { Verdict::Stopped });
+        bench.wait(0.1);
+    }
+}
+
+#[test]
 fn a_silent_lock_stops() {
     let locks = vec![LockSettings { name: "pendant".into(), timeout: 0.3 }];
     let mut bench = Bench::new(FilterSettings { locks, ..FilterSettings::default() });

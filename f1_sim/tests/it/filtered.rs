@@ -2,7 +2,6 @@
 
 use f1_robot::RawChunk;
 use f1_robot::safety::{FilterInput, FilterSettings, MeasuredState, Rule, SafetyFilter};
-use f1_sim::jtc::{Point, Trajectory};
 use f1_sim::{Bench, BenchSettings, Split, Task};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -68,18 +67,7 @@ fn restless_chunks_break_no_limit_at_the_controllers() {
                 println!("{seed} {tick}: {event:?}");
             }
             for trajectory in &output.trajectories {
-                let points = trajectory.points().iter().map(|point| Point {
-                    time: point.t,
-                    positions: point.position.clone(),
-                    velocities: point.velocity.clone(),
-                    accelerations: point.acceleration.clone(),
-                });
-                let message = Trajectory {
-                    start: Some(trajectory.stamp() as f64 * 1e-9),
-                    joints: trajectory.joint_names().to_vec(),
-                    points: points.collect(),
-                };
-                bench.command(trajectory.controller(), &message).unwrap();
+                bench.command(trajectory.controller(), &trajectory.into()).unwrap();
             }
             bench.advance(TICK);
         }

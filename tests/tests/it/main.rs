@@ -13,3 +13,4 @@ mod over_dds;
 mod puppet;
 mod replay;
 mod sampler;
+mod soak;

@@ -126,6 +126,9 @@ impl Stage {
         }
         // The episode begins now, with a policy that watches.
         sim.reset(settings.clone())?;
+        while sim.time() < 0.0 && !self.stop.load(Ordering::Relaxed) {
+            executor.spin_for(LOOK);
+        }
         let instruction = sim.instruction();
         process.core().set_instruction(&instruction);
         let limit = settings.task.time_limit() + 2.0;

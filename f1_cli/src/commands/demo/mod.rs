@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context as _, Result, bail};
 use f1_middleware::Backend;
 use f1_robot::Robot;
-use f1_sim::demonstrations::{Mix, RecordSettings, write_demonstrations};
+use f1_sim::demonstrations::{LEAD_IN, Mix, RecordSettings, write_demonstrations};
 use f1_sim::expert::Disturbance;
 use f1_sim::showcase::{quantile, wilson, write_animation, write_latency_plot, write_sheet};
 use f1_sim::{BenchSettings, Outcome, Split, Task};
@@ -57,6 +57,9 @@ pub struct Args {
     /// Instead of running the policy, write demonstrations of the scripted expert to this folder (LeRobot v3.0).
     #[arg(long, value_name = "FOLDER")]
     write_demonstrations: Option<PathBuf>,
+    /// Seconds that the belt runs before an episode begins with its instruction: the policy's history.
+    #[arg(long, default_value_t = LEAD_IN)]
+    lead_in: f64,
     /// Pixels of the demonstrations' pictures.
     #[arg(long, default_value_t = 64)]
     picture: u32,
@@ -99,6 +102,7 @@ pub fn run(args: Args) -> Result<()> {
         let split = if args.new_pairs { Split::NewPairs } else { Split::NewSpeeds };
         let mut settings = BenchSettings::new(args.task, split, args.seed + number);
         settings.speed = args.belt_speed;
+        settings.lead_in = args.lead_in;
         let first = number == 0;
         let recording = args.out.join("demo.mcap");
         // On topics in real time the stage is fresh too: each episode is a whole start and a whole end of the graph.
@@ -261,6 +265,7 @@ fn demonstrate(robot: &Arc<Robot>, folder: &Path, args: &Args) -> Result<()> {
         mix: Mix::default(),
         picture: [args.picture; 2],
         disturbance: Disturbance::NOMINAL,
+        lead_in: args.lead_in,
     };
     let written = write_demonstrations(robot, folder, &settings, |done, all| {
         eprint!("\r{done} of {all} episodes");
