@@ -7,6 +7,7 @@ Two robots on one machine are two launches with two namespaces.
 """
 
 import os
+import re
 import sys
 
 from launch import LaunchDescription
@@ -98,12 +99,17 @@ def start(context):
         ),
     ]
     if sim:
+        bench = {"robot_file": f1_launch.text(robot.path), "use_sim_time": use_sim_time}
+        # What is asked for lies on the belt.
+        asked = re.fullmatch(r"pick up the ((?:red|green|blue|yellow) (?:cube|ball|cylinder))", instruction)
+        if asked:
+            bench["object"] = f1_launch.text(asked.group(1))
         actions.append(
             Node(
                 package="f1_policy",
                 executable="f1_sim_node",
                 namespace=value["namespace"],
-                parameters=[{"robot_file": f1_launch.text(robot.path), "use_sim_time": use_sim_time}],
+                parameters=[bench],
                 ros_arguments=log,
                 output="screen",
             )

@@ -44,7 +44,7 @@ enum Command {
 /// Logs go to stderr, results to stdout; `RUST_LOG` selects what is logged, `default` what is without it.
 fn init_logging(default: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(f1_middleware::log::filter(default)));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 

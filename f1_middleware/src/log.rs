@@ -13,6 +13,13 @@ use crate::args::Severity;
 use crate::clock::Clock;
 use crate::publisher::Publisher;
 
+/// What a program logs: `default`, and of RustDDS its errors alone. It warns of every peer that comes and goes, and on the loopback
+/// of multicast groups that it never joined.
+#[must_use]
+pub fn filter(default: &str) -> String {
+    format!("{default},rustdds=error,rustdds::network::udp_listener=off")
+}
+
 struct Inner {
     name: String,
     clock: Clock,

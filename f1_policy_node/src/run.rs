@@ -9,10 +9,6 @@ use crate::board::Board;
 use crate::error::NodeResult;
 use crate::process::{PolicyProcess, ProcessOptions, load_from_parameters};
 
-/// What is logged unless `RUST_LOG` says otherwise. RustDDS warns of every peer that comes and goes, and on the loopback of
-/// multicast groups that it never joined.
-pub const LOG_FILTER: &str = "info,rustdds=error,rustdds::network::udp_listener=off";
-
 /// Runs callbacks until the context shuts down, then waits for the nodes' own threads.
 pub fn spin_until_shutdown(context: &Context) {
     context.spin();

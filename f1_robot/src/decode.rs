@@ -123,6 +123,8 @@ pub struct ChunkDecoder {
     robot: Arc<Robot>,
     normaliser: Normaliser,
     names: Vec<String>,
+    /// Least and greatest position of the joints that are grippers.
+    grip: Vec<Option<[f64; 2]>>,
     inverse: InverseOptions,
 }
 
@@ -139,8 +141,13 @@ impl ChunkDecoder {
             .collect();
         let kind = robot.file().statistics.action;
         let normaliser = Normaliser::new(&statistics.action, kind, &ignored, "action")?;
-        let names = robot.joints().iter().map(|joint| joint.name.clone()).collect();
-        Ok(Self { robot, normaliser, names, inverse: InverseOptions::tracking() })
+        let names: Vec<String> = robot.joints().iter().map(|joint| joint.name.clone()).collect();
+        let grip = names.iter().map(|name| {
+            let gripper = robot.file().grippers.iter().find(|gripper| gripper.joint == *name)?;
+            Some([gripper.open.min(gripper.closed), gripper.open.max(gripper.closed)])
+        });
+        let grip = grip.collect();
+        Ok(Self { robot, normaliser, names, grip, inverse: InverseOptions::tracking() })
     }
 
     /// The robot.
@@ -227,7 +234,8 @@ impl ChunkDecoder {
                 ActionPart::JointPositions(part) => {
                     for (row, out) in rows.iter().zip(&mut out) {
                         for i in 0..part.joints.len() {
-                            out[to + i] = row[from + i] * self.unit(to + i, part.units);
+                            out[to + i] =
+                                self.saturated(to + i, row[from + i] * self.unit(to + i, part.units));
                         }
                     }
                     to += part.joints.len();
@@ -238,10 +246,11 @@ impl ChunkDecoder {
                         let mut position = start[to + i];
                         for (row, out) in rows.iter().zip(&mut out) {
                             let delta = row[from + i] * unit;
-                            position = match part.reference {
+                            let asked = match part.reference {
                                 DeltaReference::Chained => position + delta,
                                 DeltaReference::ChunkStart => start[to + i] + delta,
                             };
+                            position = self.saturated(to + i, asked);
                             out[to + i] = position;
                         }
                     }
@@ -269,6 +278,15 @@ impl ChunkDecoder {
         let rate_hz = self.robot.rate_hz();
         let chunk = RawChunk { stamp, sequence, epoch, joint_names: self.names.clone(), rate_hz, rows: out };
         Ok(Decoded { chunk, warnings })
+    }
+
+    /// A gripper that is asked to open wider than open, or to close further than closed, is asked for that, whatever
+    /// part of the layout it is in: a policy's noise around either is no fault.
+    fn saturated(&self, joint: usize, position: f64) -> f64 {
+        match self.grip.get(joint) {
+            Some(Some([least, greatest])) => position.clamp(*least, *greatest),
+            _ => position,
+        }
     }
 
     /// Radians (or metres) in one unit of a joint's number.

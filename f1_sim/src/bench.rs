@@ -211,7 +211,8 @@ impl Bench {
             CameraId::Fixed => 1,
             CameraId::Wrist => 2,
         };
-        let seed = self.settings.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ ((self.ticks as u64) << 2) ^ number;
+        let seed =
+            self.settings.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ ((self.ticks as u64) << 2) ^ number;
         let pinhole = self.cameras.pinhole(camera, &self.arm);
         crate::render::draw(&bodies, &pinhole, &self.cameras.exposure, seed)
     }

@@ -135,6 +135,18 @@ impl Kind {
     }
 }
 
+impl std::str::FromStr for Kind {
+    type Err = String;
+
+    /// From [`Kind::words`].
+    fn from_str(text: &str) -> Result<Self, String> {
+        Kind::all().find(|kind| kind.words() == text).ok_or_else(|| {
+            let known: Vec<String> = Kind::all().map(Kind::words).collect();
+            format!("object {text:?} is none of {}", known.join(", "))
+        })
+    }
+}
+
 /// Where an object is carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rest {

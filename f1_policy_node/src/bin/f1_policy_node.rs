@@ -37,7 +37,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
 
 fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(f1_policy_node::run::LOG_FILTER));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(f1_middleware::log::filter("info")));
     // A stage's time is printed when its span closes, with RUST_LOG=f1_policy_node=debug.
     let spans = tracing_subscriber::fmt::format::FmtSpan::CLOSE;
     tracing_subscriber::fmt()

@@ -211,14 +211,38 @@ impl Planner<'_> {
     fn nominal(&self, start: Stamp, first: &[State], rows: &[Row]) -> Result<Motion, Misfit> {
         let durations = gaps(rows);
         let mut misfit = Misfit::Limits;
+        let mut tame = Vec::new();
         for end in [End::Tail, End::Rest] {
-            match self.exact(Kind::Spline(end), start, first, rows, &durations) {
+            match self.exact(Kind::Spline(end), start, first, rows, &durations, &tame) {
                 Ok(motion) => return Ok(motion),
                 Err(Misfit::Breach(breach)) => misfit = Misfit::Breach(breach),
                 Err(Misfit::Limits) => {}
             }
+            // A spline swings a little beyond waypoints that lie on a bound, as those of an open gripper do.
+            if end == End::Tail
+                && let Some(motion) = self.candidate(Kind::Spline(end), start, first, rows, &durations, &[])
+            {
+                tame = self.beyond(&motion);
+                if tame.contains(&true)
+                    && let Ok(motion) = self.exact(Kind::Spline(end), start, first, rows, &durations, &tame)
+                {
+                    return Ok(motion);
+                }
+            }
         }
         Err(misfit)
+    }
+
+    /// Which joints leave their bounds somewhere.
+    fn beyond(&self, motion: &Motion) -> Vec<bool> {
+        let mut beyond = vec![false; motion.joints()];
+        for (_, a, b, duration) in motion.segments() {
+            let states = a.iter().zip(b).zip(self.bounds).zip(motion.knot(0));
+            for ((((a, b), bounds), start), beyond) in states.zip(&mut beyond) {
+                *beyond |= !within(a, b, duration, &bounds.from(start.position));
+            }
+        }
+        beyond
     }
 
     /// One candidate at given durations, checked.
@@ -229,8 +253,9 @@ impl Planner<'_> {
         first: &[State],
         rows: &[Row],
         durations: &[i64],
+        tame: &[bool],
     ) -> Result<Motion, Misfit> {
-        let motion = self.candidate(kind, start, first, rows, durations).ok_or(Misfit::Limits)?;
+        let motion = self.candidate(kind, start, first, rows, durations, tame).ok_or(Misfit::Limits)?;
         verify::motion(&motion, self.bounds).map_err(|_| Misfit::Limits)?;
         let Some(space) = self.space else { return Ok(motion) };
         let findings = self.examine(&motion, space, durations);
@@ -259,6 +284,7 @@ impl Planner<'_> {
         first: &[State],
         rows: &[Row],
         durations: &[i64],
+        tame: &[bool],
     ) -> Option<Motion> {
         let positions: Vec<&[f64]> = rows.iter().map(|row| row.positions.as_slice()).collect();
         let waypoints = Waypoints { durations, rows: &positions };
@@ -267,7 +293,7 @@ impl Planner<'_> {
                 let limit =
                     |bounds: &Bounds| TailLimit { acceleration: bounds.acceleration, jerk: bounds.jerk };
                 let tail: Vec<TailLimit> = self.bounds.iter().map(limit).collect();
-                spline::through(start, first, &waypoints, end, &tail)
+                spline::through(start, first, &waypoints, end, &tail, tame)
             }
             Kind::Monotone => spline::monotone(start, first, &waypoints),
         }
@@ -305,10 +331,11 @@ impl Planner<'_> {
 
     fn fit(&self, kind: Kind, start: Stamp, first: &[State], rows: &[Row]) -> Result<Motion, Misfit> {
         let mut durations = gaps(rows);
+        let mut tame = Vec::new();
         let asked: i64 = durations.iter().sum();
         let longest = seconds(asked) * self.settings.longest_stretch + 10.0;
         for round in 0..ROUNDS {
-            let motion = self.candidate(kind, start, first, rows, &durations).ok_or(Misfit::Limits)?;
+            let motion = self.candidate(kind, start, first, rows, &durations, &tame).ok_or(Misfit::Limits)?;
             let dues = sums(&durations);
             let mut factors = self.factors(&motion, &dues);
             if let Some(space) = self.space
@@ -330,7 +357,11 @@ impl Planner<'_> {
                     return Ok(motion);
                 }
                 if !self.within_positions(&motion) {
-                    return Err(Misfit::Limits);
+                    if !tame.is_empty() {
+                        return Err(Misfit::Limits);
+                    }
+                    tame = self.beyond(&motion);
+                    continue;
                 }
                 factors.iter_mut().for_each(|factor| *factor = 1.01);
             }
@@ -348,17 +379,7 @@ impl Planner<'_> {
 
     /// Whether stretching can help: no position is out of bounds.
     fn within_positions(&self, motion: &Motion) -> bool {
-        motion.segments().all(|(_, a, b, duration)| {
-            a.iter().zip(b).zip(self.bounds).zip(motion.knot(0)).all(|(((a, b), bounds), start)| {
-                let bounds = bounds.from(start.position);
-                let hull = Hull::between(a, b, duration);
-                stays_within(
-                    &hull.position,
-                    bounds.lower - 1e-9 - a.position,
-                    bounds.upper + 1e-9 - a.position,
-                )
-            })
-        })
+        !self.beyond(motion).contains(&true)
     }
 
     /// Says what the chunk asks beyond the limits; whether only its first intervals do.
@@ -374,7 +395,8 @@ impl Planner<'_> {
             }
         }
         let durations = gaps(rows);
-        let Some(motion) = self.candidate(Kind::Spline(End::Rest), start, first, rows, &durations) else {
+        let Some(motion) = self.candidate(Kind::Spline(End::Rest), start, first, rows, &durations, &[])
+        else {
             return false;
         };
         let dues = sums(&durations);
@@ -494,6 +516,12 @@ impl Planner<'_> {
         rows.truncate(keep);
         events.push(cut(breach, step, Response::Cut));
     }
+}
+
+/// Whether the quintic from `a` to `b` stays within position bounds, to rounding.
+fn within(a: &State, b: &State, duration: f64, bounds: &Bounds) -> bool {
+    let hull = Hull::between(a, b, duration);
+    stays_within(&hull.position, bounds.lower - 1e-9 - a.position, bounds.upper + 1e-9 - a.position)
 }
 
 /// How far a joint that cannot move may be asked to move without a word, rad or m.

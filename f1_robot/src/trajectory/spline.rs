@@ -3,7 +3,7 @@
 //! and last one if it ends at rest, have one more knot in the middle, so that position, velocity and acceleration
 //! can all be given there.
 
-use super::{Motion, SECOND, Stamp, State, seconds};
+use super::{Motion, Quintic, SECOND, Stamp, State, seconds};
 
 /// How a motion through waypoints ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,12 +76,16 @@ impl System {
 
 /// The motion from `first` at `start` through the waypoints, ending at rest; `None` without waypoints. Nothing is
 /// checked: numbers may overflow and limits may be broken.
+///
+/// A joint that is `tame` (none is for an empty slice) goes as in [`monotone`]: with more acceleration than the
+/// spline, but not beyond its waypoints.
 pub fn through(
     start: Stamp,
     first: &[State],
     waypoints: &Waypoints<'_>,
     end: End,
     tail: &[TailLimit],
+    tame: &[bool],
 ) -> Option<Motion> {
     let (n, joints) = (waypoints.rows.len().min(waypoints.durations.len()), first.len());
     if n == 0 {
@@ -96,6 +100,21 @@ pub fn through(
     let mut m = vec![0.0; n.saturating_sub(1)];
     let last_middle = end == End::Rest && n > 1;
     for (joint, from) in first.iter().enumerate() {
+        if tame.get(joint).is_some_and(|tame| *tame) {
+            for i in 0..n {
+                at[i * joints + joint] = monotone_at(waypoints, n, joint, from.position, i);
+            }
+            let halved = |a: &State, b: &State, i: usize| {
+                Quintic::between(a, b, h[i]).sample(seconds(waypoints.durations[i] / 2))
+            };
+            if n > 1 || end == End::Tail {
+                middles[0].push(halved(from, &at[joint], 0));
+            }
+            if last_middle {
+                middles[1].push(halved(&at[(n - 2) * joints + joint], &at[(n - 1) * joints + joint], n - 1));
+            }
+            continue;
+        }
         let p = |i: usize| waypoints.rows[i][joint];
         let slope = |i: usize| (p(i) - p(i - 1)) / h[i];
         let half = h[0] / 2.0;
@@ -197,29 +216,33 @@ pub fn monotone(start: Stamp, first: &[State], waypoints: &Waypoints<'_>) -> Opt
     let mut time = 0;
     for i in 0..n {
         time += waypoints.durations[i];
-        let states = first.iter().enumerate().map(|(joint, first)| {
-            let p = |i: usize| waypoints.rows[i][joint];
-            let before =
-                (p(i) - if i == 0 { first.position } else { p(i - 1) }) / seconds(waypoints.durations[i]);
-            let after = if i + 1 < n { (p(i + 1) - p(i)) / seconds(waypoints.durations[i + 1]) } else { 0.0 };
-            // With both slopes at most 5/4 of the mean slope the velocity's hull has one sign.
-            let velocity = if before * after > 0.0 {
-                let mean = 2.0 * before * after / (before + after);
-                mean.abs().min(1.25 * before.abs().min(after.abs())).copysign(mean)
-            } else {
-                0.0
-            };
-            State { position: p(i), velocity, acceleration: 0.0 }
-        });
+        let states = first
+            .iter()
+            .enumerate()
+            .map(|(joint, first)| monotone_at(waypoints, n, joint, first.position, i));
         motion.push(time, states.collect::<Vec<_>>());
     }
     (n > 0).then_some(motion)
 }
 
+/// The state of a joint at waypoint `i` of `n` in [`monotone`].
+fn monotone_at(waypoints: &Waypoints<'_>, n: usize, joint: usize, first: f64, i: usize) -> State {
+    let p = |i: usize| waypoints.rows[i][joint];
+    let before = (p(i) - if i == 0 { first } else { p(i - 1) }) / seconds(waypoints.durations[i]);
+    let after = if i + 1 < n { (p(i + 1) - p(i)) / seconds(waypoints.durations[i + 1]) } else { 0.0 };
+    // With both slopes at most 5/4 of the mean slope the velocity's hull has one sign.
+    let velocity = if before * after > 0.0 {
+        let mean = 2.0 * before * after / (before + after);
+        mean.abs().min(1.25 * before.abs().min(after.abs())).copysign(mean)
+    } else {
+        0.0
+    };
+    State { position: p(i), velocity, acceleration: 0.0 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trajectory::Quintic;
 
     const TAIL: [TailLimit; 2] = [TailLimit { acceleration: 10.0, jerk: 100.0 }; 2];
 
@@ -239,7 +262,7 @@ mod tests {
                 let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
                 let durations: Vec<i64> = (0..n).map(|i| 100_000_000 + 20_000_000 * i as i64).collect();
                 let motion =
-                    through(7, &first(), &Waypoints { durations: &durations, rows: &rows }, end, &TAIL)
+                    through(7, &first(), &Waypoints { durations: &durations, rows: &rows }, end, &TAIL, &[])
                         .unwrap();
                 let mut time = 7;
                 for (row, duration) in rows.iter().zip(&durations) {
@@ -280,13 +303,47 @@ mod tests {
     }
 
     #[test]
+    fn a_tame_joint_keeps_to_its_waypoints_and_the_others_do_not_notice() {
+        let rows: Vec<Vec<f64>> = [0.048, 0.05, 0.0499, 0.05, 0.05, 0.02]
+            .iter()
+            .enumerate()
+            .map(|(i, s)| vec![0.1 * i as f64, *s])
+            .collect();
+        let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
+        let waypoints = Waypoints { durations: &[100_000_000; 6], rows: &rows };
+        let rest = [State::rest(0.0), State::rest(0.05)];
+        for end in [End::Rest, End::Tail] {
+            let plain = through(0, &rest, &waypoints, end, &TAIL, &[]).unwrap();
+            let tame = through(0, &rest, &waypoints, end, &TAIL, &[false, true]).unwrap();
+            let highest = |motion: &Motion| {
+                (0..=600).map(|ms| motion.sample(ms * 1_000_000)[1].position).fold(0.0, f64::max)
+            };
+            assert!(highest(&plain) > 0.05 + 1e-6 && highest(&tame) <= 0.05 + 1e-12, "{end:?}");
+            assert!(tame.last().iter().all(State::is_rest));
+            for ms in 0..=600 {
+                assert_eq!(plain.sample(ms * 1_000_000)[0], tame.sample(ms * 1_000_000)[0]);
+            }
+            for (i, row) in rows.iter().enumerate() {
+                let at = tame.sample(100_000_000 * (i as i64 + 1))[1].position;
+                assert!((at - row[1]).abs() < 1e-12);
+            }
+        }
+    }
+
+    #[test]
     fn waypoints_on_a_straight_line_from_rest_are_joined_by_that_line() {
         let rows: Vec<Vec<f64>> = [0.1, 0.5, 0.6, 1.0].iter().map(|s| vec![*s, -2.0 * s]).collect();
         let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
         let rest = [State::rest(0.0), State::rest(0.0)];
-        let motion =
-            through(0, &rest, &Waypoints { durations: &[100_000_000; 4], rows: &rows }, End::Tail, &TAIL)
-                .unwrap();
+        let motion = through(
+            0,
+            &rest,
+            &Waypoints { durations: &[100_000_000; 4], rows: &rows },
+            End::Tail,
+            &TAIL,
+            &[],
+        )
+        .unwrap();
         for step in 0..900 {
             let at = motion.sample(step * 1_000_000);
             assert!((at[1].position + 2.0 * at[0].position).abs() < 1e-12);

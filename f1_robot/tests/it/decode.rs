@@ -106,6 +106,21 @@ fn chained_deltas_add_up_and_deltas_from_the_start_do_not() {
 }
 
 #[test]
+fn a_gripper_among_deltas_opens_no_wider_than_open_and_closes_without_delay() {
+    let robot = bench_with(
+        "    - {kind: joint_deltas, joints: [joint1, joint2, joint3, joint4, joint5, joint6, joint7, gripper_joint], reference: chained}\n",
+    );
+    let rows: Vec<Vec<f64>> =
+        [0.001, 0.001, -0.0125].iter().map(|step| [vec![0.0; 7], vec![*step]].concat()).collect();
+    let mut start = vec![0.0; 8];
+    start[7] = 0.05;
+    let decoded = decoder(&robot).waypoints(&rows, &start, ChunkStamp::default()).unwrap();
+    let grip: Vec<f64> = decoded.chunk.rows.iter().map(|row| row[7]).collect();
+    assert_eq!(grip[..2], [0.05, 0.05]);
+    assert!((grip[2] - 0.0375).abs() < 1e-12, "{grip:?}");
+}
+
+#[test]
 fn degrees_are_converted_and_padding_is_skipped() {
     let robot = bench_with(&format!(
         "    - {{kind: padding, width: 2}}\n    - {{kind: joint_positions, {JOINTS}, units: degrees}}\n    - {{kind: padding, width: 1}}\n{GRIPPER}"

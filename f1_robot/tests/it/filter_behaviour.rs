@@ -370,6 +370,18 @@ fn repeated_interventions_latch_until_reset() {
 }
 
 #[test]
+fn waypoints_on_a_bound_are_met_without_swinging_beyond_it() {
+    let mut bench = Bench::new(FilterSettings::default());
+    let upper = bench.joints[2].upper;
+    // It trembles at its bound, as a policy's open gripper does.
+    let there = |i: usize| upper - 1e-4 * ((i + 1) % 2) as f64;
+    bench.at = vec![0.0, 0.0, there(0)];
+    let rows = (1..20).map(|i| vec![0.0, 0.0, there(i)]).collect();
+    let output = bench.send(rows);
+    assert_eq!((output.verdict, rules(&output)), (Verdict::Accepted, vec![]), "{:?}", output.events);
+}
+
+#[test]
 fn chunks_that_come_too_late_do_not_latch() {
     let settings =
         FilterSettings { latch: Some(LatchSettings { count: 2, window: 50.0 }), ..FilterSettings::default() };

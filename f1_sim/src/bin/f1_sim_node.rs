@@ -1,6 +1,6 @@
 //! `f1_sim_node`: the simulated bench as a ROS 2 node, for `ros2 launch` or a shell.
 //!
-//! Options before `--ros-args`: none. Parameters: `robot_file`, `task`, `seed`, `belt_speed`, `camera_rate`, `joint_rate`.
+//! Options before `--ros-args`: none but `--help`, which lists the parameters.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -9,11 +9,31 @@ use std::sync::Arc;
 use f1_middleware::parameters::Descriptor;
 use f1_middleware::{Backend, Context, ContextOptions, NodeOptions, RosArgs};
 use f1_robot::Robot;
+use f1_sim::demonstrations::LEAD_IN;
 use f1_sim::node::{SimNode, SimOptions};
+use f1_sim::objects::Kind;
 use f1_sim::{BenchSettings, Split, Task};
+
+const HELP: &str = "\
+f1_sim_node [--ros-args -p NAME:=VALUE ...]
+
+The simulated bench as a robot on topics: joint states, two cameras, a trajectory controller; one episode after the other.
+
+  robot_file   the robot file (config/robots/bench_arm.yaml)
+  task         dynamic, static or bin (dynamic)
+  object       what is to be picked, as \"red cube\"; empty: drawn anew in each episode (empty)
+  seed         fixes everything that is drawn (0)
+  belt_speed   m/s; negative: drawn (-1)
+  lead_in      seconds that the belt runs before an episode's clock starts (1.5)
+  camera_rate  frames a second (20)
+  joint_rate   joint states a second (100)";
 
 fn run() -> Result<(), Box<dyn std::error::Error>> {
     let (args, rest) = RosArgs::from_env()?;
+    if rest.iter().any(|word| word == "--help" || word == "-h") {
+        println!("{HELP}");
+        return Ok(());
+    }
     if let Some(unknown) = rest.first() {
         return Err(format!(
             "unknown argument {unknown}: everything is a ROS parameter (-p name:=value after --ros-args)"
@@ -30,12 +50,20 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     };
     let robot_file = text("robot_file", "config/robots/bench_arm.yaml", "The robot file.")?;
     let task = text("task", "dynamic", "dynamic, static or bin.")?.parse::<Task>()?;
+    let object = text("object", "", "What is to be picked, as \"red cube\"; empty: drawn.")?;
     let seed =
         parameters.declare("seed", 0_i64, Descriptor::new("Fixes everything that is drawn.").read_only())?;
     let speed = parameters.declare(
         "belt_speed",
         -1.0,
         Descriptor::new("Belt speed, m/s; negative: drawn.").read_only(),
+    )?;
+    let lead_in = parameters.declare(
+        "lead_in",
+        LEAD_IN,
+        Descriptor::new("Seconds that the belt runs before an episode's clock starts.")
+            .doubles(0.0, 10.0)
+            .read_only(),
     )?;
     let camera_rate = parameters.declare(
         "camera_rate",
@@ -50,6 +78,8 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let robot = Arc::new(Robot::load(Path::new(&robot_file))?);
     let mut settings = BenchSettings::new(task, Split::NewSpeeds, u64::from_ne_bytes(seed.to_ne_bytes()));
     settings.speed = (speed >= 0.0).then_some(speed);
+    settings.kind = if object.is_empty() { None } else { Some(object.parse::<Kind>()?) };
+    settings.lead_in = lead_in;
     let options = SimOptions { camera_rate, joint_rate, endless: true, ..SimOptions::default() };
     let sim = SimNode::start(&context, &robot, settings, &options)?;
     tracing::info!(instruction = sim.instruction(), "the bench runs");
@@ -59,7 +89,9 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(f1_middleware::log::filter("info")));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -8,7 +8,8 @@ use f1_sim::objects::HELD_OUT;
 fn demonstrations_never_ask_for_a_held_out_pair_and_move_the_way_they_say() {
     let robot = super::robot();
     for seed in 0..12 {
-        let Some(shown) = demonstrate(&robot, seed, Mix::default(), [32, 32], Disturbance::NONE, 0.0).unwrap()
+        let Some(shown) =
+            demonstrate(&robot, seed, Mix::default(), [32, 32], Disturbance::NONE, 0.0).unwrap()
         else {
             continue;
         };

@@ -21,10 +21,10 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
-struct Loop {
-    context: Context,
-    process: PolicyProcess,
-    sim: SimNode,
+pub struct Loop {
+    pub context: Context,
+    pub process: PolicyProcess,
+    pub sim: SimNode,
     chunks: Arc<Mutex<Vec<ActionChunk>>>,
     trajectories: Arc<Mutex<Vec<JointTrajectory>>>,
     images: Arc<Mutex<u64>>,
@@ -32,7 +32,7 @@ struct Loop {
     _keep: Vec<Box<dyn std::any::Any>>,
 }
 
-fn start() -> Loop {
+pub fn start() -> Loop {
     let context = Context::new(ContextOptions::new(Backend::mem_virtual())).unwrap();
     let (robot_file, model) = (root().join("config/robots/bench_arm.yaml"), root().join("models/f1_bench"));
     let robot = Arc::new(Robot::load(&robot_file).unwrap());

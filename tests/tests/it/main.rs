@@ -14,3 +14,4 @@ mod puppet;
 mod replay;
 mod sampler;
 mod soak;
+mod spans;
