@@ -56,7 +56,8 @@ pub struct ModelSection {
     /// `tokenizer.json` of the prompt; beside `init` or `config` without it.
     #[serde(default)]
     pub prompt_tokenizer: Option<PathBuf>,
-    /// Initialise tensors that `init` lacks (a pi0 checkpoint has no generation expert).
+    /// Initialise tensors that `init` lacks (a pi0 checkpoint has no generation expert), and position embeddings whose number
+    /// differs because `init` was trained with other scales.
     #[serde(default)]
     pub allow_missing: bool,
     /// Actions in a chunk, where it differs from `config`.

@@ -1,7 +1,7 @@
 //! The asking end of an action.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -187,7 +187,9 @@ impl Node {
         )?;
         // Virtual runs must repeat; elsewhere two processes must not choose the same identifiers.
         let seed = if self.clock().is_virtual() {
-            1
+            let mut hasher = std::hash::DefaultHasher::new();
+            (self.fully_qualified_name(), &name).hash(&mut hasher);
+            hasher.finish()
         } else {
             std::collections::hash_map::RandomState::new().build_hasher().finish()
         };

@@ -203,6 +203,13 @@ impl CheckpointFiles {
         for spec in specs.iter().filter(|spec| spec.kind != Kind::Unused) {
             let dtype = target_type(spec, precision.dtype);
             match self.tensors.get(&spec.name) {
+                // A model with other scales keeps everything but its positions.
+                Some((_, found))
+                    if found.shape != spec.shape && precision.allow_missing && of_positions(spec) =>
+                {
+                    report.initialised.push(spec.name.clone());
+                    loaded.insert(spec.name.clone(), initial_tensor(spec, config, 0, dtype, device)?);
+                }
                 Some((_, found)) if found.shape != spec.shape => faults
                     .push(format!("{}: expected shape {:?}, found {:?}", spec.name, spec.shape, found.shape)),
                 Some(_) => match self.read(&spec.name, dtype, device) {
@@ -291,6 +298,13 @@ fn target_type(spec: &ParameterSpec, wanted: DType) -> DType {
         (DType::BF16, DType::BF16) => DType::BF16,
         _ => DType::F32,
     }
+}
+
+/// Tensors with one row for each token of all scales.
+fn of_positions(spec: &ParameterSpec) -> bool {
+    ["wm_hist_pos_embs", "wm_cond_pos_embs", "wm_output_position_embedding", "lvl_1L"]
+        .iter()
+        .any(|name| spec.name.ends_with(name))
 }
 
 /// Buffers that follow from the configuration or that nobody reads: a file may lack them.

@@ -89,6 +89,24 @@ fn missing_tensors_may_be_initialised_and_are_listed() {
 }
 
 #[test]
+fn a_model_with_other_scales_may_start_from_this_one() {
+    let mut config = tiny_config();
+    let generation = config.generation.as_mut().expect("it foresees");
+    let last = *generation.scales.last().expect("scales");
+    generation.scales[1] = last - 1;
+    let strict = checkpoint::load(&tiny(), &config, LoadPrecision::default(), &Device::Cpu);
+    assert!(strict.expect_err("refused").to_string().contains("wm_cond_pos_embs"));
+    let precision = LoadPrecision { allow_missing: true, ..LoadPrecision::default() };
+    let (_, report) =
+        checkpoint::load(&tiny(), &config, precision, &Device::Cpu).expect("initialised instead");
+    assert!(report.initialised.iter().all(|name| name.contains("pos") || name.ends_with("lvl_1L")));
+    assert!(report.initialised.len() >= 3, "{:?}", report.initialised);
+    // Anything else of another shape is refused all the same.
+    config.understanding.hidden_size += 8;
+    assert!(checkpoint::load(&tiny(), &config, precision, &Device::Cpu).is_err());
+}
+
+#[test]
 fn unused_heads_are_never_loaded() {
     let (weights, report) =
         checkpoint::load(&tiny(), &tiny_config(), LoadPrecision::default(), &Device::Cpu).expect("loads");

@@ -11,12 +11,22 @@ const SLACK: f64 = 1.01;
 #[derive(Debug, Clone)]
 pub struct Track {
     pub points: Vec<(f64, [f64; 3])>,
+    /// Coefficients of each piece, solved once.
+    pieces: Vec<[f64; 6]>,
 }
 
 /// p, v, a, j.
 type Sample = [f64; 4];
 
 impl Track {
+    pub fn new(points: Vec<(f64, [f64; 3])>) -> Self {
+        let pieces = points.windows(2).map(|pair| {
+            let ((t0, a), (t1, b)) = (&pair[0], &pair[1]);
+            Self::coefficients(a, b, t1 - t0)
+        });
+        Self { pieces: pieces.collect(), points }
+    }
+
     /// Solves the six conditions by Gaussian elimination in normalised time, unlike the shipped closed form.
     fn coefficients(a: &[f64; 3], b: &[f64; 3], t: f64) -> [f64; 6] {
         // s(u) = sum c_k u^k, u in 0..1; position relative to a's.
@@ -44,24 +54,60 @@ impl Track {
         if at >= self.points[last].0 {
             return [self.points[last].1[0], self.points[last].1[1], self.points[last].1[2], 0.0];
         }
-        let i = self.points.iter().rposition(|(t, _)| *t <= at).unwrap_or(0);
+        let i = self.points.partition_point(|(t, _)| *t <= at).saturating_sub(1);
         if last == 0 {
             return [self.points[0].1[0], 0.0, 0.0, 0.0];
         }
-        let ((t0, a), (t1, b)) = (self.points[i], self.points[i + 1]);
-        let t = t1 - t0;
-        let c = Self::coefficients(&a, &b, t);
-        let u = ((at - t0) / t).clamp(0.0, 1.0);
-        let power = |k: i32| u.powi(k);
-        let sum = |from: usize, factor: &dyn Fn(usize) -> f64| {
-            (from..6).map(|k| factor(k) * c[k] * power((k - from) as i32)).sum::<f64>()
-        };
-        [
-            a[0] + sum(0, &|_| 1.0),
-            sum(1, &|k| k as f64) / t,
-            sum(2, &|k| (k * (k - 1)) as f64) / (t * t),
-            sum(3, &|k| (k * (k - 1) * (k - 2)) as f64) / (t * t * t),
-        ]
+        self.within(i)(at)
+    }
+
+    /// The sampler of piece `i`.
+    #[inline]
+    fn within(&self, i: usize) -> impl Fn(f64) -> Sample {
+        let ((t0, a), (t1, _)) = (self.points[i], self.points[i + 1]);
+        let per = 1.0 / (t1 - t0);
+        let [_, c1, c2, c3, c4, c5] = self.pieces[i];
+        move |at| {
+            let u = ((at - t0) * per).clamp(0.0, 1.0);
+            [
+                a[0] + u * (c1 + u * (c2 + u * (c3 + u * (c4 + u * c5)))),
+                (c1 + u * (2.0 * c2 + u * (3.0 * c3 + u * (4.0 * c4 + u * 5.0 * c5)))) * per,
+                (2.0 * c2 + u * (6.0 * c3 + u * (12.0 * c4 + u * 20.0 * c5))) * (per * per),
+                (6.0 * c3 + u * (24.0 * c4 + u * 60.0 * c5)) * (per * per * per),
+            ]
+        }
+    }
+
+    /// Samples every `step` seconds from `from` on, and on both sides of every knot, in the order of time, up to the last
+    /// knot; until `told` fails.
+    fn walk(
+        &self,
+        from: f64,
+        step: f64,
+        mut told: impl FnMut(f64, Sample) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let mut count = 0_u32;
+        for i in 0..self.pieces.len() {
+            let (t0, t1) = (self.points[i].0, self.points[i + 1].0);
+            if t1 < from {
+                continue;
+            }
+            let sample = self.within(i);
+            if t0 >= from {
+                told(t0, sample(t0))?;
+            }
+            loop {
+                let at = from + step * f64::from(count);
+                if at >= t1 {
+                    break;
+                }
+                told(at, sample(at))?;
+                count += 1;
+            }
+            told(t1 - 1e-9, sample(t1 - 1e-9))?;
+        }
+        let end = self.end();
+        if end >= from { told(end, self.sample(end)) } else { Ok(()) }
     }
 
     pub fn end(&self) -> f64 {
@@ -95,7 +141,7 @@ pub fn tracks(limits: &[JointLimits], trajectories: &[CheckedTrajectory]) -> Vec
                 let point = |p: &f1_robot::safety::CheckedPoint| {
                     (p.t, [p.position[column], p.velocity[column], p.acceleration[column]])
                 };
-                Some(Track { points: trajectory.points().iter().map(point).collect() })
+                Some(Track::new(trajectory.points().iter().map(point).collect()))
             });
             let track = found.next().unwrap_or_else(|| panic!("nothing for {}", joint.name));
             assert!(found.next().is_none(), "{} is commanded twice", joint.name);
@@ -179,10 +225,13 @@ impl Stranger {
             let (expected, allowed) = match (running, &before.measured, &self.sent) {
                 (Some(running), _, Some((at, sent))) => {
                     let from = (before.now - at) as f64 / 1e9;
-                    let samples =
-                        (0..).map(|k| from + 1e-3 * f64::from(k)).take_while(|t| *t < sent[j].end() + 1e-3);
-                    let out = samples.map(|t| outside(sent[j].sample(t)[0], limit)).fold(0.0, f64::max);
-                    (running, out.max(outside(running[0], limit)))
+                    let mut out = outside(running[0], limit);
+                    let furthest = |_, [p, ..]: Sample| {
+                        out = out.max(outside(p, limit));
+                        Ok(())
+                    };
+                    sent[j].walk(from, 1e-3, furthest)?;
+                    (running, out)
                 }
                 (_, Some(measured), _) => {
                     let [p, v] = measured[j];
@@ -231,22 +280,10 @@ fn check_track(track: &Track, limit: &JointLimits, allowed: f64, step: f64) -> R
     let end = track.end();
     let begin = track.points[0].0;
     let start = track.sample(begin);
-    let mut times: Vec<f64> = Vec::new();
-    let mut at = begin;
-    while at < end {
-        times.push(at);
-        at += step;
-    }
-    for (t, _) in &track.points {
-        times.extend([t - 1e-9, *t]);
-    }
-    times.retain(|t| *t >= begin);
-    times.sort_by(f64::total_cmp);
     let mut fastest = start[1].abs();
     let mut furthest = allowed;
     let mut inward = false;
-    for t in times {
-        let [p, v, a, j] = track.sample(t);
+    track.walk(begin, step, |t, [p, v, a, j]| {
         if ![p, v, a, j].iter().all(|x| x.is_finite()) {
             return Err(format!("not finite at {t}"));
         }
@@ -269,7 +306,8 @@ fn check_track(track: &Track, limit: &JointLimits, allowed: f64, step: f64) -> R
         if j.abs() > limit.jerk * SLACK + 1e-3 {
             return Err(format!("jerk {j} at {t}, limit {}", limit.jerk));
         }
-    }
+        Ok(())
+    })?;
     let [_, v, a, _] = track.sample(end);
     if v != 0.0 || a != 0.0 {
         return Err(format!("ends with velocity {v} and acceleration {a}"));
@@ -289,4 +327,24 @@ fn stop_way(v: f64, limit: &JointLimits) -> f64 {
     }
     let time = if s * j <= a * a { 2.0 * (s / j).sqrt() } else { s / a + a / j };
     v * time / 2.0
+}
+
+#[test]
+fn the_stranger_finds_what_is_wrong() {
+    let limit = crate::filter_any_input::joint("a".into(), -1.0, 1.0, 1.0, 5.0, 60.0);
+    let fault = |points: &[(f64, [f64; 3])]| check_track(&Track::new(points.to_vec()), &limit, 0.0, 1e-3);
+    assert_eq!(fault(&[(0.0, [0.0; 3]), (1.0, [0.3, 0.0, 0.0])]), Ok(()));
+    for (word, points) in [
+        ("velocity", vec![(0.0, [-0.9, 0.0, 0.0]), (1.5, [0.9, 0.0, 0.0])]),
+        ("acceleration", vec![(0.0, [0.0, 0.0, 6.0]), (1.0, [0.3, 0.0, 0.0])]),
+        ("jerk", vec![(0.0, [0.0; 3]), (0.1, [0.002, 0.0, 0.0])]),
+        ("outside", vec![(0.0, [0.9, 0.0, 0.0]), (1.0, [1.01, 0.0, 0.0])]),
+        // Between two knots that are inside.
+        ("outside", vec![(0.0, [0.99, 0.3, 0.0]), (1.0, [0.99, 0.0, 0.0])]),
+        ("ends", vec![(0.0, [0.0; 3]), (1.0, [0.3, 0.1, 0.0])]),
+        ("finite", vec![(0.0, [0.0; 3]), (1.0, [f64::NAN, 0.0, 0.0])]),
+    ] {
+        let found = fault(&points);
+        assert!(found.as_ref().is_err_and(|fault| fault.contains(word)), "{word}: {found:?}");
+    }
 }
