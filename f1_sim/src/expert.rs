@@ -23,8 +23,11 @@ use crate::task::Task;
 
 /// Seconds between two actions: the data set's rate.
 pub const STEP: f64 = 0.1;
-/// Share of the distance to the object made good in one step.
-const GAIN: f64 = 0.28;
+/// Share of the distance to the object made good in one step. Whoever follows with a belt speed in mind that is wrong by dv stays
+/// `dv * STEP / GAIN` beside the object: 8 mm for 0.05 m/s.
+const GAIN: f64 = 0.6;
+/// Share of the way up or down made good in one step.
+const GAIN_Z: f64 = 0.28;
 /// Fastest motion of the tool along the belt plane and vertically, m/s.
 const SPEED: f64 = 0.28;
 const SPEED_Z: f64 = 0.24;
@@ -32,10 +35,12 @@ const SPEED_Z: f64 = 0.24;
 const FIRST_LIFT: f64 = 0.06;
 const FIRST_LIFT_HEIGHT: f64 = 0.012;
 /// Distance within which the hand goes all the way down, m, and height gained for each metre farther away.
-const FUNNEL: f64 = 0.012;
+const FUNNEL: f64 = 0.018;
 const FUNNEL_SLOPE: f64 = 5.0;
 /// Share of the gripper's opening that one step changes.
 const GRIP_STEP: f64 = 0.25;
+/// Distance within which the fingers close, m: well within their opening.
+const CLOSE: f64 = 0.02;
 /// Height of the tool point while it holds something.
 const CARRY_Z: f64 = l::BELT_TOP + 0.19;
 /// How far ahead of the measured arm set-points run, s: the lag with which the joints follow.
@@ -153,7 +158,7 @@ impl Expert {
         } else {
             (l::GRASP_Z + ((distance - FUNNEL) * FUNNEL_SLOPE).max(0.0)).min(l::HOVER_Z)
         };
-        let close = closing || (tool.z < l::GRASP_Z + 0.008 && error.norm() < 0.014);
+        let close = closing || (tool.z < l::GRASP_Z + 0.008 && error.norm() < CLOSE);
         let grip = toward(opening, if close { 0.0 } else { 1.0 });
         let up = vertical(height - tool.z);
         (Vector3::new(across.x, across.y, up.z), grip)
@@ -251,7 +256,7 @@ fn clamped(velocity: Vector2<f64>, limit: f64) -> Vector2<f64> {
 }
 
 fn vertical(error: f64) -> Vector3<f64> {
-    Vector3::new(0.0, 0.0, (error * (GAIN / STEP)).clamp(-SPEED_Z, SPEED_Z))
+    Vector3::new(0.0, 0.0, (error * (GAIN_Z / STEP)).clamp(-SPEED_Z, SPEED_Z))
 }
 
 /// Joint positions at which an episode's arm starts: near home, or anywhere over the belt.

@@ -13,6 +13,8 @@ mod error;
 pub mod evaluate;
 mod event_file;
 pub mod journal;
+#[cfg(feature = "nccl")]
+mod nccl;
 pub mod optimizer;
 pub mod parallel;
 pub mod parameters;

@@ -2,7 +2,8 @@
 //!
 //! Process 0 listens, the others connect to it. In every update each sends its gradients, process 0 adds them up in the
 //! order of their ranks (the sum is the same however the network hurries) and sends the mean back to all, so that all of
-//! them make the same update. Tensors pass through the processor's memory: this serves CPUs, and GPUs of small models.
+//! them make the same update. Tensors pass through the processor's memory; with the feature `nccl` those of GPUs go from GPU to
+//! GPU.
 
 use std::io::{BufReader, BufWriter, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs as _};
@@ -211,6 +212,10 @@ impl Peers {
     /// # Errors
     /// When one is gone, or a tensor operation fails.
     pub fn average(&mut self, slots: &[Slot], gradients: &mut Gradients, more: &mut [f32]) -> Result<()> {
+        #[cfg(feature = "nccl")]
+        if let Some(candle_core::Device::Cuda(device)) = slots.first().map(|slot| slot.variable.device()) {
+            return self.average_on_gpus(device, slots, gradients, more);
+        }
         let mut flat: Vec<f32> = Vec::new();
         for (index, slot) in slots.iter().enumerate() {
             // A process whose loss was broken sends what breaks everybody's, so that all leave the update out.
@@ -239,6 +244,53 @@ impl Peers {
             } else {
                 Some(Tensor::from_vec(values, shape, slot.variable.device())?)
             });
+        }
+        *gradients = out;
+        Ok(())
+    }
+}
+
+#[cfg(feature = "nccl")]
+impl Peers {
+    /// As [`Peers::average`], the tensors by NCCL; `more`, and who has which gradient, still goes over TCP.
+    fn average_on_gpus(
+        &mut self,
+        device: &candle_core::CudaDevice,
+        slots: &[Slot],
+        gradients: &mut Gradients,
+        more: &mut [f32],
+    ) -> Result<()> {
+        let place = self.place.clone();
+        if !crate::nccl::has_joined() {
+            crate::nccl::join(device, &place, |numbers| {
+                // The mean of one process's numbers and nothing but zeros, times their number.
+                self.mean(numbers)?;
+                numbers.iter_mut().for_each(|number| *number = (*number * place.world as f32).round());
+                Ok(())
+            })?;
+        }
+        // 1 where a process has a gradient, not-a-number where its loss was broken.
+        let has = |index: usize| match gradients.get(index) {
+            Some(Some(_)) => 1.0,
+            Some(None) => 0.0,
+            None => f32::NAN,
+        };
+        let mut had: Vec<f32> = (0..slots.len()).map(has).collect();
+        had.extend_from_slice(more);
+        self.mean(&mut had)?;
+        more.copy_from_slice(&had[slots.len()..]);
+        let mut out = Vec::with_capacity(slots.len());
+        for (index, slot) in slots.iter().enumerate() {
+            if had[index] == 0.0 {
+                out.push(None);
+                continue;
+            }
+            let own = match gradients.get(index) {
+                Some(Some(gradient)) => gradient.to_dtype(DType::F32)?,
+                Some(None) => Tensor::zeros(slot.variable.shape(), DType::F32, slot.variable.device())?,
+                None => Tensor::full(f32::NAN, slot.variable.shape(), slot.variable.device())?,
+            };
+            out.push(Some((crate::nccl::sum(&own)? / place.world as f64)?));
         }
         *gradients = out;
         Ok(())

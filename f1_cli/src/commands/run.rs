@@ -136,7 +136,7 @@ fn live(args: &Args, robot: &Robot, ros_args: RosArgs) -> Result<()> {
 }
 
 fn replay(args: &Args, path: &Path, robot: &Robot, ros_args: RosArgs) -> Result<()> {
-    let bag = Bag::open(path).with_context(|| format!("cannot replay {}", path.display()))?;
+    let bag = Bag::open(path).context("the recording cannot be replayed")?;
     let start = Replay::start_of(&bag)?;
     let backend = Backend::Mem { bus: MemBus::new(), virtual_start: Some(start) };
     let context = Context::new(ContextOptions { backend, args: ros_args })?;

@@ -20,28 +20,28 @@ const START: &str = "start_ns";
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
     /// The file cannot be made, written or read.
-    #[error("{path}: {source}")]
+    #[error("{path}: {cause}")]
     Io {
         /// The file.
         path: String,
         /// What the system says.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The MCAP library refuses.
-    #[error("{path}: {source}")]
+    #[error("{path}: {cause}")]
     Mcap {
         /// The file.
         path: String,
         /// What the library says; boxed, since it is large.
-        source: Box<mcap::McapError>,
+        cause: Box<mcap::McapError>,
     },
     /// A message cannot be encoded.
-    #[error("{topic}: {source}")]
+    #[error("{topic}: {cause}")]
     Encoding {
         /// The topic.
         topic: String,
         /// What the encoder says.
-        source: f1_interfaces::cdr::Error,
+        cause: f1_interfaces::cdr::Error,
     },
     /// A topic of the recording has another type than the one asked for.
     #[error("{topic} is a {found} in the recording, not a {expected}")]

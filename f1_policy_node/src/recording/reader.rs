@@ -6,6 +6,9 @@ use f1_interfaces::{Message, cdr};
 
 use super::RecordingError;
 
+/// A file whose writer never came to its end is read all the same.
+const UNFINISHED: mcap::read::Options = mcap::read::Options::IgnoreEndMagic;
+
 /// A recording, read into memory.
 #[derive(Debug)]
 pub struct Bag {
@@ -13,6 +16,7 @@ pub struct Bag {
     bytes: Vec<u8>,
     count: usize,
     start_ns: Option<i64>,
+    cut: Option<String>,
 }
 
 /// One message of a recording.
@@ -42,22 +46,22 @@ impl BagMessage {
             });
         }
         cdr::from_bytes(&self.data)
-            .map_err(|source| RecordingError::Encoding { topic: self.topic.clone(), source })
+            .map_err(|cause| RecordingError::Encoding { topic: self.topic.clone(), cause })
     }
 }
 
 impl Bag {
-    /// Reads the file and checks that it is whole.
+    /// Reads the file. Of one whose end is missing, because its writer was killed, it takes what is whole: see [`Bag::cut`].
     ///
     /// # Errors
-    /// A file that cannot be read, or is no MCAP.
+    /// A file that cannot be read, is no MCAP, or holds not one whole message before a fault.
     pub fn open(path: &Path) -> Result<Self, RecordingError> {
         let name = path.display().to_string();
-        let bytes =
-            std::fs::read(path).map_err(|source| RecordingError::Io { path: name.clone(), source })?;
+        let bytes = std::fs::read(path).map_err(|cause| RecordingError::Io { path: name.clone(), cause })?;
+        let failed = |cause| RecordingError::Mcap { path: name.clone(), cause: Box::new(cause) };
         let mut start_ns = None;
-        let records = mcap::read::LinearReader::new(&bytes)
-            .map_err(|source| RecordingError::Mcap { path: name.clone(), source: Box::new(source) })?;
+        let records =
+            mcap::read::LinearReader::new_with_options(&bytes, UNFINISHED.into()).map_err(failed)?;
         for record in records {
             match record {
                 Ok(mcap::records::Record::Metadata(metadata)) if metadata.name == super::METADATA => {
@@ -70,14 +74,27 @@ impl Bag {
             }
         }
         let mut count = 0;
-        let stream = mcap::MessageStream::new(&bytes)
-            .map_err(|source| RecordingError::Mcap { path: name.clone(), source: Box::new(source) })?;
-        for message in stream {
-            message
-                .map_err(|source| RecordingError::Mcap { path: name.clone(), source: Box::new(source) })?;
-            count += 1;
+        let mut cut = None;
+        for message in mcap::MessageStream::new_with_options(&bytes, UNFINISHED.into()).map_err(failed)? {
+            match message {
+                Ok(_) => count += 1,
+                Err(cause) if count == 0 => return Err(failed(cause)),
+                Err(cause) => {
+                    tracing::warn!(
+                        "{name} is not whole ({cause}): {count} messages before the fault are used"
+                    );
+                    cut = Some(cause.to_string());
+                    break;
+                }
+            }
         }
-        Ok(Self { path: name, bytes, count, start_ns })
+        Ok(Self { path: name, bytes, count, start_ns, cut })
+    }
+
+    /// Why reading stopped before the end of the file; `None` for a whole one.
+    #[must_use]
+    pub fn cut(&self) -> Option<&str> {
+        self.cut.as_deref()
     }
 
     /// The ROS time at which the recording began, ns, where we wrote the file.
@@ -100,11 +117,12 @@ impl Bag {
 
     /// All messages by time; equal times keep the order in which they were written.
     pub fn messages(&self) -> impl Iterator<Item = Result<BagMessage, RecordingError>> {
-        let failed = |source| RecordingError::Mcap { path: self.path.clone(), source: Box::new(source) };
+        let failed = |cause| RecordingError::Mcap { path: self.path.clone(), cause: Box::new(cause) };
         let mut messages: Vec<Result<BagMessage, RecordingError>> =
-            match mcap::MessageStream::new(&self.bytes) {
-                Err(source) => vec![Err(failed(source))],
+            match mcap::MessageStream::new_with_options(&self.bytes, UNFINISHED.into()) {
+                Err(cause) => vec![Err(failed(cause))],
                 Ok(stream) => stream
+                    .take(self.count)
                     .map(|message| {
                         let message = message.map_err(failed)?;
                         let schema = message.channel.schema.as_ref();

@@ -32,12 +32,12 @@ impl Recorder {
     /// A file that cannot be made.
     pub fn create(path: &Path) -> Result<Self, RecordingError> {
         let name = path.display().to_string();
-        let file = File::create(path).map_err(|source| RecordingError::Io { path: name.clone(), source })?;
+        let file = File::create(path).map_err(|cause| RecordingError::Io { path: name.clone(), cause })?;
         let writer = mcap::WriteOptions::new()
             .profile("ros2")
             .library(concat!("f1_policy ", env!("CARGO_PKG_VERSION")))
             .create(BufWriter::new(file))
-            .map_err(|source| RecordingError::Mcap { path: name.clone(), source: Box::new(source) })?;
+            .map_err(|cause| RecordingError::Mcap { path: name.clone(), cause: Box::new(cause) })?;
         Ok(Self { path: name, writer: Mutex::new(Some(writer)) })
     }
 
@@ -74,11 +74,11 @@ impl Recorder {
         writer.finish().map_err(|source| self.mcap(source))?;
         let mut buffered = writer.into_inner();
         std::io::Write::flush(&mut buffered)
-            .map_err(|source| RecordingError::Io { path: self.path.clone(), source })
+            .map_err(|cause| RecordingError::Io { path: self.path.clone(), cause })
     }
 
-    fn mcap(&self, source: mcap::McapError) -> RecordingError {
-        RecordingError::Mcap { path: self.path.clone(), source: Box::new(source) }
+    fn mcap(&self, cause: mcap::McapError) -> RecordingError {
+        RecordingError::Mcap { path: self.path.clone(), cause: Box::new(cause) }
     }
 
     fn with<R>(
@@ -118,7 +118,7 @@ impl<T: Message> TopicRecorder<T> {
     /// A message that cannot be encoded, a full disk, a finished recording.
     pub fn write(&self, stamp_ns: i64, message: &T) -> Result<(), RecordingError> {
         let bytes = cdr::to_bytes(message)
-            .map_err(|source| RecordingError::Encoding { topic: self.topic.clone(), source })?;
+            .map_err(|cause| RecordingError::Encoding { topic: self.topic.clone(), cause })?;
         let stamp = u64::try_from(stamp_ns).unwrap_or(0);
         let header =
             MessageHeader { channel_id: self.channel, sequence: 0, log_time: stamp, publish_time: stamp };

@@ -133,6 +133,27 @@ fn a_recording_replayed_gives_the_same_output_again() {
 }
 
 #[test]
+fn of_a_recording_whose_writer_was_killed_the_whole_messages_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, broken) = (folder.path().join("run.mcap"), folder.path().join("broken.mcap"));
+    record(&path, 3);
+    let whole = Bag::open(&path).unwrap();
+    assert_eq!(whole.cut(), None);
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&broken, &bytes[..bytes.len() * 3 / 4]).unwrap();
+    let bag = Bag::open(&broken).unwrap();
+    assert!(bag.cut().is_some() && bag.start_ns() == whole.start_ns());
+    assert!(bag.len() < whole.len() && bag.len() * 4 > whole.len(), "{} of {}", bag.len(), whole.len());
+    assert_eq!(bag.messages().map(Result::unwrap).count(), bag.len());
+    // Nothing whole, or no recording at all, is refused.
+    std::fs::write(&broken, &bytes[..60]).unwrap();
+    assert!(Bag::open(&broken).is_err());
+    std::fs::write(&broken, b"# no recording").unwrap();
+    let message = Bag::open(&broken).unwrap_err().to_string();
+    assert!(message.contains("broken.mcap") && message.contains("magic"), "{message}");
+}
+
+#[test]
 fn an_independent_reader_decodes_every_message_by_the_stored_schemas() {
     let requirements = root().join("tests/mcap/requirements.txt");
     let python = f1_tests::environment::python("mcap-venv", &requirements, "F1_MCAP_PYTHON").unwrap();
