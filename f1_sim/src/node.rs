@@ -238,6 +238,9 @@ impl SimNode {
                     settings.seed,
                     episode.bench.time()
                 );
+                if outcome.is_over() {
+                    tracing::info!("{text}");
+                }
                 warn("bench/outcome", publisher.publish(StringMessage { data: text }));
             }
             if endless && outcome.is_over() {
