@@ -60,4 +60,4 @@ pub use subscription::{NewestSubscription, Subscription};
 pub use time::Time;
 pub use transport::MessageInfo;
 pub use transport::mem::MemBus;
-pub use worker::Worker;
+pub use worker::{Urgency, Worker};

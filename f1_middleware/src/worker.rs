@@ -16,6 +16,35 @@ use crate::error::{Error, Result};
 use crate::executor::Lane;
 use crate::node::Node;
 
+/// How urgent a thread's heavy work is beside the threads that hand messages and motion on, which keep the program's own priority:
+/// on a machine whose cores are all computing they get one at once, and no privilege is needed for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// On the path to motion: decoding of images, inference.
+    Motion,
+    /// Pictures and figures of it.
+    Display,
+}
+
+impl Urgency {
+    /// Gives the calling thread this urgency; threads that it starts inherit it. A lower priority than it has already stays.
+    pub fn apply(self) {
+        let nice = match self {
+            Urgency::Motion => 4,
+            Urgency::Display => 10,
+        };
+        // On Linux `None` is the calling thread, not its process.
+        #[cfg(target_os = "linux")]
+        if rustix::process::getpriority_process(None).is_ok_and(|now| now < nice)
+            && let Err(error) = rustix::process::setpriority_process(None, nice)
+        {
+            tracing::debug!(%error, "a thread keeps its priority");
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = nice;
+    }
+}
+
 type Work<I, O> = Box<dyn FnMut(I) -> O + Send>;
 type Done<O> = Box<dyn FnMut(O) + Send>;
 
@@ -52,14 +81,15 @@ trait Submit<I>: Send + Sync {
 }
 
 impl<I: Send + 'static> Worker<I> {
-    /// Starts a worker. `work` runs aside; `done` takes each outcome on the node's executor. `virtual_latency` is how
-    /// long the work appears to take on a virtual clock; in real time it has no effect.
+    /// Starts a worker. `work` runs aside on a thread of that `urgency`; `done` takes each outcome on the node's executor.
+    /// `virtual_latency` is how long the work appears to take on a virtual clock; in real time it has no effect.
     ///
     /// # Errors
     /// If the thread cannot be started.
     pub fn spawn<O: Send + 'static>(
         node: &Node,
         name: &str,
+        urgency: Urgency,
         virtual_latency: Duration,
         work: impl FnMut(I) -> O + Send + 'static,
         done: impl FnMut(O) + Send + 'static,
@@ -77,7 +107,10 @@ impl<I: Send + 'static> Worker<I> {
             None
         } else {
             let shared = shared.clone();
-            let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || shared.run());
+            let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+                urgency.apply();
+                shared.run();
+            });
             Some(spawned.map_err(|error| Error::Transport {
                 action: format!("start worker {name}"),
                 reason: error.to_string(),

@@ -21,5 +21,6 @@ pub mod safety;
 pub mod seed;
 pub mod stages;
 pub mod task;
+pub mod threads;
 
 pub use error::{NodeError, NodeResult};

@@ -11,6 +11,8 @@ use f1_robot::robot_file::CameraRole;
 use f1_robot::state::StateEncoder;
 use f1_robot::statistics::{DatasetStatistics, StatisticsFile};
 
+use crate::threads::Threads;
+
 /// Why the policy cannot be configured.
 #[derive(Debug, thiserror::Error)]
 pub enum ResourceError {
@@ -54,6 +56,8 @@ pub struct Resources {
     pub robot: Arc<Robot>,
     /// The network.
     pub policy: Arc<F1Policy>,
+    /// Where the network computes.
+    pub threads: Threads,
     /// Measured joints to the network's state.
     pub encoder: StateEncoder,
     /// The network's chunk to joint waypoints.
@@ -103,7 +107,8 @@ impl Resources {
         let wrong = |source| ResourceError::Statistics { robot: name.clone(), source };
         let encoder = StateEncoder::new(robot.clone(), statistics).map_err(wrong)?;
         let decoder = ChunkDecoder::new(robot.clone(), statistics).map_err(wrong)?;
-        Ok(Self { robot, policy, encoder, decoder, model: model.to_owned() })
+        let threads = Threads::new(policy.network().device().is_cpu());
+        Ok(Self { robot, policy, threads, encoder, decoder, model: model.to_owned() })
     }
 
     /// The robot file's cameras that the understanding expert sees, in order: (index in the file, masked by the file).

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use f1_middleware::{Backend, ClockKind, Context, ContextOptions, Worker};
+use f1_middleware::{Backend, ClockKind, Context, ContextOptions, Urgency, Worker};
 
 use crate::support::virtual_context;
 
@@ -17,6 +17,7 @@ fn on_a_virtual_clock_work_takes_the_named_time_and_the_newest_input_wins() {
         Worker::spawn(
             &node,
             "work",
+            Urgency::Motion,
             Duration::from_millis(25),
             |input: u32| input * 10,
             move |output| into.lock().push((clock.steady().as_millis(), output)),
@@ -46,6 +47,7 @@ fn in_real_time_the_executor_goes_on_while_work_is_done() {
     let worker = Worker::spawn(
         &node,
         "work",
+        Urgency::Motion,
         Duration::ZERO,
         |input: u32| {
             std::thread::sleep(Duration::from_millis(200));

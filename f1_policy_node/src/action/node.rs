@@ -10,7 +10,7 @@ use f1_interfaces::geometry_msgs::msg::PoseStamped;
 use f1_interfaces::nav_msgs::msg::Path;
 use f1_interfaces::std_msgs::msg::Header;
 use f1_interfaces::std_srvs::srv::{Trigger, TriggerResponse};
-use f1_middleware::{Clock, Node, Publisher, Qos, Worker};
+use f1_middleware::{Clock, Node, Publisher, Qos, Urgency, Worker};
 use f1_model::{ActRequest, RtcGuidance};
 use f1_robot::decode::{ChunkStamp, DecodeWarning};
 use f1_robot::{RawChunk, splice};
@@ -128,6 +128,7 @@ impl Action {
             Worker::spawn(
                 node,
                 "act",
+                Urgency::Motion,
                 latency,
                 move |foreseen: Foreseen| work.act(foreseen),
                 move |outcome: Result<Acted, String>| done.acted(outcome),
@@ -199,9 +200,12 @@ impl Shared {
             Joining::Replace | Joining::Ensemble => (None, 0),
         };
         let request = ActRequest { seed: foreseen.seed, guidance };
-        let policy = &self.resources.policy;
-        let (normalised, action) =
-            stage!("action", || policy.act(&foreseen.prefix, &observation.joints.state, &request));
+        let (policy, threads) = (&self.resources.policy, &self.resources.threads);
+        let (normalised, action) = stage!("action", || threads.infer(|| policy.act(
+            &foreseen.prefix,
+            &observation.joints.state,
+            &request
+        )));
         let normalised = normalised.map_err(|error| error.to_string())?;
         // The sequence is given when the chunk is delivered: one of an older epoch takes none.
         let stamp = ChunkStamp { stamp: observation.stamp_ns, sequence: 0, epoch };

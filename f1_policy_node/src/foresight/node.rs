@@ -9,11 +9,12 @@ use f1_interfaces::builtin_interfaces::msg::Time as WireTime;
 use f1_interfaces::f1_msgs::msg::ForesightError;
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image};
 use f1_interfaces::std_msgs::msg::Header;
-use f1_middleware::{Node, Publisher, Qos, Worker};
+use f1_middleware::{Node, Publisher, Qos, Urgency, Worker};
 use f1_model::sampling::TokenSource;
 use f1_model::{CameraInput, HistoryFrame, PolicyInput, Prefix};
 use image::RgbImage;
 use parking_lot::Mutex;
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use super::comparison::{comparison, mean_absolute_error, psnr, token_agreement};
 use super::settings::ForesightSettings;
@@ -143,6 +144,7 @@ impl Foresight {
             Worker::spawn(
                 node,
                 "compare",
+                Urgency::Display,
                 Duration::ZERO,
                 move |arrived: Arrived| work.compare(&arrived),
                 move |compared: Vec<Compared>| done.compared(compared),
@@ -153,6 +155,7 @@ impl Foresight {
             Worker::spawn(
                 node,
                 "imagine",
+                Urgency::Display,
                 Duration::ZERO,
                 move |foreseen: Foreseen| work.imagine(foreseen),
                 move |outcome: Result<Imagined, String>| done.imagined(outcome),
@@ -163,6 +166,7 @@ impl Foresight {
             Worker::spawn(
                 node,
                 "perceive",
+                Urgency::Motion,
                 latency,
                 move |observation: Arc<Observation>| work.perceive(&observation),
                 move |outcome: Result<Foreseen, String>| done.perceived(outcome, &imagine),
@@ -254,28 +258,33 @@ impl Shared {
 
     /// Runs on the worker.
     fn perceive(&self, observation: &Arc<Observation>) -> Result<Foreseen, String> {
-        let policy = &self.resources.policy;
+        let (policy, threads) = (&self.resources.policy, &self.resources.threads);
         let (cameras, resize) = stage!("resize", || {
             let und = self.resources.understanding_cameras();
-            let prepared = und.into_iter().map(|camera| {
-                match observation.cameras.get(camera).and_then(Option::as_ref) {
-                    Some(frame) => policy.prepare_camera(&frame.image).map(Some),
-                    None => Ok(None),
-                }
-            });
-            prepared.collect::<Result<Vec<Option<CameraInput>>, _>>()
+            threads.infer(|| {
+                let prepared = und.into_par_iter().map(|camera| {
+                    match observation.cameras.get(camera).and_then(Option::as_ref) {
+                        Some(frame) => policy.prepare_camera(&frame.image).map(Some),
+                        None => Ok(None),
+                    }
+                });
+                prepared.collect::<Result<Vec<Option<CameraInput>>, _>>()
+            })
         });
         let cameras = cameras.map_err(|error| error.to_string())?;
         let history: Vec<HistoryFrame> = observation.history.iter().map(|(_, frame)| frame.clone()).collect();
         let input = PolicyInput { cameras, prompt: observation.instruction.prompt.clone(), history };
         let seed = seed_from_stamp(observation.stamp_ns);
         // The two halves of `F1Policy::perceive`, so that each has its time.
-        let (embedded, image_encoder) = stage!("image_encoder", || policy.embed(&input));
+        let (embedded, image_encoder) = stage!("image_encoder", || threads.infer(|| policy.embed(&input)));
         let embedded = embedded.map_err(|error| error.to_string())?;
         let run = &policy.config().run;
         let mut source = TokenSource::new(run.top_k, run.top_p, seed);
-        let (prefix, foresight) =
-            stage!("foresight", || policy.perceive_embedded(&embedded, &input.history, &mut source));
+        let (prefix, foresight) = stage!("foresight", || threads.infer(|| policy.perceive_embedded(
+            &embedded,
+            &input.history,
+            &mut source
+        )));
         let prefix = prefix.map_err(|error| error.to_string())?;
         let times = crate::stages::StageTimes { resize, image_encoder, foresight, ..observation.times };
         Ok(Foreseen { observation: observation.clone(), prefix, seed, times })
@@ -304,7 +313,8 @@ impl Shared {
 
     /// Runs on the second worker, off the path to motion.
     fn imagine(&self, foreseen: Foreseen) -> Result<Imagined, String> {
-        let (image, _) = stage!("imagine", || self.resources.policy.imagine(&foreseen.prefix));
+        let (policy, threads) = (&self.resources.policy, &self.resources.threads);
+        let (image, _) = stage!("imagine", || threads.show(|| policy.imagine(&foreseen.prefix)));
         let image = image.map_err(|error| error.to_string())?;
         let settings = self.settings.lock().clone();
         let observation = &foreseen.observation;

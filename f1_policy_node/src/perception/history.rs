@@ -54,11 +54,12 @@ impl<F: Clone> HistoryRing<F> {
         }
     }
 
-    /// Whether the ring reaches as far back from `now_ns` as the network looks, to half a period.
+    /// How much further back from `now_ns` the network looks than the ring reaches, ns; zero when the ring is full, to half a period.
     #[must_use]
-    pub fn is_full(&self, now_ns: i64) -> bool {
+    pub fn missing_ns(&self, now_ns: i64) -> i64 {
         let reach = self.settings.stride_ns * (self.settings.frames as i64 - 1) - self.settings.period_ns / 2;
-        self.ring.front().is_some_and(|(first, _)| now_ns - first >= reach)
+        let reached = self.ring.front().map_or(0, |(first, _)| now_ns - first);
+        (reach - reached).max(0)
     }
 
     /// Forgets everything.
@@ -127,14 +128,14 @@ mod tests {
     #[test]
     fn it_is_full_when_it_reaches_as_far_back_as_the_network_looks() {
         let mut ring = ring();
-        assert!(!ring.is_full(0));
+        assert_eq!(ring.missing_ns(0), 850 * MS);
         fill(&mut ring, [0, 100, 200, 300, 400, 500, 600, 700, 800]);
-        assert!(!ring.is_full(800 * MS));
+        assert_eq!(ring.missing_ns(800 * MS), 50 * MS);
         fill(&mut ring, [900]);
-        assert!(ring.is_full(900 * MS));
+        assert_eq!(ring.missing_ns(900 * MS), 0);
         // After a gap it fills again.
         fill(&mut ring, [3000]);
-        assert!(!ring.is_full(3000 * MS));
+        assert!(ring.missing_ns(3000 * MS) > 0);
     }
 
     #[test]

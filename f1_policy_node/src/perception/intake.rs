@@ -22,6 +22,9 @@ use crate::observation::{CameraFrame, JointSample, Observation};
 use crate::resources::Resources;
 use crate::stages::{StageTimes, stage};
 
+/// The board's entry while a network that was trained on whole histories waits for one.
+const HISTORY: &str = "history";
+
 /// A camera message as it came.
 pub(super) enum CameraMessage {
     Raw(Arc<Image>),
@@ -219,14 +222,14 @@ impl Shared {
 
     /// Encodes the frame once, as it arrives, when it is the history camera's and a frame is due.
     fn encode_history(&self, camera: usize, stamp_ns: i64, image: &RgbImage) -> Result<Duration, String> {
-        let policy = &self.resources.policy;
+        let (policy, threads) = (&self.resources.policy, &self.resources.threads);
         if !self.resources.foresees()
             || self.resources.history_camera() != Some(camera)
             || !self.history.lock().wants(stamp_ns)
         {
             return Ok(Duration::ZERO);
         }
-        let (frame, took) = stage!("history", || policy.encode_frame(image));
+        let (frame, took) = stage!("history", || threads.infer(|| policy.encode_frame(image)));
         let frame = frame.map_err(|error| format!("history frame: {error}"))?;
         self.history.lock().push(stamp_ns, frame);
         Ok(took)
@@ -370,14 +373,14 @@ impl Shared {
             let Some(set) = buffers.matcher.newest() else { return };
             let Some(joints) = buffers.joints.nearest(set.stamp_ns, slop).cloned() else { return };
             buffers.matched = self.clock.steady();
-            let (history, whole) = if self.resources.foresees() {
+            let (history, missing_ns) = if self.resources.foresees() {
                 let ring = self.history.lock();
                 match ring.window(set.stamp_ns) {
-                    Some(history) => (history, ring.is_full(set.stamp_ns)),
+                    Some(history) => (history, ring.missing_ns(set.stamp_ns)),
                     None => return,
                 }
             } else {
-                (Vec::new(), true)
+                (Vec::new(), 0)
             };
             let mut cameras = vec![None; self.names.len()];
             let (mut decode, mut arrived) = (Duration::ZERO, joints.arrived);
@@ -395,10 +398,11 @@ impl Shared {
                 board.observation_ns = Some(stamp_ns);
                 board.observation_rate.tick(stamp_ns);
             }
-            let Some(instruction) = instruction else { return };
-            if self.resources.policy.config().run.full_history && !whole {
-                return;
-            }
+            let waits = self.resources.policy.config().run.full_history && missing_ns > 0;
+            let seconds = missing_ns as f64 * 1e-9;
+            let reason = waits.then(|| format!("{HISTORY}: {seconds:.1} s of pictures are missing"));
+            self.core.board.lock().condition(HISTORY, reason);
+            let (Some(instruction), false) = (instruction, waits) else { return };
             Observation { stamp_ns, cameras, history, joints, instruction, arrived, times }
         };
         self.core.observations.send(Arc::new(observation));
@@ -484,6 +488,7 @@ impl Shared {
             !(source.starts_with("camera ")
                 || source.starts_with("joint states")
                 || source == "synchronisation"
+                || source == HISTORY
                 || source == "clock")
         });
     }

@@ -68,7 +68,14 @@ pub struct StampMatcher<T> {
     sources: Vec<Source<T>>,
     /// Stamp of the last set handed out: a set is served once.
     served_ns: Option<i64>,
+    /// (stamp, spread) of the sets that lately became whole, ns.
+    spreads: VecDeque<(i64, i64)>,
+    /// How many sets became whole since the last that was handed out.
+    passed: usize,
 }
+
+/// Sets whose spreads differ by no more than this are equally good: below the jitter of stamps that hosts give.
+const TIGHT_NS: i64 = 2_000_000;
 
 impl<T: Clone> StampMatcher<T> {
     /// A matcher of `required.len()` sources; at least one must be required.
@@ -78,7 +85,7 @@ impl<T: Clone> StampMatcher<T> {
             .iter()
             .map(|&required| Source { required, ring: VecDeque::new(), last_ns: None })
             .collect();
-        Self { settings, sources, served_ns: None }
+        Self { settings, sources, served_ns: None, spreads: VecDeque::new(), passed: 0 }
     }
 
     /// Takes a message of `source` stamped `stamp_ns` at the moment `now_ns`.
@@ -116,6 +123,8 @@ impl<T: Clone> StampMatcher<T> {
             source.last_ns = None;
         }
         self.served_ns = None;
+        self.spreads.clear();
+        self.passed = 0;
     }
 
     /// Newest stamp of a source, ns.
@@ -125,18 +134,38 @@ impl<T: Clone> StampMatcher<T> {
     }
 
     /// The newest set not served yet: every required source within the slop, optional ones where they fit.
+    ///
+    /// A set is named by its latest message and takes of every other source what came last before that: it is whole the moment its last
+    /// message is here. Cameras that run free give one such set a message, some tighter than others; those much looser than the tightest
+    /// of the last two rounds are passed over, because a tighter one is less than a round away; where the stamps are so irregular that
+    /// none came for a round, whatever lies within the slop is served.
     pub fn newest(&mut self) -> Option<Matched<T>> {
-        // The required source whose newest message is oldest limits what can be matched: walk back through its messages.
-        let limiting = self
-            .sources
-            .iter()
-            .filter(|source| source.required)
-            .min_by_key(|source| source.ring.back().map_or(i64::MIN, |(stamp, _)| *stamp))?;
-        let found = limiting.ring.iter().rev().find_map(|(anchor, _)| self.set_at(*anchor))?;
-        if self.served_ns.is_some_and(|served| found.stamp_ns <= served) {
-            return None;
+        let required = self.sources.iter().filter(|source| source.required);
+        let mut latest: Vec<i64> =
+            required.flat_map(|source| source.ring.iter().map(|(stamp, _)| *stamp)).collect();
+        latest.sort_unstable_by(|a, b| b.cmp(a));
+        latest.dedup();
+        let news = |set: &Matched<T>| self.served_ns.is_none_or(|served| set.stamp_ns > served);
+        let candidates = latest.iter().map_while(|&latest| self.set_before(latest));
+        let fresh: Vec<(i64, Matched<T>)> = candidates.take_while(|(_, set)| news(set)).collect();
+        let newest_seen = self.spreads.back().map(|&(stamp, _)| stamp);
+        for (spread, set) in fresh.iter().rev() {
+            if newest_seen.is_none_or(|seen| set.stamp_ns > seen) {
+                self.spreads.push_back((set.stamp_ns, *spread));
+                self.passed += 1;
+            }
         }
+        // Two rounds: one message may be missing from one of them.
+        while self.spreads.len() > 2 * self.sources.len() {
+            self.spreads.pop_front();
+        }
+        let tightest = self.spreads.iter().map(|(_, spread)| *spread).min()?;
+        let tight =
+            if self.passed > self.sources.len() { i64::MAX } else { tightest + tightest / 4 + TIGHT_NS };
+        let bound = tight.min(self.settings.slop_ns);
+        let (_, found) = fresh.into_iter().find(|(spread, _)| *spread <= bound)?;
         self.served_ns = Some(found.stamp_ns);
+        self.passed = 0;
         // What is older than a served set can never be served again.
         for source in &mut self.sources {
             source.ring.retain(|(stamp, _)| *stamp >= found.stamp_ns - self.settings.slop_ns);
@@ -144,24 +173,26 @@ impl<T: Clone> StampMatcher<T> {
         Some(found)
     }
 
-    fn set_at(&self, anchor: i64) -> Option<Matched<T>> {
+    /// The set whose latest message is stamped `latest`, with the distance of its stamps; `None` where a required source has nothing
+    /// that old.
+    fn set_before(&self, latest: i64) -> Option<(i64, Matched<T>)> {
         let mut values = Vec::with_capacity(self.sources.len());
-        let (mut oldest, mut newest) = (anchor, anchor);
+        let mut oldest = latest;
         for source in &self.sources {
-            let nearest = source.ring.iter().min_by_key(|(stamp, _)| stamp.abs_diff(anchor));
-            match nearest {
-                Some((stamp, value)) if stamp.abs_diff(anchor) <= self.settings.slop_ns.unsigned_abs() => {
-                    if source.required {
-                        oldest = oldest.min(*stamp);
-                        newest = newest.max(*stamp);
-                    }
+            let before = source.ring.iter().rev().find(|(stamp, _)| *stamp <= latest);
+            match before {
+                Some((stamp, value)) if source.required => {
+                    oldest = oldest.min(*stamp);
                     values.push(Some((*stamp, value.clone())));
                 }
-                _ if source.required => return None,
+                Some((stamp, value)) if latest - stamp <= self.settings.slop_ns => {
+                    values.push(Some((*stamp, value.clone())));
+                }
+                None if source.required => return None,
                 _ => values.push(None),
             }
         }
-        (newest - oldest <= self.settings.slop_ns).then_some(Matched { stamp_ns: oldest, values })
+        Some((latest - oldest, Matched { stamp_ns: oldest, values }))
     }
 }
 
@@ -186,6 +217,55 @@ mod tests {
         assert_eq!(set.stamp_ns, 33 * MS);
         assert_eq!(set.values[1], Some((38 * MS, 38)));
         assert!(matcher.newest().is_none());
+    }
+
+    /// Three cameras with a period of 33 ms: their phases, and the stamps of the sets served as (message that completes it, its stamps).
+    fn free_running(phases: [i64; 3]) -> Vec<(i64, Vec<i64>)> {
+        let settings = MatchSettings { slop_ns: 50 * MS, jump_ns: 500 * MS, future_ns: 50 * MS, depth: 8 };
+        let mut matcher: StampMatcher<u32> = StampMatcher::new(settings, &[true; 3]);
+        let mut messages: Vec<(i64, usize)> = (0..20)
+            .flat_map(|round| {
+                phases.iter().enumerate().map(move |(camera, phase)| (33 * round + phase, camera))
+            })
+            .collect();
+        messages.sort_unstable();
+        let mut served = Vec::new();
+        for (stamp, camera) in messages {
+            matcher.push(camera, stamp * MS, 0, stamp * MS).unwrap();
+            if let Some(set) = matcher.newest() {
+                served.push((stamp, set.values.into_iter().flatten().map(|(stamp, _)| stamp / MS).collect()));
+            }
+        }
+        served
+    }
+
+    #[test]
+    fn of_free_running_cameras_the_tight_sets_are_served_with_their_last_message() {
+        let served = free_running([0, 3, 30]);
+        assert!(served.len() >= 19, "{served:?}");
+        for (at, stamps) in &served[2..] {
+            let (oldest, newest) = (stamps.iter().min().unwrap(), stamps.iter().max().unwrap());
+            assert_eq!((newest, newest - oldest), (at, 6), "{stamps:?}");
+        }
+        // Equally spaced, every message completes an equally good set.
+        let served = free_running([0, 11, 22]);
+        assert!(served.len() >= 55 && served.iter().all(|(at, stamps)| stamps.contains(at)), "{served:?}");
+    }
+
+    #[test]
+    fn irregular_stamps_are_served_at_least_once_in_a_round_and_a_message() {
+        let settings = MatchSettings { slop_ns: 50 * MS, jump_ns: 500 * MS, future_ns: 50 * MS, depth: 8 };
+        let mut matcher: StampMatcher<u32> = StampMatcher::new(settings, &[true, true]);
+        let mut served = 0;
+        for round in 0..100_i64 {
+            // The first set is tight, none after it is.
+            let apart = if round == 0 { 0 } else { 20 + round * 7919 % 25 };
+            for (camera, stamp) in [(0, 100 * round), (1, 100 * round + apart)] {
+                matcher.push(camera, stamp * MS, 0, stamp * MS).unwrap();
+                served += usize::from(matcher.newest().is_some());
+            }
+        }
+        assert!(served >= 40, "{served}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use f1_interfaces::f1_msgs::srv::{SetInstruction, SetInstructionResponse};
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image, JointState};
 use f1_interfaces::std_msgs::msg::String as StringMessage;
-use f1_middleware::{ClockKind, Node, Qos, Worker};
+use f1_middleware::{ClockKind, Node, Qos, Urgency, Worker};
 use parking_lot::Mutex;
 
 use super::frozen::FrozenWatch;
@@ -153,6 +153,7 @@ impl Perception {
             Worker::spawn(
                 &self.node,
                 &format!("decode {}", description.name),
+                Urgency::Motion,
                 Duration::ZERO,
                 move |arrival: Arrival| shared.decode(source, arrival, &mut watch, &mut frame_id),
                 move |decoded: Decoded| done.decoded(source, decoded, clock.now().nanoseconds()),

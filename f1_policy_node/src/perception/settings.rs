@@ -39,7 +39,13 @@ impl PerceptionSettings {
         let seconds = |name: &str, default: f64, from: f64, to: f64, text: &str| {
             parameters.declare(name, default, Descriptor::new(text).doubles(from, to)).map(|_| ())
         };
-        seconds("sync_slop", 0.05, 0.001, 1.0, "Largest distance of the stamps in one observation, s.")?;
+        seconds(
+            "sync_slop",
+            0.05,
+            0.001,
+            1.0,
+            "Largest distance of the stamps in one observation, s. Cameras that run free give sets of different tightness; the tight ones are taken.",
+        )?;
         seconds(
             "future_tolerance",
             0.1,

@@ -20,6 +20,7 @@ use f1_policy_node::resources::Resources;
 use f1_robot::Robot;
 use f1_sim::node::{SimNode, SimOptions};
 use f1_sim::{BenchSettings, Split, Task};
+use f1_tests::PATIENT;
 use serde_json::{Value, json};
 
 const PART: &str = "F1_TEST_PART";
@@ -29,15 +30,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Below this the arm is at rest, rad/s or m/s: the greatest speed of any joint.
 const REST: f64 = 0.02;
-
-/// On a machine that also compiles the policy is late and its motion odd: neither may end the test before its time.
-const PATIENT: [&str; 5] = [
-    "latch_count:=0",
-    "chunk_age:=30.0",
-    "observation_age:=30.0",
-    "inference_age:=30.0",
-    "joint_state_age:=30.0",
-];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()

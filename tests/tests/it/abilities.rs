@@ -21,6 +21,21 @@ fn positions(puppet: &Puppet) -> Vec<Vec<f64>> {
 }
 
 #[test]
+fn a_network_trained_on_whole_histories_waits_for_one_and_says_so() {
+    let puppet = Puppet::start(Setup { full_history: true, ..Setup::bench() });
+    puppet.process.core().set_instruction("put the red cube into the bin");
+    puppet.run(0.25);
+    assert!(puppet.status().reason.contains("s of pictures are missing"), "{:?}", puppet.status().reason);
+    assert!(positions(&puppet).is_empty() && puppet.stands());
+    puppet.run(4.0);
+    puppet.assert_running();
+    let chunk = puppet.heard.lock().chunks[0].clone();
+    let stamps: Vec<i64> = chunk.history_stamps.iter().map(|stamp| stamp.nanoseconds()).collect();
+    assert!(stamps.is_sorted_by(|before, after| before < after), "repeated frames: {stamps:?}");
+    puppet.assert_limits();
+}
+
+#[test]
 fn an_optional_camera_may_be_absent() {
     let optional = &["-p", "/f1/perception:optional_cameras:=[wrist]"];
     let puppet = Puppet::start(Setup::bench().with(optional));

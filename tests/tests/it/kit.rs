@@ -36,10 +36,12 @@ pub fn three_cameras() -> Arc<Robot> {
     })
 }
 
-/// A policy of random weights, small enough for tests, with room for every shipped robot.
-pub fn random_policy(seed: u64) -> Arc<F1Policy> {
+/// A policy of random weights, small enough for tests, with room for every shipped robot; `full_history`: one that waits for a whole
+/// history.
+pub fn random_policy(seed: u64, full_history: bool) -> Arc<F1Policy> {
     let mut config = Config::load(&root().join("tests/goldens/tiny_f32")).unwrap();
     (config.max_state_dim, config.max_action_dim, config.chunk_size) = (32, 32, 12);
+    config.run.full_history = full_history;
     let mut policy = F1Policy::random(&config, seed, &LoadOptions::default()).unwrap();
     policy.set_tokenizer(&root().join("models/f1_bench/tokenizer.json")).unwrap();
     Arc::new(policy)
@@ -65,9 +67,10 @@ pub fn statistics(robot: &Robot, mean: Vec<f64>, std: f64) -> DatasetStatistics 
 }
 
 /// What the nodes load: a random network whose actions are small joint deltas.
-pub fn resources(robot: &Arc<Robot>, std: f64) -> Resources {
+pub fn resources(robot: &Arc<Robot>, std: f64, full_history: bool) -> Resources {
     let statistics = statistics(robot, vec![0.0; robot.file().action_dim()], std);
-    Resources::assemble(robot.clone(), random_policy(3), &statistics, Path::new("random")).unwrap()
+    Resources::assemble(robot.clone(), random_policy(3, full_history), &statistics, Path::new("random"))
+        .unwrap()
 }
 
 /// A loader of what `make` makes.

@@ -122,7 +122,7 @@ fn a_foreign_robot_gets_foresight_and_trajectories_and_the_networks_own_chunk() 
     let (args, _) = RosArgs::parse(args).unwrap();
     let context = Context::new(ContextOptions { backend: Backend::Dds, args }).unwrap();
     let loaded = description.clone();
-    let load = kit::loading(move || kit::resources(&loaded, 0.002));
+    let load = kit::loading(move || kit::resources(&loaded, 0.002, false));
     let process = PolicyProcess::compose(&context, load, &ProcessOptions::default()).unwrap();
     let spinning = context.clone();
     let spinner = std::thread::spawn(move || spinning.spin());
@@ -168,7 +168,7 @@ fn a_foreign_robot_gets_foresight_and_trajectories_and_the_networks_own_chunk() 
         got.entry(event["name"].as_str().unwrap().to_owned()).or_default().push(bytes);
     }
 
-    let resources = kit::resources(&description, 0.002);
+    let resources = kit::resources(&description, 0.002, false);
     for bytes in &got["action/chunk"] {
         let chunk: ActionChunk = read(bytes);
         assert_eq!(chunk.instruction, INSTRUCTION);

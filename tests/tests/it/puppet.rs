@@ -67,6 +67,8 @@ pub struct Setup {
     pub size: (u32, u32),
     /// Frames a second, Hz.
     pub camera_rate: f64,
+    /// Whether the network waits for a whole history.
+    pub full_history: bool,
 }
 
 impl Setup {
@@ -74,7 +76,7 @@ impl Setup {
         let backend = Backend::mem_virtual();
         // Random weights ask for what no robot can do, chunk after chunk: the latch has tests of its own.
         let args = vec!["-p", "/f1/safety_filter:latch_count:=0"];
-        Self { robot, backend, args, std: 0.02, size: (64, 48), camera_rate: 20.0 }
+        Self { robot, backend, args, std: 0.02, size: (64, 48), camera_rate: 20.0, full_history: false }
     }
 
     pub fn bench() -> Self {
@@ -184,8 +186,8 @@ impl Puppet {
             may_be_late: !context.is_virtual(),
         }));
         let loaded = setup.robot.clone();
-        let std = setup.std;
-        let load = kit::loading(move || kit::resources(&loaded, std));
+        let (std, full_history) = (setup.std, setup.full_history);
+        let load = kit::loading(move || kit::resources(&loaded, std, full_history));
         let process = PolicyProcess::compose(&context, load, &ProcessOptions::default()).unwrap();
         let (faults, heard) = (Arc::default(), Arc::default());
         let puppet = Self { context, process, robot, node, faults, heard, body };

@@ -18,20 +18,12 @@ use f1_policy_node::resources::Resources;
 use f1_robot::Robot;
 use f1_sim::node::{SimNode, SimOptions};
 use f1_sim::{BenchSettings, Split, Task};
+use f1_tests::PATIENT;
 
 const PART: &str = "F1_TEST_PART";
 
 /// What the resident size may grow by over the second half: an allocator's noise, and far below what a leak of one picture a second amounts to in an hour.
 const NOISE: u64 = 12 << 20;
-
-/// On a machine that also compiles the policy is late and its motion odd: neither may end the run before its time.
-const PATIENT: [&str; 5] = [
-    "latch_count:=0",
-    "chunk_age:=30.0",
-    "observation_age:=30.0",
-    "inference_age:=30.0",
-    "joint_state_age:=30.0",
-];
 
 fn seconds() -> f64 {
     std::env::var("F1_TEST_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(10.0)
