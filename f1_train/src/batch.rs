@@ -7,6 +7,7 @@ use candle_core::{Device, Tensor};
 use f1_data::augment::Augmentation;
 use f1_data::loader::{RawSample, Reader};
 use f1_data::mixture::Drawn;
+use f1_model::image_prep::Shrink;
 use f1_model::training::{Batch, FlowDraw};
 use f1_model::{Config, PromptEncoder, image_prep};
 use f1_robot::statistics::Normaliser;
@@ -195,19 +196,25 @@ impl Preparer {
         let mut numbers = random(self.seed, raw.drawn, Stream::Crop);
         let place: (f64, f64) = (numbers.random(), numbers.random());
         let mut frames = Vec::with_capacity(raw.history.len());
+        let mut shrink: Option<Shrink> = None;
         for picture in &raw.history {
             let image = picture.decode().map_err(|fault| TrainError::Stopped(fault.to_string()))?;
-            frames.push(if self.random_crop {
-                let (width, height) = image_prep::frame_size(image.width(), image.height(), side, ratio);
-                let shrunk = image_prep::lanczos(&image, width, height)?;
-                // The same place for all frames of a sample, or things would jump between them.
-                let at = |share: f64, length: u32| (share * f64::from(length + 1 - side as u32)) as u32;
-                image_prep::crop_frame(&shrunk, side, at(place.0, width), at(place.1, height), &Device::Cpu)?
-            } else {
-                image_prep::prepare_frame(&image, side, ratio, &Device::Cpu)?
-            });
+            let shrink = match &mut shrink {
+                Some(shrink) => shrink,
+                None => {
+                    let (width, height) = image_prep::frame_size(image.width(), image.height(), side, ratio);
+                    // The same place for all frames of a sample, or things would jump between them.
+                    let at = |share: f64, length: u32| match self.random_crop {
+                        true => (share * f64::from(length + 1 - side as u32)) as u32,
+                        false => image_prep::centre(length, side),
+                    };
+                    let window = image_prep::square(side, at(place.0, width), at(place.1, height));
+                    shrink.insert(Shrink::new(image.dimensions(), (width, height), window)?)
+                }
+            };
+            frames.push(shrink.apply(&image)?);
         }
-        Ok(Frames::Pixels(Tensor::stack(&frames, 0)?))
+        Ok(Frames::Pixels(image_prep::frames_tensor(&frames, &Device::Cpu)?))
     }
 
     fn vectors(&self, raw: &RawSample) -> Result<(Vec<f32>, Vec<f32>)> {

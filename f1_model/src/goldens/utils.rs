@@ -11,7 +11,7 @@ use super::compare::{Comparison, F32, Rule};
 use super::files::{json, load};
 use crate::experts::RopeTable;
 use crate::flow::{euler_times, time_embedding};
-use crate::image_prep::{Planes, centre, frame_size, lanczos, resize_with_pad};
+use crate::image_prep::{Planes, Shrink, Window, centre, frame_size, resize_with_pad};
 use crate::sampling::filtered_probabilities;
 use crate::tokenizer::{area_matrix, bicubic_matrix};
 use crate::training::interpolate;
@@ -122,7 +122,8 @@ fn images(run: &mut Run<'_>, settings: &Value) -> Result<()> {
         let image = RgbImage::from_raw(width as u32, height as u32, raw)
             .ok_or_else(|| Error::input("image size overflow"))?;
         let (to_width, to_height) = frame_size(width as u32, height as u32, CROP, CROP_RATIO);
-        let shrunk = lanczos(&image, to_width, to_height)?;
+        let window = Window::whole(to_width, to_height);
+        let shrunk = Shrink::new(image.dimensions(), (to_width, to_height), window)?.apply(&image)?;
         let (left, top) = (centre(to_width, CROP) as usize, centre(to_height, CROP) as usize);
         let plane = |x0: usize, y0: usize, w: usize, h: usize| -> Result<Tensor> {
             let mut values = Vec::with_capacity(channels * w * h);

@@ -15,7 +15,7 @@ mod norm;
 #[cfg(target_arch = "x86_64")]
 mod q8;
 mod rope;
-mod simd;
+pub(crate) mod simd;
 #[cfg(test)]
 mod tests;
 mod winograd;

@@ -1,0 +1,231 @@
+//! Shrinking as Pillow's Lanczos does: separable, support widened by the scale, 22-bit weights, 8 bits between the passes.
+
+use image::RgbImage;
+
+use crate::kernels::simd::arch;
+use crate::{Error, Result};
+
+/// Fractional bits of the fixed-point weights.
+const PRECISION: u32 = 22;
+/// One half, so that the shift rounds.
+const ROUND: i32 = 1 << (PRECISION - 1);
+/// Rows that the pass across takes at once: their pixels of one column lie side by side, as those of one row do in the pass down.
+const ROWS: usize = 16;
+/// Bytes of one column of such a block.
+const LANES: usize = 3 * ROWS;
+
+/// First source index and fixed-point weights of each target index.
+type Weights = Vec<(usize, Vec<i32>)>;
+
+/// A cut-out of the shrunk picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Columns before it.
+    pub left: u32,
+    /// Rows before it.
+    pub top: u32,
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+}
+
+impl Window {
+    /// The whole of a `width` x `height` picture.
+    #[must_use]
+    pub fn whole(width: u32, height: u32) -> Self {
+        Self { left: 0, top: 0, width, height }
+    }
+}
+
+/// Shrinks pictures of one size to a window of another: only what the window shows is computed.
+#[derive(Debug, Clone)]
+pub struct Shrink {
+    source: (u32, u32),
+    window: Window,
+    across: Weights,
+    down: Weights,
+    /// First source row that the window needs, and one past the last.
+    rows: (usize, usize),
+}
+
+impl Shrink {
+    /// From `source` = (width, height) to `target`, of which `window` is kept.
+    ///
+    /// # Errors
+    /// A size without pixels; a window that leaves the target.
+    pub fn new(source: (u32, u32), target: (u32, u32), window: Window) -> Result<Self> {
+        if source.0 == 0 || source.1 == 0 || window.width == 0 || window.height == 0 {
+            return Err(Error::input("an image without pixels"));
+        }
+        let Window { left, top, width, height } = window;
+        let leaves =
+            |from: u32, length: u32, room: u32| from.checked_add(length).is_none_or(|end| end > room);
+        if leaves(left, width, target.0) || leaves(top, height, target.1) {
+            return Err(Error::input(format!(
+                "a {width}x{height} crop at {left},{top} leaves a {}x{} frame",
+                target.0, target.1
+            )));
+        }
+        let across = weights(source.0, target.0, left, width);
+        let down = weights(source.1, target.1, top, height);
+        let first = down.iter().map(|(start, _)| *start).min().unwrap_or(0);
+        let end = down.iter().map(|(start, weights)| start + weights.len()).max().unwrap_or(0);
+        Ok(Self { source, window, across, down, rows: (first, end) })
+    }
+
+    /// The window of the shrunk `image`.
+    ///
+    /// # Errors
+    /// A picture of another size than was announced.
+    pub fn apply(&self, image: &RgbImage) -> Result<RgbImage> {
+        if image.dimensions() != self.source {
+            let ((width, height), (wide, high)) = (image.dimensions(), self.source);
+            return Err(Error::input(format!(
+                "a picture of {width}x{height}, not {wide}x{high} as the others"
+            )));
+        }
+        let middle = self.pass_across(image.as_raw());
+        let stride = self.across.len() * 3;
+        let mut out = vec![0u8; stride * self.down.len()];
+        let mut sums = vec![0i32; stride];
+        arch().dispatch(|| {
+            for ((start, weights), out) in self.down.iter().zip(out.chunks_exact_mut(stride)) {
+                let rows = &middle[(start - self.rows.0) * stride..];
+                weighted_sum(weights, rows, stride, &mut sums, out);
+            }
+        });
+        let Window { width, height, .. } = self.window;
+        RgbImage::from_raw(width, height, out).ok_or_else(|| Error::input("image size overflow"))
+    }
+
+    /// The rows that are needed, each with the window's columns.
+    fn pass_across(&self, pixels: &[u8]) -> Vec<u8> {
+        let (source_stride, columns) = (self.source.0 as usize * 3, self.across.len());
+        let (first, end) = self.rows;
+        let needed = &pixels[first * source_stride..end * source_stride];
+        let mut middle = vec![0u8; (end - first) * columns * 3];
+        let mut block = vec![0u8; self.source.0 as usize * LANES];
+        let mut sums = [0i32; LANES];
+        let mut shrunk = [0u8; LANES];
+        let sources = needed.chunks(source_stride * ROWS);
+        for (source, target) in sources.zip(middle.chunks_mut(columns * 3 * ROWS)) {
+            for (row, pixels) in source.chunks_exact(source_stride).enumerate() {
+                for (column, pixel) in block.chunks_exact_mut(LANES).zip(pixels.chunks_exact(3)) {
+                    column[row * 3..row * 3 + 3].copy_from_slice(pixel);
+                }
+            }
+            arch().dispatch(|| {
+                for (index, (start, weights)) in self.across.iter().enumerate() {
+                    weighted_sum(weights, &block[start * LANES..], LANES, &mut sums, &mut shrunk);
+                    for (row, pixel) in target.chunks_exact_mut(columns * 3).zip(shrunk.chunks_exact(3)) {
+                        row[index * 3..index * 3 + 3].copy_from_slice(pixel);
+                    }
+                }
+            });
+        }
+        middle
+    }
+}
+
+/// The weighted sum of rows of `stride` bytes, rounded to `out`; `sums` is scratch of that length.
+#[inline(always)]
+fn weighted_sum(weights: &[i32], rows: &[u8], stride: usize, sums: &mut [i32], out: &mut [u8]) {
+    sums.fill(ROUND);
+    for (weight, row) in weights.iter().zip(rows.chunks_exact(stride)) {
+        for (sum, value) in sums.iter_mut().zip(row) {
+            *sum += weight * i32::from(*value);
+        }
+    }
+    for (value, sum) in out.iter_mut().zip(sums.iter()) {
+        *value = (sum >> PRECISION).clamp(0, 255) as u8;
+    }
+}
+
+/// The weights of the `count` target indices from `from` on.
+fn weights(source: u32, target: u32, from: u32, count: u32) -> Weights {
+    const SUPPORT: f64 = 3.0;
+    let sinc = |x: f64| {
+        if x == 0.0 { 1.0 } else { (x * std::f64::consts::PI).sin() / (x * std::f64::consts::PI) }
+    };
+    let scale = f64::from(source) / f64::from(target);
+    let wide = scale.max(1.0);
+    (from..from + count)
+        .map(|index| {
+            let centre = (f64::from(index) + 0.5) * scale;
+            let from = (centre - SUPPORT * wide + 0.5).max(0.0) as usize;
+            let to = ((centre + SUPPORT * wide + 0.5) as usize).min(source as usize);
+            let weights: Vec<f64> = (from..to)
+                .map(|x| {
+                    let x = (x as f64 - centre + 0.5) / wide;
+                    if x.abs() < SUPPORT { sinc(x) * sinc(x / SUPPORT) } else { 0.0 }
+                })
+                .collect();
+            let sum: f64 = weights.iter().sum();
+            let one = f64::from(1u32 << PRECISION);
+            (from, weights.into_iter().map(|weight| (weight / sum * one).round() as i32).collect())
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(width: u32, height: u32) -> RgbImage {
+        RgbImage::from_fn(width, height, |x, y| {
+            let value = |factor: u32| (factor * x * x + 31 * y * (x + 1)) as u8;
+            image::Rgb([value(1), value(3), value(7)])
+        })
+    }
+
+    /// The definition, one pixel after the other.
+    fn plain(image: &RgbImage, width: u32, height: u32) -> RgbImage {
+        let across = weights(image.width(), width, 0, width);
+        let middle = RgbImage::from_fn(width, image.height(), |x, y| {
+            let (start, weights) = &across[x as usize];
+            sum(weights, |k| *image.get_pixel((start + k) as u32, y))
+        });
+        let down = weights(image.height(), height, 0, height);
+        RgbImage::from_fn(width, height, |x, y| {
+            let (start, weights) = &down[y as usize];
+            sum(weights, |k| *middle.get_pixel(x, (start + k) as u32))
+        })
+    }
+
+    fn sum(weights: &[i32], pixel: impl Fn(usize) -> image::Rgb<u8>) -> image::Rgb<u8> {
+        let channel = |c: usize| {
+            let sum: i32 =
+                weights.iter().enumerate().map(|(k, weight)| weight * i32::from(pixel(k).0[c])).sum();
+            ((sum + ROUND) >> PRECISION).clamp(0, 255) as u8
+        };
+        image::Rgb([channel(0), channel(1), channel(2)])
+    }
+
+    #[test]
+    fn every_window_is_a_cut_out_of_what_the_definition_gives() {
+        for ((w, h), (width, height)) in
+            [((37, 50), (20, 27)), ((64, 48), (85, 64)), ((16, 33), (16, 33)), ((5, 3), (1, 1))]
+        {
+            let image = picture(w, h);
+            let whole = plain(&image, width, height);
+            for (left, top) in [(0, 0), (width / 3, height / 2), (width - 1, height - 1)] {
+                let window = Window { left, top, width: width - left, height: height - top };
+                let shrunk = Shrink::new((w, h), (width, height), window).unwrap().apply(&image).unwrap();
+                let wanted =
+                    image::imageops::crop_imm(&whole, left, top, window.width, window.height).to_image();
+                assert!(shrunk == wanted, "{w}x{h} to {width}x{height} from {left},{top}");
+            }
+        }
+    }
+
+    #[test]
+    fn windows_that_leave_the_picture_and_other_sizes_are_refused() {
+        let whole = Window::whole(4, 4);
+        let beyond = Window { left: 1, ..whole };
+        let error = Shrink::new((8, 8), (4, 4), beyond).unwrap_err().to_string();
+        assert!(error.contains("a 4x4 crop at 1,0 leaves a 4x4 frame"), "{error}");
+        assert!(Shrink::new((0, 8), (4, 4), whole).is_err());
+        assert!(Shrink::new((8, 8), (4, 4), whole).unwrap().apply(&picture(8, 9)).is_err());
+    }
+}
