@@ -28,7 +28,7 @@ pub enum RecordingError {
         cause: std::io::Error,
     },
     /// The MCAP library refuses.
-    #[error("{path}: {cause}")]
+    #[error("{path}: no MCAP recording that can be read: {cause}")]
     Mcap {
         /// The file.
         path: String,
