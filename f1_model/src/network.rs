@@ -418,6 +418,8 @@ impl F1Network {
             recorder,
         )?;
 
+        // A recorder keeps every step's keys and values: they must not be written over.
+        let cache = if recorder.is_on() { cache } else { cache.with_room(chunk)? };
         let rope = self.action_rope(prefix, 1, chunk)?;
         let bias = prefix.padding.bias(prefix.cache.len() + 1 + chunk, &self.device)?;
         let step_size = -1.0f32 / self.config.num_steps as f32;

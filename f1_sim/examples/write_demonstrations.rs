@@ -18,6 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         episodes: episodes.parse()?,
         seed: seed.parse()?,
         mix: Mix::default(),
+        asked: Vec::new(),
         picture: [64, 64],
         disturbance: Disturbance::NOMINAL,
         lead_in: LEAD_IN,

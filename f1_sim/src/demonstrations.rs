@@ -7,11 +7,13 @@ use f1_data::lerobot::{CameraFeature, Features, FormatVersion, ImageEncoding, Wr
 use f1_robot::Robot;
 use image::RgbImage;
 use rand::Rng;
+use rand::seq::IndexedRandom as _;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::arm::ArmError;
 use crate::bench::stream;
 use crate::expert::{self, Disturbance, Expert, STEP};
+use crate::objects::Kind;
 use crate::{Bench, BenchSettings, CameraId, Outcome, Split, Task};
 
 /// Seconds that a demonstration waits for its instruction while the belt runs: history frames, and the arm at rest. Runs leave these
@@ -64,11 +66,9 @@ impl Default for Mix {
 pub fn demonstrate(
     robot: &Arc<Robot>,
     seed: u64,
-    mix: Mix,
-    picture: [u32; 2],
-    disturbance: Disturbance,
-    lead_in: f64,
+    how: &RecordSettings,
 ) -> Result<Option<Demonstration>, ArmError> {
+    let (mix, disturbance) = (how.mix, how.disturbance);
     let draw: f64 = stream(seed, 13).random();
     let task = if draw < mix.bin {
         Task::Bin
@@ -78,9 +78,10 @@ pub fn demonstrate(
         Task::Dynamic
     };
     let mut settings = BenchSettings::new(task, Split::Training, seed);
-    settings.picture = picture;
+    settings.picture = how.picture;
     settings.start = Some(expert::start(robot, seed, disturbance));
-    settings.lead_in = lead_in;
+    settings.lead_in = how.lead_in;
+    settings.kind = how.asked.choose(&mut stream(seed, 14)).copied();
     let mut bench = Bench::new(robot.clone(), settings)?;
     let mut expert = Expert::new(&bench, disturbance);
     let mut frames = Vec::new();
@@ -130,7 +131,7 @@ pub enum RecordError {
 }
 
 /// What data set to write.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RecordSettings {
     /// Episodes to play; numbers `seed` to `seed + episodes - 1`.
     pub episodes: u64,
@@ -138,6 +139,8 @@ pub struct RecordSettings {
     pub seed: u64,
     /// Shares of the tasks.
     pub mix: Mix,
+    /// What is asked for is one of these; empty: any that training may show.
+    pub asked: Vec<Kind>,
     /// Pixels of both cameras.
     pub picture: [u32; 2],
     /// How the expert is disturbed.
@@ -184,19 +187,8 @@ pub fn write_demonstrations(
     let mut next = 0;
     while next < settings.episodes {
         let end = (next + BATCH).min(settings.episodes);
-        let played: Vec<_> = (next..end)
-            .into_par_iter()
-            .map(|n| {
-                demonstrate(
-                    robot,
-                    settings.seed + n,
-                    settings.mix,
-                    settings.picture,
-                    settings.disturbance,
-                    settings.lead_in,
-                )
-            })
-            .collect();
+        let played: Vec<_> =
+            (next..end).into_par_iter().map(|n| demonstrate(robot, settings.seed + n, settings)).collect();
         for demonstration in played {
             let Some(demonstration) = demonstration? else {
                 written.failed += 1;

@@ -70,9 +70,21 @@ enum QuantArg {
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum DeviceArg {
+pub enum DeviceArg {
+    /// The processor.
     Cpu,
+    /// The first NVIDIA GPU, in a build with the feature `cuda`.
     Cuda,
+}
+
+impl DeviceArg {
+    /// What the network is told.
+    pub fn choice(self) -> DeviceChoice {
+        match self {
+            DeviceArg::Cpu => DeviceChoice::Cpu,
+            DeviceArg::Cuda => DeviceChoice::Cuda,
+        }
+    }
 }
 
 /// Runs the command.
@@ -85,10 +97,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         bail!("--runs must be at least 1");
     }
     let options = LoadOptions {
-        device: match args.device {
-            DeviceArg::Cpu => DeviceChoice::Cpu,
-            DeviceArg::Cuda => DeviceChoice::Cuda,
-        },
+        device: args.device.choice(),
         dtype: match args.dtype {
             DtypeArg::F32 => Dtype::F32,
             DtypeArg::Bf16 => Dtype::Bf16,

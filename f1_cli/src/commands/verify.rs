@@ -2,12 +2,17 @@
 
 use std::path::PathBuf;
 
+use super::bench::DeviceArg;
+
 /// Arguments of `f1 verify`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// A golden directory, or the parent of several (with `utils` and `vae_debug` beside them).
     #[arg(long, value_name = "DIR")]
     goldens: PathBuf,
+    /// Where the network computes; on a GPU absolute tolerances in f32 are at least 1e-3.
+    #[arg(long, value_enum, default_value = "cpu")]
+    device: DeviceArg,
     /// Print one JSON object on stdout instead of a table.
     #[arg(long)]
     json: bool,
@@ -18,7 +23,7 @@ pub struct Args {
 /// # Errors
 /// Whatever stops the command, and any number out of tolerance.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let report = f1_model::goldens::verify(&args.goldens)?;
+    let report = f1_model::goldens::verify_on(&args.goldens, &args.device.choice().open()?)?;
     if args.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {

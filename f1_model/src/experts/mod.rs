@@ -75,12 +75,47 @@ pub struct Block {
 #[derive(Clone, Default)]
 pub struct KvCache {
     layers: Vec<(Tensor, Tensor)>,
+    /// Tokens held; the tensors may have room for more.
+    filled: usize,
 }
 
 impl KvCache {
     /// Tokens held.
     pub fn len(&self) -> usize {
-        self.layers.first().and_then(|(key, _)| key.dim(1).ok()).unwrap_or(0)
+        self.filled
+    }
+
+    /// A copy with room for `tokens` more, which passes after it write in place instead of copying everything behind it anew.
+    ///
+    /// Of several passes that follow the same cache with room only the last one's tokens stay, in every cache that they returned: for
+    /// the steps of the flow, whose caches nobody keeps.
+    ///
+    /// # Errors
+    /// The device refuses the memory.
+    pub fn with_room(&self, tokens: usize) -> Result<Self> {
+        let roomy = |tensor: &Tensor| -> Result<Tensor> {
+            let (batch, _, heads, width) = tensor.dims4()?;
+            let shape = (batch, self.filled + tokens, heads, width);
+            let room = Tensor::zeros(shape, tensor.dtype(), tensor.device())?;
+            room.slice_set(&tensor.narrow(1, 0, self.filled)?.contiguous()?, 1, 0)?;
+            Ok(room)
+        };
+        let layers = self.layers.iter().map(|(key, value)| Ok((roomy(key)?, roomy(value)?)));
+        Ok(Self { layers: layers.collect::<Result<_>>()?, filled: self.filled })
+    }
+
+    /// Keys and values of layer `index` with the new tokens behind those held.
+    fn extended(&self, index: usize, key: Tensor, value: Tensor) -> Result<(Tensor, Tensor)> {
+        let Some((old_key, old_value)) = self.layers.get(index) else { return Ok((key, value)) };
+        let extend = |old: &Tensor, new: Tensor| -> Result<Tensor> {
+            let tokens = new.dim(1)?;
+            if old.dim(1)? < self.filled + tokens {
+                return Ok(Tensor::cat(&[&old.narrow(1, 0, self.filled)?, &new], 1)?);
+            }
+            old.slice_set(&new.contiguous()?, 1, self.filled)?;
+            Ok(old.narrow(1, 0, self.filled + tokens)?)
+        };
+        Ok((extend(old_key, key)?, extend(old_value, value)?))
     }
 
     /// Whether nothing is held.
@@ -195,12 +230,7 @@ impl Experts {
             }
             let key = ops::rope(&join(&keys, 1)?, &rope.cos, &rope.sin)?;
             let value = join(&values, 1)?;
-            let (key, value) = match cache.layers.get(index) {
-                Some((old_key, old_value)) => {
-                    (Tensor::cat(&[old_key, &key], 1)?, Tensor::cat(&[old_value, &value], 1)?)
-                }
-                None => (key, value),
-            };
+            let (key, value) = cache.extended(index, key, value)?;
 
             let mut start = 0;
             for (((stream, expert), x), &length) in
@@ -244,7 +274,7 @@ impl Experts {
                 Some(out)
             });
         }
-        Ok((outputs, KvCache { layers: kept }))
+        Ok((outputs, KvCache { layers: kept, filled: cache.filled + total }))
     }
 
     /// Attention of the rows `first..` of the pass, block by block.

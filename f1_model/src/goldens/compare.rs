@@ -23,6 +23,8 @@ pub struct Comparison {
     compared: usize,
     left: Vec<String>,
     group: String,
+    /// No absolute tolerance is smaller.
+    least: f64,
 }
 
 /// How one tensor is compared.
@@ -43,6 +45,11 @@ impl Comparison {
     /// Prefix of the families that follow.
     pub(super) fn set_group(&mut self, group: String) {
         self.group = group;
+    }
+
+    /// A comparison whose absolute tolerances are at least `least`: that of another device's arithmetic.
+    pub(super) fn at_least(least: f64) -> Self {
+        Self { least, ..Self::default() }
     }
 
     /// A tensor of the files that has no counterpart here.
@@ -95,7 +102,7 @@ impl Comparison {
         match rule {
             Rule::Equal => self.verdict(name, worst, 0.0, worst == 0.0),
             Rule::Absolute(tolerance) => {
-                let tolerance = tolerance * (largest / PLAIN).max(1.0);
+                let tolerance = tolerance.max(self.least) * (largest / PLAIN).max(1.0);
                 self.verdict(name, worst, tolerance, worst <= tolerance);
             }
             Rule::Relative(tolerance) => {
@@ -117,7 +124,7 @@ impl Comparison {
         let error = if error.is_nan() { f64::INFINITY } else { error };
         let (error, tolerance) = match rule {
             Rule::Equal => (error, 0.0),
-            Rule::Absolute(tolerance) => (error, tolerance),
+            Rule::Absolute(tolerance) => (error, tolerance.max(self.least)),
             Rule::Gradient(floor) => (error / expected.abs().max(floor).max(f64::MIN_POSITIVE), GRADIENT),
             Rule::Relative(tolerance) => (error / expected.abs().max(f64::MIN_POSITIVE), tolerance),
         };

@@ -22,6 +22,8 @@ pub(super) struct GoldenDir {
     pub(super) outputs: HashMap<String, Tensor>,
     pub(super) meta: Value,
     pub(super) weights: Weights,
+    /// Where the network computes; inputs and weights are there, outputs on the CPU.
+    pub(super) device: Device,
     /// History frames, and frames in all, of a sample.
     pub(super) observed: usize,
 }
@@ -39,7 +41,7 @@ pub(super) fn json(path: &Path) -> Result<Value> {
 }
 
 impl GoldenDir {
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(super) fn open(path: &Path, device: &Device) -> Result<Self> {
         let required = ["meta.json", "inputs.safetensors", "outputs.safetensors"];
         let missing: Vec<&str> = required.into_iter().filter(|name| !path.join(name).is_file()).collect();
         if !missing.is_empty() {
@@ -68,10 +70,13 @@ impl GoldenDir {
             }
         }
         let config = Config::from_json(&text.to_string(), &file.display().to_string())?;
-        let (weights, _) = checkpoint::load(path, &config, LoadPrecision::default(), &Device::Cpu)?;
+        let (weights, _) = checkpoint::load(path, &config, LoadPrecision::default(), device)?;
+        let on_device = |(name, tensor): (String, Tensor)| Ok((name, tensor.to_device(device)?));
+        let inputs = load(&path.join("inputs.safetensors"))?;
         let golden = Self {
+            device: device.clone(),
             observed: observed.unwrap_or(config.run.history_frames),
-            inputs: load(&path.join("inputs.safetensors"))?,
+            inputs: inputs.into_iter().map(on_device).collect::<Result<_>>()?,
             outputs: load(&path.join("outputs.safetensors"))?,
             path: path.to_path_buf(),
             config,
@@ -105,7 +110,7 @@ impl GoldenDir {
                 let fitted = resize_with_pad(&planes, width, height, 0.0)?;
                 values.extend(fitted.planes.into_iter().flatten().map(|value| value * 2.0 - 1.0));
             }
-            let prepared = Tensor::from_vec(values, (batch, channels, height, width), &Device::Cpu)?;
+            let prepared = Tensor::from_vec(values, (batch, channels, height, width), &self.device)?;
             let valid = match self.inputs.get(&format!("image{slot}_mask")) {
                 Some(mask) => flags(mask)?,
                 None => vec![true; batch],

@@ -164,7 +164,7 @@ pub(super) fn wm_tables(
 ) -> Result<()> {
     let heads = &network.foresight()?.heads;
     let table = heads.output_table()?;
-    let zeros = Tensor::zeros((1, heads.tokens() - 1, table.dim(2)?), DType::F32, &Device::Cpu)?;
+    let zeros = Tensor::zeros((1, heads.tokens() - 1, table.dim(2)?), DType::F32, table.device())?;
     recorder.keep("wm.pos_lvl_embs", &Tensor::cat(&[&zeros, &table], 1)?);
     let mut flags = vec![0i64; heads.tokens() - 1];
     for side in heads.scales().iter().take(scales) {
@@ -315,13 +315,13 @@ fn bf16(golden: &GoldenDir, comparison: &mut Comparison) -> Result<()> {
     }
     let expected = load(&file)?;
     let precision = LoadPrecision { dtype: DType::BF16, allow_missing: false };
-    let (weights, _) = checkpoint::load(&golden.path, &golden.config, precision, &Device::Cpu)?;
+    let (weights, _) = checkpoint::load(&golden.path, &golden.config, precision, &golden.device)?;
     let network = F1Network::new(&golden.config, &weights, None)?;
     let mut source = match expected.get("infer.gen.all_indices") {
         Some(ids) => {
             // The file may hold the first samples only; the tokens of the others decide nothing that is compared.
             let batch = golden.input("lang_tokens")?.dim(0)?;
-            let ids = ids.to_dtype(DType::U32)?;
+            let ids = ids.to_dtype(DType::U32)?.to_device(&golden.device)?;
             let missing = batch.saturating_sub(ids.dim(0)?);
             let rows = vec![ids.narrow(0, 0, 1)?; missing];
             TokenSource::Fixed(Tensor::cat(&[vec![ids], rows].concat(), 0)?)

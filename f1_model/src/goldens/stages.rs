@@ -91,7 +91,7 @@ pub(super) fn stage1(golden: &GoldenDir, masked: bool) -> Result<Stage> {
     let masked = if masked {
         let of_sample: Vec<f32> = golden.input("mask_rand_batch")?.flatten_all()?.to_vec1()?;
         let of_token: Vec<Vec<f32>> = golden.input("mask_rand_token")?.flatten_from(1)?.to_vec2()?;
-        let hidden = hidden_tokens(&of_sample, &of_token, HIDE.0, HIDE.1, &Device::Cpu)?;
+        let hidden = hidden_tokens(&of_sample, &of_token, HIDE.0, HIDE.1, &golden.device)?;
         let output = network.stage1_loss(&batch, Some(&hidden), &mut Recorder::off())?;
         let mut found = BTreeMap::new();
         losses(&output, &batch, &mut found)?;
@@ -196,7 +196,8 @@ fn losses(output: &LossOutput, batch: &Batch, found: &mut BTreeMap<String, Tenso
         let (samples, chunk, _) = elements.dims3()?;
         let kept: Vec<f32> =
             batch.action_is_pad.iter().flatten().map(|padded| if *padded { 0.0 } else { 1.0 }).collect();
-        let masked = elements.broadcast_mul(&Tensor::from_vec(kept, (samples, chunk, 1), &Device::Cpu)?)?;
+        let masked =
+            elements.broadcast_mul(&Tensor::from_vec(kept, (samples, chunk, 1), elements.device())?)?;
         put("action_losses_after_in_ep_bound", &masked);
         put("action_losses_after_rm_padding", &masked);
     }

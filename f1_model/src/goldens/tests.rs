@@ -113,7 +113,7 @@ fn write(dir: &Path, config: &Value, scene: &Scene) {
     save(&dir.join("inputs.safetensors"), &inputs(&parsed, scene));
     save(&dir.join("outputs.safetensors"), &HashMap::new());
 
-    let golden = GoldenDir::open(dir).unwrap();
+    let golden = GoldenDir::open(dir, &Device::Cpu).unwrap();
     let mut outputs = HashMap::new();
     let mut put = |prefix: &str, found: BTreeMap<String, Tensor>| {
         for (name, tensor) in found {

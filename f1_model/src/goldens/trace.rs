@@ -143,7 +143,8 @@ fn run_stage(
                 let keep: Vec<f32> =
                     smallest.iter().map(|value| if *value > VANISHING { 1.0 } else { 0.0 }).collect();
                 let keep = Tensor::from_vec(keep, found.dims(), found.device())?;
-                let (wanted, found) = ((tensor * &keep)?, (found.detach() * &keep)?);
+                let (wanted, found) =
+                    ((tensor.to_device(found.device())? * &keep)?, (found.detach() * &keep)?);
                 let label = format!("train_trace.{name}");
                 comparison.tensor(&label, &wanted, &found, Rule::Absolute(F32), None)?;
             }

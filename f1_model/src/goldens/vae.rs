@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 use super::compare::{Comparison, IMAGE, Rule};
 use super::files::{GoldenDir, load};
@@ -11,14 +11,19 @@ use crate::Result;
 use crate::network::F1Network;
 use crate::recorder::Recorder;
 
-pub(super) fn run(dir: &Path, directories: &[PathBuf], comparison: &mut Comparison) -> Result<()> {
+pub(super) fn run(
+    dir: &Path,
+    directories: &[PathBuf],
+    device: &Device,
+    comparison: &mut Comparison,
+) -> Result<()> {
     let expected = load(&dir.join("activations.safetensors"))?;
-    let Some(input) = expected.get("input") else {
+    let Some(input) = expected.get("input").map(|input| input.to_device(device)).transpose()? else {
         expected.keys().for_each(|name| comparison.leave(&format!("vae_debug.{name}")));
         return Ok(());
     };
     for path in directories {
-        let golden = GoldenDir::open(path)?;
+        let golden = GoldenDir::open(path, device)?;
         if golden.config.generation.is_none() || golden.config.frame_side() != input.dim(2).ok() {
             continue;
         }
@@ -26,12 +31,12 @@ pub(super) fn run(dir: &Path, directories: &[PathBuf], comparison: &mut Comparis
         let tokenizer = &network.foresight()?.tokenizer;
         // Of several models of one size, the one that was fed this frame.
         let first = golden.history()?.get(0)?.narrow(0, 0, 1)?;
-        if (first - input)?.abs()?.max_all()?.to_scalar::<f32>()? > 0.0 {
+        if (first - &input)?.abs()?.max_all()?.to_scalar::<f32>()? > 0.0 {
             continue;
         }
         let mut recorder = Recorder::on();
-        recorder.keep("input", input);
-        let features = tokenizer.features(input, &mut recorder)?;
+        recorder.keep("input", &input);
+        let features = tokenizer.features(&input, &mut recorder)?;
         let tokens = tokenizer.quantizer().tokens(&features, &mut recorder)?;
         let f_hat = tokenizer.quantizer().accumulate(&tokens, tokenizer.quantizer().scales().len())?;
         let image = tokenizer.decode_unclamped(&f_hat, &mut recorder)?;

@@ -11,6 +11,10 @@ use rayon::prelude::*;
 /// # Errors
 /// Shapes that differ, or whatever the back end reports.
 pub fn geglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if super::cuda::serves(gate, &[up], true) {
+        return super::cuda::geglu(gate, up);
+    }
     if !is_fast(gate) || !is_fast(up) {
         return gate.gelu()?.mul(up);
     }

@@ -1,4 +1,4 @@
-//! Fused CPU kernels (f32) for what candle's own operations leave slow, each a function on tensors that is differentiable,
+//! Fused kernels, for CPUs in f32 and (with the feature `cuda`) for NVIDIA GPUs in f32 and bf16, of what candle's own operations leave slow, each a function on tensors that is differentiable,
 //! falls back to candle's operations for other types and devices, and is tested against them.
 //!
 //! Instruction sets are chosen at run time through `pulp`; work is shared by `rayon`, whose thread count
@@ -8,6 +8,8 @@ mod activation;
 mod attention;
 mod conv2d;
 mod conv2d_backward;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod group_norm;
 mod memory;
 mod microkernel;

@@ -12,6 +12,10 @@ use rayon::prelude::*;
 /// # Errors
 /// Shapes that do not fit, or whatever the back end reports.
 pub fn rms_norm(x: &Tensor, scale: &Tensor, eps: f64) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if super::cuda::serves(x, &[scale], false) {
+        return super::cuda::rms_norm(x, scale, eps);
+    }
     if !is_fast(x) || scale.dtype() != DType::F32 {
         return rms_norm_plain(x, scale, eps);
     }
@@ -35,6 +39,11 @@ pub fn rms_norm_plain(x: &Tensor, scale: &Tensor, eps: f64) -> Result<Tensor> {
 /// # Errors
 /// Shapes that do not fit, or whatever the back end reports.
 pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if super::cuda::serves(x, &[], false) && !weight.track_op() && !bias.track_op() {
+        let (weight, bias) = (weight.to_dtype(DType::F32)?, bias.to_dtype(DType::F32)?);
+        return super::cuda::layer_norm(x, &weight, &bias, eps);
+    }
     if !is_fast(x) || weight.dtype() != DType::F32 || bias.dtype() != DType::F32 {
         return layer_norm_plain(x, weight, bias, eps);
     }

@@ -19,6 +19,10 @@ pub fn rope(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
     {
         bail!("rope: angles {:?} and {:?} do not fit {:?}", cos.shape(), sin.shape(), x.shape())
     }
+    #[cfg(feature = "cuda")]
+    if super::cuda::serves(x, &[cos, sin], false) {
+        return super::cuda::rope(x, cos, sin);
+    }
     if !is_fast(x) || cos.dtype() != DType::F32 || sin.dtype() != DType::F32 {
         return rope_plain(x, cos, sin);
     }

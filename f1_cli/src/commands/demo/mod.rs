@@ -57,6 +57,12 @@ pub struct Args {
     /// Instead of running the policy, write demonstrations of the scripted expert to this folder (LeRobot v3.0).
     #[arg(long, value_name = "FOLDER")]
     write_demonstrations: Option<PathBuf>,
+    /// Demonstrations: what is asked for is one of these, as "blue cube"; without it any pair that training may show.
+    #[arg(long = "ask-for", value_name = "OBJECT")]
+    asked: Vec<f1_sim::objects::Kind>,
+    /// Demonstrations: share of the standing belt; the rest is dynamic.
+    #[arg(long, default_value_t = Mix::default().standing)]
+    standing: f64,
     /// Seconds that the belt runs before an episode begins with its instruction: the policy's history.
     #[arg(long, default_value_t = LEAD_IN)]
     lead_in: f64,
@@ -259,10 +265,17 @@ impl Tally {
 }
 
 fn demonstrate(robot: &Arc<Robot>, folder: &Path, args: &Args) -> Result<()> {
+    if !(0.0..=1.0).contains(&args.standing) {
+        bail!("--standing {}: a share is 0 to 1", args.standing);
+    }
+    if let Some(hidden) = args.asked.iter().find(|kind| !kind.is_trained()) {
+        bail!("--ask-for {}: this pair is kept out of training", hidden.words());
+    }
     let settings = RecordSettings {
         episodes: args.episodes,
         seed: args.seed,
-        mix: Mix::default(),
+        mix: Mix { standing: args.standing, ..Mix::default() },
+        asked: args.asked.clone(),
         picture: [args.picture; 2],
         disturbance: Disturbance::NOMINAL,
         lead_in: args.lead_in,

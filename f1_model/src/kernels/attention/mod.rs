@@ -5,6 +5,8 @@ mod backward;
 mod forward;
 mod tile;
 
+#[cfg(feature = "cuda")]
+use super::cuda;
 use super::{contiguous, is_fast};
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Storage, Tensor, bail};
 
@@ -22,9 +24,16 @@ use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Storag
 /// Shapes that do not fit, or whatever the back end reports.
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, scale: f64) -> Result<Tensor> {
     let sizes = Sizes::new(q.shape(), k.shape(), v.shape(), mask)?;
+    #[cfg(feature = "cuda")]
+    if sizes.kv_heads == 1
+        && cuda::serves(q, &[k, v], true)
+        && mask.is_none_or(|mask| cuda::serves(q, &[mask], false))
+    {
+        return cuda::attention_one_key_head(q, k, v, mask, scale);
+    }
     let fast = is_fast(q) && is_fast(k) && is_fast(v) && mask.is_none_or(|mask| mask.dtype() == DType::F32);
     if !fast {
-        return attention_plain(q, k, v, mask, scale);
+        return by_candle(&sizes, q, k, v, mask, scale, true);
     }
     let mask = mask.map(Tensor::contiguous).transpose()?;
     let op = Attention { mask, scale };
@@ -44,7 +53,20 @@ pub fn attention_plain(
     scale: f64,
 ) -> Result<Tensor> {
     let sizes = Sizes::new(q.shape(), k.shape(), v.shape(), mask)?;
-    let probabilities = probabilities(&sizes, q, k, mask, scale)?;
+    by_candle(&sizes, q, k, v, mask, scale, false)
+}
+
+/// Two matrix products with the probabilities between them; `fused`: those by a kernel, where there is one.
+fn by_candle(
+    sizes: &Sizes,
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    mask: Option<&Tensor>,
+    scale: f64,
+    fused: bool,
+) -> Result<Tensor> {
+    let probabilities = probabilities(sizes, q, k, mask, scale, fused)?;
     let v = v.transpose(1, 2)?.contiguous()?;
     let out = probabilities.to_dtype(v.dtype())?.matmul(&v)?;
     let out = out.reshape((sizes.batch, sizes.heads, sizes.queries, sizes.width))?;
@@ -52,12 +74,26 @@ pub fn attention_plain(
 }
 
 /// `[batch, kv_heads, group * queries, keys]`, f32.
-fn probabilities(sizes: &Sizes, q: &Tensor, k: &Tensor, mask: Option<&Tensor>, scale: f64) -> Result<Tensor> {
+fn probabilities(
+    sizes: &Sizes,
+    q: &Tensor,
+    k: &Tensor,
+    mask: Option<&Tensor>,
+    scale: f64,
+    fused: bool,
+) -> Result<Tensor> {
     let Sizes { batch, queries, keys, heads, kv_heads, width } = *sizes;
     let group = heads / kv_heads;
     let q = q.transpose(1, 2)?.contiguous()?.reshape((batch, kv_heads, group * queries, width))?;
     let k = k.transpose(1, 2)?.contiguous()?;
-    let scores = (q.matmul(&k.transpose(2, 3)?)?.to_dtype(DType::F32)? * scale)?;
+    let scores = q.matmul(&k.transpose(2, 3)?)?;
+    #[cfg(not(feature = "cuda"))]
+    let _ = fused;
+    #[cfg(feature = "cuda")]
+    if fused && mask.is_none() && cuda::serves(&scores, &[], true) {
+        return cuda::softmax(&scores, scale);
+    }
+    let scores = (scores.to_dtype(DType::F32)? * scale)?;
     let scores = match mask {
         Some(mask) => {
             let scores = scores.reshape((batch, heads, queries, keys))?;
