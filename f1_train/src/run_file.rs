@@ -45,7 +45,7 @@ impl Stage {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSection {
-    /// `config.json`, or a folder with one.
+    /// `config.json`, a folder with one, or the name of a preset (released, released-2 .. released-10, pi0).
     pub config: PathBuf,
     /// Checkpoint to start from; fresh weights without one.
     #[serde(default)]

@@ -32,7 +32,11 @@ pub fn device(run: &RunFile) -> Result<Device> {
 /// # Errors
 /// When it cannot be read or the changed one contradicts itself.
 pub fn config(section: &ModelSection) -> Result<Config> {
-    let mut config = Config::load(&section.config)?;
+    let mut config = match section.config.to_str() {
+        // A file of that name comes first.
+        Some(name) if !section.config.exists() && Config::preset(name).is_ok() => Config::preset(name)?,
+        _ => Config::load(&section.config)?,
+    };
     if let Some(chunk) = section.chunk_size {
         config.chunk_size = chunk;
     }

@@ -58,3 +58,13 @@ fn the_benchs_runs_follow_one_another() {
     follows(&runs[2].model.init, 1);
     follows(&runs[3].model.init, 2);
 }
+
+#[test]
+fn the_gpus_runs_take_the_released_network_by_its_name() {
+    for name in ["gpu_full", "gpu_lora"] {
+        let run = load(name);
+        assert_eq!((run.batch, run.steps, run.lora.is_some()), (8, Some(50), name == "gpu_lora"), "{name}");
+        let config = f1_train::setup::config(&run.model).unwrap();
+        assert_eq!(config.understanding.hidden_size, 2048, "{name}");
+    }
+}
