@@ -1,19 +1,23 @@
 //! The safety filter itself: the order of checks, the running motion, and what is released.
 
+mod chunk;
+mod measured;
+mod origin;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::bounds::{GREATEST_POSITION, GREATEST_VELOCITY};
+use self::measured::Measured;
+use self::origin::join;
 use super::plan::{Planned, Planner, Row};
-use super::settings::{FilterSettings, Mode, Splice};
+use super::settings::{FilterSettings, Mode};
 use super::space::{RobotSpace, Space};
-use super::stop::{self, Running};
+use super::stop::Running;
 use super::watch::{self, Latch, Locks, Seen};
 use super::{Bounds, CheckedTrajectory, Event, Response, Rule, Verdict, verify};
 use crate::decode::due;
-use crate::trajectory::brake::GRID;
 use crate::trajectory::{Motion, SECOND, Stamp, State, nanoseconds, seconds};
-use crate::{ControllerJoints, JointLimits, RawChunk, Robot, splice};
+use crate::{ControllerJoints, JointLimits, RawChunk, Robot};
 
 /// A measured joint state, as a `sensor_msgs/JointState` gives it: joints are taken by name.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,24 +61,6 @@ const LONGEST_TRAIL: usize = 32;
 
 /// After so many tracking delays at rest a robot stands where it was led.
 const SETTLED: i64 = 5;
-
-/// What the filter last knew of the joints.
-#[derive(Debug, Clone)]
-struct Measured {
-    stamp: Stamp,
-    states: Vec<State>,
-}
-
-impl Measured {
-    /// Where the joints are a little after they were measured, if they went on as they did.
-    fn at(&self, now: Stamp) -> Vec<State> {
-        let age = seconds(now.saturating_sub(self.stamp));
-        self.states
-            .iter()
-            .map(|state| State { position: state.position + age * state.velocity, ..*state })
-            .collect()
-    }
-}
 
 /// How far one joint's measured state may be from the running motion.
 #[derive(Debug, Clone, Copy)]
@@ -333,203 +319,6 @@ impl SafetyFilter {
         true
     }
 
-    /// Takes over a measured state; whether a good one is there, no older than the watchdog allows.
-    fn take_state(&mut self, now: Stamp, state: Option<&MeasuredState>, events: &mut Vec<Event>) -> bool {
-        if let Some(state) = state {
-            match self.read_state(now, state) {
-                Ok(states) => {
-                    self.measured = Some(Measured { stamp: state.stamp, states });
-                    self.seen.joint_state = Some(state.stamp);
-                }
-                Err(event) => {
-                    events.push(event);
-                    return false;
-                }
-            }
-        }
-        let age = self.measured.as_ref().map(|measured| seconds(now.saturating_sub(measured.stamp)));
-        age.is_some_and(|age| age <= self.settings.joint_state_age)
-    }
-
-    fn read_state(&self, now: Stamp, state: &MeasuredState) -> Result<Vec<State>, Event> {
-        let refused = |rule| Event::new(rule, Response::Refused);
-        let count = state.names.len();
-        let velocities = state.velocities.len();
-        if state.positions.len() != count || (velocities != count && velocities != 0) {
-            return Err(refused(Rule::State).numbers(state.positions.len() as f64, count as f64));
-        }
-        let ahead = seconds(state.stamp.saturating_sub(now));
-        if ahead > 1e-3 {
-            return Err(refused(Rule::State).numbers(ahead, 1e-3));
-        }
-        self.names
-            .iter()
-            .map(|name| {
-                let mut places = state.names.iter().enumerate().filter(|(_, other)| *other == name);
-                let (Some((place, _)), None) = (places.next(), places.next()) else {
-                    return Err(refused(Rule::Names).joint(name));
-                };
-                let position = state.positions[place];
-                let velocity = state.velocities.get(place).copied().unwrap_or(0.0);
-                // Written so that not-a-number is refused.
-                if !(position.abs() <= GREATEST_POSITION) {
-                    return Err(refused(Rule::Finite).joint(name).numbers(position, GREATEST_POSITION));
-                }
-                if !(velocity.abs() <= GREATEST_VELOCITY) {
-                    return Err(refused(Rule::Finite).joint(name).numbers(velocity, GREATEST_VELOCITY));
-                }
-                Ok(State { position, velocity, acceleration: 0.0 })
-            })
-            .collect()
-    }
-
-    /// Compares the measured state with the running motion; whether the measured state has to replace it.
-    ///
-    /// A robot follows its set-points with a delay, so a measured state agrees if it lies, but for the tolerance, in the
-    /// range that the set-points went through during the last `tracking_delay`.
-    fn compare(&mut self, state_is_good: bool, events: &mut Vec<Event>) -> bool {
-        let (Some(running), Some(measured)) = (&self.running, &self.measured) else { return false };
-        let Some(expected) = self.sent_at(measured.stamp).filter(|_| state_is_good) else { return false };
-        let resting = self.stopped && running.motion.is_at_rest(measured.stamp);
-        // Most states agree with the very instant; only for others the range is looked up.
-        let mut ranges: Option<[Vec<Range>; 2]> = None;
-        let mut disagree = false;
-        for (joint, (expected, found)) in expected.iter().zip(&measured.states).enumerate() {
-            let (name, tolerance) = (&self.names[joint], self.tolerances[joint]);
-            let resume = resting && !tolerance.gripper;
-            let near = if resume {
-                self.settings.resume_tolerance.min(tolerance.position)
-            } else {
-                tolerance.position
-            };
-            let off = (found.position - expected.position).abs();
-            let too_fast = (found.velocity - expected.velocity).abs();
-            if off <= near && too_fast <= tolerance.velocity {
-                continue;
-            }
-            let ranges = ranges.get_or_insert_with(|| [1, SETTLED].map(|n| self.recently(measured.stamp, n)));
-            let [range, settling] = [ranges[0][joint], ranges[1][joint]];
-            let (off, too_fast) =
-                (beyond(found.position, range.position), beyond(found.velocity, range.velocity));
-            let moved = beyond(found.position, settling.position);
-            let event = if off > tolerance.position {
-                Event::new(Rule::Disagreement, Response::Restarted).numbers(off, tolerance.position)
-            } else if too_fast > tolerance.velocity {
-                Event::new(Rule::Disagreement, Response::Restarted).numbers(too_fast, tolerance.velocity)
-            } else if resume && moved > self.settings.resume_tolerance {
-                Event::new(Rule::Resume, Response::Restarted).numbers(moved, self.settings.resume_tolerance)
-            } else {
-                continue;
-            };
-            disagree = true;
-            events.push(event.joint(name));
-        }
-        disagree
-    }
-
-    /// The set-points at an instant, if they are still known.
-    fn sent_at(&self, at: Stamp) -> Option<Vec<State>> {
-        let running = self.running.as_ref()?;
-        if at >= running.motion.start() {
-            return Some(running.motion.sample(at));
-        }
-        let (motion, _) = self.trail.iter().find(|(motion, until)| at >= motion.start() && at < *until)?;
-        Some(motion.sample(at))
-    }
-
-    /// The ranges of the set-points in `delays` times [`FilterSettings::tracking_delay`] before `at`.
-    fn recently(&self, at: Stamp, delays: i64) -> Vec<Range> {
-        let (window, step) = (delays * nanoseconds(self.settings.tracking_delay), SECOND / 200);
-        let mut ranges = vec![Range::default(); self.names.len()];
-        for back in 0..=window / step {
-            let Some(states) = self.sent_at(at - back * step) else { break };
-            for (range, state) in ranges.iter_mut().zip(states) {
-                let widen = |range: &mut (f64, f64), x: f64| *range = (range.0.min(x), range.1.max(x));
-                widen(&mut range.position, state.position);
-                widen(&mut range.velocity, state.velocity);
-            }
-        }
-        ranges
-    }
-
-    /// The checks of a chunk that need no planning, in their order. Whether it passes.
-    fn check_chunk(
-        &self,
-        now: Stamp,
-        chunk: &RawChunk,
-        state_is_good: bool,
-        events: &mut Vec<Event>,
-    ) -> bool {
-        let refused = |rule| Event::new(rule, Response::Refused);
-        let before = events.len();
-        let width = chunk.rows.first().map_or(0, Vec::len);
-        for (step, row) in chunk.rows.iter().enumerate() {
-            // Not-a-number is not at most anything.
-            if let Some(joint) = row.iter().position(|asked| !(asked.abs() <= f64::MAX)) {
-                let event = refused(Rule::Finite).step(step).numbers(row[joint], f64::MAX);
-                events.push(match chunk.joint_names.get(joint) {
-                    Some(name) => event.joint(name),
-                    None => event,
-                });
-                return false;
-            }
-        }
-        if chunk.joint_names != self.names {
-            let wrong = chunk.joint_names.iter().zip(&self.names).find(|(got, wanted)| got != wanted);
-            let event = refused(Rule::Names).numbers(chunk.joint_names.len() as f64, self.names.len() as f64);
-            events.push(match wrong {
-                Some((got, _)) => event.joint(got),
-                None => event,
-            });
-        } else if chunk.rows.is_empty() {
-            events.push(refused(Rule::Shape).numbers(0.0, 1.0));
-        } else if let Some(step) = chunk.rows.iter().position(|row| row.len() != self.names.len()) {
-            let columns = chunk.rows[step].len() as f64;
-            events.push(refused(Rule::Shape).step(step).numbers(columns, self.names.len() as f64));
-        } else if !((chunk.rate_hz - self.rate_hz).abs() <= 1e-9 * self.rate_hz) || width == 0 {
-            events.push(refused(Rule::Shape).numbers(chunk.rate_hz, self.rate_hz));
-        }
-        if events.len() > before {
-            return false;
-        }
-        let age = seconds(now.saturating_sub(chunk.stamp));
-        let ahead = 1.0 / self.rate_hz;
-        let last_due = chunk.due(chunk.rows.len() - 1);
-        if age > self.settings.chunk_age {
-            events.push(refused(Rule::Age).numbers(age, self.settings.chunk_age));
-        } else if -age > ahead + 1e-6 {
-            events.push(refused(Rule::Age).numbers(age, -ahead));
-        } else if last_due <= now {
-            events.push(refused(Rule::Age).numbers(seconds(now.saturating_sub(last_due)), 0.0));
-        } else if let Some(since) = self.fresh_after
-            && chunk.stamp <= since
-        {
-            events.push(refused(Rule::Clock).numbers(seconds(chunk.stamp), seconds(since)));
-        } else if chunk.epoch != self.epoch {
-            events.push(refused(Rule::Epoch).numbers(chunk.epoch as f64, self.epoch as f64));
-        } else if let Some(last) = self.last_sequence
-            && chunk.sequence <= last
-        {
-            events.push(refused(Rule::Sequence).numbers(chunk.sequence as f64, last as f64));
-        } else if let Some(last) = self.last_stamp
-            && chunk.stamp <= last
-        {
-            events.push(refused(Rule::Sequence).numbers(seconds(chunk.stamp), seconds(last)));
-        } else if !state_is_good {
-            events.push(refused(Rule::State));
-        }
-        events.len() == before
-    }
-
-    /// Remembers a chunk that passed.
-    fn note(&mut self, now: Stamp, chunk: &RawChunk) {
-        self.last_sequence = Some(chunk.sequence);
-        self.last_stamp = Some(chunk.stamp);
-        self.seen.observation = Some(chunk.stamp);
-        self.seen.chunk = Some(now);
-        self.fresh_after = None;
-    }
-
     /// What demands a stop now.
     fn stops(&self, now: Stamp, lock: bool) -> Vec<Event> {
         let mut stops = Vec::new();
@@ -542,85 +331,6 @@ impl SafetyFilter {
         stops.extend(self.locks.engaged(now));
         stops.extend(self.latch.latched());
         stops
-    }
-
-    /// The instant at which a new motion may take over from the running one, and the running one's part until then.
-    fn takeover(&self, now: Stamp) -> (Stamp, Option<Motion>) {
-        let lead = nanoseconds(self.settings.lead);
-        let Some(running) = &self.running else { return (now, None) };
-        if lead <= 0 {
-            return (now, None);
-        }
-        let motion = &running.motion;
-        let at = now.saturating_add(lead);
-        let knot =
-            motion.times().iter().map(|time| motion.start() + time).find(|knot| (knot - at).abs() < GRID);
-        let at = knot.unwrap_or(at).max(now);
-        (at, Some(motion.piece(now, at, GRID)))
-    }
-
-    /// The start of a new motion: instant, states, the running motion's part before it, whether it is measured.
-    fn origin(&self, now: Stamp, restart: bool) -> Option<(Stamp, Vec<State>, Option<Motion>, bool)> {
-        // A state of long ago says nothing about now.
-        let age = |measured: &&Measured| seconds(now.saturating_sub(measured.stamp));
-        let measured =
-            self.measured.as_ref().filter(|measured| age(measured) <= self.settings.joint_state_age);
-        match (&self.running, measured) {
-            (Some(running), _) if !restart => {
-                let (at, before) = self.takeover(now);
-                Some((at, running.motion.sample(at), before, false))
-            }
-            (_, Some(measured)) => Some((now, measured.at(now), None, true)),
-            (Some(running), None) => Some((now, running.motion.sample(now), None, false)),
-            (None, None) => None,
-        }
-    }
-
-    /// The stop from an origin.
-    fn stop_from(&self, at: Stamp, first: &[State], measured: bool) -> Result<Running, usize> {
-        match &self.running {
-            Some(running) if !measured => Ok(stop::running(running, at, &self.bounds)),
-            _ => stop::measured(at, first, &self.bounds),
-        }
-    }
-
-    /// Brings the robot to rest; nothing if it is at rest or already braking.
-    fn stop(&mut self, now: Stamp, restart: bool, events: &mut Vec<Event>) -> Option<Running> {
-        let (at, first, before, measured) = self.origin(now, restart)?;
-        if !restart && self.braking && self.running.is_some() {
-            return None;
-        }
-        if !measured && !self.moves(now) {
-            return None;
-        }
-        if measured && self.running.is_none() && first.iter().all(|state| state.velocity == 0.0) {
-            // Nothing of ours runs and nothing moves.
-            return None;
-        }
-        match self.stop_from(at, &first, measured) {
-            Ok(stop) => {
-                self.braking = true;
-                Some(join(before, stop))
-            }
-            Err(joint) => {
-                self.unstoppable(joint, &first, events);
-                // What the controllers were given can be stopped at least.
-                let running = self.running.as_ref().filter(|_| !self.braking && self.moves(now))?;
-                let stop = stop::running(running, now, &self.bounds);
-                self.braking = true;
-                Some(stop)
-            }
-        }
-    }
-
-    /// A joint was measured moving that cannot be stopped within its limits: nothing harmless starts from there.
-    fn unstoppable(&self, joint: usize, first: &[State], events: &mut Vec<Event>) {
-        let (velocity, limit) = (first[joint].velocity, self.bounds[joint].acceleration);
-        let event = Event::new(Rule::Unstoppable, Response::Reported).joint(&self.names[joint]);
-        // So it replaces nothing.
-        let replaced = |event: &&mut Event| matches!(event.rule, Rule::Disagreement | Rule::Resume);
-        events.iter_mut().filter(replaced).for_each(|event| event.action = Response::Reported);
-        events.push(event.numbers(velocity, limit));
     }
 
     /// Makes motion of a chunk that passed its checks.
@@ -695,22 +405,6 @@ impl SafetyFilter {
         }
     }
 
-    /// The chunk's rows, joined with those of the chunks before.
-    fn spliced(&mut self, chunk: &RawChunk) -> Vec<Vec<f64>> {
-        match self.settings.splice {
-            Splice::Replace => chunk.rows.clone(),
-            Splice::Ensemble { decay } => {
-                self.history.push_back(chunk.clone());
-                let newest = chunk.stamp;
-                self.history.retain(|old| old.due(old.rows.len().saturating_sub(1)) > newest);
-                while self.history.len() > splice::LONGEST_HISTORY {
-                    self.history.pop_front();
-                }
-                splice::ensemble(self.history.make_contiguous(), decay)
-            }
-        }
-    }
-
     /// Makes a motion the running one and gives it out. Here every motion is checked once more, whatever made it.
     fn release(
         &mut self,
@@ -748,35 +442,5 @@ impl SafetyFilter {
             self.trail.pop_front();
         }
         trajectories
-    }
-}
-
-/// What a joint's set-points went through.
-#[derive(Debug, Clone, Copy)]
-struct Range {
-    position: (f64, f64),
-    velocity: (f64, f64),
-}
-
-impl Default for Range {
-    fn default() -> Self {
-        let none = (f64::INFINITY, f64::NEG_INFINITY);
-        Self { position: none, velocity: none }
-    }
-}
-
-/// How far `x` is outside a range.
-fn beyond(x: f64, (least, greatest): (f64, f64)) -> f64 {
-    (least - x).max(x - greatest).max(0.0)
-}
-
-/// The running motion's part before a takeover and what follows it.
-fn join(before: Option<Motion>, next: Running) -> Running {
-    match before {
-        None => next,
-        Some(mut motion) => {
-            motion.append(&next.motion);
-            Running { motion, ..next }
-        }
     }
 }
