@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         seed: seed.parse()?,
         mix: Mix::default(),
         asked: Vec::new(),
+        beside: Vec::new(),
         picture: [64, 64],
         disturbance: Disturbance::NOMINAL,
         lead_in: LEAD_IN,

@@ -40,6 +40,8 @@ pub struct BenchSettings {
     pub speed: Option<f64>,
     /// The object asked for; `None`: drawn from the split.
     pub kind: Option<Kind>,
+    /// The one thing that lies beside it is of these, in another colour; empty: one or two things drawn from the split.
+    pub beside: Vec<Kind>,
     /// Pixels of both cameras: width, height.
     pub picture: [u32; 2],
     /// Scale of sensor noise, lamp changes and camera jitter; 1 is nominal.
@@ -62,6 +64,7 @@ impl BenchSettings {
             seed,
             speed: None,
             kind: None,
+            beside: Vec::new(),
             picture: [64, 64],
             disturbance: 1.0,
             lag: 0.04,
@@ -104,7 +107,7 @@ impl Bench {
     pub fn new(robot: Arc<Robot>, settings: BenchSettings) -> Result<Self, ArmError> {
         // Streams of their own, so that a change in one draw does not move the others.
         let stream = |number: u64| stream(settings.seed, number);
-        let scene = Scene::draw(settings.task, settings.split, settings.speed, settings.kind, &mut stream(1));
+        let scene = Scene::draw(&settings, &mut stream(1));
         let start = settings.start.clone().unwrap_or_else(|| robot.home().to_vec());
         let cameras = Cameras::draw(&robot, settings.picture, settings.disturbance, &mut stream(2))?;
         let visuals = Arc::new(Visual::of(&robot)?);

@@ -82,6 +82,7 @@ pub fn demonstrate(
     settings.start = Some(expert::start(robot, seed, disturbance));
     settings.lead_in = how.lead_in;
     settings.kind = how.asked.choose(&mut stream(seed, 14)).copied();
+    settings.beside.clone_from(&how.beside);
     let mut bench = Bench::new(robot.clone(), settings)?;
     let mut expert = Expert::new(&bench, disturbance);
     let mut frames = Vec::new();
@@ -141,6 +142,8 @@ pub struct RecordSettings {
     pub mix: Mix,
     /// What is asked for is one of these; empty: any that training may show.
     pub asked: Vec<Kind>,
+    /// The one thing beside it is one of these in another colour; empty: one or two of any that training may show.
+    pub beside: Vec<Kind>,
     /// Pixels of both cameras.
     pub picture: [u32; 2],
     /// How the expert is disturbed.

@@ -6,9 +6,9 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::BenchSettings;
 use crate::layout;
 use crate::render::Solid;
-use crate::task::{Split, Task};
 
 /// An object's colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -185,15 +185,10 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Draws an episode. `speed` overrides the belt's speed (m/s, without sign); `kind` the object asked for.
+    /// Draws an episode.
     #[must_use]
-    pub fn draw(
-        task: Task,
-        split: Split,
-        speed: Option<f64>,
-        kind: Option<Kind>,
-        rng: &mut ChaCha8Rng,
-    ) -> Scene {
+    pub fn draw(settings: &BenchSettings, rng: &mut ChaCha8Rng) -> Scene {
+        let BenchSettings { task, split, speed, kind, ref beside, .. } = *settings;
         let kinds: Vec<Kind> = Kind::all().filter(|kind| split.allows(*kind)).collect();
         let drawn = kinds.choose(rng).copied().unwrap_or(Kind { colour: Colour::Red, shape: Shape::Cube });
         let target = kind.unwrap_or(drawn);
@@ -212,7 +207,11 @@ impl Scene {
         let mut others: Vec<Kind> =
             Kind::all().filter(|k| k.colour != target.colour && split.shows(*k)).collect();
         others.shuffle(rng);
-        let count = rng.random_range(1..=2);
+        let mut count = rng.random_range(1..=2);
+        if !beside.is_empty() {
+            others.retain(|kind| beside.contains(kind));
+            count = 1;
+        }
         let mut ahead = rng.random_bool(0.5);
         for kind in others.into_iter().take(count) {
             let gap = rng.random_range(0.10..0.16) * if ahead { 1.0 } else { -1.0 };

@@ -10,6 +10,7 @@ fn undisturbed() -> RecordSettings {
         seed: 0,
         mix: Mix::default(),
         asked: Vec::new(),
+        beside: Vec::new(),
         picture: [32, 32],
         disturbance: Disturbance::NONE,
         lead_in: 0.0,

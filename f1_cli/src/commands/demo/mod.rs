@@ -60,6 +60,9 @@ pub struct Args {
     /// Demonstrations: what is asked for is one of these, as "blue cube"; without it any pair that training may show.
     #[arg(long = "ask-for", value_name = "OBJECT")]
     asked: Vec<f1_sim::objects::Kind>,
+    /// Demonstrations: one thing lies beside it, one of these in another colour; without it one or two of any that training may show.
+    #[arg(long = "beside", value_name = "OBJECT")]
+    beside: Vec<f1_sim::objects::Kind>,
     /// Demonstrations: share of the standing belt; the rest is dynamic.
     #[arg(long, default_value_t = Mix::default().standing)]
     standing: f64,
@@ -268,14 +271,17 @@ fn demonstrate(robot: &Arc<Robot>, folder: &Path, args: &Args) -> Result<()> {
     if !(0.0..=1.0).contains(&args.standing) {
         bail!("--standing {}: a share is 0 to 1", args.standing);
     }
-    if let Some(hidden) = args.asked.iter().find(|kind| !kind.is_trained()) {
-        bail!("--ask-for {}: this pair is kept out of training", hidden.words());
+    for (option, kinds) in [("--ask-for", &args.asked), ("--beside", &args.beside)] {
+        if let Some(hidden) = kinds.iter().find(|kind| !kind.is_trained()) {
+            bail!("{option} {}: this pair is kept out of training", hidden.words());
+        }
     }
     let settings = RecordSettings {
         episodes: args.episodes,
         seed: args.seed,
         mix: Mix { standing: args.standing, ..Mix::default() },
         asked: args.asked.clone(),
+        beside: args.beside.clone(),
         picture: [args.picture; 2],
         disturbance: Disturbance::NOMINAL,
         lead_in: args.lead_in,
