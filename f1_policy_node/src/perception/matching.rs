@@ -135,8 +135,8 @@ impl<T: Clone> StampMatcher<T> {
 
     /// The newest set not served yet: every required source within the slop, optional ones where they fit.
     ///
-    /// A set is named by its latest message and takes of every other source what came last before that: it is whole the moment its last
-    /// message is here. Cameras that run free give one such set a message, some tighter than others; those much looser than the tightest
+    /// A set has a latest message and of every other source what came last before that: it is whole the moment its last message is
+    /// here. Cameras that run free give one such set a message, some tighter than others; those much looser than the tightest
     /// of the last two rounds are passed over, because a tighter one is less than a round away; where the stamps are so irregular that
     /// none came for a round, whatever lies within the slop is served.
     pub fn newest(&mut self) -> Option<Matched<T>> {
