@@ -32,10 +32,11 @@ pub fn device(run: &RunFile) -> Result<Device> {
 /// # Errors
 /// When it cannot be read or the changed one contradicts itself.
 pub fn config(section: &ModelSection) -> Result<Config> {
-    let mut config = match section.config.to_str() {
-        // A file of that name comes first.
-        Some(name) if !section.config.exists() && Config::preset(name).is_ok() => Config::preset(name)?,
-        _ => Config::load(&section.config)?,
+    // A plain word that is no file or folder here names a preset.
+    let word = section.config.to_str().filter(|name| !name.contains(['/', '.']) && !section.config.exists());
+    let mut config = match word {
+        Some(name) => Config::preset(name)?,
+        None => Config::load(&section.config)?,
     };
     if let Some(chunk) = section.chunk_size {
         config.chunk_size = chunk;
