@@ -271,14 +271,17 @@ impl Clearance {
         &self.left_out
     }
 
-    /// A bound on how far any point of the robot moves per unit of motion of any joint within its bounds (`positions`),
-    /// m/rad (m/m).
-    pub fn reach(&self, kinematics: &Kinematics, positions: &[(f64, f64)]) -> f64 {
-        let levers = self.capsules.iter().flat_map(|capsule| {
+    /// For each joint a bound on how far any point of the robot moves per unit of its motion within the joints' bounds
+    /// (`positions`), m/rad (m/m): two points come closer by no more than the sum over all joints, because a joint that
+    /// moves both does not change their distance.
+    pub fn reach(&self, kinematics: &Kinematics, positions: &[(f64, f64)]) -> Vec<f64> {
+        let mut reach = vec![0.0_f64; kinematics.dof()];
+        for capsule in &self.capsules {
             let length = capsule.a.coords.norm().max(capsule.b.coords.norm()) + capsule.radius;
-            kinematics.levers(capsule.link, length, positions)
-        });
-        levers.fold(1.0, f64::max)
+            let levers = kinematics.levers(capsule.link, length, positions);
+            reach.iter_mut().zip(levers).for_each(|(reach, lever)| *reach = reach.max(lever));
+        }
+        reach
     }
 
     /// The numbers of capsules, own pairs and scene pairs that are looked at.

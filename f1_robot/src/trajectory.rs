@@ -48,6 +48,14 @@ impl Motion {
         Self { start, joints: first.len(), times: vec![0], states: first.to_vec() }
     }
 
+    /// As [`Motion::new`], with room for so many knots.
+    fn with_room(start: Stamp, first: &[State], knots: usize) -> Self {
+        let (mut times, mut states) = (Vec::with_capacity(knots), Vec::with_capacity(knots * first.len()));
+        times.push(0);
+        states.extend_from_slice(first);
+        Self { start, joints: first.len(), times, states }
+    }
+
     /// Holding still at `positions` from `start` on.
     pub fn hold(start: Stamp, positions: impl IntoIterator<Item = f64>) -> Self {
         let first: Vec<_> = positions.into_iter().map(State::rest).collect();

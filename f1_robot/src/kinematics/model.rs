@@ -109,7 +109,7 @@ impl Kinematics {
                         let value = multiplier * held.get(driver).copied().unwrap_or(0.0) + offset;
                         Link {
                             parent,
-                            origin: origin * displacement(&axis, prismatic, value),
+                            origin: displaced(&origin, &axis, prismatic, value),
                             motion: Motion::Fixed,
                         }
                     }
@@ -316,16 +316,23 @@ impl Step {
     /// The joint's frame after it has moved, from the frame of the joint before.
     fn after(&self, pose: &Isometry3<f64>, positions: &[f64]) -> Isometry3<f64> {
         let position = positions.get(self.joint).copied().unwrap_or(0.0);
-        pose * self.origin
-            * displacement(&self.axis, self.prismatic, self.multiplier * position + self.offset)
+        pose * displaced(&self.origin, &self.axis, self.prismatic, self.multiplier * position + self.offset)
     }
 }
 
-fn displacement(axis: &Unit<Vector3<f64>>, prismatic: bool, value: f64) -> Isometry3<f64> {
+/// `origin` followed by a turn about or a way along `axis`.
+fn displaced(
+    origin: &Isometry3<f64>,
+    axis: &Unit<Vector3<f64>>,
+    prismatic: bool,
+    value: f64,
+) -> Isometry3<f64> {
+    let Isometry3 { rotation, translation } = *origin;
     if prismatic {
-        Isometry3::from_parts(Translation3::from(axis.into_inner() * value), UnitQuaternion::identity())
+        let way = rotation * (axis.into_inner() * value);
+        Isometry3::from_parts(Translation3::from(translation.vector + way), rotation)
     } else {
-        Isometry3::from_parts(Translation3::identity(), UnitQuaternion::from_axis_angle(axis, value))
+        Isometry3::from_parts(translation, rotation * UnitQuaternion::from_axis_angle(axis, value))
     }
 }
 
@@ -336,7 +343,7 @@ impl Link {
             Motion::Fixed => self.origin,
             Motion::Joint { joint, multiplier, offset, axis, prismatic } => {
                 let position = positions.get(*joint).copied().unwrap_or(0.0);
-                self.origin * displacement(axis, *prismatic, multiplier * position + offset)
+                displaced(&self.origin, axis, *prismatic, multiplier * position + offset)
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use super::limiters::{acceleration, jerk, position, start_jump, velocity};
 use super::settings::{FilterSettings, Mode};
-use super::space::{self, Breach, Space};
+use super::space::{self, Breach, Space, Speeds};
 use super::stop::Running;
 use super::{Bounds, Event, Response, Rule, verify};
 use crate::JointLimits;
@@ -117,45 +117,26 @@ impl Planner<'_> {
             }
             return None;
         }
-        if self.may_start(first) {
-            while !rows.is_empty() {
-                match self.stretched(start, first, &rows) {
-                    Ok(motion) => return done(clean(motion), false, intervention),
-                    Err(Misfit::Limits) => break,
-                    Err(Misfit::Breach(breach)) => {
-                        intervention = true;
-                        self.cut(&mut rows, &breach, events);
-                    }
-                }
-            }
+        if self.may_start(first)
+            && let Some(motion) = self.stretched(start, first, &mut rows, gaps, &mut intervention, events)
+        {
+            return done(clean(motion), false, intervention);
         }
         // Brake first, then go from rest.
         let stop = stop()?;
         let (rest, at) = (stop.motion.last().to_vec(), stop.motion.end());
         self.hold_immovable(&rest, &mut rows);
-        while !rows.is_empty() {
-            let mut later = rows.clone();
-            // After the stop the waypoints keep their spacing.
-            let shift = (SHORTEST.max(nominal_gap(&rows)) - rows[0].due).max(0);
-            later.iter_mut().for_each(|row| row.due += shift);
-            match self.stretched(at, &rest, &later) {
-                Ok(motion) => {
-                    let mut whole = stop.motion.clone();
-                    whole.append(&motion);
-                    return done(
-                        Running { motion: whole, unclean_until: stop.unclean_until },
-                        false,
-                        intervention,
-                    );
-                }
-                Err(Misfit::Limits) => break,
-                Err(Misfit::Breach(breach)) => {
-                    intervention = true;
-                    self.cut(&mut rows, &breach, events);
-                }
-            }
-        }
-        None
+        // After the stop the waypoints keep their spacing.
+        let after_stop = |rows: &[Row]| {
+            let shift = (SHORTEST.max(nominal_gap(rows)) - rows.first().map_or(0, |row| row.due)).max(0);
+            let mut gaps = gaps(rows);
+            gaps.iter_mut().take(1).for_each(|gap| *gap += shift);
+            gaps
+        };
+        let motion = self.stretched(at, &rest, &mut rows, after_stop, &mut intervention, events)?;
+        let mut whole = stop.motion.clone();
+        whole.append(&motion);
+        done(Running { motion: whole, unclean_until: stop.unclean_until }, false, intervention)
     }
 
     /// Moves waypoints into bounds and holds joints that cannot move; whether anything changed.
@@ -258,23 +239,15 @@ impl Planner<'_> {
         let motion = self.candidate(kind, start, first, rows, durations, tame).ok_or(Misfit::Limits)?;
         verify::motion(&motion, self.bounds).map_err(|_| Misfit::Limits)?;
         let Some(space) = self.space else { return Ok(motion) };
-        let findings = self.examine(&motion, space, durations);
-        match findings.breach {
-            _ if findings.speed.iter().any(|excess| *excess > 1.0) => Err(Misfit::Limits),
-            Some(breach) => Err(Misfit::Breach(breach)),
-            None => Ok(motion),
+        if self.speeds(&motion, space, durations).excess.iter().any(|excess| *excess > 1.0) {
+            return Err(Misfit::Limits);
         }
+        space::breach(&motion, space, self.settings.clearance)
+            .map_or(Ok(motion), |breach| Err(Misfit::Breach(breach)))
     }
 
-    fn examine(&self, motion: &Motion, space: &dyn Space, durations: &[i64]) -> space::Findings {
-        let (speed, clearance) = (self.settings.speed, self.settings.clearance);
-        space::examine(motion, space, speed, clearance, space::STEP, &sums(durations))
-    }
-
-    /// How far too fast the end effectors are, from fewer samples and without clearance: enough to know that more time
-    /// is needed, not that it is not.
-    fn rough_speed(&self, motion: &Motion, space: &dyn Space, durations: &[i64]) -> Vec<f64> {
-        space::examine(motion, space, self.settings.speed, false, space::ROUGH_STEP, &sums(durations)).speed
+    fn speeds(&self, motion: &Motion, space: &dyn Space, durations: &[i64]) -> Speeds {
+        space::speeds(motion, space, self.settings.speed, &sums(durations))
     }
 
     fn candidate(
@@ -301,7 +274,7 @@ impl Planner<'_> {
 
     /// By how much each interval is too short for the joints' limits (1: not at all).
     fn factors(&self, motion: &Motion, dues: &[i64]) -> Vec<f64> {
-        let mut factors = vec![1.0_f64; dues.len()];
+        let mut ratios = vec![[1.0_f64; 3]; dues.len()];
         for (segment, a, b, duration) in motion.segments() {
             let end = motion.times()[segment + 1];
             let interval = dues.partition_point(|&due| due < end).min(dues.len().saturating_sub(1));
@@ -310,66 +283,111 @@ impl Planner<'_> {
                     continue;
                 }
                 let hull = Hull::between(a, b, duration);
-                let factor = stretch::factor(
-                    velocity::excess(&hull, bounds),
-                    acceleration::excess(&hull, bounds),
-                    jerk::excess(&hull, bounds),
-                );
-                factors[interval] = factors[interval].max(factor);
+                if exceeds(&hull, bounds) {
+                    let worst = &mut ratios[interval];
+                    worst[0] = worst[0].max(velocity::excess(&hull, bounds));
+                    worst[1] = worst[1].max(acceleration::excess(&hull, bounds));
+                    worst[2] = worst[2].max(jerk::excess(&hull, bounds));
+                }
             }
         }
-        factors
+        ratios
+            .into_iter()
+            .map(|[velocity, acceleration, jerk]| stretch::factor(velocity, acceleration, jerk))
+            .collect()
     }
 
-    /// The waypoints' path, in as much more time as it needs.
-    fn stretched(&self, start: Stamp, first: &[State], rows: &[Row]) -> Result<Motion, Misfit> {
-        match self.fit(Kind::Spline(End::Rest), start, first, rows) {
-            Err(Misfit::Limits) => self.fit(Kind::Monotone, start, first, rows),
-            fit => fit,
-        }
-    }
-
-    fn fit(&self, kind: Kind, start: Stamp, first: &[State], rows: &[Row]) -> Result<Motion, Misfit> {
+    /// The waypoints' path, in as much more time as it needs. What comes after the path leaves what is allowed in space is cut from
+    /// `rows`. `gaps` gives the durations asked for.
+    fn stretched(
+        &self,
+        start: Stamp,
+        first: &[State],
+        rows: &mut Vec<Row>,
+        gaps: impl Fn(&[Row]) -> Vec<i64>,
+        intervention: &mut bool,
+        events: &mut Vec<Event>,
+    ) -> Option<Motion> {
         let mut durations = gaps(rows);
-        let mut tame = Vec::new();
-        let asked: i64 = durations.iter().sum();
-        let longest = seconds(asked) * self.settings.longest_stretch + 10.0;
-        for round in 0..ROUNDS {
-            let motion = self.candidate(kind, start, first, rows, &durations, &tame).ok_or(Misfit::Limits)?;
-            let dues = sums(&durations);
-            let mut factors = self.factors(&motion, &dues);
-            if let Some(space) = self.space
-                && factors.iter().all(|factor| *factor <= 1.0)
-                && verify::motion(&motion, self.bounds).is_ok()
-            {
-                let slower = |factors: &mut [f64], speed: &[f64]| {
-                    factors.iter_mut().zip(speed).for_each(|(factor, excess)| *factor = factor.max(*excess));
-                    factors.iter().any(|factor| *factor > 1.0)
-                };
-                if !slower(&mut factors, &self.rough_speed(&motion, space, &durations)) {
-                    let findings = self.examine(&motion, space, &durations);
-                    if !slower(&mut factors, &findings.speed) {
-                        return findings.breach.map_or(Ok(motion), |breach| Err(Misfit::Breach(breach)));
-                    }
-                }
-            } else if factors.iter().all(|factor| *factor <= 1.0 + 1e-6) {
-                if verify::motion(&motion, self.bounds).is_ok() && self.space.is_none() {
-                    return Ok(motion);
-                }
-                if !self.within_positions(&motion) {
-                    if !tame.is_empty() {
-                        return Err(Misfit::Limits);
-                    }
-                    tame = self.beyond(&motion);
-                    continue;
-                }
-                factors.iter_mut().for_each(|factor| *factor = 1.01);
+        let mut cuts = 0;
+        while !rows.is_empty() {
+            let asked = gaps(rows);
+            let mut fit = self.fit(Kind::Spline(End::Rest), start, first, rows, &asked, &mut durations);
+            if let Err(Misfit::Limits) = fit {
+                durations.clone_from(&asked);
+                fit = self.fit(Kind::Monotone, start, first, rows, &asked, &mut durations);
             }
-            if round >= ROUNDS / 2 {
-                let most = factors.iter().copied().fold(1.0, f64::max);
+            match fit {
+                Ok(motion) => return Some(motion),
+                Err(Misfit::Limits) => return None,
+                Err(Misfit::Breach(breach)) => {
+                    *intervention = true;
+                    // The interval of the breach, and after that ever more, so that there are few attempts.
+                    let interval = sums(&durations).partition_point(|&due| due < breach.time);
+                    let keep = interval.min(rows.len() - 1).saturating_sub((1 << cuts) - 1);
+                    cuts += 1;
+                    events.push(cut(&breach, Some(rows[keep].step), Response::Cut));
+                    rows.truncate(keep);
+                    // The time that was found for what remains is kept.
+                    durations.truncate(keep);
+                }
+            }
+        }
+        None
+    }
+
+    /// Lengthens `durations`, those `asked` for or longer ones, until the motion fits.
+    fn fit(
+        &self,
+        kind: Kind,
+        start: Stamp,
+        first: &[State],
+        rows: &[Row],
+        asked: &[i64],
+        durations: &mut Vec<i64>,
+    ) -> Result<Motion, Misfit> {
+        let mut tame = Vec::new();
+        let longest = seconds(asked.iter().sum()) * self.settings.longest_stretch + 10.0;
+        for round in 0..ROUNDS {
+            let motion = self.candidate(kind, start, first, rows, durations, &tame).ok_or(Misfit::Limits)?;
+            if round == 0
+                && let Some(space) = self.space
+                && let Some(breach) = space::breach_at_knots(&motion, space, self.settings.clearance)
+                && sums(durations).contains(&breach.time)
+            {
+                // A waypoint that is not allowed is none in more time either.
+                return Err(Misfit::Breach(breach));
+            }
+            let mut factors = self.factors(&motion, &sums(durations));
+            if factors.iter().all(|factor| *factor <= 1.0 + 1e-6) {
+                if verify::motion(&motion, self.bounds).is_ok() {
+                    let Some(space) = self.space else { return Ok(motion) };
+                    let speeds = self.speeds(&motion, space, durations);
+                    if speeds.excess.iter().all(|excess| *excess <= 1.0) {
+                        let breach = space::breach(&motion, space, self.settings.clearance);
+                        return breach.map_or(Ok(motion), |breach| Err(Misfit::Breach(breach)));
+                    }
+                    factors
+                        .iter_mut()
+                        .zip(speeds.excess)
+                        .for_each(|(factor, excess)| *factor = factor.max(excess));
+                } else {
+                    if !self.within_positions(&motion) {
+                        if !tame.is_empty() {
+                            return Err(Misfit::Limits);
+                        }
+                        tame = self.beyond(&motion);
+                        continue;
+                    }
+                    factors.iter_mut().for_each(|factor| *factor = 1.01);
+                }
+            }
+            let most = factors.iter().copied().fold(1.0, f64::max);
+            if round >= ROUNDS / 2 || (round >= 2 && most < 1.1) {
+                // A whole motion from rest that is slowed down keeps its shape: this ends it.
                 factors.iter_mut().for_each(|factor| *factor = most);
             }
-            stretch::lengthen(&mut durations, &factors);
+            stretch::lengthen(durations, &factors);
             if !(seconds(durations.iter().sum()) <= longest) {
                 return Err(Misfit::Limits);
             }
@@ -410,6 +428,9 @@ impl Planner<'_> {
                     continue;
                 }
                 let (hull, bounds) = (Hull::between(a, b, duration), &self.bounds[joint]);
+                if !exceeds(&hull, bounds) {
+                    continue;
+                }
                 let found = [
                     (velocity::excess(&hull, bounds), interval, velocity::peak(&hull)),
                     (acceleration::excess(&hull, bounds), interval, acceleration::peak(&hull)),
@@ -442,8 +463,8 @@ impl Planner<'_> {
             }
         }
         if let Some(space) = self.space {
-            let findings = self.examine(&motion, space, &durations);
-            if let Some((excess, arm, interval, speed, limit)) = findings.fastest
+            let speeds = self.speeds(&motion, space, &durations);
+            if let Some((excess, arm, interval, speed, limit)) = speeds.fastest
                 && excess > 1.0
             {
                 latest = latest.max(interval);
@@ -505,17 +526,14 @@ impl Planner<'_> {
         }
         None
     }
+}
 
-    /// Cuts the rows before a breach and says so.
-    fn cut(&self, rows: &mut Vec<Row>, breach: &Breach, events: &mut Vec<Event>) {
-        // The breach's time is that of a stretched motion: what remains is found by halving, at least one row a time.
-        let total: i64 = rows.last().map_or(1, |row| row.due.max(1));
-        let part = (breach.time as f64 / total as f64).clamp(0.0, 1.0);
-        let keep = ((rows.len() as f64 * part.min(0.75)) as usize).min(rows.len().saturating_sub(1));
-        let step = rows.get(keep).map(|row| row.step);
-        rows.truncate(keep);
-        events.push(cut(breach, step, Response::Cut));
-    }
+/// Whether a segment may exceed a limit: its hulls do.
+fn exceeds(hull: &Hull, bounds: &Bounds) -> bool {
+    let within = |hull: &[f64], limit: f64| hull.iter().all(|x| x.abs() <= limit);
+    !(within(&hull.jerk, bounds.jerk)
+        && within(&hull.acceleration, bounds.acceleration)
+        && within(&hull.velocity, bounds.velocity))
 }
 
 /// Whether the quintic from `a` to `b` stays within position bounds, to rounding.

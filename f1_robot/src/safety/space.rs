@@ -1,8 +1,12 @@
 //! What a motion does in space: end-effector speed, workspace box, clearance.
 
+mod speeds;
+
+pub use speeds::{Speeds, speeds};
+
 use std::sync::Arc;
 
-use super::limiters::{clearance, end_effector_speed, workspace};
+use super::limiters::{clearance, workspace};
 use super::{Rule, Speed};
 use crate::Robot;
 use crate::clearance::{ClearanceScratch, Distances};
@@ -32,8 +36,8 @@ pub trait Space: std::fmt::Debug + Send + Sync {
     fn pair(&self, rule: Rule, distances: &Distances) -> String;
     /// For each joint a bound on how far the end effector moves per unit of joint motion, m/rad (m/m).
     fn tip_reach(&self, arm: usize) -> &[f64];
-    /// The same for any point of the robot and any joint.
-    fn reach(&self) -> f64;
+    /// The same for any point of the robot.
+    fn reach(&self) -> &[f64];
 }
 
 /// The shipped implementation of [`Space`].
@@ -42,7 +46,7 @@ pub struct RobotSpace {
     robot: Arc<Robot>,
     boxes: Vec<Option<([f64; 3], [f64; 3])>>,
     tip_reach: Vec<Vec<f64>>,
-    reach: f64,
+    reach: Vec<f64>,
 }
 
 impl RobotSpace {
@@ -114,8 +118,8 @@ impl Space for RobotSpace {
         self.tip_reach.get(arm).map_or(&[], Vec::as_slice)
     }
 
-    fn reach(&self) -> f64 {
-        self.reach
+    fn reach(&self) -> &[f64] {
+        &self.reach
     }
 }
 
@@ -134,59 +138,33 @@ pub struct Breach {
     pub limit: f64,
 }
 
-/// What was found along a motion.
-#[derive(Debug, Clone, Default)]
-pub struct Findings {
-    /// For each interval, how many times the planned end-effector speed was reached.
-    pub speed: Vec<f64>,
-    /// The fastest: excess, arm, interval, speed and limit, m/s.
-    pub fastest: Option<(f64, usize, usize, f64, f64)>,
-    /// The first breach of workspace or clearance.
-    pub breach: Option<Breach>,
-}
-
 /// Time between samples where it has to be looked closely, seconds.
-pub const STEP: f64 = 0.01;
-
-/// The same for a first look at a motion that will be looked at closely before it is released.
-pub const ROUGH_STEP: f64 = 0.05;
+const STEP: f64 = 0.01;
 
 /// Distances beyond what is allowed by more than this are not told apart, m.
 const FAR: f64 = 0.3;
 
-/// Follows a motion, sampled every `step` seconds where it may matter. `dues` are the ends of its intervals, nanoseconds after the start; what follows the last
-/// belongs to the last.
+/// The greatest size of a curve in Bernstein form.
+fn greatest(hull: &[f64]) -> f64 {
+    hull.iter().fold(0.0_f64, |most, x| most.max(x.abs()))
+}
+
+/// Where a motion first leaves the workspace or comes too close.
 ///
-/// Segments through which the end effectors can neither get too fast nor use up what was left of workspace and
-/// clearance, judged by the joints' greatest speeds, are passed over; the others are sampled.
-pub fn examine(
-    motion: &Motion,
-    space: &dyn Space,
-    speed: Speed,
-    check_clearance: bool,
-    step: f64,
-    dues: &[i64],
-) -> Findings {
-    let mut watch = Watch::new(motion, space, speed, check_clearance, step, dues.len());
-    let mut fastest: Vec<f64> = Vec::with_capacity(motion.joints());
-    for (segment, a, b, duration) in motion.segments() {
-        fastest.clear();
-        fastest.extend(a.iter().zip(b).map(|(a, b)| {
-            let velocity = Hull::between(a, b, duration).velocity;
-            velocity.iter().fold(0.0_f64, |most, v| most.max(v.abs()))
-        }));
-        let from = motion.times()[segment];
-        let until = motion.times()[segment + 1];
-        let interval = dues.partition_point(|&due| due < until).min(dues.len().saturating_sub(1));
-        watch.follow(motion, from, until, &fastest, interval);
-    }
-    watch.findings
+/// Parts through which the end effectors and links cannot use up what was left of workspace and clearance, judged by the joints'
+/// greatest speeds, are passed over; the others are sampled every [`STEP`].
+pub fn breach(motion: &Motion, space: &dyn Space, check_clearance: bool) -> Option<Breach> {
+    Watch::new(motion, space, check_clearance).follow(motion, STEP)
+}
+
+/// The same, looked for at the motion's knots only.
+pub fn breach_at_knots(motion: &Motion, space: &dyn Space, check_clearance: bool) -> Option<Breach> {
+    Watch::new(motion, space, check_clearance).follow(motion, f64::INFINITY)
 }
 
 /// What is known of one arm on the way.
 #[derive(Debug, Clone, Copy, Default)]
 struct ArmWatch {
-    start_speed: f64,
     start_outside: f64,
     /// How far the end effector may still go before it has to be looked where it is, m.
     left: f64,
@@ -196,11 +174,8 @@ struct ArmWatch {
 
 struct Watch<'a> {
     space: &'a dyn Space,
-    limit: f64,
     check_clearance: bool,
-    /// Time between samples, seconds.
-    step: f64,
-    findings: Findings,
+    breach: Option<Breach>,
     arms: Vec<ArmWatch>,
     /// Clearances that are allowed: the least distances, or the start's where it was closer.
     allowed: (f64, f64),
@@ -208,35 +183,23 @@ struct Watch<'a> {
     scratch: ClearanceScratch,
     states: Vec<State>,
     positions: Vec<f64>,
-    velocities: Vec<f64>,
 }
 
 impl<'a> Watch<'a> {
-    fn new(
-        motion: &Motion,
-        space: &'a dyn Space,
-        speed: Speed,
-        check_clearance: bool,
-        step: f64,
-        intervals: usize,
-    ) -> Self {
+    fn new(motion: &Motion, space: &'a dyn Space, check_clearance: bool) -> Self {
         let mut watch = Self {
             space,
-            limit: space.speed_limit(speed),
             check_clearance,
-            step,
-            findings: Findings { speed: vec![0.0; intervals], ..Findings::default() },
+            breach: None,
             arms: vec![ArmWatch::default(); space.arms()],
             allowed: (f64::INFINITY, f64::INFINITY),
             clearance_left: f64::INFINITY,
             scratch: ClearanceScratch::default(),
             states: Vec::new(),
             positions: Vec::new(),
-            velocities: Vec::new(),
         };
         watch.sample(motion, 0);
         for arm in 0..watch.arms.len() {
-            watch.arms[arm].start_speed = space.tip_speed(arm, &watch.positions, &watch.velocities);
             watch.arms[arm].start_outside = f64::INFINITY;
             watch.arms[arm].start_outside = watch.workspace(arm, 0);
         }
@@ -248,36 +211,42 @@ impl<'a> Watch<'a> {
         motion.sample_into(motion.start() + time, &mut self.states);
         self.positions.clear();
         self.positions.extend(self.states.iter().map(|state| state.position));
-        self.velocities.clear();
-        self.velocities.extend(self.states.iter().map(|state| state.velocity));
     }
 
-    fn follow(&mut self, motion: &Motion, from: i64, until: i64, fastest: &[f64], interval: usize) {
-        let mut fast = false;
-        for (arm, watch) in self.arms.iter_mut().enumerate() {
-            let reach = self.space.tip_reach(arm);
-            watch.bound = fastest.iter().zip(reach).map(|(speed, reach)| speed * reach).sum();
-            fast |= end_effector_speed::excess(watch.bound, self.limit, watch.start_speed) > 1.0;
+    fn follow(mut self, motion: &Motion, step: f64) -> Option<Breach> {
+        let mut fastest: Vec<f64> = Vec::with_capacity(motion.joints());
+        for (segment, a, b, duration) in motion.segments() {
+            if self.breach.is_some() {
+                break;
+            }
+            fastest.clear();
+            fastest.extend(a.iter().zip(b).map(|(a, b)| greatest(&Hull::between(a, b, duration).velocity)));
+            self.segment(motion, motion.times()[segment], motion.times()[segment + 1], &fastest, step);
         }
-        let moving = fastest.iter().sum::<f64>() * self.space.reach();
+        self.breach
+    }
+
+    fn segment(&mut self, motion: &Motion, from: i64, until: i64, fastest: &[f64], step: f64) {
+        let sum =
+            |reach: &[f64]| -> f64 { fastest.iter().zip(reach).map(|(speed, reach)| speed * reach).sum() };
+        for (arm, watch) in self.arms.iter_mut().enumerate() {
+            watch.bound = sum(self.space.tip_reach(arm));
+        }
+        let moving = sum(self.space.reach());
         let duration = seconds(until - from);
         let far = self.arms.iter().any(|arm| arm.left <= arm.bound * duration)
             || self.clearance_left <= moving * duration;
-        let steps = if fast || far { (duration / self.step).ceil().max(1.0) } else { 1.0 };
+        let steps = if far { (duration / step).ceil().max(1.0) } else { 1.0 };
         let step = duration / steps;
         for i in 1..=steps as i64 {
             self.arms.iter_mut().for_each(|arm| arm.left -= arm.bound * step);
             self.clearance_left -= moving * step;
-            let look = self.arms.iter().any(|arm| arm.left <= 0.0) || self.clearance_left <= 0.0;
-            if !(fast || look) {
+            if self.clearance_left > 0.0 && self.arms.iter().all(|arm| arm.left > 0.0) {
                 continue;
             }
             let time = if i == steps as i64 { until } else { from + nanoseconds(i as f64 * step) };
             self.sample(motion, time);
             for arm in 0..self.arms.len() {
-                if fast {
-                    self.speed(arm, interval);
-                }
                 if self.arms[arm].left <= 0.0 {
                     self.workspace(arm, time);
                 }
@@ -285,17 +254,9 @@ impl<'a> Watch<'a> {
             if self.clearance_left <= 0.0 {
                 self.clearance(time);
             }
-        }
-    }
-
-    fn speed(&mut self, arm: usize, interval: usize) {
-        let speed = self.space.tip_speed(arm, &self.positions, &self.velocities);
-        let excess = end_effector_speed::excess(speed, self.limit, self.arms[arm].start_speed);
-        if let Some(worst) = self.findings.speed.get_mut(interval) {
-            *worst = worst.max(excess);
-        }
-        if self.findings.fastest.is_none_or(|(worst, ..)| excess > worst) {
-            self.findings.fastest = Some((excess, arm, interval, speed, self.limit));
+            if self.breach.is_some() {
+                return;
+            }
         }
     }
 
@@ -310,17 +271,17 @@ impl<'a> Watch<'a> {
         let inside = (0..3).map(|axis| (tip[axis] - min[axis]).min(max[axis] - tip[axis]));
         self.arms[arm].left = inside.fold(f64::INFINITY, f64::min).max(0.0);
         if !workspace::allows(outside, self.arms[arm].start_outside)
-            && self.findings.breach.is_none()
+            && self.breach.is_none()
             && let Some((_, asked, limit)) = broken
         {
             let name = self.space.arm(arm).to_string();
-            self.findings.breach = Some(Breach { time, rule: Rule::Workspace, name, asked, limit });
+            self.breach = Some(Breach { time, rule: Rule::Workspace, name, asked, limit });
         }
         outside
     }
 
     fn clearance(&mut self, time: i64) {
-        if !self.check_clearance || self.findings.breach.is_some() {
+        if !self.check_clearance || self.breach.is_some() {
             return;
         }
         let (own, scene) = self.space.least_distances();
@@ -330,7 +291,7 @@ impl<'a> Watch<'a> {
         }
         let left = (found.own.distance - self.allowed.0).min(found.scene.distance - self.allowed.1);
         self.clearance_left = left.max(0.0);
-        self.findings.breach = [
+        self.breach = [
             (Rule::SelfClearance, found.own.distance, own, self.allowed.0),
             (Rule::SceneClearance, found.scene.distance, scene, self.allowed.1),
         ]

@@ -33,35 +33,48 @@ pub fn motion(motion: &Motion, bounds: &[Bounds]) -> Result<(), Fault> {
     if bounds.len() != motion.joints() || !motion.last().iter().all(State::is_rest) {
         return Err(Fault { joint: 0, segment: 0 });
     }
+    let mut limits = Vec::with_capacity(bounds.len());
     for (joint, (bounds, start)) in bounds.iter().zip(first).enumerate() {
-        let fault = |segment| Fault { joint, segment };
-        let inside = bounds.contains(start.position);
-        let wide = bounds.from(start.position);
-        let (velocity_limit, acceleration_limit, jerk_limit) = dynamic(bounds);
-        if !start.is_finite()
-            || start.velocity.abs() > velocity_limit
-            || start.acceleration.abs() > acceleration_limit
-        {
-            return Err(fault(0));
+        let limit = Limit {
+            inside: bounds.contains(start.position),
+            wide: bounds.from(start.position),
+            dynamic: dynamic(bounds),
+        };
+        let (velocity, acceleration, _) = limit.dynamic;
+        if !start.is_finite() || start.velocity.abs() > velocity || start.acceleration.abs() > acceleration {
+            return Err(Fault { joint, segment: 0 });
         }
-        for (segment, a, b, duration) in motion.segments() {
-            let (a, b) = (&a[joint], &b[joint]);
+        limits.push(limit);
+    }
+    for (segment, a, b, duration) in motion.segments() {
+        for (joint, ((a, b), limit)) in a.iter().zip(b).zip(&limits).enumerate() {
             if a == b && a.is_rest() {
                 continue;
             }
             let hull = Hull::between(a, b, duration);
-            let (lower, upper) = (wide.lower - POSITION - a.position, wide.upper + POSITION - a.position);
+            let (lower, upper) =
+                (limit.wide.lower - POSITION - a.position, limit.wide.upper + POSITION - a.position);
             let kept = stays_within(&hull.position, lower, upper)
-                && velocity::keeps(&hull, velocity_limit)
-                && acceleration::keeps(&hull, acceleration_limit)
-                && jerk::keeps(&hull, jerk_limit)
-                && (inside || moves_inward(a, &hull, bounds));
+                && velocity::keeps(&hull, limit.dynamic.0)
+                && acceleration::keeps(&hull, limit.dynamic.1)
+                && jerk::keeps(&hull, limit.dynamic.2)
+                && (limit.inside || moves_inward(a, &hull, &bounds[joint]));
             if !kept {
-                return Err(fault(segment));
+                return Err(Fault { joint, segment });
             }
         }
     }
     Ok(())
+}
+
+/// One joint's limits as a motion from its start is held to them.
+struct Limit {
+    /// Whether the start is within the bounds.
+    inside: bool,
+    /// The bounds, or as far out as the start.
+    wide: Bounds,
+    /// Velocity, acceleration and jerk.
+    dynamic: (f64, f64, f64),
 }
 
 /// Velocity, acceleration and jerk limits with the rounding that is allowed; zero limits allow none.

@@ -107,9 +107,10 @@ impl Hull {
         let p2 = 2.0 * p1 + a.acceleration * t * t / 20.0;
         let q1 = b.velocity * t / 5.0;
         let position = [0.0, p1, p2, d - 2.0 * q1 + b.acceleration * t * t / 20.0, d - q1, d];
-        let velocity = derivative(&position, 5.0 / t);
-        let acceleration = derivative(&velocity, 4.0 / t);
-        let jerk = derivative(&acceleration, 3.0 / t);
+        let per_second = 1.0 / t;
+        let velocity = derivative(&position, 5.0 * per_second);
+        let acceleration = derivative(&velocity, 4.0 * per_second);
+        let jerk = derivative(&acceleration, 3.0 * per_second);
         Self { position, velocity, acceleration, jerk }
     }
 }

@@ -61,15 +61,21 @@ impl System {
         Self { rows }
     }
 
-    /// Solves in place.
-    fn solve(&self, right: &mut [f64]) {
-        for i in 0..right.len() {
-            let before = if i == 0 { 0.0 } else { right[i - 1] };
-            let [lower, _, pivot] = self.rows[i];
-            right[i] = (right[i] - lower * before) * pivot;
+    /// Solves for all joints in place; `right` is `[unknown][joint]`, flat.
+    fn solve(&self, right: &mut [f64], joints: usize) {
+        for (i, [lower, _, pivot]) in self.rows.iter().enumerate() {
+            let (before, here) = right.split_at_mut(i * joints);
+            let here = &mut here[..joints];
+            if i > 0 {
+                let before = &before[(i - 1) * joints..];
+                here.iter_mut().zip(before).for_each(|(x, before)| *x -= lower * before);
+            }
+            here.iter_mut().for_each(|x| *x *= pivot);
         }
-        for i in (0..right.len().saturating_sub(1)).rev() {
-            right[i] -= self.rows[i][1] * right[i + 1];
+        for (i, [_, upper, _]) in self.rows.iter().enumerate().rev().skip(1) {
+            let (here, after) = right.split_at_mut((i + 1) * joints);
+            let (here, after) = (&mut here[i * joints..], &after[..joints]);
+            here.iter_mut().zip(after).for_each(|(x, after)| *x -= upper * after);
         }
     }
 }
@@ -91,66 +97,83 @@ pub fn through(
     if n == 0 {
         return None;
     }
-    let mut h: Vec<f64> = waypoints.durations[..n].iter().map(|&d| seconds(d)).collect();
-    h.truncate(n);
-    let system = System::new(&h, end);
-    // Knot states at the waypoints, joint by joint, and at the middles of the first and the last interval.
-    let mut at = vec![State::rest(0.0); n * joints];
+    let h: Vec<f64> = waypoints.durations[..n].iter().map(|&d| seconds(d)).collect();
+    let half = h[0] / 2.0;
+    // Velocity at waypoint 0 is this plus half / 3 times its acceleration.
+    let v1: Vec<f64> = first
+        .iter()
+        .zip(waypoints.rows[0])
+        .map(|(from, p)| {
+            from.velocity + (p - from.position - from.velocity * h[0]) / half - half / 3.0 * from.acceleration
+        })
+        .collect();
+    // `[waypoint][joint]`: mean velocities from the waypoint before (none leads to the first), and accelerations.
+    let mut slopes = vec![0.0; n * joints];
+    for i in 1..n {
+        let (p, before) = (waypoints.rows[i], waypoints.rows[i - 1]);
+        let slopes = &mut slopes[i * joints..(i + 1) * joints];
+        slopes.iter_mut().zip(p).zip(before).for_each(|((slope, p), before)| *slope = (p - before) / h[i]);
+    }
+    let mut accelerations = vec![0.0; n * joints];
+    for i in 0..n - 1 {
+        let before = if i == 0 { v1.as_slice() } else { &slopes[i * joints..(i + 1) * joints] };
+        let after = &slopes[(i + 1) * joints..(i + 2) * joints];
+        let weight = if i + 2 == n && end == End::Rest { 2.0 } else { 1.0 };
+        let right = &mut accelerations[i * joints..(i + 1) * joints];
+        right
+            .iter_mut()
+            .zip(before)
+            .zip(after)
+            .for_each(|((right, before), after)| *right = weight * after - before);
+    }
+    System::new(&h, end).solve(&mut accelerations[..(n - 1) * joints], joints);
+    // Knot states at the waypoints, and at the middles of the first and the last interval.
+    let mut at: Vec<State> = Vec::with_capacity(n * joints);
+    for i in 0..n {
+        let of = |values: &'_ [f64], joint: usize| values[i * joints + joint];
+        at.extend((0..joints).map(|joint| {
+            let acceleration = of(&accelerations, joint);
+            let velocity = if i == 0 {
+                v1[joint] + half / 3.0 * acceleration
+            } else {
+                let before = accelerations[(i - 1) * joints + joint];
+                of(&slopes, joint) + h[i] / 6.0 * before + h[i] / 3.0 * acceleration
+            };
+            State { position: waypoints.rows[i][joint], velocity, acceleration }
+        }));
+    }
+    if end == End::Rest {
+        at[(n - 1) * joints..].iter_mut().for_each(|state| *state = State::rest(state.position));
+    }
+    let first_middles = n > 1 || end == End::Tail;
+    let last_middles = end == End::Rest && n > 1;
     let mut middles = [Vec::with_capacity(joints), Vec::with_capacity(joints)];
-    let mut m = vec![0.0; n.saturating_sub(1)];
-    let last_middle = end == End::Rest && n > 1;
     for (joint, from) in first.iter().enumerate() {
-        if tame.get(joint).is_some_and(|tame| *tame) {
+        let tame = tame.get(joint).is_some_and(|tame| *tame);
+        if tame {
             for i in 0..n {
                 at[i * joints + joint] = monotone_at(waypoints, n, joint, from.position, i);
             }
-            let halved = |a: &State, b: &State, i: usize| {
-                Quintic::between(a, b, h[i]).sample(seconds(waypoints.durations[i] / 2))
-            };
-            if n > 1 || end == End::Tail {
-                middles[0].push(halved(from, &at[joint], 0));
-            }
-            if last_middle {
-                middles[1].push(halved(&at[(n - 2) * joints + joint], &at[(n - 1) * joints + joint], n - 1));
-            }
-            continue;
         }
-        let p = |i: usize| waypoints.rows[i][joint];
-        let slope = |i: usize| (p(i) - p(i - 1)) / h[i];
-        let half = h[0] / 2.0;
-        // Velocity at waypoint 0 is this plus half / 3 times its acceleration.
-        let v1 = from.velocity + (p(0) - from.position - from.velocity * h[0]) / half
-            - half / 3.0 * from.acceleration;
-        for (i, m) in m.iter_mut().enumerate() {
-            let before = if i == 0 { v1 } else { slope(i) };
-            let rest = i + 2 == n && end == End::Rest;
-            *m = if rest { 2.0 * slope(i + 1) } else { slope(i + 1) } - before;
+        let halved = |a: &State, b: &State, i: usize| {
+            Quintic::between(a, b, h[i]).sample(seconds(waypoints.durations[i] / 2))
+        };
+        if first_middles {
+            let to = &at[joint];
+            middles[0].push(if tame { halved(from, to, 0) } else { first_middle(from, to, h[0]) });
         }
-        system.solve(&mut m);
-        let acceleration = |i: usize| m.get(i).copied().unwrap_or(0.0);
-        for i in 0..n {
-            let velocity = if i == 0 {
-                v1 + half / 3.0 * acceleration(0)
-            } else if i + 1 == n && end == End::Rest {
-                0.0
-            } else {
-                slope(i) + h[i] / 6.0 * acceleration(i - 1) + h[i] / 3.0 * acceleration(i)
-            };
-            at[i * joints + joint] = State { position: p(i), velocity, acceleration: acceleration(i) };
-        }
-        if n == 1 && end == End::Rest {
-            at[joint] = State::rest(p(0));
-        } else {
-            middles[0].push(first_middle(from, &at[joint], h[0]));
-        }
-        if last_middle {
+        if last_middles {
             let (before, after) = (at[(n - 2) * joints + joint], at[(n - 1) * joints + joint]);
             // The same seen backwards in time.
             let backwards = |s: State| State { velocity: -s.velocity, ..s };
-            middles[1].push(backwards(first_middle(&backwards(after), &backwards(before), h[n - 1])));
+            middles[1].push(if tame {
+                halved(&before, &after, n - 1)
+            } else {
+                backwards(first_middle(&backwards(after), &backwards(before), h[n - 1]))
+            });
         }
     }
-    let mut motion = Motion::new(start, first);
+    let mut motion = Motion::with_room(start, first, n + 4);
     let mut time = 0;
     for i in 0..n {
         let (before, duration) = (time, waypoints.durations[i]);
@@ -158,7 +181,7 @@ pub fn through(
         if i == 0 && !middles[0].is_empty() {
             motion.push(before + duration / 2, middles[0].iter().copied());
         }
-        if i + 1 == n && last_middle {
+        if i + 1 == n && last_middles {
             motion.push(before + duration / 2, middles[1].iter().copied());
         }
         motion.push(time, at[i * joints..(i + 1) * joints].iter().copied());

@@ -13,11 +13,17 @@ pub fn factor(velocity_ratio: f64, acceleration_ratio: f64, jerk_ratio: f64) -> 
 /// Durations stay below an hour.
 pub fn lengthen(durations: &mut [i64], factors: &[f64]) {
     let n = durations.len().min(factors.len());
-    for i in 0..n {
-        let beside = |j: Option<usize>| j.and_then(|j| factors.get(j)).map_or(1.0, |f| f.max(1.0).sqrt());
-        let factor = factors[i].max(beside(i.checked_sub(1))).max(beside(Some(i + 1))).max(1.0);
-        let stretched = durations[i] as f64 * if factor > 1.0 { factor * 1.02 } else { 1.0 };
-        durations[i] = stretched.min(3.6e12) as i64;
+    let mut spread: Vec<f64> = factors[..n].iter().map(|factor| factor.max(1.0)).collect();
+    for i in 1..n {
+        spread[i] = spread[i].max(spread[i - 1].sqrt());
+    }
+    for i in (1..n).rev() {
+        spread[i - 1] = spread[i - 1].max(spread[i].sqrt());
+    }
+    for (duration, factor) in durations.iter_mut().zip(spread) {
+        let stretched =
+            *duration as f64 * if factor > 1.0 { factor * (1.0 + 0.02_f64.min(factor - 1.0)) } else { 1.0 };
+        *duration = stretched.min(3.6e12) as i64;
     }
 }
 
