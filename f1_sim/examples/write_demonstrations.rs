@@ -20,6 +20,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         mix: Mix::default(),
         asked: Vec::new(),
         beside: Vec::new(),
+        anywhere: false,
+        first: None,
         picture: [64, 64],
         disturbance: Disturbance::NOMINAL,
         lead_in: LEAD_IN,

@@ -42,6 +42,8 @@ pub struct BenchSettings {
     pub kind: Option<Kind>,
     /// The one thing that lies beside it is of these, in another colour; empty: one or two things drawn from the split.
     pub beside: Vec<Kind>,
+    /// Of three things in a row any may be the one asked for; without it, it is the one in the middle.
+    pub anywhere: bool,
     /// Pixels of both cameras: width, height.
     pub picture: [u32; 2],
     /// Scale of sensor noise, lamp changes and camera jitter; 1 is nominal.
@@ -65,6 +67,7 @@ impl BenchSettings {
             speed: None,
             kind: None,
             beside: Vec::new(),
+            anywhere: false,
             picture: [64, 64],
             disturbance: 1.0,
             lag: 0.04,

@@ -83,6 +83,7 @@ pub fn demonstrate(
     settings.lead_in = how.lead_in;
     settings.kind = how.asked.choose(&mut stream(seed, 14)).copied();
     settings.beside.clone_from(&how.beside);
+    settings.anywhere = how.anywhere;
     let mut bench = Bench::new(robot.clone(), settings)?;
     let mut expert = Expert::new(&bench, disturbance);
     let mut frames = Vec::new();
@@ -95,11 +96,18 @@ pub fn demonstrate(
         frames.push(Frame { fixed, wrist, state, action });
         bench.advance(STEP);
     }
+    let lead_in = frames.len();
     while left > 0 {
         match bench.outcome() {
             Outcome::Running => {}
             Outcome::Success => left -= 1,
             _ => return Ok(None),
+        }
+        if how.first.is_some_and(|first| frames.len() as f64 >= lead_in as f64 + first / STEP) {
+            // Played to its end, because only a success is a demonstration.
+            expert.step(&mut bench)?;
+            bench.advance(STEP);
+            continue;
         }
         let (fixed, wrist) = rayon::join(|| bench.render(CameraId::Fixed), || bench.render(CameraId::Wrist));
         let state = vector(bench.arm().position());
@@ -144,6 +152,10 @@ pub struct RecordSettings {
     pub asked: Vec<Kind>,
     /// The one thing beside it is one of these in another colour; empty: one or two of any that training may show.
     pub beside: Vec<Kind>,
+    /// Of three things in a row any may be the one asked for; without it, it is the one in the middle.
+    pub anywhere: bool,
+    /// Only so many seconds after the instruction are kept: where what is asked for decides the motion, before the arm is beside it.
+    pub first: Option<f64>,
     /// Pixels of both cameras.
     pub picture: [u32; 2],
     /// How the expert is disturbed.

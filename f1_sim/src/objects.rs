@@ -188,7 +188,7 @@ impl Scene {
     /// Draws an episode.
     #[must_use]
     pub fn draw(settings: &BenchSettings, rng: &mut ChaCha8Rng) -> Scene {
-        let BenchSettings { task, split, speed, kind, ref beside, .. } = *settings;
+        let BenchSettings { task, split, speed, kind, ref beside, anywhere, .. } = *settings;
         let kinds: Vec<Kind> = Kind::all().filter(|kind| split.allows(*kind)).collect();
         let drawn = kinds.choose(rng).copied().unwrap_or(Kind { colour: Colour::Red, shape: Shape::Cube });
         let target = kind.unwrap_or(drawn);
@@ -213,10 +213,24 @@ impl Scene {
             count = 1;
         }
         let mut ahead = rng.random_bool(0.5);
+        // Of three in a row any is equally likely the one asked for, or always the one in the middle.
+        let same_side = anywhere && rng.random_bool(2.0 / 3.0);
+        let mut from = y;
         for kind in others.into_iter().take(count) {
             let gap = rng.random_range(0.10..0.16) * if ahead { 1.0 } else { -1.0 };
-            ahead = !ahead;
-            objects.push(place(kind, lane(rng), y + gap, rng));
+            objects.push(place(kind, lane(rng), from + gap, rng));
+            if same_side {
+                from += gap;
+            } else {
+                ahead = !ahead;
+            }
+        }
+        if anywhere && speed == 0.0 {
+            // The row is where it is whichever of it is asked for.
+            let ys = || objects.iter().map(|object| object.position.y);
+            let middle = 0.5 * (ys().fold(f64::INFINITY, f64::min) + ys().fold(f64::NEG_INFINITY, f64::max));
+            let shift = rng.random_range(-0.12..0.12) - middle;
+            objects.iter_mut().for_each(|object| object.position.y += shift);
         }
         Scene { objects, belt_velocity: direction * speed }
     }

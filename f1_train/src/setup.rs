@@ -145,7 +145,12 @@ pub fn statistics(run: &RunFile, sources: &[OpenSource]) -> Result<StatisticsFil
     for source in sources {
         let section = &run.data.sources[&source.name];
         let entry = match &section.statistics {
-            Some(path) => StatisticsFile::load(path)?.get(&source.name)?.clone(),
+            // A file with one entry is of the robot, whatever its data sets are called.
+            Some(path) => {
+                let given = StatisticsFile::load(path)?;
+                let only = given.entries.values().next().filter(|_| given.entries.len() == 1);
+                only.map_or_else(|| given.get(&source.name), Ok)?.clone()
+            }
             None => of_source(source)?,
         };
         let (state, action) = widths(source)?;

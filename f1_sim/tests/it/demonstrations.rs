@@ -2,7 +2,10 @@
 
 use f1_sim::demonstrations::{Mix, RecordSettings, demonstrate};
 use f1_sim::expert::Disturbance;
-use f1_sim::objects::HELD_OUT;
+use f1_sim::objects::{HELD_OUT, Scene};
+use f1_sim::{BenchSettings, Split, Task};
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
 
 fn undisturbed() -> RecordSettings {
     RecordSettings {
@@ -11,6 +14,8 @@ fn undisturbed() -> RecordSettings {
         mix: Mix::default(),
         asked: Vec::new(),
         beside: Vec::new(),
+        anywhere: false,
+        first: None,
         picture: [32, 32],
         disturbance: Disturbance::NONE,
         lead_in: 0.0,
@@ -27,6 +32,46 @@ fn what_is_asked_for_can_be_chosen() {
         !instructions.is_empty() && instructions.iter().all(|text| text.contains("blue cube")),
         "{instructions:?}"
     );
+}
+
+#[test]
+fn anywhere_gives_no_hint_by_place() {
+    let (mut middle, mut rows) = (0, 0);
+    for seed in 0..400 {
+        let mut generator = ChaCha8Rng::seed_from_u64(seed);
+        let settings =
+            BenchSettings { anywhere: true, ..BenchSettings::new(Task::Static, Split::Training, seed) };
+        let scene = Scene::draw(&settings, &mut generator);
+        let mut ys: Vec<f64> = scene.objects.iter().map(|object| object.position.y).collect();
+        let asked = ys[0];
+        ys.sort_by(f64::total_cmp);
+        assert!((0.5 * (ys[0] + ys[ys.len() - 1])).abs() <= 0.12 + 1e-12, "{ys:?}");
+        assert!(ys.windows(2).all(|pair| pair[1] - pair[0] >= 0.1 - 1e-12), "{ys:?}");
+        if ys.len() == 3 {
+            rows += 1;
+            middle += usize::from(ys[1] == asked);
+        }
+    }
+    // A third of them; without it, all.
+    assert!(rows > 100 && (rows / 4..rows / 2).contains(&middle), "{middle} of {rows}");
+}
+
+#[test]
+fn only_the_first_seconds_can_be_kept() {
+    let robot = super::robot();
+    let whole = RecordSettings { lead_in: 0.5, ..undisturbed() };
+    let part = RecordSettings { first: Some(1.0), ..whole.clone() };
+    for seed in 0..3 {
+        let (Some(whole), Some(part)) =
+            (demonstrate(&robot, seed, &whole).unwrap(), demonstrate(&robot, seed, &part).unwrap())
+        else {
+            continue;
+        };
+        assert_eq!(part.frames.len(), 15, "half a second of lead-in, one of motion");
+        for (part, whole) in part.frames.iter().zip(&whole.frames) {
+            assert_eq!((&part.action, &part.state), (&whole.action, &whole.state));
+        }
+    }
 }
 
 #[test]

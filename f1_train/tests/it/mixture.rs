@@ -5,6 +5,7 @@ use std::sync::Arc;
 use f1_data::lerobot::{CameraFeature, Features, FormatVersion, ImageEncoding, Writer};
 use f1_data::loader::{Loader, Reader};
 use f1_data::mixture::{Drawn, Position};
+use f1_robot::statistics::StatisticsFile;
 use f1_train::{RunFile, TrainError, setup};
 use image::{Rgb, RgbImage};
 
@@ -128,4 +129,30 @@ fn a_run_on_a_mixture_is_trained_in_every_stage() {
         let statistics = std::fs::read_to_string(fixture.path(stage).join("model/stats.json")).unwrap();
         assert!(statistics.contains("\"tiny\"") && statistics.contains("\"other\""));
     }
+}
+
+#[test]
+fn a_statistics_file_with_one_entry_serves_sources_of_any_name() {
+    let fixture = Fixture::new();
+    write_other(&fixture);
+    let mut run = run(&fixture, "stage2", "out");
+    let mut config = setup::config(&run.model).unwrap();
+    let sources = setup::open_sources(&run, &mut config).unwrap();
+    let own = setup::statistics(&run, &sources).unwrap();
+    let write = |names: &[&str]| {
+        let mut file = StatisticsFile::default();
+        names.iter().for_each(|name| {
+            file.entries.insert((*name).into(), own.entries["tiny"].clone());
+        });
+        std::fs::write(fixture.path("stats.json"), serde_json::to_string(&file).unwrap()).unwrap();
+    };
+    run.data.sources.retain(|name, _| name == "tiny");
+    let sources: Vec<_> = sources.into_iter().filter(|source| source.name == "tiny").collect();
+    run.data.sources.get_mut("tiny").unwrap().statistics = Some(fixture.path("stats.json"));
+    write(&["somebody"]);
+    let written = StatisticsFile::load(&fixture.path("stats.json")).unwrap();
+    assert_eq!(setup::statistics(&run, &sources).unwrap().entries["tiny"], written.entries["somebody"]);
+    write(&["somebody", "another"]);
+    let fault = setup::statistics(&run, &sources).unwrap_err().to_string();
+    assert!(fault.contains("tiny") && fault.contains("somebody, another"), "{fault}");
 }

@@ -63,9 +63,18 @@ pub struct Args {
     /// Demonstrations: one thing lies beside it, one of these in another colour; without it one or two of any that training may show.
     #[arg(long = "beside", value_name = "OBJECT")]
     beside: Vec<f1_sim::objects::Kind>,
-    /// Demonstrations: share of the standing belt; the rest is dynamic.
+    /// Demonstrations: of three things in a row any may be the one asked for; without it, it is the one in the middle.
+    #[arg(long)]
+    anywhere: bool,
+    /// Demonstrations: only so many seconds after the instruction are kept, where what is asked for decides the motion.
+    #[arg(long, value_name = "SECONDS")]
+    first: Option<f64>,
+    /// Demonstrations: share of picks from the standing belt; what this and --bin leave is dynamic.
     #[arg(long, default_value_t = Mix::default().standing)]
     standing: f64,
+    /// Demonstrations: share that ends in the bin, from the standing belt.
+    #[arg(long, default_value_t = Mix::default().bin)]
+    bin: f64,
     /// Seconds that the belt runs before an episode begins with its instruction: the policy's history.
     #[arg(long, default_value_t = LEAD_IN)]
     lead_in: f64,
@@ -268,8 +277,13 @@ impl Tally {
 }
 
 fn demonstrate(robot: &Arc<Robot>, folder: &Path, args: &Args) -> Result<()> {
-    if !(0.0..=1.0).contains(&args.standing) {
-        bail!("--standing {}: a share is 0 to 1", args.standing);
+    for (option, share) in [("--standing", args.standing), ("--bin", args.bin)] {
+        if !(0.0..=1.0).contains(&share) {
+            bail!("{option} {share}: a share is 0 to 1");
+        }
+    }
+    if args.standing + args.bin > 1.0 {
+        bail!("--standing {} and --bin {}: together they are at most 1", args.standing, args.bin);
     }
     for (option, kinds) in [("--ask-for", &args.asked), ("--beside", &args.beside)] {
         if let Some(hidden) = kinds.iter().find(|kind| !kind.is_trained()) {
@@ -279,9 +293,11 @@ fn demonstrate(robot: &Arc<Robot>, folder: &Path, args: &Args) -> Result<()> {
     let settings = RecordSettings {
         episodes: args.episodes,
         seed: args.seed,
-        mix: Mix { standing: args.standing, ..Mix::default() },
+        mix: Mix { standing: args.standing, bin: args.bin },
         asked: args.asked.clone(),
         beside: args.beside.clone(),
+        anywhere: args.anywhere,
+        first: args.first,
         picture: [args.picture; 2],
         disturbance: Disturbance::NOMINAL,
         lead_in: args.lead_in,
