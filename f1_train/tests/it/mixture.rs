@@ -154,5 +154,5 @@ fn a_statistics_file_with_one_entry_serves_sources_of_any_name() {
     assert_eq!(setup::statistics(&run, &sources).unwrap().entries["tiny"], written.entries["somebody"]);
     write(&["somebody", "another"]);
     let fault = setup::statistics(&run, &sources).unwrap_err().to_string();
-    assert!(fault.contains("tiny") && fault.contains("somebody, another"), "{fault}");
+    assert!(fault.contains("tiny") && fault.contains("another, somebody"), "{fault}");
 }
