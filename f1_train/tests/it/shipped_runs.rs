@@ -42,7 +42,8 @@ fn table_eight() {
 
 #[test]
 fn the_benchs_runs_follow_one_another() {
-    let names = ["bench_tokenizer", "bench_stage1", "bench_stage2", "bench_stage3"];
+    let names =
+        ["bench_tokenizer", "bench_stage1", "bench_stage2", "bench_stage3", "bench_choice", "bench_final"];
     let runs: Vec<RunFile> = names.iter().map(|name| load(name)).collect();
     // A run starts from a checkpoint or the finished model in the folder of the run before it.
     let follows = |start: &Option<PathBuf>, index: usize| {
@@ -57,6 +58,8 @@ fn the_benchs_runs_follow_one_another() {
     follows(&runs[1].model.image_tokenizer, 0);
     follows(&runs[2].model.init, 1);
     follows(&runs[3].model.init, 2);
+    follows(&runs[4].model.init, 3);
+    follows(&runs[5].model.init, 4);
 }
 
 #[test]
