@@ -344,7 +344,7 @@ impl Planner<'_> {
         first: &[State],
         rows: &[Row],
         asked: &[i64],
-        durations: &mut Vec<i64>,
+        durations: &mut [i64],
     ) -> Result<Motion, Misfit> {
         let mut tame = Vec::new();
         let longest = seconds(asked.iter().sum()) * self.settings.longest_stretch + 10.0;
