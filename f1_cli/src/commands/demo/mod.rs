@@ -285,6 +285,11 @@ fn demonstrate(robot: &Arc<Robot>, folder: &Path, args: &Args) -> Result<()> {
     if args.standing + args.bin > 1.0 {
         bail!("--standing {} and --bin {}: together they are at most 1", args.standing, args.bin);
     }
+    if let Some(first) = args.first
+        && !(first >= f1_sim::expert::STEP && first.is_finite())
+    {
+        bail!("--first {first}: seconds after the instruction, at least {}", f1_sim::expert::STEP);
+    }
     for (option, kinds) in [("--ask-for", &args.asked), ("--beside", &args.beside)] {
         if let Some(hidden) = kinds.iter().find(|kind| !kind.is_trained()) {
             bail!("{option} {}: this pair is kept out of training", hidden.words());
