@@ -77,6 +77,12 @@ impl Motion {
         self.start
     }
 
+    /// The instant of the first knot: a motion that goes on with another one may have it a little after its start (see
+    /// [`Motion::piece`]). Until then the other one is under way.
+    pub fn begin(&self) -> Stamp {
+        self.start.saturating_add(self.times.first().copied().unwrap_or(0))
+    }
+
     /// The instant of the last knot.
     pub fn end(&self) -> Stamp {
         self.start.saturating_add(self.times.last().copied().unwrap_or(0))

@@ -21,13 +21,13 @@ pub(super) fn join(before: Option<Motion>, next: Running) -> Running {
 impl SafetyFilter {
     /// The instant at which a new motion may take over from the running one, and the running one's part until then.
     fn takeover(&self, now: Stamp) -> (Stamp, Option<Motion>) {
-        let lead = nanoseconds(self.settings.lead);
         let Some(running) = &self.running else { return (now, None) };
-        if lead <= 0 {
+        let motion = &running.motion;
+        let at = now.saturating_add(nanoseconds(self.settings.lead).max(0));
+        if at <= now && motion.begin() <= now {
             return (now, None);
         }
-        let motion = &running.motion;
-        let at = now.saturating_add(lead);
+        let at = at.max(motion.begin());
         let knot =
             motion.times().iter().map(|time| motion.start() + time).find(|knot| (knot - at).abs() < GRID);
         let at = knot.unwrap_or(at).max(now);
@@ -45,13 +45,14 @@ impl SafetyFilter {
         let measured =
             self.measured.as_ref().filter(|measured| age(measured) <= self.settings.joint_state_age);
         match (&self.running, measured) {
-            (Some(running), _) if !restart => {
+            (_, Some(measured)) if restart || self.running.is_none() => {
+                Some((now, measured.at(now), None, true))
+            }
+            (Some(running), _) => {
                 let (at, before) = self.takeover(now);
                 Some((at, running.motion.sample(at), before, false))
             }
-            (_, Some(measured)) => Some((now, measured.at(now), None, true)),
-            (Some(running), None) => Some((now, running.motion.sample(now), None, false)),
-            (None, None) => None,
+            (None, _) => None,
         }
     }
 
@@ -85,9 +86,10 @@ impl SafetyFilter {
                 self.unstoppable(joint, &first, events);
                 // What the controllers were given can be stopped at least.
                 let running = self.running.as_ref().filter(|_| !self.braking && self.moves(now))?;
-                let stop = stop::running(running, now, &self.bounds);
+                let (at, before) = self.takeover(now);
+                let stop = stop::running(running, at, &self.bounds);
                 self.braking = true;
-                Some(stop)
+                Some(join(before, stop))
             }
         }
     }
@@ -100,5 +102,40 @@ impl SafetyFilter {
         let replaced = |event: &&mut Event| matches!(event.rule, Rule::Disagreement | Rule::Resume);
         events.iter_mut().filter(replaced).for_each(|event| event.action = Response::Reported);
         events.push(event.numbers(velocity, limit));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::Robot;
+    use crate::safety::FilterSettings;
+    use crate::trajectory::SECOND;
+
+    #[test]
+    fn before_its_first_knot_a_running_motion_is_not_at_rest() {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../config/robots/bench_arm.yaml");
+        let robot = Arc::new(Robot::load(&path).unwrap());
+        let mut filter = SafetyFilter::new(robot.clone(), FilterSettings::default());
+        let rest: Vec<State> = robot.home().iter().map(|home| State::rest(*home)).collect();
+        let mut whole = Motion::new(0, &rest);
+        let moving = rest.iter().map(|state| State { velocity: 0.01, ..*state });
+        whole.push(SECOND / 10, moving.collect::<Vec<_>>());
+        whole.push(SECOND, rest.clone());
+        // What is left 0.3 ms before a knot begins at that knot.
+        let (now, knot) = (SECOND / 10 - 300_000, SECOND / 10);
+        let piece = whole.piece(now, whole.end(), GRID);
+        assert_eq!((piece.start(), piece.begin()), (now, knot));
+        filter.running = Some(Running { motion: piece, unclean_until: Stamp::MIN });
+        let (at, first, before, measured) = filter.origin(now, false).unwrap();
+        assert!(!measured);
+        assert_eq!(at, knot);
+        assert!(first.iter().all(|state| state.velocity == 0.01));
+        let before = before.unwrap();
+        assert_eq!((before.start(), before.begin(), before.end()), (now, knot, knot));
+        assert_eq!(before.last(), first);
     }
 }
