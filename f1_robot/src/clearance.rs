@@ -281,6 +281,9 @@ impl Clearance {
             let levers = kinematics.levers(capsule.link, length, positions);
             reach.iter_mut().zip(levers).for_each(|(reach, lever)| *reach = reach.max(lever));
         }
+        // Two fingers of one joint come closer twice as fast as each moves.
+        let several = reach.iter_mut().enumerate().filter(|(joint, _)| kinematics.drives_several(*joint));
+        several.for_each(|(_, reach)| *reach *= 2.0);
         reach
     }
 

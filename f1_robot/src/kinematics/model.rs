@@ -250,6 +250,13 @@ impl Kinematics {
         reach
     }
 
+    /// Whether a joint moves several links by itself, as that of two fingers does.
+    pub(crate) fn drives_several(&self, joint: usize) -> bool {
+        let driven =
+            |link: &&Link| matches!(link.motion, Motion::Joint { joint: driver, .. } if driver == joint);
+        self.links.iter().filter(driven).count() > 1
+    }
+
     /// An arm's geometric Jacobian at the end effector's origin, in the arm's base frame: `[6, arm joints]`, rows
     /// vx vy vz (m/s) and wx wy wz (rad/s) per unit of joint speed. The end effector's pose comes with it.
     pub fn jacobian(&self, arm: usize, positions: &[f64]) -> (Isometry3<f64>, Matrix6xX<f64>) {

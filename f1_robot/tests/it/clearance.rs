@@ -166,6 +166,7 @@ fn a_home_that_touches_is_a_fault_with_both_links() {
 
 #[test]
 fn no_distance_changes_faster_than_the_reach_allows() {
+    let mut fingers = 0;
     let mut generator = generator(9);
     for name in ROBOTS {
         let robot = load(name);
@@ -174,6 +175,13 @@ fn no_distance_changes_faster_than_the_reach_allows() {
         // No arm on this list is longer with its hand and its sliding joints.
         assert!(reach.iter().all(|reach| (0.0..5.0).contains(reach)), "{name}: {reach:?}");
         assert!(reach.iter().any(|reach| *reach > 0.5), "{name}: {reach:?}");
+        // A sliding finger's joint that drives the other finger too: they meet twice as fast.
+        for (joint, reach) in robot.joints().iter().zip(&reach) {
+            if joint.prismatic && robot.urdf().contains(&format!("<mimic joint=\"{}\"", joint.name)) {
+                assert!(*reach >= 2.0, "{name}: {} {reach}", joint.name);
+                fingers += 1;
+            }
+        }
         let mut scratch = ClearanceScratch::default();
         let mut least = f64::INFINITY;
         for _ in 0..300 {
@@ -194,4 +202,5 @@ fn no_distance_changes_faster_than_the_reach_allows() {
         }
         assert!(least >= 0.0, "{name}: {least}");
     }
+    assert!(fingers >= 3, "{fingers}");
 }

@@ -81,7 +81,8 @@ pub fn speeds(motion: &Motion, space: &dyn Space, speed: Speed, dues: &[i64]) ->
 }
 
 /// A bound on an end effector's acceleration, m/s²: from the joints' greatest speeds and accelerations and how far each moves it.
-/// The second derivative of its position by two joints is at most the longer of their levers.
+/// The second derivative of its position by two joints is at most the longer of their levers (of a joint that drives others of the
+/// same arm the levers are their sum, and its own turning counts once).
 fn tip_acceleration(peaks: &[(f64, f64)], reach: &[f64]) -> f64 {
     let moving = || peaks.iter().zip(reach).filter(|(_, reach)| **reach > 0.0);
     moving()
