@@ -10,8 +10,9 @@ use divan::{Bencher, counter::ItemsCount};
 #[cfg(target_arch = "x86_64")]
 use f1_model::kernels::Q8Matrix;
 use f1_model::kernels::{
-    Conv2dGeometry, attention, attention_plain, conv2d, conv2d_plain, geglu, gelu_tanh, group_norm,
-    group_norm_plain, keep_freed_memory, layer_norm, rms_norm, rms_norm_plain, rope, rope_plain, silu,
+    Conv2dGeometry, LayerNormWeights, attention, attention_plain, conv2d, conv2d_plain, geglu, gelu_tanh,
+    group_norm, group_norm_plain, keep_freed_memory, layer_norm, rms_norm, rms_norm_plain, rope, rope_plain,
+    silu,
 };
 
 fn main() {
@@ -155,14 +156,15 @@ fn conv3x3_training(bencher: Bencher, fused: bool) {
 #[divan::bench(sample_count = 5, sample_size = 1)]
 fn layer_norm_768x256(bencher: Bencher) {
     let (x, w, b) = (normal(&[768, 256]), normal(&[256]), normal(&[256]));
-    bencher.bench(|| layer_norm(&x, &w, &b, 1e-6).expect("fits"));
+    let weights = LayerNormWeights::new(w, b).expect("of one width");
+    bencher.bench(|| layer_norm(&x, &weights, 1e-6).expect("fits"));
 }
 
 #[divan::bench(args = [true, false], sample_count = 5, sample_size = 1)]
 fn rope_1496x8x64(bencher: Bencher, fused: bool) {
-    let (x, angles) = (normal(&[1, 1496, 8, 64]), normal(&[1, 1496, 32]));
+    let (x, angles) = (normal(&[1, 1496, 8, 64]), normal(&[2, 1, 1496, 32]));
     let form = if fused { rope } else { rope_plain };
-    bencher.bench(|| form(&x, &angles, &angles).expect("fits"));
+    bencher.bench(|| form(&x, &angles).expect("fits"));
 }
 
 #[divan::bench(args = [true, false], sample_count = 5, sample_size = 1)]

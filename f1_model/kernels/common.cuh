@@ -18,6 +18,18 @@ __device__ __forceinline__ void store(bf16 *p, size_t i, float v) {
   p[i] = nan ? 0x7fffu : static_cast<bf16>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
 
+// The number as it comes back from memory.
+template <typename T> __device__ __forceinline__ float rounded(float v) {
+  T stored;
+  store(&stored, 0, v);
+  return load(&stored, 0);
+}
+
+__device__ __forceinline__ float gelu_tanh(float v) {
+  float inner = 0.7978845608028654f * (v + 0.044715f * v * v * v);
+  return 0.5f * v * (1.0f + tanhf(inner));
+}
+
 struct Sum {
   static __device__ __forceinline__ float of(float a, float b) { return a + b; }
   static constexpr float none = 0.0f;

@@ -1,23 +1,37 @@
-// Rotary position embedding, half-split, in f32 whatever the type of the numbers.
+// Rotary position embedding, half-split, in f32 whatever the type of the numbers, from where a matrix product left the heads to where they
+// are wanted.
 #include "common.cuh"
 
-// x and out [batch * tokens][heads][width]; cos and sin [angles][width / 2] with one row a token, or one a batch element and token:
-// `angles` rows, which repeat. A thread a pair.
+// x and out [batch][tokens][heads][2 * half]; from one token and one batch element to the next it is as far as the strides say. cos and
+// sin [angles][half] with one row a token, or one a batch element and token: `angles` rows, which repeat. No cos: a null pointer, and
+// the numbers are copied as they are. A thread a pair.
 template <typename T>
-__device__ void rope(const T *x, const float *cos, const float *sin, T *out, size_t pairs, int heads, int half,
-                     int angles) {
+__device__ void rope(const T *x, const float *cos, const float *sin, T *out, size_t pairs, int tokens, int heads, int half,
+                     int angles, size_t x_batch, size_t x_token, size_t out_batch, size_t out_token) {
   size_t pair = static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (pair >= pairs) {
     return;
   }
   size_t head = pair / half;
   int i = pair % half;
-  size_t angle = (head / heads) % angles * half + i;
-  size_t at = head * 2 * half + i;
-  float a = load(x, at), b = load(x, at + half), c = cos[angle], s = sin[angle];
-  store(out, at, a * c - b * s);
-  store(out, at + half, b * c + a * s);
+  size_t row = head / heads, batch = row / tokens, token = row % tokens;
+  size_t within = head % heads * 2 * half + i;
+  x += batch * x_batch + token * x_token + within;
+  out += batch * out_batch + token * out_token + within;
+  float a = load(x, 0), b = load(x, half);
+  if (cos) {
+    size_t angle = row % angles * half + i;
+    float c = cos[angle], s = sin[angle];
+    store(out, 0, a * c - b * s);
+    store(out, half, b * c + a * s);
+  } else {
+    store(out, 0, a);
+    store(out, half, b);
+  }
 }
 
-#define ROPE(T) (const T *x, const float *cos, const float *sin, T *out, size_t pairs, int heads, int half, int angles)
-FOR_BOTH(f1_rope, rope, ROPE, (x, cos, sin, out, pairs, heads, half, angles))
+#define ROPE(T)                                                                                                \
+  (const T *x, const float *cos, const float *sin, T *out, size_t pairs, int tokens, int heads, int half, int angles, \
+   size_t x_batch, size_t x_token, size_t out_batch, size_t out_token)
+FOR_BOTH(f1_rope, rope, ROPE,
+         (x, cos, sin, out, pairs, tokens, heads, half, angles, x_batch, x_token, out_batch, out_token))

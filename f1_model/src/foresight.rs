@@ -3,6 +3,7 @@
 use candle_core::{DType, Tensor};
 
 use crate::config::GenerationConfig;
+use crate::kernels::LayerNormWeights;
 use crate::linear::Linear;
 use crate::recorder::Recorder;
 use crate::weights::Weights;
@@ -26,8 +27,7 @@ pub struct ForesightHeads {
     lvl_embed: Tensor,
     lvl_1l: Tensor,
     mask_embedding: Tensor,
-    norm_weight: Tensor,
-    norm_bias: Tensor,
+    norm: LayerNormWeights,
     wm_out_proj: Linear,
     tokens: usize,
     scales: Vec<usize>,
@@ -62,8 +62,10 @@ impl ForesightHeads {
             lvl_1l: Tensor::from_vec(levels, tokens, lvl_embed.device())?,
             lvl_embed,
             mask_embedding: weights.get((1, 1, codes), "mask_embedding")?,
-            norm_weight: weights.get(width, "wm_out_layer_norm.weight")?,
-            norm_bias: weights.get(width, "wm_out_layer_norm.bias")?,
+            norm: LayerNormWeights::new(
+                weights.get(width, "wm_out_layer_norm.weight")?,
+                weights.get(width, "wm_out_layer_norm.bias")?,
+            )?,
             wm_out_proj: Linear::new(config.tokenizer.vocab_size, width, &weights.pp("wm_out_proj"))?,
             tokens,
             scales: config.scales.clone(),
@@ -159,7 +161,7 @@ impl ForesightHeads {
     /// The widths do not fit.
     pub fn logits(&self, out: &Tensor) -> Result<Tensor> {
         let out = out.to_dtype(DType::F32)?;
-        let normed = ops::layer_norm(&out, &self.norm_weight, &self.norm_bias, HEAD_EPSILON)?;
+        let normed = ops::layer_norm(&out, &self.norm, HEAD_EPSILON)?;
         self.wm_out_proj.forward(&normed)
     }
 }

@@ -5,11 +5,13 @@
 
 pub mod checkpoint;
 pub mod config;
+pub mod device;
 mod error;
 pub mod experts;
 pub mod flow;
 pub mod foresight;
 pub mod goldens;
+mod graphs;
 pub mod image_prep;
 pub mod inspect;
 pub mod kernels;

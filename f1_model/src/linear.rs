@@ -92,6 +92,56 @@ impl Linear {
         }
     }
 
+    /// One layer whose output is that of `parts`, one behind another; none where one is quantised or trained. The parts then are
+    /// views of its weights, so that nothing is kept twice.
+    ///
+    /// # Errors
+    /// They take different widths.
+    pub fn join<const N: usize>(parts: [&mut Self; N]) -> Result<Option<Self>> {
+        let (mut weights, mut biases) = (Vec::with_capacity(N), Vec::with_capacity(N));
+        for part in &parts {
+            match part {
+                Self::Dense { weight, bias } if !part.is_trained() => {
+                    weights.push(weight.clone());
+                    biases.extend(bias.clone());
+                }
+                _ => return Ok(None),
+            }
+        }
+        if !biases.is_empty() && biases.len() < N {
+            return Ok(None);
+        }
+        let joined_weight = Tensor::cat(&weights, 0)?;
+        let joined_bias = if biases.is_empty() { None } else { Some(Tensor::cat(&biases, 0)?) };
+        let mut first = 0;
+        for (part, old) in parts.into_iter().zip(&weights) {
+            let rows = old.dim(0)?;
+            let bias = joined_bias.as_ref().map(|bias| bias.narrow(0, first, rows)).transpose()?;
+            *part = Self::Dense { weight: joined_weight.narrow(0, first, rows)?, bias };
+            first += rows;
+        }
+        Ok(Some(Self::Dense { weight: joined_weight, bias: joined_bias }))
+    }
+
+    /// Whether a gradient is wanted of the weights.
+    pub fn is_trained(&self) -> bool {
+        match self {
+            Self::Dense { weight, bias } => weight.track_op() || bias.as_ref().is_some_and(Tensor::track_op),
+            _ => false,
+        }
+    }
+
+    /// The tanh form of GELU of [`Linear::forward`].
+    ///
+    /// # Errors
+    /// The widths do not fit.
+    pub fn forward_gelu(&self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Dense { weight, bias: Some(bias) } => Ok(ops::linear_gelu(x, weight, bias)?),
+            _ => Ok(ops::gelu_tanh(&self.forward(x)?)?),
+        }
+    }
+
     /// x `[.., in]` to `[.., out]`.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 use candle_core::{DType, Device, Tensor};
 
 use crate::config::{AttentionMode, Config, GenerationConfig};
-use crate::experts::{Block, Expert, Experts, KvCache, Role, RopeTable, Stream, Wanted};
+use crate::experts::{Block, Expert, Experts, KvCache, Role, RopeTable, RopeTables, Stream, Wanted};
 use crate::flow::ActionHeads;
 use crate::foresight::ForesightHeads;
 use crate::linear::Quant;
@@ -41,6 +41,7 @@ pub struct F1Network {
     experts: Experts,
     foresight: Option<Foresight>,
     actions: ActionHeads,
+    ropes: RopeTables,
     device: Device,
     stream: DType,
     unquantised: Vec<String>,
@@ -96,10 +97,21 @@ impl F1Network {
             experts: Experts::new(understanding, generation, action, und),
             foresight,
             actions: ActionHeads::new(config, &model)?,
+            ropes: RopeTables::new(und.head_dim, und.rope_theta, &device),
             device,
             stream,
             unquantised: quant.map_or_else(Vec::new, |quant| unquantised(config, quant)),
         })
+    }
+
+    /// Puts weights that multiply the same numbers below one another: fewer and larger products, the same numbers. For a network that
+    /// is not trained.
+    ///
+    /// # Errors
+    /// The device refuses the memory.
+    pub fn join(&mut self) -> Result<()> {
+        self.siglip.join()?;
+        self.experts.join()
     }
 
     /// The configuration.
@@ -171,11 +183,7 @@ impl F1Network {
     }
 
     fn rope(&self, positions: &[Vec<i64>]) -> Result<RopeTable> {
-        let und = &self.config.understanding;
-        // Without padding every row is the same: one suffices.
-        let same = positions.windows(2).all(|pair| pair[0] == pair[1]);
-        let rows = if same { positions.get(..1).unwrap_or(positions) } else { positions };
-        RopeTable::new(rows, und.head_dim, und.rope_theta, &self.device)
+        self.ropes.of(positions)
     }
 
     /// Who sees whom among `understanding` tokens, the condition, and the scales from the second to `scales`.
@@ -199,6 +207,11 @@ impl F1Network {
             blocks.push(Block { rows: side * side, keys });
         }
         blocks
+    }
+
+    /// An empty cache with room for `tokens` tokens.
+    fn cache(&self, batch: usize, tokens: usize) -> Result<KvCache> {
+        self.experts.cache(batch, tokens, self.stream, &self.device)
     }
 
     /// Understanding and foresight: fills the cache and generates `num_resolutions` scales.
@@ -229,7 +242,7 @@ impl F1Network {
             recorder.set_prefix("pass0.");
             let (_, cache) = self.experts.forward(
                 vec![understanding],
-                &KvCache::default(),
+                &self.cache(padding.batch(), tokens)?,
                 &rope,
                 &blocks,
                 bias.as_ref(),
@@ -272,7 +285,7 @@ impl F1Network {
         };
         let (mut outputs, mut cache) = self.experts.forward(
             vec![understanding, generation],
-            &KvCache::default(),
+            &self.cache(padding.batch(), tokens + count + foresight.config.generated_tokens() - 1)?,
             &self.rope(&slice(0, keys))?,
             &blocks,
             padding.bias(keys, &self.device)?.as_ref(),
@@ -398,6 +411,25 @@ impl F1Network {
         guidance: Option<&(Tensor, Tensor)>,
         recorder: &mut Recorder,
     ) -> Result<Tensor> {
+        // A recorder keeps every step's keys and values: they must not be written over.
+        let cache = if recorder.is_on() {
+            prefix.cache.clone()
+        } else {
+            prefix.cache.with_room(1 + self.config.chunk_size)?
+        };
+        self.act_after(prefix, &cache, state, noise, guidance, recorder)
+    }
+
+    /// As [`F1Network::act`] with the prefix's keys and values in `cache`, whose room is written to.
+    pub(crate) fn act_after(
+        &self,
+        prefix: &PrefixState,
+        cache: &KvCache,
+        state: &Tensor,
+        noise: &Tensor,
+        guidance: Option<&(Tensor, Tensor)>,
+        recorder: &mut Recorder,
+    ) -> Result<Tensor> {
         let chunk = self.config.chunk_size;
         let [state_block, chunk_block] = self.action_blocks(prefix);
         let base = prefix.tokens.len().max(1);
@@ -409,17 +441,9 @@ impl F1Network {
         let stream = Stream { role: Role::Action, hidden: embedded.to_dtype(self.stream)?, wanted };
         let bias = prefix.padding.bias(prefix.cache.len() + 1, &self.device)?;
         let rope = self.action_rope(prefix, 0, 1)?;
-        let (_, cache) = self.experts.forward(
-            vec![stream],
-            &prefix.cache,
-            &rope,
-            &[state_block],
-            bias.as_ref(),
-            recorder,
-        )?;
+        let (_, cache) =
+            self.experts.forward(vec![stream], cache, &rope, &[state_block], bias.as_ref(), recorder)?;
 
-        // A recorder keeps every step's keys and values: they must not be written over.
-        let cache = if recorder.is_on() { cache } else { cache.with_room(chunk)? };
         let rope = self.action_rope(prefix, 1, chunk)?;
         let bias = prefix.padding.bias(prefix.cache.len() + 1 + chunk, &self.device)?;
         let step_size = -1.0f32 / self.config.num_steps as f32;

@@ -6,7 +6,10 @@ use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CudaStorage, CustomOp2, D, Layout, Result, Shape, Tensor};
 
 use crate::kernels::{self, Conv2dGeometry};
-pub use crate::kernels::{attention, geglu, gelu_tanh, group_norm, layer_norm, rms_norm, rope, silu};
+pub use crate::kernels::{
+    add_layer_norm, add_rms_norm, attention, geglu, geglu_joined, gelu_tanh, group_norm, layer_norm,
+    rms_norm, rope, silu, write_rows,
+};
 
 /// `x W^T + b` over the last dimension: x `[.., in]`, weight `[out, in]`, bias `[out]`.
 ///
@@ -28,11 +31,32 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
     shape.push(weight.dim(0)?);
     let flat = x.reshape((rows, input))?.contiguous()?;
     let out = flat.apply_op2(weight, LinearOp)?.reshape(shape)?;
+    #[cfg(feature = "cuda")]
+    if let Some(bias) = bias
+        && kernels::adds_bias(&out, bias)
+    {
+        return kernels::add_bias(out, bias, false);
+    }
     match bias {
         Some(bias) if bias.dtype() == out.dtype() => out.broadcast_add(bias),
         Some(bias) => out.broadcast_add(&bias.to_dtype(out.dtype())?),
         None => Ok(out),
     }
+}
+
+/// [`gelu_tanh`] of [`linear`] with a bias.
+///
+/// # Errors
+/// The widths do not fit.
+pub fn linear_gelu(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    {
+        let out = linear(x, weight, None)?;
+        if kernels::adds_bias(&out, bias) {
+            return kernels::add_bias(out, bias, true);
+        }
+    }
+    gelu_tanh(&linear(x, weight, Some(bias))?)
 }
 
 /// `x W^T` with a backward pass that computes only the gradients somebody asked for.

@@ -11,7 +11,12 @@ use rand_distr::StandardNormal;
 
 use crate::checkpoint::{self, LoadPrecision, LoadReport};
 use crate::config::Config;
+use crate::device::{self, Held, Using};
+use crate::experts::KvCache;
 use crate::flow::RtcGuidance;
+#[cfg(feature = "cuda")]
+use crate::graphs::Turn;
+use crate::graphs::{Graphs, Stage};
 use crate::image_prep;
 use crate::linear::Quant;
 use crate::network::{F1Network, PrefixState};
@@ -44,7 +49,7 @@ impl DeviceChoice {
                 "this program was built without CUDA; build it with `--features cuda` (docs/gpu.md), or leave the \
                  device at cpu",
             )),
-            DeviceChoice::Cuda => Device::new_cuda(0).map_err(|error| {
+            DeviceChoice::Cuda => device::cuda().map_err(|error| {
                 Error::input(format!(
                     "no CUDA device can be used: {error}; `nvidia-smi` says what the driver sees"
                 ))
@@ -81,6 +86,9 @@ pub struct LoadOptions {
     pub dtype: Dtype,
     /// Quantisation of the experts' linear layers.
     pub quant: Option<Quant>,
+    /// On a GPU, record each stage once for each number of cameras and length of the instruction and start it as one from then on. What
+    /// the recording computes is compared with what was computed without it before it is used.
+    pub cuda_graphs: bool,
     /// Initialise tensors the checkpoint lacks; they are listed in the report and the log.
     pub allow_missing: bool,
 }
@@ -88,7 +96,7 @@ pub struct LoadOptions {
 /// A camera image ready for the network, `[3, side, side]`; cheap to clone.
 #[derive(Clone)]
 pub struct CameraInput {
-    tensor: Tensor,
+    tensor: Held<Tensor>,
 }
 
 impl CameraInput {
@@ -104,7 +112,7 @@ pub struct HistoryFrame {
     /// `[L]` in u32.
     tokens: Arc<Vec<u32>>,
     /// `[L - 1, codes]`.
-    vectors: Tensor,
+    vectors: Held<Tensor>,
 }
 
 impl HistoryFrame {
@@ -137,12 +145,32 @@ pub struct ActRequest {
 /// What actions are generated from: understanding and foresight; shared, cheap to clone.
 #[derive(Clone)]
 pub struct Prefix {
-    state: Arc<PrefixState>,
+    state: Arc<Held<PrefixState>>,
     tokens: Arc<Vec<Vec<u32>>>,
     confidence: Arc<Vec<f32>>,
 }
 
 impl Prefix {
+    /// Reads the foresight's tokens and their probabilities.
+    fn read(state: PrefixState) -> Result<Self> {
+        let (mut tokens, mut confidence) = (Vec::new(), Vec::new());
+        if !state.tokens.is_empty() {
+            // Of all scales at once: the host waits for the device here and nowhere before.
+            let ids = Tensor::cat(&state.tokens, 1)?;
+            let probabilities = crate::ops::softmax(&Tensor::cat(&state.logits, 1)?)?;
+            confidence = probabilities.gather(&ids.unsqueeze(2)?, 2)?.flatten_all()?.to_vec1::<f32>()?;
+            if confidence.iter().any(|probability| !probability.is_finite()) {
+                return Err(Error::input("foresight logits are not finite"));
+            }
+            let mut ids = ids.flatten_all()?.to_vec1::<u32>()?.into_iter();
+            for scale in &state.tokens {
+                tokens.push(ids.by_ref().take(scale.elem_count()).collect());
+            }
+        }
+        let state = Arc::new(Held::new(state));
+        Ok(Self { state, tokens: Arc::new(tokens), confidence: Arc::new(confidence) })
+    }
+
     /// Foresight token ids of each generated scale; empty in the pi0 layout.
     pub fn tokens(&self) -> &[Vec<u32>] {
         &self.tokens
@@ -172,6 +200,7 @@ impl Prefix {
 /// A loaded policy: shared by `Arc`, every method takes `&self`.
 pub struct F1Policy {
     network: F1Network,
+    graphs: Graphs,
     prompts: Option<PromptEncoder>,
     report: LoadReport,
 }
@@ -219,6 +248,11 @@ impl F1Policy {
         Self::build(config, &weights, options, None, LoadReport::default())
     }
 
+    /// Held while work is given to the device or what it computed is read.
+    fn using(&self) -> Option<Using> {
+        self.network.device().is_cuda().then(device::using)
+    }
+
     fn build(
         config: &Config,
         weights: &Weights,
@@ -226,11 +260,15 @@ impl F1Policy {
         prompts: Option<PromptEncoder>,
         report: LoadReport,
     ) -> Result<Self> {
-        let network = F1Network::new(config, weights, options.quant)?;
+        let mut network = F1Network::new(config, weights, options.quant)?;
+        if network.device().is_cuda() {
+            network.join()?;
+            device::release_freed_memory(network.device())?;
+        }
         for name in network.unquantised() {
             tracing::warn!(layer = name, "its width is not a multiple of the block; it stays unquantised");
         }
-        Ok(Self { network, prompts, report })
+        Ok(Self { network, graphs: Graphs::new(options.cuda_graphs), prompts, report })
     }
 
     /// Adds a prompt encoder, for a directory that keeps `tokenizer.json` elsewhere.
@@ -265,7 +303,9 @@ impl F1Policy {
     /// An image without pixels.
     pub fn prepare_camera(&self, image: &RgbImage) -> Result<CameraInput> {
         let [width, height] = self.config().image_fit;
-        Ok(CameraInput { tensor: image_prep::prepare_camera(image, width, height, self.network.device())? })
+        let _using = self.using();
+        let tensor = image_prep::prepare_camera(image, width, height, self.network.device())?;
+        Ok(CameraInput { tensor: Held::new(tensor) })
     }
 
     /// Encodes a history frame, once when it arrives.
@@ -282,6 +322,7 @@ impl F1Policy {
     /// An image without pixels, or a model that does not foresee.
     pub fn prepare_frame(&self, image: &RgbImage) -> Result<Tensor> {
         let side = self.network.foresight()?.config.frame_side();
+        let _using = self.using();
         image_prep::prepare_frame(image, side, self.config().run.crop_ratio, self.network.device())
     }
 
@@ -290,8 +331,15 @@ impl F1Policy {
     /// # Errors
     /// Another size, or a model that does not foresee.
     pub fn encode_prepared(&self, pixels: &Tensor) -> Result<HistoryFrame> {
-        let (tokens, vectors) = self.network.encode_frames(&pixels.unsqueeze(0)?)?;
-        Ok(HistoryFrame { tokens: Arc::new(tokens.squeeze(0)?.to_vec1()?), vectors: vectors.squeeze(0)? })
+        let turn = self.graphs.turn(Stage::Frame);
+        let using = self.using();
+        let inputs = [pixels.unsqueeze(0)?];
+        let (outputs, _using) = turn.compute(self.network.device(), &inputs, &[], using, |inputs| {
+            let (tokens, vectors) = self.network.encode_frames(&inputs[0])?;
+            Ok(vec![tokens.squeeze(0)?, vectors.squeeze(0)?])
+        })?;
+        let [tokens, vectors] = of_stage(outputs)?;
+        Ok(HistoryFrame { tokens: Arc::new(tokens.to_vec1()?), vectors: Held::new(vectors) })
     }
 
     /// Turns an instruction into tokens, once an instruction.
@@ -339,14 +387,19 @@ impl F1Policy {
     /// # Errors
     /// More cameras than the model takes, or nothing at all.
     pub fn embed(&self, input: &PolicyInput) -> Result<Tensor> {
+        let turn = self.graphs.turn(Stage::Images);
+        let mut using = self.using();
         let mut parts = Vec::new();
-        let cameras: Vec<Tensor> =
-            input.cameras.iter().flatten().map(|camera| camera.tensor.clone()).collect();
+        let cameras: Vec<&Tensor> = input.cameras.iter().flatten().map(CameraInput::tensor).collect();
         if !cameras.is_empty() {
             let images = Tensor::stack(&cameras, 0)?;
-            let tokens = self.network.embed_images(&images, &mut Recorder::off())?;
-            let (count, each, width) = tokens.dims3()?;
-            parts.push(tokens.reshape((1, count * each, width))?);
+            let (outputs, still) = turn.compute(self.network.device(), &[images], &[], using, |inputs| {
+                let tokens = self.network.embed_images(&inputs[0], &mut Recorder::off())?;
+                let (count, each, width) = tokens.dims3()?;
+                Ok(vec![tokens.reshape((1, count * each, width))?])
+            })?;
+            using = still;
+            parts.extend(outputs);
         }
         if !input.prompt.ids().is_empty() {
             let ids = Tensor::new(input.prompt.ids(), self.network.device())?.unsqueeze(0)?;
@@ -355,7 +408,9 @@ impl F1Policy {
         if parts.is_empty() {
             return Err(Error::input("an observation without camera and prompt"));
         }
-        Ok(Tensor::cat(&parts, 1)?)
+        let embedded = Tensor::cat(&parts, 1)?;
+        drop(using);
+        Ok(embedded)
     }
 
     /// As [`F1Policy::perceive_with`] from understanding tokens of [`F1Policy::embed`].
@@ -368,18 +423,71 @@ impl F1Policy {
         frames: &[HistoryFrame],
         source: &mut TokenSource,
     ) -> Result<Prefix> {
+        let turn = self.graphs.turn(Stage::Prefix);
+        let using = self.using();
         let history = if self.network.has_foresight() { Some(self.history(frames)?) } else { None };
-        let padding = Padding::none(1, embedded.dim(1)?);
-        let state =
-            self.network.perceive(embedded, &padding, history.as_ref(), source, &mut Recorder::off())?;
-        let mut tokens = Vec::new();
-        let mut confidence = Vec::new();
-        for (ids, logits) in state.tokens.iter().zip(&state.logits) {
-            let probabilities = crate::ops::softmax(logits)?;
-            confidence.extend(probabilities.gather(&ids.unsqueeze(2)?, 2)?.flatten_all()?.to_vec1::<f32>()?);
-            tokens.push(ids.flatten_all()?.to_vec1::<u32>()?);
+        #[cfg(feature = "cuda")]
+        if turn.is_recorded() {
+            let (state, _using) = self.perceive_recorded(turn, embedded, history, source, using)?;
+            return Prefix::read(state);
         }
-        Ok(Prefix { state: Arc::new(state), tokens: Arc::new(tokens), confidence: Arc::new(confidence) })
+        let _using = (turn, using);
+        let padding = Padding::none(1, embedded.dim(1)?);
+        let history = history.as_ref();
+        Prefix::read(self.network.perceive(embedded, &padding, history, source, &mut Recorder::off())?)
+    }
+
+    /// Understanding and foresight as one graph, where the tokens' source lets the device draw.
+    #[cfg(feature = "cuda")]
+    fn perceive_recorded(
+        &self,
+        turn: Turn<'_>,
+        embedded: &Tensor,
+        history: Option<Tensor>,
+        source: &mut TokenSource,
+        using: Option<Using>,
+    ) -> Result<(PrefixState, Option<Using>)> {
+        let (network, device) = (&self.network, self.network.device());
+        let padding = Padding::none(1, embedded.dim(1)?);
+        let numbers = match network.foresight() {
+            Ok(foresight) => {
+                let vocabulary = foresight.config.tokenizer.vocab_size;
+                source.numbers(foresight.config.generated_tokens(), vocabulary, device)?
+            }
+            Err(_) => Some((Tensor::zeros((1, 1), DType::F32, device)?, 1, 0.0)),
+        };
+        let Some((uniform, top_k, top_p)) = numbers else {
+            let recorder = &mut Recorder::off();
+            return Ok((network.perceive(embedded, &padding, history.as_ref(), source, recorder)?, using));
+        };
+        let mut inputs = vec![embedded.clone(), uniform];
+        inputs.extend(history);
+        let settings = [top_k, top_p.to_bits() as usize];
+        let (outputs, using) = turn.compute(device, &inputs, &settings, using, |inputs| {
+            let mut source = TokenSource::Numbers { uniform: inputs[1].clone(), top_k, top_p };
+            let state =
+                network.perceive(&inputs[0], &padding, inputs.get(2), &mut source, &mut Recorder::off())?;
+            let block = state.cache.block().ok_or_else(|| Error::input("weights that are trained"))?;
+            let mut outputs = vec![block.clone()];
+            outputs.extend(state.f_hat);
+            outputs.extend(state.tokens.into_iter().chain(state.logits));
+            Ok(outputs)
+        })?;
+        let mut outputs = outputs.into_iter();
+        let block = outputs.next().ok_or_else(|| Error::input("a stage without results"))?;
+        let keys = block.dim(2)?;
+        let f_hat = outputs.next();
+        let scales = outputs.len() / 2;
+        let tokens = outputs.by_ref().take(scales).collect();
+        let state = PrefixState {
+            cache: KvCache::of_block(block, keys)?,
+            following: keys - padding.tokens(),
+            padding,
+            f_hat,
+            tokens,
+            logits: outputs.collect(),
+        };
+        Ok((state, using))
     }
 
     /// `[1, frames, L - 1, codes]`, the first frame repeated where frames are missing.
@@ -391,7 +499,7 @@ impl F1Policy {
             return Err(Error::input(format!("{} history frames, the model takes {wanted}", frames.len())));
         }
         let missing = std::iter::repeat_n(first, wanted - frames.len());
-        let vectors: Vec<&Tensor> = missing.chain(frames).map(|frame| &frame.vectors).collect();
+        let vectors: Vec<&Tensor> = missing.chain(frames).map(|frame| &*frame.vectors).collect();
         Ok(Tensor::stack(&vectors, 0)?.unsqueeze(0)?)
     }
 
@@ -438,11 +546,22 @@ impl F1Policy {
         }
         let mut padded = state.to_vec();
         padded.resize(config.max_state_dim, 0.0);
+        let turn = self.graphs.turn(Stage::Flow);
+        let using = self.using();
         let state = Tensor::from_vec(padded, (1, config.max_state_dim), device)?;
         let noise = Tensor::from_slice(noise, (1, chunk, width), device)?;
         let guidance = guidance.map(|guidance| guidance.tensors(chunk, width, device)).transpose()?;
-        let actions =
-            self.network.act(&prefix.state, &state, &noise, guidance.as_ref(), &mut Recorder::off())?;
+        let cache = prefix.state.cache.with_room(1 + chunk)?;
+        let block = cache.block().ok_or_else(|| Error::input("a cache without room"))?;
+        let mut inputs = vec![block.clone(), state, noise];
+        inputs.extend(guidance.into_iter().flat_map(|(previous, weights)| [previous, weights]));
+        let (outputs, _using) = turn.compute(device, &inputs, &[], using, |inputs| {
+            let cache = KvCache::of_block(inputs[0].clone(), prefix.len())?;
+            let guidance = inputs.get(3).cloned().zip(inputs.get(4).cloned());
+            let (state, noise, off) = (&inputs[1], &inputs[2], &mut Recorder::off());
+            Ok(vec![self.network.act_after(&prefix.state, &cache, state, noise, guidance.as_ref(), off)?])
+        })?;
+        let [actions] = of_stage(outputs)?;
         let actions: Vec<Vec<f32>> = actions.squeeze(0)?.to_vec2()?;
         if actions.iter().flatten().any(|value| !value.is_finite()) {
             return Err(Error::input("the network computed an action that is not finite"));
@@ -458,7 +577,21 @@ impl F1Policy {
         let f_hat = prefix.state.f_hat.as_ref().ok_or_else(|| {
             Error::input("this model has no generation expert: there is no foresight image")
         })?;
-        let image = self.network.foresight()?.tokenizer.decode(f_hat)?;
-        image_prep::to_image(&image.squeeze(0)?)
+        let tokenizer = &self.network.foresight()?.tokenizer;
+        let turn = self.graphs.turn(Stage::Foresight);
+        let using = self.using();
+        let inputs = [f_hat.clone()];
+        let (outputs, _using) = turn.compute(self.network.device(), &inputs, &[], using, |inputs| {
+            Ok(vec![tokenizer.decode(&inputs[0])?.squeeze(0)?])
+        })?;
+        let [image] = of_stage(outputs)?;
+        image_prep::to_image(&image)
     }
+}
+
+/// The results of a stage, as many as it has.
+fn of_stage<const N: usize>(outputs: Vec<Tensor>) -> Result<[Tensor; N]> {
+    outputs.try_into().map_err(|other: Vec<Tensor>| {
+        Error::input(format!("{} results of a stage that has {N}", other.len()))
+    })
 }

@@ -67,6 +67,16 @@ pub enum TokenSource {
     },
     /// Given, `[batch, tokens]` in u32, scale after scale: the same foresight under other arithmetic.
     Fixed(Tensor),
+    /// Drawn on the device after top-k and top-p, by numbers in [0, 1) that are there already, `[1, tokens]` scale after scale.
+    #[cfg(feature = "cuda")]
+    Numbers {
+        /// The numbers.
+        uniform: Tensor,
+        /// Tokens kept by rank.
+        top_k: usize,
+        /// Probability mass kept.
+        top_p: f64,
+    },
     /// Another source, watched: a stopwatch between the first pass and the scales that follow.
     Observed {
         /// Where the tokens come from.
@@ -91,6 +101,26 @@ impl TokenSource {
         Self::Observed { source: Box::new(self), seen: Box::new(seen) }
     }
 
+    /// What this source will draw `tokens` tokens of one observation by, `[1, tokens]` on the device, and how; none where the host has a
+    /// say in each. Greedy needs no numbers and gets some.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn numbers(
+        &mut self,
+        tokens: usize,
+        vocabulary: usize,
+        device: &candle_core::Device,
+    ) -> Result<Option<(Tensor, usize, f64)>> {
+        match self {
+            Self::Greedy => Ok(Some((Tensor::zeros((1, tokens), DType::F32, device)?, 1, 0.0))),
+            Self::Observed { source, .. } => source.numbers(tokens, vocabulary, device),
+            Self::Sampled { top_k, top_p, random } if vocabulary <= crate::kernels::LONGEST_ROW => {
+                let uniform: Vec<f32> = (0..tokens).map(|_| random.random()).collect();
+                Ok(Some((Tensor::from_vec(uniform, (1, tokens), device)?, *top_k, *top_p)))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Ids `[batch, rows]` in u32 for logits `[batch, rows, vocabulary]`; `offset` tokens were taken before.
     ///
     /// # Errors
@@ -105,6 +135,20 @@ impl TokenSource {
                 Ok(ids)
             }
             Self::Fixed(tokens) => Ok(tokens.narrow(1, offset, rows)?.contiguous()?),
+            #[cfg(feature = "cuda")]
+            Self::Numbers { uniform, top_k, top_p } => {
+                let logits = logits.detach().to_dtype(DType::F32)?;
+                Ok(crate::kernels::draw(&logits, &uniform.narrow(1, offset, rows)?, *top_k, *top_p)?)
+            }
+            #[cfg(feature = "cuda")]
+            Self::Sampled { top_k, top_p, random }
+                if logits.device().is_cuda() && logits.dim(D::Minus1)? <= crate::kernels::LONGEST_ROW =>
+            {
+                let uniform: Vec<f32> = (0..batch * rows).map(|_| random.random()).collect();
+                let uniform = Tensor::from_vec(uniform, (batch, rows), logits.device())?;
+                let logits = logits.detach().to_dtype(DType::F32)?;
+                Ok(crate::kernels::draw(&logits, &uniform, *top_k, *top_p)?)
+            }
             Self::Sampled { top_k, top_p, random } => {
                 let values: Vec<Vec<f32>> = logits.detach().to_dtype(DType::F32)?.flatten(0, 1)?.to_vec2()?;
                 let mut ids = Vec::with_capacity(values.len());

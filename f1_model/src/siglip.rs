@@ -3,25 +3,30 @@
 use candle_core::Tensor;
 
 use crate::config::{Config, VisionConfig};
+use crate::kernels::LayerNormWeights;
 use crate::linear::Linear;
 use crate::recorder::Recorder;
 use crate::weights::Weights;
-use crate::{Error, Result, ops};
+use crate::{Error, Result, device, ops};
 
 #[derive(Clone)]
 struct Norm {
-    weight: Tensor,
-    bias: Tensor,
+    weights: LayerNormWeights,
     epsilon: f64,
 }
 
 impl Norm {
     fn new(width: usize, epsilon: f64, weights: &Weights) -> Result<Self> {
-        Ok(Self { weight: weights.get(width, "weight")?, bias: weights.get(width, "bias")?, epsilon })
+        let weights = LayerNormWeights::new(weights.get(width, "weight")?, weights.get(width, "bias")?)?;
+        Ok(Self { weights, epsilon })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(ops::layer_norm(x, &self.weight, &self.bias, self.epsilon)?)
+    /// The sum of both, where there is anything to add, and its norm.
+    fn forward(&self, x: &Tensor, delta: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
+        Ok(match delta {
+            Some(delta) => ops::add_layer_norm(x, delta, &self.weights, self.epsilon)?,
+            None => (x.clone(), ops::layer_norm(x, &self.weights, self.epsilon)?),
+        })
     }
 }
 
@@ -36,6 +41,8 @@ struct EncoderLayer {
     fc1: Linear,
     fc2: Linear,
     heads: usize,
+    /// Queries, keys and values in one product.
+    joined: Option<Linear>,
 }
 
 impl EncoderLayer {
@@ -52,22 +59,30 @@ impl EncoderLayer {
             fc1: Linear::new(mlp, hidden, &weights.pp("mlp").pp("fc1"))?,
             fc2: Linear::new(hidden, mlp, &weights.pp("mlp").pp("fc2"))?,
             heads: config.heads,
+            joined: None,
         })
     }
 
-    fn forward(&self, hidden: &Tensor) -> Result<Tensor> {
+    /// After `delta` was added to `hidden`; what the layer adds is returned beside what it is to be added to: the next norm does it.
+    fn forward(&self, hidden: &Tensor, delta: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
         let (batch, tokens, width) = hidden.dims3()?;
         let head = width / self.heads;
-        let shape = (batch, tokens, self.heads, head);
-        let x = self.layer_norm1.forward(hidden)?;
-        let query = self.q_proj.forward(&x)?.reshape(shape)?;
-        let key = self.k_proj.forward(&x)?.reshape(shape)?;
-        let value = self.v_proj.forward(&x)?.reshape(shape)?;
+        let (hidden, x) = self.layer_norm1.forward(hidden, delta)?;
+        let [query, key, value] = match &self.joined {
+            Some(joined) => {
+                let all = joined.forward(&x)?.reshape((batch, tokens, 3, self.heads, head))?;
+                [all.get_on_dim(2, 0)?, all.get_on_dim(2, 1)?, all.get_on_dim(2, 2)?]
+            }
+            None => {
+                let of = |linear: &Linear| -> Result<Tensor> {
+                    Ok(linear.forward(&x)?.reshape((batch, tokens, self.heads, head))?)
+                };
+                [of(&self.q_proj)?, of(&self.k_proj)?, of(&self.v_proj)?]
+            }
+        };
         let attended = ops::attention(&query, &key, &value, None, (head as f64).powf(-0.5))?;
-        let hidden = (hidden + self.out_proj.forward(&attended)?)?;
-        let x = self.layer_norm2.forward(&hidden)?;
-        let x = self.fc2.forward(&ops::gelu_tanh(&self.fc1.forward(&x)?)?)?;
-        Ok((hidden + x)?)
+        let (hidden, x) = self.layer_norm2.forward(&hidden, Some(&self.out_proj.forward(&attended)?))?;
+        Ok((hidden, self.fc2.forward(&self.fc1.forward_gelu(&x)?)?))
     }
 }
 
@@ -112,6 +127,17 @@ impl Siglip {
         })
     }
 
+    /// Puts weights that multiply the same numbers below one another, where none of them is trained.
+    ///
+    /// # Errors
+    /// The device refuses the memory.
+    pub fn join(&mut self) -> Result<()> {
+        for layer in &mut self.layers {
+            layer.joined = Linear::join([&mut layer.q_proj, &mut layer.k_proj, &mut layer.v_proj])?;
+        }
+        Ok(())
+    }
+
     /// Images `[batch, 3, side, side]` in [-1, 1] to tokens `[batch, tokens, understanding width]`.
     ///
     /// The library's division by the square root of the width and the policy's multiplication by it cancel.
@@ -119,6 +145,7 @@ impl Siglip {
     /// # Errors
     /// The images have another size.
     pub fn forward(&self, images: &Tensor, recorder: &mut Recorder) -> Result<Tensor> {
+        let _uploads = device::uploads_once(images.device());
         let (batch, channels, height, width) = images.dims4()?;
         if (channels, height, width) != (3, self.image, self.image) {
             return Err(Error::input(format!(
@@ -138,10 +165,12 @@ impl Siglip {
         let x = ops::linear(&patches, &self.patch_weight.flatten_from(1)?, Some(&self.patch_bias))?;
         let positions = self.positions.to_dtype(x.dtype())?;
         let mut x = x.broadcast_add(&positions)?;
+        let mut delta: Option<Tensor> = None;
         for layer in &self.layers {
-            x = layer.forward(&x)?;
+            let (hidden, added) = layer.forward(&x, delta.as_ref())?;
+            (x, delta) = (hidden, Some(added));
         }
-        let x = self.post_layernorm.forward(&x)?;
+        let (_, x) = self.post_layernorm.forward(&x, delta.as_ref())?;
         recorder.keep("last_hidden", &x);
         let x = self.projector.forward(&x)?;
         recorder.keep("projected", &x);

@@ -123,6 +123,9 @@ pub struct SourceSection {
     /// Statistics file (`stats.json`), entry of this source's name; computed from the data set without it.
     #[serde(default)]
     pub statistics: Option<PathBuf>,
+    /// Normalise with the statistics of this other source: several data sets of one robot.
+    #[serde(default)]
+    pub statistics_of: Option<String>,
     /// Episodes left out.
     #[serde(default)]
     pub skip_episodes: Vec<usize>,
@@ -492,6 +495,17 @@ impl RunFile {
             }
         };
         check(!self.data.sources.is_empty(), "data.sources is empty");
+        for (name, source) in &self.data.sources {
+            let Some(other) = &source.statistics_of else { continue };
+            let given = self.data.sources.get(other);
+            check(
+                given.is_some_and(|given| given.statistics_of.is_none()) && source.statistics.is_none(),
+                &format!(
+                    "data.sources.{name}.statistics_of must name a source with statistics of its own, and stands without \
+                     `statistics`; `{other}` does not do"
+                ),
+            );
+        }
         check(self.batch > 0, "batch must be positive");
         check(self.accumulate > 0, "accumulate must be positive");
         check(self.keep > 0, "keep must be positive");
@@ -598,6 +612,23 @@ schedule: {shape: cosine, warmup_steps: 10}
         let run = RunFile::parse(RUN, "run", &changes).unwrap();
         assert_eq!((run.steps, run.learning_rate.default), (Some(7), 1e-3));
         assert!(RunFile::parse(RUN, "run", &["stepz=7".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn statistics_of_another_source_are_its_own() {
+        let with = |line: &str| {
+            let more = format!(
+                "obs_img_stride: 3}}\n    more: {{path: data/more, n_obs_img_steps: 12, n_pred_img_steps: 3, obs_img_stride: 3, {line}}}"
+            );
+            RunFile::parse(&RUN.replace("obs_img_stride: 3}", &more), "run.yaml", &[])
+        };
+        assert!(with("statistics_of: bench").is_ok());
+        for line in
+            ["statistics_of: bank", "statistics_of: more", "statistics_of: bench, statistics: stats.json"]
+        {
+            let message = with(line).unwrap_err().to_string();
+            assert!(message.contains("data.sources.more.statistics_of"), "{message}");
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::{Result, TrainError};
 pub fn device(run: &RunFile) -> Result<Device> {
     Ok(match run.device {
         DeviceName::Cpu => Device::Cpu,
-        DeviceName::Cuda => Device::new_cuda(0)?,
+        DeviceName::Cuda => f1_model::device::cuda()?,
     })
 }
 
@@ -136,7 +136,7 @@ fn open_source(name: &str, section: &SourceSection, stage: Stage, config: &Confi
     })
 }
 
-/// Statistics of every source: read where the run names a file, computed otherwise.
+/// Statistics of every source that does not use another's: read where the run names a file, computed otherwise.
 ///
 /// # Errors
 /// When a file lacks an entry or holds unusable numbers.
@@ -144,6 +144,9 @@ pub fn statistics(run: &RunFile, sources: &[OpenSource]) -> Result<StatisticsFil
     let mut file = StatisticsFile::default();
     for source in sources {
         let section = &run.data.sources[&source.name];
+        if section.statistics_of.is_some() {
+            continue;
+        }
         let entry = match &section.statistics {
             // A file with one entry is of the robot, whatever its data sets are called.
             Some(path) => {
@@ -215,8 +218,9 @@ pub fn normalisers(
     let mut out = Vec::new();
     for source in sources {
         let section = &run.data.sources[&source.name];
-        let entry = file.get(&source.name)?;
+        let entry = file.get(section.statistics_of.as_ref().unwrap_or(&source.name))?;
         let (state, action) = widths(source)?;
+        entry.check(state, action)?;
         let flags = |width: usize, ignored: &[usize]| -> Vec<bool> {
             (0..width).map(|dim| ignored.contains(&dim)).collect()
         };

@@ -41,6 +41,9 @@ pub struct Args {
     /// Where the network runs.
     #[arg(long, value_enum, default_value = "cpu")]
     device: DeviceArg,
+    /// On a GPU, record each stage as one CUDA graph (generation then counts as prefix).
+    #[arg(long)]
+    cuda_graphs: bool,
     /// Cameras the observation has.
     #[arg(long, default_value_t = 3)]
     cameras: usize,
@@ -106,6 +109,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             QuantArg::Q8_0 => Quant::Q8_0,
             QuantArg::Q4k => Quant::Q4K,
         }),
+        cuda_graphs: args.cuda_graphs,
         ..LoadOptions::default()
     };
     let clock = Clock::new(&options.device.open()?);

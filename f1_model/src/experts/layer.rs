@@ -28,16 +28,32 @@ impl RmsNorm {
         Ok(Self { weight, scale, epsilon })
     }
 
-    /// Normalises the last dimension.
+    /// Adds what the layer before left to be added, and normalises the last dimension of the sum; returns both.
     ///
     /// # Errors
     /// The width does not fit.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        match &self.scale {
-            Some(scale) => Ok(ops::rms_norm(x, scale, self.epsilon)?),
-            None => Ok(ops::rms_norm(x, &(&self.weight + 1.0)?, self.epsilon)?),
-        }
+    pub fn forward(&self, x: &Tensor, delta: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
+        let of_now;
+        let scale = match &self.scale {
+            Some(scale) => scale,
+            None => {
+                of_now = (&self.weight + 1.0)?;
+                &of_now
+            }
+        };
+        Ok(match delta {
+            Some(delta) => ops::add_rms_norm(x, delta, scale, self.epsilon)?,
+            None => (x.clone(), ops::rms_norm(x, scale, self.epsilon)?),
+        })
     }
+}
+
+/// Queries, keys and values of one expert's tokens, not rotated, `[batch, tokens, heads or kv_heads, head_dim]`.
+pub(super) struct Projected {
+    /// None where nobody asks.
+    pub(super) query: Option<Tensor>,
+    pub(super) key: Tensor,
+    pub(super) value: Tensor,
 }
 
 /// One decoder layer.
@@ -52,6 +68,14 @@ pub struct DecoderLayer {
     gate_proj: Linear,
     up_proj: Linear,
     down_proj: Linear,
+    joined: Option<Joined>,
+}
+
+/// Weights that multiply the same numbers, below one another.
+#[derive(Clone)]
+struct Joined {
+    query_key_value: Linear,
+    gate_up: Linear,
 }
 
 impl DecoderLayer {
@@ -79,32 +103,88 @@ impl DecoderLayer {
             gate_proj: linear(mlp, hidden, &gated.pp("gate_proj"))?,
             up_proj: linear(mlp, hidden, &gated.pp("up_proj"))?,
             down_proj: linear(hidden, mlp, &gated.pp("down_proj"))?,
+            joined: None,
         })
     }
 
-    /// The normed input of the attention.
-    pub(super) fn input_norm(&self, hidden: &Tensor) -> Result<Tensor> {
-        self.input_layernorm.forward(hidden)
+    /// Puts weights that multiply the same numbers below one another: one product in place of three, one in place of two. For weights
+    /// that are not trained; quantised ones stay as they are.
+    pub(super) fn join(&mut self) -> Result<()> {
+        let (Some(query_key_value), Some(gate_up)) = (
+            Linear::join([&mut self.q_proj, &mut self.k_proj, &mut self.v_proj])?,
+            Linear::join([&mut self.gate_proj, &mut self.up_proj])?,
+        ) else {
+            return Ok(());
+        };
+        self.joined = Some(Joined { query_key_value, gate_up });
+        Ok(())
     }
 
-    /// Keys and values, `[batch, tokens, kv_heads, head_dim]`, not rotated.
-    pub(super) fn key_value(&self, x: &Tensor, heads: usize, width: usize) -> Result<(Tensor, Tensor)> {
+    /// Whether a gradient is wanted of any weight.
+    pub(super) fn is_trained(&self) -> bool {
+        let linears = [
+            &self.q_proj,
+            &self.k_proj,
+            &self.v_proj,
+            &self.o_proj,
+            &self.gate_proj,
+            &self.up_proj,
+            &self.down_proj,
+        ];
+        self.input_layernorm.weight.track_op()
+            || self.post_attention_layernorm.weight.track_op()
+            || linears.into_iter().any(Linear::is_trained)
+    }
+
+    /// The layer's input after what the layer before left to be added, and its norm, the input of the attention.
+    pub(super) fn input_norm(&self, hidden: &Tensor, delta: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
+        self.input_layernorm.forward(hidden, delta)
+    }
+
+    /// Keys and values of all tokens, and with `queries` their queries.
+    pub(super) fn project(
+        &self,
+        x: &Tensor,
+        queries: bool,
+        heads: [usize; 2],
+        width: usize,
+    ) -> Result<Projected> {
         let (batch, tokens, _) = x.dims3()?;
-        let shape = (batch, tokens, heads, width);
-        Ok((self.k_proj.forward(x)?.reshape(shape)?, self.v_proj.forward(x)?.reshape(shape)?))
+        let [heads, kv_heads] = heads;
+        if let (Some(joined), true) = (&self.joined, queries) {
+            let all = joined.query_key_value.forward(x)?;
+            let all = all.reshape((batch, tokens, heads + 2 * kv_heads, width))?;
+            return Ok(Projected {
+                query: Some(all.narrow(2, 0, heads)?),
+                key: all.narrow(2, heads, kv_heads)?,
+                value: all.narrow(2, heads + kv_heads, kv_heads)?,
+            });
+        }
+        let of = |linear: &Linear| -> Result<Tensor> {
+            Ok(linear.forward(x)?.reshape((batch, tokens, kv_heads, width))?)
+        };
+        Ok(Projected {
+            query: if queries { Some(self.query(x, heads, width)?) } else { None },
+            key: of(&self.k_proj)?,
+            value: of(&self.v_proj)?,
+        })
     }
 
-    /// Queries, `[batch, tokens, heads, head_dim]`, not rotated.
+    /// Queries alone, `[batch, tokens, heads, head_dim]`, not rotated.
     pub(super) fn query(&self, x: &Tensor, heads: usize, width: usize) -> Result<Tensor> {
         let (batch, tokens, _) = x.dims3()?;
         Ok(self.q_proj.forward(x)?.reshape((batch, tokens, heads, width))?)
     }
 
-    /// Everything after the attention: output projection, residual, norm, MLP, residual.
-    pub(super) fn finish(&self, hidden: &Tensor, attended: &Tensor) -> Result<Tensor> {
-        let hidden = (hidden + self.o_proj.forward(attended)?)?;
-        let x = self.post_attention_layernorm.forward(&hidden)?;
-        let gated = ops::geglu(&self.gate_proj.forward(&x)?, &self.up_proj.forward(&x)?)?;
-        Ok((hidden + self.down_proj.forward(&gated)?)?)
+    /// Everything after the attention: output projection, residual, norm, MLP. What the MLP adds is returned beside what it is to be
+    /// added to: the next norm does it.
+    pub(super) fn finish(&self, hidden: &Tensor, attended: &Tensor) -> Result<(Tensor, Tensor)> {
+        let (hidden, x) =
+            self.post_attention_layernorm.forward(hidden, Some(&self.o_proj.forward(attended)?))?;
+        let gated = match &self.joined {
+            Some(joined) => ops::geglu_joined(&joined.gate_up.forward(&x)?)?,
+            None => ops::geglu(&self.gate_proj.forward(&x)?, &self.up_proj.forward(&x)?)?,
+        };
+        Ok((hidden, self.down_proj.forward(&gated)?))
     }
 }

@@ -9,15 +9,16 @@ mod layer;
 mod rope;
 
 pub use layer::{DecoderLayer, RmsNorm};
-pub use rope::RopeTable;
+pub use rope::{RopeTable, RopeTables};
 
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
+use layer::Projected;
 
 use crate::config::ExpertConfig;
 use crate::linear::Quant;
 use crate::recorder::Recorder;
 use crate::weights::Weights;
-use crate::{Error, Result, ops};
+use crate::{Error, Result, device, ops};
 
 /// The experts by role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,15 +78,43 @@ pub struct KvCache {
     layers: Vec<(Tensor, Tensor)>,
     /// Tokens held; the tensors may have room for more.
     filled: usize,
+    /// What the layers are views of, if they have room: `[2 layers, batch, room, kv_heads, head_dim]`.
+    room: Option<Tensor>,
 }
 
 impl KvCache {
+    /// Empty, with room for `shape`'s tokens: `[batch, tokens, kv_heads, head_dim]`. Passes write in place what fits, instead of copying
+    /// everything before it anew; keys and values that carry a gradient are never written so.
+    ///
+    /// # Errors
+    /// The device refuses the memory.
+    pub fn with_capacity(layers: usize, shape: [usize; 4], dtype: DType, device: &Device) -> Result<Self> {
+        let [batch, tokens, heads, width] = shape;
+        let room = Tensor::zeros((2 * layers, batch, tokens, heads, width), dtype, device)?;
+        Self::of_room(room, 0)
+    }
+
+    fn of_room(room: Tensor, filled: usize) -> Result<Self> {
+        let layers = (0..room.dim(0)? / 2).map(|layer| Ok((room.get(2 * layer)?, room.get(2 * layer + 1)?)));
+        Ok(Self { layers: layers.collect::<Result<_>>()?, filled, room: Some(room) })
+    }
+
+    /// The memory of all layers, if it is one block, `[2 layers, batch, tokens and room, kv_heads, head_dim]`.
+    pub(crate) fn block(&self) -> Option<&Tensor> {
+        self.room.as_ref()
+    }
+
+    /// A cache in a block as [`KvCache::block`] has it, of which the first `filled` tokens are held.
+    pub(crate) fn of_block(block: Tensor, filled: usize) -> Result<Self> {
+        Self::of_room(block, filled)
+    }
+
     /// Tokens held.
     pub fn len(&self) -> usize {
         self.filled
     }
 
-    /// A copy with room for `tokens` more, which passes after it write in place instead of copying everything behind it anew.
+    /// A copy with room for `tokens` more.
     ///
     /// Of several passes that follow the same cache with room only the last one's tokens stay, in every cache that they returned: for
     /// the steps of the flow, whose caches nobody keeps.
@@ -93,29 +122,86 @@ impl KvCache {
     /// # Errors
     /// The device refuses the memory.
     pub fn with_room(&self, tokens: usize) -> Result<Self> {
-        let roomy = |tensor: &Tensor| -> Result<Tensor> {
-            let (batch, _, heads, width) = tensor.dims4()?;
-            let shape = (batch, self.filled + tokens, heads, width);
-            let room = Tensor::zeros(shape, tensor.dtype(), tensor.device())?;
-            room.slice_set(&tensor.narrow(1, 0, self.filled)?.contiguous()?, 1, 0)?;
-            Ok(room)
+        let Some((key, _)) = self.layers.first() else {
+            return Err(Error::input("a cache without layers has no room to give"));
         };
-        let layers = self.layers.iter().map(|(key, value)| Ok((roomy(key)?, roomy(value)?)));
-        Ok(Self { layers: layers.collect::<Result<_>>()?, filled: self.filled })
+        let (batch, _, heads, width) = key.dims4()?;
+        let shape = [batch, self.filled + tokens, heads, width];
+        let copy = Self::with_capacity(self.layers.len(), shape, key.dtype(), key.device())?;
+        copy.copy_from(self)?;
+        Ok(Self { filled: self.filled, ..copy })
     }
 
-    /// Keys and values of layer `index` with the new tokens behind those held.
-    fn extended(&self, index: usize, key: Tensor, value: Tensor) -> Result<(Tensor, Tensor)> {
-        let Some((old_key, old_value)) = self.layers.get(index) else { return Ok((key, value)) };
-        let extend = |old: &Tensor, new: Tensor| -> Result<Tensor> {
-            let tokens = new.dim(1)?;
-            if old.dim(1)? < self.filled + tokens {
-                return Ok(Tensor::cat(&[&old.narrow(1, 0, self.filled)?, &new], 1)?);
+    /// Writes what `other` holds over the first tokens of this one, which has room for it.
+    ///
+    /// # Errors
+    /// It has not.
+    pub fn copy_from(&self, other: &Self) -> Result<()> {
+        match (&self.room, &other.room) {
+            (Some(room), Some(from)) if from.dim(2)? == other.filled => Ok(room.slice_set(from, 2, 0)?),
+            _ => {
+                for ((key, value), (from_key, from_value)) in self.layers.iter().zip(&other.layers) {
+                    key.slice_set(&from_key.narrow(1, 0, other.filled)?.contiguous()?, 1, 0)?;
+                    value.slice_set(&from_value.narrow(1, 0, other.filled)?.contiguous()?, 1, 0)?;
+                }
+                Ok(())
             }
-            old.slice_set(&new.contiguous()?, 1, self.filled)?;
-            Ok(old.narrow(1, 0, self.filled + tokens)?)
+        }
+    }
+
+    /// Whether the next `tokens` tokens, of which `key` has some, are written in place.
+    fn writes(&self, tokens: usize, key: &Tensor) -> Result<bool> {
+        match &self.room {
+            Some(room) => Ok(!key.track_op() && self.filled + tokens <= room.dim(2)?),
+            None => Ok(false),
+        }
+    }
+
+    /// Keys and values of layer `index` with those of new tokens behind those held, `new` one stream after another.
+    fn extended(&self, index: usize, new: &[Projected], rope: &RopeTable) -> Result<(Tensor, Tensor)> {
+        let lengths = new.iter().map(|new| new.key.dim(1)).collect::<candle_core::Result<Vec<_>>>()?;
+        let total: usize = lengths.iter().sum();
+        let held = self.layers.get(index);
+        if let Some((key, value)) = held
+            && new.iter().try_fold(true, |all, new| Ok::<_, Error>(all && self.writes(total, &new.key)?))?
+        {
+            let mut first = 0;
+            for (new, tokens) in new.iter().zip(lengths) {
+                let angles = rope.rows(first, tokens)?;
+                ops::write_rows(key, self.filled + first, &new.key, Some(angles.angles()))?;
+                ops::write_rows(value, self.filled + first, &new.value, None)?;
+                first += tokens;
+            }
+            let all = self.filled + total;
+            return Ok((key.narrow(1, 0, all)?, value.narrow(1, 0, all)?));
+        }
+        let join_of = |part: fn(&Projected) -> &Tensor| {
+            join(&new.iter().map(|new| part(new).clone()).collect::<Vec<_>>(), 1)
         };
-        Ok((extend(old_key, key)?, extend(old_value, value)?))
+        let key = ops::rope(&join_of(|new| &new.key)?, rope.angles())?;
+        let value = join_of(|new| &new.value)?;
+        let behind = |old: &Tensor, new: Tensor| -> Result<Tensor> {
+            match self.filled {
+                0 => Ok(new),
+                filled => Ok(Tensor::cat(&[&old.narrow(1, 0, filled)?, &new], 1)?),
+            }
+        };
+        match held {
+            Some((old_key, old_value)) => Ok((behind(old_key, key)?, behind(old_value, value)?)),
+            None => Ok((key, value)),
+        }
+    }
+
+    /// This cache after a pass that left `layers` and added `tokens`.
+    fn followed_by(&self, layers: Vec<(Tensor, Tensor)>, tokens: usize) -> Result<Self> {
+        let filled = self.filled + tokens;
+        // Written in place, the layers are views of the same memory still.
+        match &self.room {
+            Some(room) if filled <= room.dim(2)? && !layers.iter().any(|(key, _)| key.track_op()) => {
+                Self::of_room(room.clone(), filled)
+            }
+            _ => Ok(Self { layers, filled, room: None }),
+        }
     }
 
     /// Whether nothing is held.
@@ -124,8 +210,12 @@ impl KvCache {
     }
 
     /// Keys and values of each layer.
-    pub fn layers(&self) -> &[(Tensor, Tensor)] {
-        &self.layers
+    ///
+    /// # Errors
+    /// The tensor operation fails.
+    pub fn layers(&self) -> Result<Vec<(Tensor, Tensor)>> {
+        let held = |tensor: &Tensor| tensor.narrow(1, 0, self.filled);
+        self.layers.iter().map(|(key, value)| Ok((held(key)?, held(value)?))).collect()
     }
 }
 
@@ -178,6 +268,29 @@ impl Experts {
         }
     }
 
+    /// Puts weights that multiply the same numbers below one another, where none of them is trained.
+    ///
+    /// # Errors
+    /// The device refuses the memory.
+    pub fn join(&mut self) -> Result<()> {
+        let experts = [Some(&mut self.understanding), self.generation.as_mut(), Some(&mut self.action)];
+        experts.into_iter().flatten().flat_map(|expert| &mut expert.layers).try_for_each(DecoderLayer::join)
+    }
+
+    /// A cache with room for `tokens` tokens; without room while weights are trained, whose keys and values carry a gradient.
+    ///
+    /// # Errors
+    /// The device refuses the memory.
+    pub fn cache(&self, batch: usize, tokens: usize, dtype: DType, device: &Device) -> Result<KvCache> {
+        let experts = [Some(&self.understanding), self.generation.as_ref(), Some(&self.action)];
+        let mut layers = experts.into_iter().flatten().flat_map(|expert| &expert.layers);
+        if layers.any(DecoderLayer::is_trained) {
+            return Ok(KvCache::default());
+        }
+        let shape = [batch, tokens, self.kv_heads, self.head_dim];
+        KvCache::with_capacity(self.understanding.layers.len(), shape, dtype, device)
+    }
+
     fn expert(&self, role: Role) -> Result<&Expert> {
         match role {
             Role::Understanding => Ok(&self.understanding),
@@ -212,30 +325,29 @@ impl Experts {
         if blocks.iter().map(|block| block.rows).sum::<usize>() != total {
             return Err(Error::input(format!("attention blocks {blocks:?} do not cover {total} rows")));
         }
+        let _uploads = device::uploads_once(rope.angles().device());
         let depth = self.understanding.layers.len();
+        // What each stream's last layer left to be added to it.
+        let mut deltas: Vec<Option<Tensor>> = streams.iter().map(|_| None).collect();
         let mut kept = Vec::with_capacity(depth);
         for index in 0..depth {
             let last = index + 1 == depth;
             // Every expert's keys and values first: all rows attend to all streams.
-            let mut normed = Vec::with_capacity(streams.len());
-            let (mut keys, mut values) = (Vec::new(), Vec::new());
-            for (stream, expert) in streams.iter().zip(&experts) {
-                recorder.keep(format_args!("{}.layer{index}.in", stream.role.short()), &stream.hidden);
+            let (mut normed, mut projected) = (Vec::new(), Vec::new());
+            for ((stream, expert), delta) in streams.iter_mut().zip(&experts).zip(&mut deltas) {
                 let layer = layer_of(expert, index)?;
-                let x = layer.input_norm(&stream.hidden)?;
-                let (key, value) = layer.key_value(&x, self.kv_heads, self.head_dim)?;
-                keys.push(key);
-                values.push(value);
+                let (hidden, x) = layer.input_norm(&stream.hidden, delta.take().as_ref())?;
+                recorder.keep(format_args!("{}.layer{index}.in", stream.role.short()), &hidden);
+                let queries = !last || stream.wanted == Wanted::All;
+                projected.push(layer.project(&x, queries, [self.heads, self.kv_heads], self.head_dim)?);
+                stream.hidden = hidden;
                 normed.push(x);
             }
-            let key = ops::rope(&join(&keys, 1)?, &rope.cos, &rope.sin)?;
-            let value = join(&values, 1)?;
-            let (key, value) = cache.extended(index, key, value)?;
+            let (key, value) = cache.extended(index, &projected, rope)?;
 
             let mut start = 0;
-            for (((stream, expert), x), &length) in
-                streams.iter_mut().zip(&experts).zip(&normed).zip(&lengths)
-            {
+            for (at, (stream, expert)) in streams.iter_mut().zip(&experts).enumerate() {
+                let length = lengths[at];
                 let wanted = if last { stream.wanted } else { Wanted::All };
                 let (first, rows) = match wanted {
                     Wanted::All => (0, length),
@@ -244,17 +356,18 @@ impl Experts {
                 };
                 if rows > 0 {
                     let layer = layer_of(expert, index)?;
-                    let (x, hidden) = if rows < length {
-                        (x.narrow(1, first, rows)?, stream.hidden.narrow(1, first, rows)?)
-                    } else {
-                        (x.clone(), stream.hidden.clone())
+                    let (query, hidden) = match projected[at].query.take() {
+                        Some(query) => (query, stream.hidden.clone()),
+                        None => {
+                            let x = normed[at].narrow(1, first, rows)?;
+                            let query = layer.query(&x, self.heads, self.head_dim)?;
+                            (query, stream.hidden.narrow(1, first, rows)?)
+                        }
                     };
-                    let query = layer.query(&x, self.heads, self.head_dim)?;
-                    let (cos, sin) =
-                        (rope.cos.narrow(1, start + first, rows)?, rope.sin.narrow(1, start + first, rows)?);
-                    let query = ops::rope(&query, &cos, &sin)?;
+                    let query = ops::rope(&query, rope.rows(start + first, rows)?.angles())?;
                     let attended = self.attend(&query, &key, &value, start + first, blocks, key_bias)?;
-                    stream.hidden = layer.finish(&hidden, &attended)?;
+                    let (hidden, delta) = layer.finish(&hidden, &attended)?;
+                    (stream.hidden, deltas[at]) = (hidden, Some(delta));
                 }
                 start += length;
             }
@@ -264,17 +377,17 @@ impl Experts {
         }
 
         let mut outputs = Vec::with_capacity(streams.len());
-        for (stream, expert) in streams.iter().zip(&experts) {
+        for ((stream, expert), delta) in streams.iter().zip(&experts).zip(deltas) {
             outputs.push(if stream.wanted == Wanted::Nothing {
                 None
             } else {
-                recorder.keep(format_args!("{}.norm_in", stream.role.short()), &stream.hidden);
-                let out = expert.norm.forward(&stream.hidden)?;
+                let (hidden, out) = expert.norm.forward(&stream.hidden, delta.as_ref())?;
+                recorder.keep(format_args!("{}.norm_in", stream.role.short()), &hidden);
                 recorder.keep(format_args!("{}.out", stream.role.short()), &out);
                 Some(out)
             });
         }
-        Ok((outputs, KvCache { layers: kept, filled: cache.filled + total }))
+        Ok((outputs, cache.followed_by(kept, total)?))
     }
 
     /// Attention of the rows `first..` of the pass, block by block.

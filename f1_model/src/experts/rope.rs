@@ -1,16 +1,15 @@
 //! Rotary position embedding: tables of cosines and sines.
 
-use candle_core::{DType, Device, Tensor};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use candle_core::{Device, Tensor};
 
 use crate::Result;
 
-/// Cosines and sines of explicit positions, `[batch or 1, tokens, head_dim / 2]` in f32.
+/// Cosines and sines of explicit positions, `[2, batch or 1, tokens, head_dim / 2]` in f32.
 #[derive(Clone)]
 pub struct RopeTable {
-    /// Cosines.
-    pub cos: Tensor,
-    /// Sines.
-    pub sin: Tensor,
+    angles: Tensor,
 }
 
 impl RopeTable {
@@ -24,8 +23,8 @@ impl RopeTable {
         // In f32 throughout, as the reference does.
         let periods: Vec<f32> =
             (0..half).map(|i| (base as f32).powf(2.0 / head_dim as f32 * i as f32)).collect();
-        let mut cos = Vec::with_capacity(positions.len() * tokens * half);
-        let mut sin = Vec::with_capacity(cos.capacity());
+        let mut cos = Vec::with_capacity(2 * positions.len() * tokens * half);
+        let mut sin = Vec::with_capacity(positions.len() * tokens * half);
         for row in positions {
             for position in row {
                 for period in &periods {
@@ -35,25 +34,92 @@ impl RopeTable {
                 }
             }
         }
-        let shape = (positions.len(), tokens, half);
-        Ok(Self {
-            cos: Tensor::from_vec(cos, shape, device)?.to_dtype(DType::F32)?,
-            sin: Tensor::from_vec(sin, shape, device)?.to_dtype(DType::F32)?,
-        })
+        cos.append(&mut sin);
+        Ok(Self { angles: Tensor::from_vec(cos, (2, positions.len(), tokens, half), device)? })
     }
 
-    /// For consecutive positions from `start`, the same in every batch element.
+    /// As [`crate::kernels::rope`] takes them.
+    pub fn angles(&self) -> &Tensor {
+        &self.angles
+    }
+
+    /// Of `tokens` tokens from `first` on.
     ///
     /// # Errors
-    /// The device refuses the memory.
-    pub fn consecutive(
-        start: usize,
-        tokens: usize,
-        head_dim: usize,
-        base: f64,
-        device: &Device,
-    ) -> Result<Self> {
-        let row: Vec<i64> = (start..start + tokens).map(|position| position as i64).collect();
-        Self::new(&[row], head_dim, base, device)
+    /// There are fewer.
+    pub fn rows(&self, first: usize, tokens: usize) -> Result<Self> {
+        Ok(Self { angles: self.angles.narrow(2, first, tokens)? })
+    }
+}
+
+/// A table of all positions from the first on, made once and as long as anybody needed it.
+#[derive(Clone)]
+pub struct RopeTables {
+    head_dim: usize,
+    base: f64,
+    device: Device,
+    table: Arc<Mutex<Option<RopeTable>>>,
+}
+
+impl RopeTables {
+    /// Nothing is computed yet.
+    pub fn new(head_dim: usize, base: f64, device: &Device) -> Self {
+        Self { head_dim, base, device: device.clone(), table: Arc::default() }
+    }
+
+    /// For one row of positions a batch element.
+    ///
+    /// # Errors
+    /// The rows differ in length, or the device refuses the memory.
+    pub fn of(&self, positions: &[Vec<i64>]) -> Result<RopeTable> {
+        // Without padding every row is the same and goes on by one.
+        let same = positions.windows(2).all(|pair| pair[0] == pair[1]);
+        let rows = if same { positions.get(..1).unwrap_or(positions) } else { positions };
+        match rows {
+            [row] if !row.is_empty() && row[0] >= 0 && row.windows(2).all(|pair| pair[1] == pair[0] + 1) => {
+                self.consecutive(row[0] as usize, row.len())
+            }
+            rows => RopeTable::new(rows, self.head_dim, self.base, &self.device),
+        }
+    }
+
+    fn consecutive(&self, start: usize, tokens: usize) -> Result<RopeTable> {
+        let end = start + tokens;
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let enough = match table.take() {
+            Some(table) if table.angles.dim(2)? >= end => table,
+            _ => {
+                let all: Vec<i64> = (0..end.next_power_of_two() as i64).collect();
+                RopeTable::new(&[all], self.head_dim, self.base, &self.device)?
+            }
+        };
+        let rows = enough.rows(start, tokens);
+        *table = Some(enough);
+        rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_the_long_table_are_those_of_a_short_one() {
+        let tables = RopeTables::new(16, 10_000.0, &Device::Cpu);
+        let values = |table: &RopeTable| table.angles().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        for positions in [
+            vec![vec![3, 4, 5]],
+            vec![vec![0, 1]],
+            vec![vec![900, 901]; 2],
+            vec![vec![0, 0, 1], vec![2, 3, 4]],
+        ] {
+            let own = RopeTable::new(&positions, 16, 10_000.0, &Device::Cpu).unwrap();
+            let own = if positions.len() == 2 && positions[0] == positions[1] {
+                RopeTable::new(&positions[..1], 16, 10_000.0, &Device::Cpu).unwrap()
+            } else {
+                own
+            };
+            assert_eq!(values(&tables.of(&positions).unwrap()), values(&own), "{positions:?}");
+        }
     }
 }

@@ -177,7 +177,7 @@ fn embeddings(run: &mut Run<'_>) -> Result<()> {
             continue;
         };
         let table = RopeTable::new(&at.to_vec2::<i64>()?, x.dim(3)?, 10_000.0, &Device::Cpu)?;
-        let rotated = ops::rope(x, &table.cos, &table.sin)?;
+        let rotated = ops::rope(x, table.angles())?;
         run.check(&format!("{name}.out"), &rotated, Rule::Absolute(F32))?;
     }
     if let (Some(x), Some(weight)) = (run.expected.get("rmsnorm.x"), run.expected.get("rmsnorm.weight")) {

@@ -2,7 +2,7 @@
 
 use super::simd::{GELU_CUBIC, TWO_SQRT_2_OVER_PI, arch, gelu_gate, map1, map2, sigmoid};
 use super::{ELEMENTS_PER_TASK, contiguous, is_fast, values};
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, D, Layout, Result, Shape, Tensor, bail};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -19,6 +19,22 @@ pub fn geglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
         return gate.gelu()?.mul(up);
     }
     gate.contiguous()?.apply_op2(&up.contiguous()?, GeGlu)
+}
+
+/// [`geglu`] of rows that hold the gate's numbers and then as many of the other: `[.., 2 width]` to `[.., width]`. Differentiable.
+///
+/// # Errors
+/// A width that is odd, or whatever the back end reports.
+pub fn geglu_joined(both: &Tensor) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if super::cuda::serves(both, &[], true) {
+        return super::cuda::geglu_joined(both);
+    }
+    let width = both.dim(D::Minus1)?;
+    if width % 2 != 0 {
+        bail!("geglu of {:?}", both.shape())
+    }
+    geglu(&both.narrow(D::Minus1, 0, width / 2)?, &both.narrow(D::Minus1, width / 2, width / 2)?)
 }
 
 /// The tanh form of GELU. Differentiable.

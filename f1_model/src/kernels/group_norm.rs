@@ -28,6 +28,10 @@ pub fn group_norm(
             bias.shape()
         )
     }
+    #[cfg(feature = "cuda")]
+    if super::cuda::serves(x, &[weight, bias], false) {
+        return super::cuda::group_norm(x, weight, bias, groups, eps, silu);
+    }
     if !is_fast(x) || weight.dtype() != DType::F32 || bias.dtype() != DType::F32 {
         return group_norm_plain(x, weight, bias, groups, eps, silu);
     }

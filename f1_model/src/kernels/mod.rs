@@ -22,15 +22,19 @@ pub(crate) mod simd;
 mod tests;
 mod winograd;
 
-pub use activation::{geglu, gelu_tanh, silu};
+pub use activation::{geglu, geglu_joined, gelu_tanh, silu};
 pub use attention::{attention, attention_plain};
 pub use conv2d::{Conv2dGeometry, conv2d, conv2d_plain};
+#[cfg(feature = "cuda")]
+pub(crate) use cuda::{LONGEST_ROW, add_bias, draw};
 pub use group_norm::{group_norm, group_norm_plain};
 pub use memory::{keep_freed_memory, release_freed_memory};
-pub use norm::{layer_norm, layer_norm_plain, rms_norm, rms_norm_plain};
+pub use norm::{
+    LayerNormWeights, add_layer_norm, add_rms_norm, layer_norm, layer_norm_plain, rms_norm, rms_norm_plain,
+};
 #[cfg(target_arch = "x86_64")]
 pub use q8::Q8Matrix;
-pub use rope::{rope, rope_plain};
+pub use rope::{rope, rope_plain, write_rows};
 
 use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor};
 
@@ -45,6 +49,12 @@ pub(crate) fn rows_per_task(width: usize) -> usize {
 /// Whether the fused kernels serve this tensor: f32 on a CPU.
 pub(crate) fn is_fast(x: &Tensor) -> bool {
     x.device().is_cpu() && x.dtype() == DType::F32
+}
+
+/// Whether [`add_bias`] serves: both on a GPU, of one type, and no gradient is wanted.
+#[cfg(feature = "cuda")]
+pub(crate) fn adds_bias(x: &Tensor, bias: &Tensor) -> bool {
+    cuda::serves(x, &[bias], true)
 }
 
 /// The numbers of a CPU tensor that the caller has made contiguous.

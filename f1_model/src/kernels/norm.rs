@@ -22,7 +22,21 @@ pub fn rms_norm(x: &Tensor, scale: &Tensor, eps: f64) -> Result<Tensor> {
     x.contiguous()?.apply_op2(&scale.contiguous()?, RmsNorm(eps as f32))
 }
 
-/// The same by candle's own operations.
+/// `x + delta`, and [`rms_norm`] of that: what stands between the parts of a decoder layer. Differentiable.
+///
+/// # Errors
+/// As [`rms_norm`].
+pub fn add_rms_norm(x: &Tensor, delta: &Tensor, scale: &Tensor, eps: f64) -> Result<(Tensor, Tensor)> {
+    #[cfg(feature = "cuda")]
+    if super::cuda::serves(x, &[delta], true) && super::cuda::serves(x, &[scale], false) {
+        return super::cuda::add_rms_norm(x, delta, scale, eps);
+    }
+    let sum = (x + delta)?;
+    let normed = rms_norm(&sum, scale, eps)?;
+    Ok((sum, normed))
+}
+
+/// The same as [`rms_norm`] by candle's own operations.
 ///
 /// # Errors
 /// As [`rms_norm`].
@@ -33,24 +47,72 @@ pub fn rms_norm_plain(x: &Tensor, scale: &Tensor, eps: f64) -> Result<Tensor> {
     normal.broadcast_mul(&scale.to_dtype(DType::F32)?)?.to_dtype(x.dtype())
 }
 
-/// LayerNorm over the last dimension with scale and shift. `x` `[.., width]`, `weight` and `bias` `[width]`.
-/// Differentiable in all three.
+/// Weights and biases of a LayerNorm, `[width]` each.
+#[derive(Clone)]
+pub struct LayerNormWeights {
+    weight: Tensor,
+    bias: Tensor,
+    /// `[2, width]` in f32, for the kernels of GPUs; none where they are being trained or on a CPU.
+    affine: Option<Tensor>,
+}
+
+impl LayerNormWeights {
+    /// Joins them.
+    ///
+    /// # Errors
+    /// They differ in size, or whatever the back end reports.
+    pub fn new(weight: Tensor, bias: Tensor) -> Result<Self> {
+        let fixed = weight.device().is_cuda() && !weight.track_op() && !bias.track_op();
+        let affine = if fixed {
+            Some(Tensor::stack(&[&weight.to_dtype(DType::F32)?, &bias.to_dtype(DType::F32)?], 0)?)
+        } else {
+            None
+        };
+        Ok(Self { weight, bias, affine })
+    }
+}
+
+/// `x + delta`, and [`layer_norm`] of that. Differentiable.
+///
+/// # Errors
+/// As [`layer_norm`].
+pub fn add_layer_norm(
+    x: &Tensor,
+    delta: &Tensor,
+    weights: &LayerNormWeights,
+    eps: f64,
+) -> Result<(Tensor, Tensor)> {
+    #[cfg(feature = "cuda")]
+    if let Some(affine) = &weights.affine
+        && super::cuda::serves(x, &[delta], true)
+    {
+        return super::cuda::add_layer_norm(x, delta, affine, eps);
+    }
+    let sum = (x + delta)?;
+    let normed = layer_norm(&sum, weights, eps)?;
+    Ok((sum, normed))
+}
+
+/// LayerNorm over the last dimension `[.., width]` with scale and shift. Differentiable in `x` and both of them.
 ///
 /// # Errors
 /// Shapes that do not fit, or whatever the back end reports.
-pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+pub fn layer_norm(x: &Tensor, weights: &LayerNormWeights, eps: f64) -> Result<Tensor> {
+    let LayerNormWeights { weight, bias, affine } = weights;
     #[cfg(feature = "cuda")]
-    if super::cuda::serves(x, &[], false) && !weight.track_op() && !bias.track_op() {
-        let (weight, bias) = (weight.to_dtype(DType::F32)?, bias.to_dtype(DType::F32)?);
-        return super::cuda::layer_norm(x, &weight, &bias, eps);
+    if let Some(affine) = affine
+        && super::cuda::serves(x, &[], false)
+    {
+        return super::cuda::layer_norm(x, affine, eps);
     }
+    let _ = affine;
     if !is_fast(x) || weight.dtype() != DType::F32 || bias.dtype() != DType::F32 {
         return layer_norm_plain(x, weight, bias, eps);
     }
     x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, LayerNorm(eps as f32))
 }
 
-/// The same by candle's own operations.
+/// The same by candle's own operations; `weight` and `bias` `[width]`.
 ///
 /// # Errors
 /// As [`layer_norm`].

@@ -4,41 +4,65 @@ use super::{contiguous, is_fast, rows_per_task, values};
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-/// Rotates `x` `[batch, tokens, heads, width]` by the angles whose cosine and sine are given as
-/// `[batch or 1, tokens, width / 2]` f32. Differentiable in `x`.
+/// Rotates `x` `[batch, tokens, heads, width]` by `angles` `[2, batch or 1, tokens, width / 2]` in f32: their cosines, then their sines.
+/// Differentiable in `x`.
 ///
 /// # Errors
 /// Shapes that do not fit, or whatever the back end reports.
-pub fn rope(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
-    let (batch, tokens, _, width) = x.dims4()?;
-    let angles = (cos.dim(0)?, tokens, width / 2);
-    if cos.dims3()? != angles
-        || sin.dims3()? != angles
-        || (angles.0 != 1 && angles.0 != batch)
-        || width % 2 != 0
-    {
-        bail!("rope: angles {:?} and {:?} do not fit {:?}", cos.shape(), sin.shape(), x.shape())
-    }
+pub fn rope(x: &Tensor, angles: &Tensor) -> Result<Tensor> {
+    check(x, angles)?;
     #[cfg(feature = "cuda")]
-    if super::cuda::serves(x, &[cos, sin], false) {
-        return super::cuda::rope(x, cos, sin);
+    if super::cuda::serves(x, &[angles], false) {
+        return super::cuda::rope(x, angles);
     }
-    if !is_fast(x) || cos.dtype() != DType::F32 || sin.dtype() != DType::F32 {
-        return rope_plain(x, cos, sin);
+    if !is_fast(x) || angles.dtype() != DType::F32 {
+        return rope_plain(x, angles);
     }
-    let op = Rope { cos: cos.contiguous()?, sin: sin.contiguous()?, backwards: false };
+    let op = Rope { cos: angles.get(0)?.contiguous()?, sin: angles.get(1)?.contiguous()?, backwards: false };
     x.contiguous()?.apply_op1(op)
 }
 
-/// The same by candle's own operations; computed in f32, returned in the type of `x`.
+/// Writes `x` `[batch, tokens, heads, width]`, rotated by `angles` if they are given, over the tokens from `first` on of `cache`
+/// `[batch, room, heads, width]`. Not differentiable.
+///
+/// # Errors
+/// Shapes that do not fit, or whatever the back end reports.
+pub fn write_rows(cache: &Tensor, first: usize, x: &Tensor, angles: Option<&Tensor>) -> Result<()> {
+    if let Some(angles) = angles {
+        check(x, angles)?;
+    }
+    #[cfg(feature = "cuda")]
+    if super::cuda::serves(x, &[cache], true)
+        && angles.is_none_or(|angles| super::cuda::serves(x, &[angles], false))
+    {
+        return super::cuda::write_rows(&cache.narrow(1, first, x.dim(1)?)?, x, angles);
+    }
+    match angles {
+        Some(angles) => cache.slice_set(&rope(x, angles)?, 1, first),
+        None => cache.slice_set(&x.contiguous()?, 1, first),
+    }
+}
+
+fn check(x: &Tensor, angles: &Tensor) -> Result<()> {
+    let (batch, tokens, _, width) = x.dims4()?;
+    match *angles.dims() {
+        [2, rows, each, half] if (rows == 1 || rows == batch) && each == tokens && 2 * half == width => {
+            Ok(())
+        }
+        _ => bail!("rope: angles {:?} do not fit {:?}", angles.shape(), x.shape()),
+    }
+}
+
+/// The same as [`rope`] by candle's own operations; computed in f32, returned in the type of `x`.
 ///
 /// # Errors
 /// As [`rope`].
-pub fn rope_plain(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
+pub fn rope_plain(x: &Tensor, angles: &Tensor) -> Result<Tensor> {
+    check(x, angles)?;
     let half = x.dim(3)? / 2;
     let wide = x.to_dtype(DType::F32)?;
     let (first, second) = (wide.narrow(3, 0, half)?, wide.narrow(3, half, half)?);
-    let (cos, sin) = (cos.unsqueeze(2)?, sin.unsqueeze(2)?);
+    let (cos, sin) = (angles.get(0)?.unsqueeze(2)?, angles.get(1)?.unsqueeze(2)?);
     let turned_first = (first.broadcast_mul(&cos)? - second.broadcast_mul(&sin)?)?;
     let turned_second = (second.broadcast_mul(&cos)? + first.broadcast_mul(&sin)?)?;
     Tensor::cat(&[turned_first, turned_second], 3)?.to_dtype(x.dtype())

@@ -107,8 +107,21 @@ fn row_norms_equal_candles() {
         let x = normal(&[2, 3, width]);
         let (w, b) = (normal(&[width]), normal(&[width]));
         agree(&[&x, &w], || rms_norm(&x, &w, 1e-6), || rms_norm_plain(&x, &w, 1e-6));
+        let delta = normal(&[2, 3, width]);
+        let summed = || x.add(&delta);
+        agree(
+            &[&x, &delta, &w],
+            || Ok(add_rms_norm(&x, &delta, &w, 1e-6)?.1),
+            || rms_norm_plain(&summed()?, &w, 1e-6),
+        );
         if width > 1 {
-            agree(&[&x, &w, &b], || layer_norm(&x, &w, &b, 1e-5), || layer_norm_plain(&x, &w, &b, 1e-5));
+            let weights = LayerNormWeights::new(w.as_tensor().clone(), b.as_tensor().clone()).unwrap();
+            agree(&[&x, &w, &b], || layer_norm(&x, &weights, 1e-5), || layer_norm_plain(&x, &w, &b, 1e-5));
+            agree(
+                &[&x, &delta, &w, &b],
+                || Ok(add_layer_norm(&x, &delta, &weights, 1e-5)?.1),
+                || layer_norm_plain(&summed()?, &w, &b, 1e-5),
+            );
         }
     }
 }
@@ -117,6 +130,11 @@ fn row_norms_equal_candles() {
 fn activations_equal_candles() {
     let (x, y) = (normal(&[3, 45]), normal(&[3, 45]));
     agree(&[&x, &y], || geglu(&x, &y), || x.gelu()?.mul(&y));
+    agree(
+        &[&x, &y],
+        || geglu_joined(&Tensor::cat(&[x.as_tensor(), y.as_tensor()], 1)?),
+        || x.gelu()?.mul(&y),
+    );
     agree(&[&x], || gelu_tanh(&x), || x.gelu());
     agree(&[&x], || silu(&x), || x.silu());
 }
@@ -136,8 +154,8 @@ fn rope_equals_candles() {
     for batch in [1, 2] {
         let x = normal(&[2, 5, 3, 12]);
         let angles = Tensor::rand(0f32, 6f32, (batch, 5, 6), &Device::Cpu).unwrap();
-        let (cos, sin) = (angles.cos().unwrap(), angles.sin().unwrap());
-        agree(&[&x], || rope(&x, &cos, &sin), || rope_plain(&x, &cos, &sin));
+        let angles = Tensor::stack(&[angles.cos().unwrap(), angles.sin().unwrap()], 0).unwrap();
+        agree(&[&x], || rope(&x, &angles), || rope_plain(&x, &angles));
     }
 }
 

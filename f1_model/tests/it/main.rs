@@ -10,6 +10,8 @@
 mod checkpoints;
 mod configs;
 mod goldens;
+#[cfg(feature = "cuda")]
+mod gpu;
 mod policy;
 mod prompts;
 mod support;

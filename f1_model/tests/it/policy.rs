@@ -1,5 +1,10 @@
 //! The user's type: deterministic, guided, honest about what it lacks.
 
+use candle_core::{Device, Tensor};
+use f1_model::network::F1Network;
+use f1_model::padding::Padding;
+use f1_model::recorder::Recorder;
+use f1_model::sampling::TokenSource;
 use f1_model::{ActRequest, Config, F1Policy, LoadOptions, PolicyInput, Prompt, Quant, RtcGuidance};
 use image::{Rgb, RgbImage};
 
@@ -41,6 +46,44 @@ fn the_same_observation_gives_the_same_chunk() {
     assert_ne!(actions, run(6).1);
     assert_eq!(tokens.iter().map(Vec::len).collect::<Vec<_>>(), [1, 4, 9, 16]);
     assert_eq!((actions.len(), actions[0].len()), (6, 8));
+}
+
+/// What GPUs compute with: weights joined, keys and values written in place; and what a recorder sees: neither.
+#[test]
+fn joined_weights_and_keys_in_place_change_nothing() {
+    let policy = load();
+    let plain = policy.network();
+    let mut joined = plain.clone();
+    joined.join().expect("joined");
+    let config = policy.config();
+    let random = |shape: &[usize]| Tensor::rand(-1f32, 1f32, shape, &Device::Cpu).expect("a tensor");
+    let side = config.vision.image_size;
+    let frame = plain.foresight().expect("foresees").config.frame_side();
+    let (images, frames) =
+        (random(&[2, 3, side, side]), random(&[config.run.history_frames, 3, frame, frame]));
+    let (state, noise) =
+        (random(&[1, config.max_state_dim]), random(&[1, config.chunk_size, config.max_action_dim]));
+    let run = |network: &F1Network, recorder: &mut Recorder| -> f1_model::Result<(Tensor, Tensor, Tensor)> {
+        let seen = network.embed_images(&images, &mut Recorder::off())?;
+        let seen = seen.reshape((1, (), seen.dim(2)?))?;
+        let history = network.encode_frames(&frames)?.1.unsqueeze(0)?;
+        let padding = Padding::none(1, seen.dim(1)?);
+        let prefix = network.perceive(&seen, &padding, Some(&history), &mut TokenSource::Greedy, recorder)?;
+        let actions = network.act(&prefix, &state, &noise, None, recorder)?;
+        let again = network.act(&prefix, &state, &noise, None, recorder)?;
+        let (key, value) = prefix.cache.layers()?.pop().expect("a layer");
+        assert_eq!(actions.flatten_all()?.to_vec1::<f32>()?, again.flatten_all()?.to_vec1::<f32>()?);
+        Ok((actions, key, value))
+    };
+    let wanted = run(plain, &mut Recorder::on()).expect("recorded");
+    for network in [plain, &joined] {
+        let found = run(network, &mut Recorder::off()).expect("computed");
+        for (found, wanted) in [(&found.0, &wanted.0), (&found.1, &wanted.1), (&found.2, &wanted.2)] {
+            assert_eq!(found.dims(), wanted.dims());
+            let off = (found - wanted).and_then(|d| d.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>());
+            assert!(off.expect("a number") < 1e-5, "{:?}", found.dims());
+        }
+    }
 }
 
 #[test]
@@ -97,7 +140,8 @@ fn uga_understanding_does_not_depend_on_history() {
     let understanding = 2 * 16 + 4;
     let keys = |input: &PolicyInput| {
         let prefix = policy.perceive(input, 0).expect("perceived");
-        let (key, _) = prefix.state().cache.layers().last().expect("layers").clone();
+        let layers = prefix.state().cache.layers().expect("layers");
+        let (key, _) = layers.last().expect("a layer").clone();
         let rows = |from, len| key.narrow(1, from, len).and_then(|k| k.flatten_all()?.to_vec1::<f32>());
         (rows(0, understanding).expect("keys"), rows(understanding, 30).expect("keys"))
     };

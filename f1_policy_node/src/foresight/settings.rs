@@ -48,6 +48,14 @@ impl ForesightSettings {
             &["", "q8_0", "q4k"],
             "Quantisation of the experts' linear layers at load; empty: none.",
         )?;
+        parameters.declare(
+            "cuda_graphs",
+            false,
+            Descriptor::new(
+                "On a GPU, record each stage of the network once as a CUDA graph and start it as one.",
+            )
+            .read_only(),
+        )?;
         let flag = |name: &str, default: bool, description: &str| {
             parameters.declare(name, default, Descriptor::new(description)).map(|_| ())
         };
@@ -121,5 +129,6 @@ pub fn load_options(parameters: &Parameters) -> Result<LoadOptions, ParameterErr
         "q4k" => Some(Quant::Q4K),
         _ => None,
     };
-    Ok(LoadOptions { device, dtype, quant, ..LoadOptions::default() })
+    let cuda_graphs = parameters.get::<bool>("cuda_graphs")?;
+    Ok(LoadOptions { device, dtype, quant, cuda_graphs, ..LoadOptions::default() })
 }

@@ -156,3 +156,19 @@ fn a_statistics_file_with_one_entry_serves_sources_of_any_name() {
     let fault = setup::statistics(&run, &sources).unwrap_err().to_string();
     assert!(fault.contains("tiny") && fault.contains("another, somebody"), "{fault}");
 }
+
+#[test]
+fn two_data_sets_of_one_robot_share_statistics() {
+    let fixture = Fixture::new();
+    let mut run = run(&fixture, "stage2", "out");
+    let mut twin = run.data.sources["tiny"].clone();
+    twin.statistics_of = Some("tiny".into());
+    run.data.sources.insert("other".into(), twin);
+    let mut config = setup::config(&run.model).unwrap();
+    let sources = setup::open_sources(&run, &mut config).unwrap();
+    let statistics = setup::statistics(&run, &sources).unwrap();
+    assert_eq!(statistics.entries.keys().collect::<Vec<_>>(), ["tiny"]);
+    let normalisers = setup::normalisers(&run, &sources, &statistics).unwrap();
+    let of = |index: usize| format!("{:?}", normalisers[index]);
+    assert_eq!(of(0), of(1));
+}

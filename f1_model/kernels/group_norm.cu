@@ -1,0 +1,74 @@
+// Group normalisation with its affine map and, where wanted, SiLU: two kernels, each with several blocks a group, so that few large groups
+// fill the device too.
+#include "common.cuh"
+
+// What block `part` of `parts` has of a group's `size` numbers.
+struct Part {
+  size_t begin, end;
+  __device__ Part(size_t size, int part, int parts) {
+    size_t each = (size + parts - 1) / parts;
+    begin = min(part * each, size);
+    end = min(begin + each, size);
+  }
+  __device__ float count() const { return static_cast<float>(end - begin); }
+};
+
+// Mean of each part and the sum of squares around it: moments [groups of all batch elements][parts][2].
+template <typename T> __device__ void group_moments(const T *x, float *moments, size_t size, int parts) {
+  Part part(size, blockIdx.x % parts, parts);
+  x += blockIdx.x / parts * size;
+  float sum = 0.0f;
+  for (size_t i = part.begin + threadIdx.x; i < part.end; i += blockDim.x) {
+    sum += load(x, i);
+  }
+  float mean = over_block<Sum>(sum) / fmaxf(part.count(), 1.0f);
+  float squares = 0.0f;
+  for (size_t i = part.begin + threadIdx.x; i < part.end; i += blockDim.x) {
+    float v = load(x, i) - mean;
+    squares += v * v;
+  }
+  squares = over_block<Sum>(squares);
+  if (threadIdx.x == 0) {
+    moments[2 * blockIdx.x] = mean;
+    moments[2 * blockIdx.x + 1] = squares;
+  }
+}
+
+// out = (x - mean) / sqrt(variance + eps) * weight + bias, then times its sigmoid if `silu`. x [batch][channels][plane], where a group
+// has size / plane channels and there are `groups` of them; weight and bias [channels].
+template <typename T>
+__device__ void group_norm(const T *x, const float *moments, const float *weight, const float *bias, T *out, size_t size,
+                           size_t plane, int parts, int groups, float eps, int silu) {
+  size_t group = blockIdx.x / parts;
+  x += group * size;
+  out += group * size;
+  moments += 2 * group * parts;
+  float mean = 0.0f, squares = 0.0f;
+  for (int i = 0; i < parts; i++) {
+    mean += moments[2 * i] * Part(size, i, parts).count();
+  }
+  mean /= size;
+  for (int i = 0; i < parts; i++) {
+    float off = moments[2 * i] - mean;
+    squares += moments[2 * i + 1] + Part(size, i, parts).count() * off * off;
+  }
+  float norm = 1.0f / sqrtf(squares / size + eps);
+  size_t channels = size / plane, first = group % groups * channels;
+  weight += first;
+  bias += first;
+  Part part(size, blockIdx.x % parts, parts);
+  for (size_t i = part.begin + threadIdx.x; i < part.end; i += blockDim.x) {
+    size_t channel = i / plane;
+    float v = (load(x, i) - mean) * norm * weight[channel] + bias[channel];
+    store(out, i, silu ? v / (1.0f + expf(-v)) : v);
+  }
+}
+
+#define MOMENTS(T) (const T *x, float *moments, size_t size, int parts)
+FOR_BOTH(f1_group_moments, group_moments, MOMENTS, (x, moments, size, parts))
+
+#define GROUP_NORM(T)                                                                                           \
+  (const T *x, const float *moments, const float *weight, const float *bias, T *out, size_t size, size_t plane, \
+   int parts, int groups, float eps, int silu)
+FOR_BOTH(f1_group_norm, group_norm, GROUP_NORM,
+         (x, moments, weight, bias, out, size, plane, parts, groups, eps, silu))

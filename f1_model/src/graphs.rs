@@ -1,0 +1,232 @@
+//! What a policy computes on its device: operation after operation, or on a GPU as a graph that was recorded before.
+
+use candle_core::{Device, Tensor};
+
+use crate::Result;
+use crate::device::Using;
+
+/// What is recorded each by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Camera images to understanding tokens.
+    Images,
+    /// A history frame to its tokens and vectors.
+    Frame,
+    /// Understanding and foresight.
+    Prefix,
+    /// The chunk of actions.
+    Flow,
+    /// The foresight image.
+    Foresight,
+}
+
+#[cfg(not(feature = "cuda"))]
+pub(crate) use plain::Graphs;
+#[cfg(feature = "cuda")]
+pub(crate) use recorded::{Graphs, Turn};
+
+#[cfg(not(feature = "cuda"))]
+mod plain {
+    use super::*;
+
+    /// Nothing is recorded in a build without CUDA.
+    pub(crate) struct Graphs;
+
+    /// The one who computes a stage.
+    pub(crate) struct Turn;
+
+    impl Graphs {
+        pub(crate) fn new(_: bool) -> Self {
+            Self
+        }
+
+        pub(crate) fn turn(&self, _: Stage) -> Turn {
+            Turn
+        }
+    }
+
+    impl Turn {
+        pub(crate) fn compute(
+            self,
+            _: &Device,
+            inputs: &[Tensor],
+            _: &[usize],
+            using: Option<Using>,
+            compute: impl Fn(&[Tensor]) -> Result<Vec<Tensor>>,
+        ) -> Result<(Vec<Tensor>, Option<Using>)> {
+            Ok((compute(inputs)?, using))
+        }
+    }
+}
+
+#[cfg(feature = "cuda")]
+mod recorded {
+    use std::collections::HashMap;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    use candle_core::cuda_backend::WrapErr;
+    use candle_core::cuda_backend::cudarc::driver::{CudaGraph, sys};
+    use candle_core::{CudaDevice, DType};
+
+    use super::*;
+    use crate::{Error, device};
+
+    /// Graphs kept of a stage; more shapes than these (instructions, cameras) start anew.
+    const KEPT: usize = 8;
+    /// How far a graph's numbers may be from those computed without it, relative to the largest.
+    const TOLERANCE: f32 = 1e-3;
+
+    /// Graphs by the shapes of their inputs and their settings; none where recording failed.
+    type Kept = HashMap<Vec<Vec<usize>>, Option<Recording>>;
+
+    /// The graphs recorded so far, if any are wanted.
+    pub(crate) struct Graphs {
+        stages: Option<[Mutex<Kept>; 5]>,
+    }
+
+    /// The one who computes a stage: with graphs only one at a time, because their memory is theirs. Taken before the device is used, since
+    /// recording waits until nobody uses it.
+    pub(crate) struct Turn<'a> {
+        stage: Stage,
+        graphs: Option<MutexGuard<'a, Kept>>,
+    }
+
+    impl Graphs {
+        pub(crate) fn new(wanted: bool) -> Self {
+            Self { stages: wanted.then(Default::default) }
+        }
+
+        pub(crate) fn turn(&self, stage: Stage) -> Turn<'_> {
+            let of_stage = self.stages.as_ref().and_then(|stages| stages.get(stage as usize));
+            Turn { stage, graphs: of_stage.map(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner)) }
+        }
+    }
+
+    impl Turn<'_> {
+        pub(crate) fn is_recorded(&self) -> bool {
+            self.graphs.is_some()
+        }
+
+        /// `compute` of `inputs`, which must depend on nothing else but their shapes and `settings`. Returns its outputs, and the permission to use the
+        /// device, which is given up while a graph is recorded.
+        pub(crate) fn compute(
+            self,
+            device: &Device,
+            inputs: &[Tensor],
+            settings: &[usize],
+            using: Option<Using>,
+            compute: impl Fn(&[Tensor]) -> Result<Vec<Tensor>>,
+        ) -> Result<(Vec<Tensor>, Option<Using>)> {
+            let (Some(mut graphs), Device::Cuda(cuda)) = (self.graphs, device) else {
+                return Ok((compute(inputs)?, using));
+            };
+            let shapes = inputs.iter().map(|input| input.dims().to_vec());
+            let key: Vec<Vec<usize>> = shapes.chain([settings.to_vec()]).collect();
+            if let Some(recording) = graphs.get(&key) {
+                let outputs = match recording {
+                    Some(recording) => recording.outputs(inputs)?,
+                    None => compute(inputs)?,
+                };
+                return Ok((outputs, using));
+            }
+            let outputs = compute(inputs)?;
+            drop(using);
+            let recording = {
+                let _alone = device::alone();
+                Recording::checked(cuda, device, inputs, &outputs, compute)
+            };
+            let recording = recording.inspect_err(|error| {
+                tracing::warn!(stage = ?self.stage, %error, "no CUDA graph: the operations are started one by one");
+            });
+            if graphs.len() >= KEPT {
+                graphs.clear();
+            }
+            graphs.insert(key, recording.ok());
+            Ok((outputs, Some(device::using())))
+        }
+    }
+
+    /// One stage as a graph: its inputs are written where it reads them, its outputs read where it left them.
+    struct Recording {
+        inputs: Vec<Tensor>,
+        outputs: Vec<Tensor>,
+        graph: Graph,
+    }
+
+    struct Graph(CudaGraph);
+
+    // SAFETY: it lives behind its stage's mutex: one thread at a time touches it.
+    #[allow(unsafe_code)]
+    unsafe impl Send for Graph {}
+
+    impl Recording {
+        /// Records `compute` and compares what the graph leaves with `expected`. Nobody else may use the device meanwhile.
+        fn checked(
+            cuda: &CudaDevice,
+            device: &Device,
+            inputs: &[Tensor],
+            expected: &[Tensor],
+            compute: impl Fn(&[Tensor]) -> Result<Vec<Tensor>>,
+        ) -> Result<Self> {
+            let recording = Self::record(cuda, device, inputs, expected, compute)?;
+            for (found, wanted) in recording.outputs(inputs)?.iter().zip(expected) {
+                let off = distance(found, wanted)?;
+                // What is not a number is not within it either.
+                if !off.is_some_and(|off| off <= TOLERANCE) {
+                    return Err(Error::input(format!("the graph's numbers are off by {off:?}")));
+                }
+            }
+            Ok(recording)
+        }
+
+        fn record(
+            cuda: &CudaDevice,
+            device: &Device,
+            inputs: &[Tensor],
+            expected: &[Tensor],
+            compute: impl Fn(&[Tensor]) -> Result<Vec<Tensor>>,
+        ) -> Result<Self> {
+            let own = |tensor: &Tensor| tensor.contiguous()?.copy();
+            let inputs = inputs.iter().map(own).collect::<candle_core::Result<Vec<_>>>()?;
+            let outputs = expected.iter().map(own).collect::<candle_core::Result<Vec<_>>>()?;
+            let _uploads = device::uploads_once(device);
+            let run = || -> Result<()> {
+                for (output, found) in outputs.iter().zip(compute(&inputs)?) {
+                    output.slice_set(&found.contiguous()?, 0, 0)?;
+                }
+                Ok(())
+            };
+            // Loads kernels and uploads shapes, neither of which may happen while recording.
+            run()?;
+            let stream = cuda.cuda_stream();
+            stream.synchronize().w()?;
+            stream.begin_capture(sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).w()?;
+            let outcome = run();
+            let graph = stream.end_capture(sys::CUgraphInstantiate_flags(0)).w();
+            outcome?;
+            let graph = graph?.ok_or_else(|| Error::input("nothing was recorded"))?;
+            Ok(Self { inputs, outputs, graph: Graph(graph) })
+        }
+
+        /// Copies of what the graph makes of `inputs`.
+        fn outputs(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+            for (own, input) in self.inputs.iter().zip(inputs) {
+                own.slice_set(&input.contiguous()?, 0, 0)?;
+            }
+            self.graph.0.launch().w()?;
+            Ok(self.outputs.iter().map(Tensor::copy).collect::<candle_core::Result<_>>()?)
+        }
+    }
+
+    /// Largest difference, relative to the largest number of `wanted` and at least to 1; none where there is no number.
+    fn distance(found: &Tensor, wanted: &Tensor) -> Result<Option<f32>> {
+        let host = |tensor: &Tensor| tensor.flatten_all()?.to_dtype(DType::F32)?.to_vec1::<f32>();
+        let (found, wanted) = (host(found)?, host(wanted)?);
+        if found.len() != wanted.len() || found.iter().chain(&wanted).any(|value| !value.is_finite()) {
+            return Ok(None);
+        }
+        let largest = wanted.iter().fold(1f32, |most, value| most.max(value.abs()));
+        let worst = found.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+        Ok(Some(worst / largest))
+    }
+}

@@ -1,0 +1,182 @@
+//! Rotary position embedding, into new memory or into rows of a cache.
+
+use candle_core::cuda_backend::cudarc::driver::PushKernelArg;
+use candle_core::cuda_backend::{CudaStorage, WrapErr};
+use candle_core::{
+    CpuStorage, CudaDevice, DType, InplaceOp2, InplaceOp3, Layout, Result, Shape, Tensor, bail,
+};
+
+use super::{Input, a_thread_each, int, room, span};
+
+/// As [`crate::kernels::rope`]; the heads of a token must be side by side, tokens may be anywhere. `angles` `[2, batch or 1, tokens,
+/// width / 2]` are the cosines, then the sines.
+pub(crate) fn rope(x: &Tensor, angles: &Tensor) -> Result<Tensor> {
+    with_heads(x)?.apply_op2_no_bwd(angles, &Rope)
+}
+
+/// Writes `x` `[batch, tokens, heads, width]`, rotated if `angles` are given, over the numbers of `rows`, which has its shape and
+/// is part of a cache.
+pub(crate) fn write_rows(rows: &Tensor, x: &Tensor, angles: Option<&Tensor>) -> Result<()> {
+    if rows.shape() != x.shape() {
+        bail!("rows {:?} of a cache for {:?}", rows.shape(), x.shape())
+    }
+    match angles {
+        Some(angles) => rows.inplace_op3(&with_heads(x)?, angles, &Rope),
+        None => rows.inplace_op2(&with_heads(x)?, &Rope),
+    }
+}
+
+/// The tensor itself when the heads of a token are side by side; else a copy.
+fn with_heads(x: &Tensor) -> Result<Tensor> {
+    let (_, _, _, width) = x.dims4()?;
+    if heads_lie(x.layout(), width) { Ok(x.clone()) } else { x.contiguous() }
+}
+
+fn heads_lie(layout: &Layout, width: usize) -> bool {
+    matches!(layout.stride(), [_, _, head, 1] if *head == width || layout.dims()[2] == 1)
+}
+
+struct Rope;
+
+gpu_only!(Rope, "f1-cuda-rope", 2);
+
+impl Rope {
+    fn run(&self, [x, angles]: [Input; 2]) -> Result<(CudaStorage, Shape)> {
+        let (storage, layout) = x;
+        let (shape, device) = (layout.shape().clone(), storage.device.clone());
+        let target = Layout::contiguous(&shape);
+        let out = by_type!(storage, |suffix: T| {
+            let mut out = room::<T>(&device, shape.elem_count())?;
+            turn::<T>(suffix, &device, &mut out, &target, x, Some(angles))?;
+            CudaStorage::wrap_cuda_slice(out, device.clone())
+        });
+        Ok((out, shape))
+    }
+}
+
+/// Rotates (or copies) `x` to where `target` says in `out`.
+fn turn<T>(
+    suffix: &str,
+    device: &CudaDevice,
+    out: &mut candle_core::cuda_backend::cudarc::driver::CudaSlice<T>,
+    target: &Layout,
+    (storage, layout): Input,
+    angles: Option<Input>,
+) -> Result<()>
+where
+    T: candle_core::cuda_backend::cudarc::driver::DeviceRepr + candle_core::cuda_backend::CudaDType,
+{
+    let (batch, tokens, heads, width) = layout.shape().dims4()?;
+    let pairs = batch * tokens * heads * (width / 2);
+    if layout.shape() != target.shape()
+        || width % 2 != 0
+        || !heads_lie(layout, width)
+        || !heads_lie(target, width)
+    {
+        bail!("rope: {layout:?} to {target:?}")
+    }
+    if pairs == 0 {
+        return Ok(());
+    }
+    let x = storage.as_cuda_slice::<T>()?.slice(span(layout));
+    let mut out = out.slice_mut(span(target));
+    let (x_batch, x_token) = (layout.stride()[0], layout.stride()[1]);
+    let (out_batch, out_token) = (target.stride()[0], target.stride()[1]);
+    let (tokens_, heads, half) = (int(tokens)?, int(heads)?, int(width / 2)?);
+    let (name, config) = (format!("f1_rope_{suffix}"), a_thread_each(pairs)?);
+    let Some((angles, la)) = angles else {
+        let (none, one) = (0_u64, 1_i32);
+        launch!(
+            device,
+            ROPE,
+            name,
+            config,
+            [
+                &x, &none, &none, &mut out, &pairs, &tokens_, &heads, &half, &one, &x_batch, &x_token,
+                &out_batch, &out_token
+            ]
+        );
+        return Ok(());
+    };
+    let (two, rows, each, columns) = la.shape().dims4()?;
+    let row = width / 2;
+    let dense =
+        matches!(la.stride(), [_, batch, token, 1] if *token == row && (rows == 1 || *batch == each * row));
+    if (two, each, columns) != (2, tokens, row) || (rows != 1 && rows != batch) || !dense {
+        bail!("rope: angles {la:?} for {:?}", layout.shape())
+    }
+    let all = angles.as_cuda_slice::<f32>()?.slice(span(la));
+    let (cos, sin) = (all.slice(..rows * each * row), all.slice(la.stride()[0]..));
+    let angles = int(rows * each)?;
+    launch!(
+        device,
+        ROPE,
+        name,
+        config,
+        [
+            &x, &cos, &sin, &mut out, &pairs, &tokens_, &heads, &half, &angles, &x_batch, &x_token,
+            &out_batch, &out_token
+        ]
+    );
+    Ok(())
+}
+
+impl InplaceOp3 for Rope {
+    fn name(&self) -> &'static str {
+        "f1-cuda-write-rotated"
+    }
+
+    fn cpu_fwd(
+        &self,
+        _: &mut CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+    ) -> Result<()> {
+        bail!("f1-cuda-write-rotated is a kernel for GPUs")
+    }
+
+    fn cuda_fwd(
+        &self,
+        rows: &mut CudaStorage,
+        target: &Layout,
+        x: &CudaStorage,
+        lx: &Layout,
+        angles: &CudaStorage,
+        la: &Layout,
+    ) -> Result<()> {
+        let device = rows.device.clone();
+        by_type!(&*rows, |suffix: T| turn::<T>(
+            suffix,
+            &device,
+            rows.as_cuda_slice_mut::<T>()?,
+            target,
+            (x, lx),
+            Some((angles, la))
+        ))
+    }
+}
+
+impl InplaceOp2 for Rope {
+    fn name(&self) -> &'static str {
+        "f1-cuda-write-rows"
+    }
+
+    fn cpu_fwd(&self, _: &mut CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> Result<()> {
+        bail!("f1-cuda-write-rows is a kernel for GPUs")
+    }
+
+    fn cuda_fwd(&self, rows: &mut CudaStorage, target: &Layout, x: &CudaStorage, lx: &Layout) -> Result<()> {
+        let device = rows.device.clone();
+        by_type!(&*rows, |suffix: T| turn::<T>(
+            suffix,
+            &device,
+            rows.as_cuda_slice_mut::<T>()?,
+            target,
+            (x, lx),
+            None
+        ))
+    }
+}

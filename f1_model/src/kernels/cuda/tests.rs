@@ -1,0 +1,176 @@
+//! Every kernel against candle's own operations. These tests run where the feature `cuda` is built: on a machine with a GPU. Without one they
+//! fail, as the programs do.
+
+use candle_core::{DType, Device, Tensor};
+
+use super::super::{
+    LayerNormWeights, add_layer_norm, add_rms_norm, attention, attention_plain, geglu, geglu_joined,
+    group_norm, group_norm_plain, layer_norm, layer_norm_plain, rms_norm, rms_norm_plain, rope, rope_plain,
+    write_rows,
+};
+use crate::sampling::TokenSource;
+
+fn gpu() -> Device {
+    crate::device::cuda().expect("a GPU")
+}
+
+fn random(shape: &[usize], device: &Device) -> Tensor {
+    Tensor::randn(0f32, 1.0, shape, &Device::Cpu).unwrap().to_device(device).unwrap()
+}
+
+fn distance(a: &Tensor, b: &Tensor) -> f32 {
+    let wide = |tensor: &Tensor| tensor.to_device(&Device::Cpu).unwrap().to_dtype(DType::F32).unwrap();
+    (wide(a) - wide(b)).unwrap().abs().unwrap().max_all().unwrap().to_scalar().unwrap()
+}
+
+/// For f32 and bf16: the type and how far the fused result may be from candle's own operations.
+const TYPES: [(DType, f32); 2] = [(DType::F32, 1e-5), (DType::BF16, 3e-2)];
+
+#[test]
+fn norms_are_candles() {
+    let device = gpu();
+    for (dtype, tolerance) in TYPES {
+        for width in [7, 128, 2048] {
+            let x = random(&[3, 5, width], &device).to_dtype(dtype).unwrap();
+            let delta = random(&[3, 5, width], &device).to_dtype(dtype).unwrap();
+            let sum = (&x + &delta).unwrap();
+            let (scale, bias) = (random(&[width], &device), random(&[width], &device));
+            let affine = LayerNormWeights::new(scale.clone(), bias.clone()).unwrap();
+            let near = |a: &Tensor, b: Tensor| assert!(distance(a, &b) <= tolerance, "{dtype:?} {width}");
+            near(&rms_norm(&x, &scale, 1e-6).unwrap(), rms_norm_plain(&x, &scale, 1e-6).unwrap());
+            near(&layer_norm(&x, &affine, 1e-5).unwrap(), layer_norm_plain(&x, &scale, &bias, 1e-5).unwrap());
+            for (found, normed) in [
+                (add_rms_norm(&x, &delta, &scale, 1e-6), rms_norm_plain(&sum, &scale, 1e-6)),
+                (add_layer_norm(&x, &delta, &affine, 1e-5), layer_norm_plain(&sum, &scale, &bias, 1e-5)),
+            ] {
+                let (found_sum, found) = found.unwrap();
+                assert!(distance(&found_sum, &sum) == 0.0, "{dtype:?} {width}");
+                near(&found, normed.unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+fn group_norms_are_candles() {
+    let device = gpu();
+    for (dtype, tolerance) in TYPES {
+        // One part of a group, and many; groups of one channel, and of several.
+        for (shape, groups) in [([2, 6, 5, 7], 3), ([1, 4, 200, 210], 2), ([2, 8, 40, 40], 8)] {
+            let x = (random(&shape, &device) + 3.0).unwrap().to_dtype(dtype).unwrap();
+            let (weight, bias) = (random(&[shape[1]], &device), random(&[shape[1]], &device));
+            for silu in [false, true] {
+                let fused = group_norm(&x, &weight, &bias, groups, 1e-6, silu).unwrap();
+                let plain = group_norm_plain(&x, &weight, &bias, groups, 1e-6, silu).unwrap();
+                assert!(distance(&fused, &plain) <= 2.0 * tolerance, "{dtype:?} {shape:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn biases_are_candles() {
+    let device = gpu();
+    for (dtype, tolerance) in TYPES {
+        let of = |shape: &[usize]| random(shape, &device).to_dtype(dtype).unwrap();
+        let (x, weight, bias) = (of(&[3, 5, 16]), of(&[700, 16]), of(&[700]));
+        let plain = x.broadcast_matmul(&weight.t().unwrap()).unwrap().broadcast_add(&bias).unwrap();
+        let fused = crate::ops::linear(&x, &weight, Some(&bias)).unwrap();
+        assert!(distance(&fused, &plain) <= 4.0 * tolerance, "{dtype:?}");
+        let fused = crate::ops::linear_gelu(&x, &weight, &bias).unwrap();
+        assert!(distance(&fused, &plain.gelu().unwrap()) <= 4.0 * tolerance, "{dtype:?}");
+    }
+}
+
+#[test]
+fn rope_is_candles_with_shared_and_with_own_angles() {
+    let device = gpu();
+    for (dtype, tolerance) in TYPES {
+        for rows in [1, 2] {
+            let all = random(&[2, 9, 5, 16], &device).to_dtype(dtype).unwrap();
+            let angles = random(&[2, rows, 9, 8], &device);
+            // Heads that are a part of what a product left.
+            let x = all.narrow(2, 1, 3).unwrap();
+            let plain = rope_plain(&x, &angles).unwrap();
+            assert!(distance(&rope(&x, &angles).unwrap(), &plain) <= tolerance, "{dtype:?}");
+            // A part of a longer table, as a pass over the last rows has it.
+            let part = angles.narrow(2, 4, 5).unwrap();
+            if rows == 1 {
+                let x = x.narrow(1, 4, 5).unwrap();
+                let fused = rope(&x, &part).unwrap();
+                assert!(distance(&fused, &rope_plain(&x, &part).unwrap()) <= tolerance, "{dtype:?}");
+            }
+            // Into a cache, whose other rows stay as they are.
+            let cache = random(&[2, 14, 3, 16], &device).to_dtype(dtype).unwrap();
+            let before = cache.copy().unwrap();
+            write_rows(&cache, 2, &x, Some(&angles)).unwrap();
+            assert!(distance(&cache.narrow(1, 2, 9).unwrap(), &plain) <= tolerance, "{dtype:?}");
+            write_rows(&cache, 2, &x, None).unwrap();
+            assert!(distance(&cache.narrow(1, 2, 9).unwrap(), &x) == 0.0, "{dtype:?}");
+            for (first, tokens) in [(0, 2), (11, 3)] {
+                let of = |cache: &Tensor| cache.narrow(1, first, tokens).unwrap();
+                assert!(distance(&of(&cache), &of(&before)) == 0.0, "{dtype:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_gate_is_candles() {
+    let device = gpu();
+    for (dtype, tolerance) in TYPES {
+        let (gate, up) = (random(&[3, 700], &device), random(&[3, 700], &device));
+        let (gate, up) = (gate.to_dtype(dtype).unwrap(), up.to_dtype(dtype).unwrap());
+        let plain = gate.gelu().unwrap().mul(&up).unwrap();
+        assert!(distance(&geglu(&gate, &up).unwrap(), &plain) <= 2.0 * tolerance, "{dtype:?}");
+        let both = Tensor::cat(&[&gate, &up], 1).unwrap();
+        assert!(distance(&geglu_joined(&both).unwrap(), &plain) <= 2.0 * tolerance, "{dtype:?}");
+    }
+}
+
+#[test]
+fn attention_is_candles_with_one_and_with_many_key_heads() {
+    let device = gpu();
+    for (dtype, tolerance) in TYPES {
+        for (batch, kv_heads) in [(1, 1), (2, 1), (2, 4)] {
+            let of = |tokens: usize, heads: usize| {
+                random(&[batch, tokens, heads, 16], &device).to_dtype(dtype).unwrap()
+            };
+            let (q, k, v) = (of(6, 4), of(37, kv_heads), of(37, kv_heads));
+            let hidden = |queries: usize| {
+                let values: Vec<f32> = (0..batch * queries * 37)
+                    .map(|i| if i % 37 > 0 && i % 3 == 0 { -1e30 } else { 0.0 })
+                    .collect();
+                Tensor::from_vec(values, (batch, queries, 37), &device).unwrap()
+            };
+            for mask in [None, Some(hidden(1)), Some(hidden(6))] {
+                let fused = attention(&q, &k, &v, mask.as_ref(), 0.25).unwrap();
+                let plain = attention_plain(&q, &k, &v, mask.as_ref(), 0.25).unwrap();
+                assert!(distance(&fused, &plain) <= tolerance, "{dtype:?} {batch} {kv_heads}");
+            }
+            // Keys that are the first rows of a cache with room.
+            let (k, v) = (k.narrow(1, 0, 20).unwrap(), v.narrow(1, 0, 20).unwrap());
+            let fused = attention(&q, &k, &v, None, 0.25).unwrap();
+            let plain = attention_plain(&q, &k, &v, None, 0.25).unwrap();
+            assert!(distance(&fused, &plain) <= tolerance, "{dtype:?} {batch} {kv_heads} narrowed");
+        }
+    }
+}
+
+#[test]
+fn tokens_drawn_on_the_device_are_those_drawn_on_the_host() {
+    let device = gpu();
+    for vocabulary in [5, 64, 1000, 4096] {
+        let logits = (random(&[2, 40, vocabulary], &Device::Cpu) * 3.0).unwrap();
+        for (top_k, top_p) in [(0, 0.0), (3, 0.0), (0, 0.9), (900, 0.95), (50, 0.5), (0, 1e-6)] {
+            let ids = |logits: &Tensor| {
+                let taken = TokenSource::new(top_k, top_p, 7).take(logits, 0).unwrap();
+                taken.flatten_all().unwrap().to_vec1::<u32>().unwrap()
+            };
+            let (here, there) = (ids(&logits), ids(&logits.to_device(&device).unwrap()));
+            // Sums in another order may put a draw on the other side of a step, once in a great while.
+            let other = here.iter().zip(&there).filter(|(a, b)| a != b).count();
+            assert!(other <= 1, "{vocabulary} {top_k} {top_p}: {other} of {}", here.len());
+        }
+    }
+}

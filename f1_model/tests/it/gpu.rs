@@ -1,0 +1,62 @@
+//! On a machine with a GPU, in a build with the feature `cuda`: what is done for speed there changes nothing.
+
+use f1_model::{ActRequest, DeviceChoice, F1Policy, LoadOptions, PolicyInput, Prompt};
+use image::{Rgb, RgbImage};
+
+use crate::support::tiny;
+
+fn policy(cuda_graphs: bool) -> F1Policy {
+    let options = LoadOptions { device: DeviceChoice::Cuda, cuda_graphs, ..LoadOptions::default() };
+    F1Policy::load(&tiny(), &options).expect("the tiny model loads on a GPU")
+}
+
+/// Tokens, actions and foreseen image of an observation that `seed` decides.
+fn observe(policy: &F1Policy, seed: u32) -> (Vec<Vec<u32>>, Vec<Vec<f32>>, RgbImage) {
+    let picture = |of: u32| {
+        RgbImage::from_fn(64, 48, |x, y| {
+            Rgb([(x * 3 + of * 31) as u8, (y * 5 + seed * 17) as u8, (x ^ y) as u8])
+        })
+    };
+    let cameras = (0..2).map(|of| Some(policy.prepare_camera(&picture(of)).expect("prepared"))).collect();
+    let history = (0..2).map(|of| policy.encode_frame(&picture(of + 9)).expect("encoded")).collect();
+    // The instruction's length changes: another graph.
+    let prompt = Prompt::from_ids((0..3 + seed % 2).map(|id| 2 + id).collect(), 12);
+    let prefix = policy.perceive(&PolicyInput { cameras, prompt, history }, seed.into()).expect("perceived");
+    let state = [0.1 * seed as f32, -0.2];
+    let request = ActRequest { seed: seed.into(), guidance: None };
+    let actions = policy.act(&prefix, &state, &request).expect("acted");
+    (prefix.tokens().to_vec(), actions, policy.imagine(&prefix).expect("imagined"))
+}
+
+fn same(found: &(Vec<Vec<u32>>, Vec<Vec<f32>>, RgbImage), wanted: &(Vec<Vec<u32>>, Vec<Vec<f32>>, RgbImage)) {
+    assert_eq!(found.0, wanted.0);
+    for (found, wanted) in found.1.iter().flatten().zip(wanted.1.iter().flatten()) {
+        assert!((found - wanted).abs() < 1e-3, "{found} {wanted}");
+    }
+    let off = found.2.iter().zip(wanted.2.iter()).map(|(a, b)| a.abs_diff(*b)).max();
+    assert!(off <= Some(1), "{off:?}");
+}
+
+#[test]
+fn recorded_stages_compute_what_the_operations_do() {
+    let (plain, recorded) = (policy(false), policy(true));
+    for seed in [1, 2, 3, 4, 1] {
+        same(&observe(&recorded, seed), &observe(&plain, seed));
+    }
+}
+
+#[test]
+fn threads_share_the_device() {
+    let policy = policy(true);
+    let alone: Vec<_> = (0..4).map(|seed| observe(&policy, seed)).collect();
+    std::thread::scope(|scope| {
+        for seed in 0..4 {
+            let (policy, alone) = (&policy, &alone);
+            scope.spawn(move || {
+                for _ in 0..5 {
+                    same(&observe(policy, seed), &alone[seed as usize]);
+                }
+            });
+        }
+    });
+}
