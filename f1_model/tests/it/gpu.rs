@@ -38,6 +38,11 @@ fn same(found: &(Vec<Vec<u32>>, Vec<Vec<f32>>, RgbImage), wanted: &(Vec<Vec<u32>
 }
 
 #[test]
+fn joined_weights_and_keys_in_place_change_nothing() {
+    crate::policy::joined_changes_nothing(&f1_model::device::cuda().expect("a GPU"), 1e-4);
+}
+
+#[test]
 fn recorded_stages_compute_what_the_operations_do() {
     let (plain, recorded) = (policy(false), policy(true));
     for seed in [1, 2, 3, 4, 1] {
