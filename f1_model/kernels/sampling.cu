@@ -33,7 +33,7 @@ __device__ double running_sum(double *sums, double &v) {
 }
 
 // A block of THREADS a row: logits [rows][count] with count <= ROW, uniform [rows] in [0, 1), ids [rows]. top_k 0 keeps all, top_p 0 too.
-extern "C" __global__ void f1_draw(const float *logits, const float *uniform, unsigned *ids, int count, int top_k,
+extern "C" __global__ void __launch_bounds__(THREADS) f1_draw(const float *logits, const float *uniform, unsigned *ids, int count, int top_k,
                                    double top_p) {
   __shared__ unsigned long long sorted[ROW];
   __shared__ double sums[THREADS];

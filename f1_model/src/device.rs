@@ -25,6 +25,14 @@ pub fn cuda() -> Result<Device> {
     Ok(device)
 }
 
+/// Another stream of the same GPU, for work that shares no tensor with the rest: it goes on beside it. The same device on a CPU.
+///
+/// # Errors
+/// The device reports one.
+pub(crate) fn beside(device: &Device) -> Result<Device> {
+    if device.is_cuda() { open_cuda() } else { Ok(device.clone()) }
+}
+
 #[cfg(not(feature = "cuda"))]
 fn open_cuda() -> Result<Device> {
     Ok(Device::new_cuda(0)?)
@@ -33,8 +41,8 @@ fn open_cuda() -> Result<Device> {
 #[cfg(feature = "cuda")]
 fn open_cuda() -> Result<Device> {
     let device = candle_core::CudaDevice::new_with_stream(0)?;
-    // SAFETY: all work of this process goes through this one stream, which runs it in the order it was given; freeing goes through
-    // the stream too.
+    // SAFETY: all work on a tensor goes through the one stream of its device, which runs it in the order it was given; freeing it goes
+    // through that stream too.
     #[allow(unsafe_code)]
     unsafe {
         device.disable_event_tracking();

@@ -21,9 +21,11 @@ use crate::image_prep;
 use crate::linear::Quant;
 use crate::network::{F1Network, PrefixState};
 use crate::padding::Padding;
+use crate::parameters::TOKENIZER;
 use crate::prompt::{Prompt, PromptEncoder};
 use crate::recorder::Recorder;
 use crate::sampling::TokenSource;
+use crate::tokenizer::Painter;
 use crate::weights::Weights;
 use crate::{Error, Result};
 
@@ -146,6 +148,8 @@ pub struct ActRequest {
 #[derive(Clone)]
 pub struct Prefix {
     state: Arc<Held<PrefixState>>,
+    /// The accumulated map, on the host.
+    foreseen: Option<Tensor>,
     tokens: Arc<Vec<Vec<u32>>>,
     confidence: Arc<Vec<f32>>,
 }
@@ -167,8 +171,9 @@ impl Prefix {
                 tokens.push(ids.by_ref().take(scale.elem_count()).collect());
             }
         }
+        let foreseen = state.f_hat.as_ref().map(|f_hat| f_hat.to_device(&Device::Cpu)).transpose()?;
         let state = Arc::new(Held::new(state));
-        Ok(Self { state, tokens: Arc::new(tokens), confidence: Arc::new(confidence) })
+        Ok(Self { state, foreseen, tokens: Arc::new(tokens), confidence: Arc::new(confidence) })
     }
 
     /// Foresight token ids of each generated scale; empty in the pi0 layout.
@@ -200,6 +205,8 @@ impl Prefix {
 /// A loaded policy: shared by `Arc`, every method takes `&self`.
 pub struct F1Policy {
     network: F1Network,
+    /// Makes the foresight image, on a GPU beside everything else; with the device it is on.
+    painter: Option<(Painter, Device)>,
     graphs: Graphs,
     prompts: Option<PromptEncoder>,
     report: LoadReport,
@@ -261,6 +268,18 @@ impl F1Policy {
         report: LoadReport,
     ) -> Result<Self> {
         let mut network = F1Network::new(config, weights, options.quant)?;
+        let painter = match (&config.generation, network.foresight()) {
+            (Some(generation), Ok(foresight)) => {
+                let device = device::beside(network.device())?;
+                let painter = if device.is_cuda() {
+                    Painter::new(generation, &weights.pp(TOKENIZER).moved(&device)?)?
+                } else {
+                    foresight.tokenizer.painter().clone()
+                };
+                Some((painter, device))
+            }
+            _ => None,
+        };
         if network.device().is_cuda() {
             network.join()?;
             device::release_freed_memory(network.device())?;
@@ -268,7 +287,7 @@ impl F1Policy {
         for name in network.unquantised() {
             tracing::warn!(layer = name, "its width is not a multiple of the block; it stays unquantised");
         }
-        Ok(Self { network, graphs: Graphs::new(options.cuda_graphs), prompts, report })
+        Ok(Self { network, painter, graphs: Graphs::new(options.cuda_graphs), prompts, report })
     }
 
     /// Adds a prompt encoder, for a directory that keeps `tokenizer.json` elsewhere.
@@ -574,15 +593,14 @@ impl F1Policy {
     /// # Errors
     /// The model does not foresee.
     pub fn imagine(&self, prefix: &Prefix) -> Result<RgbImage> {
-        let f_hat = prefix.state.f_hat.as_ref().ok_or_else(|| {
-            Error::input("this model has no generation expert: there is no foresight image")
-        })?;
-        let tokenizer = &self.network.foresight()?.tokenizer;
+        let (Some(foreseen), Some((painter, device))) = (&prefix.foreseen, &self.painter) else {
+            return Err(Error::input("this model has no generation expert: there is no foresight image"));
+        };
         let turn = self.graphs.turn(Stage::Foresight);
         let using = self.using();
-        let inputs = [f_hat.clone()];
-        let (outputs, _using) = turn.compute(self.network.device(), &inputs, &[], using, |inputs| {
-            Ok(vec![tokenizer.decode(&inputs[0])?.squeeze(0)?])
+        let inputs = [foreseen.to_device(device)?];
+        let (outputs, _using) = turn.compute(device, &inputs, &[], using, |inputs| {
+            Ok(vec![painter.decode(&inputs[0])?.squeeze(0)?])
         })?;
         let [image] = of_stage(outputs)?;
         image_prep::to_image(&image)

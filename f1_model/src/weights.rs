@@ -53,6 +53,20 @@ impl Weights {
         Ok(tensor.clone())
     }
 
+    /// What is below the prefix, on another device.
+    ///
+    /// # Errors
+    /// A device reports one.
+    pub fn moved(&self, device: &Device) -> Result<Self> {
+        let below = format!("{}.", self.prefix);
+        let mut tensors = HashMap::new();
+        for (name, tensor) in self.tensors.iter().filter(|(name, _)| name.starts_with(&below)) {
+            // By way of the host: two streams of one GPU are two devices.
+            tensors.insert(name.clone(), tensor.to_device(&Device::Cpu)?.to_device(device)?);
+        }
+        Ok(Self { tensors: Arc::new(tensors), prefix: self.prefix.clone() })
+    }
+
     /// All names, sorted.
     pub fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self.tensors.keys().map(String::as_str).collect();

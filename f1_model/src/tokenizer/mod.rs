@@ -17,7 +17,7 @@ use candle_core::Tensor;
 use crate::config::GenerationConfig;
 use crate::recorder::Recorder;
 use crate::weights::Weights;
-use crate::{Error, Result};
+use crate::{Error, Result, device};
 use blocks::Conv;
 use decoder::Decoder;
 use encoder::Encoder;
@@ -32,14 +32,53 @@ pub struct Reconstruction {
     pub tokens: Tensor,
 }
 
+/// What makes an image of a map.
+#[derive(Clone)]
+pub struct Painter {
+    post_quant_conv: Conv,
+    decoder: Decoder,
+}
+
+impl Painter {
+    /// Reads it below `weights` (`model.vae`).
+    ///
+    /// # Errors
+    /// A tensor is missing or mis-shaped.
+    pub fn new(config: &GenerationConfig, weights: &Weights) -> Result<Self> {
+        let codes = config.tokenizer.z_channels;
+        Ok(Self {
+            post_quant_conv: Conv::new(codes, codes, 3, &weights.pp("post_quant_conv"))?,
+            decoder: Decoder::new(&config.tokenizer, &weights.pp("decoder"))?,
+        })
+    }
+
+    /// The image of an accumulated map `[batch, codes, side, side]`, in [-1, 1].
+    ///
+    /// # Errors
+    /// The map has another size.
+    pub fn decode(&self, f_hat: &Tensor) -> Result<Tensor> {
+        Ok(self.decode_unclamped(f_hat, &mut Recorder::off())?.clamp(-1f32, 1f32)?)
+    }
+
+    /// As [`Painter::decode`], before the clamp.
+    ///
+    /// # Errors
+    /// The map has another size.
+    pub fn decode_unclamped(&self, f_hat: &Tensor, recorder: &mut Recorder) -> Result<Tensor> {
+        let _uploads = device::uploads_once(f_hat.device());
+        let x = self.post_quant_conv.forward(f_hat)?;
+        recorder.keep("post_quant_conv", &x);
+        self.decoder.forward(&x, recorder)
+    }
+}
+
 /// Encoder, quantiser and decoder.
 #[derive(Clone)]
 pub struct VqVae {
     encoder: Encoder,
     quant_conv: Conv,
     quantizer: Quantizer,
-    post_quant_conv: Conv,
-    decoder: Decoder,
+    painter: Painter,
     side: usize,
 }
 
@@ -54,8 +93,7 @@ impl VqVae {
             encoder: Encoder::new(&config.tokenizer, &weights.pp("encoder"))?,
             quant_conv: Conv::new(codes, codes, 3, &weights.pp("quant_conv"))?,
             quantizer: Quantizer::new(config, &weights.pp("quantize"))?,
-            post_quant_conv: Conv::new(codes, codes, 3, &weights.pp("post_quant_conv"))?,
-            decoder: Decoder::new(&config.tokenizer, &weights.pp("decoder"))?,
+            painter: Painter::new(config, weights)?,
             side: config.frame_side(),
         })
     }
@@ -77,6 +115,7 @@ impl VqVae {
                 side = self.side
             )));
         }
+        let _uploads = device::uploads_once(images.device());
         let features = self.quant_conv.forward(&self.encoder.forward(images, recorder)?)?;
         recorder.keep("quant_conv", &features);
         Ok(features)
@@ -91,22 +130,25 @@ impl VqVae {
         self.quantizer.tokens(&features, &mut Recorder::off())
     }
 
-    /// The image of an accumulated map `[batch, codes, side, side]`, in [-1, 1].
+    /// What makes an image of a map.
+    pub fn painter(&self) -> &Painter {
+        &self.painter
+    }
+
+    /// See [`Painter::decode`].
     ///
     /// # Errors
     /// The map has another size.
     pub fn decode(&self, f_hat: &Tensor) -> Result<Tensor> {
-        Ok(self.decode_unclamped(f_hat, &mut Recorder::off())?.clamp(-1f32, 1f32)?)
+        self.painter.decode(f_hat)
     }
 
-    /// As [`VqVae::decode`], before the clamp.
+    /// See [`Painter::decode_unclamped`].
     ///
     /// # Errors
     /// The map has another size.
     pub fn decode_unclamped(&self, f_hat: &Tensor, recorder: &mut Recorder) -> Result<Tensor> {
-        let x = self.post_quant_conv.forward(f_hat)?;
-        recorder.keep("post_quant_conv", &x);
-        self.decoder.forward(&x, recorder)
+        self.painter.decode_unclamped(f_hat, recorder)
     }
 
     /// Encode, quantise with a straight-through gradient, decode: one step of tokenizer training.
