@@ -42,24 +42,32 @@ fn table_eight() {
 
 #[test]
 fn the_benchs_runs_follow_one_another() {
-    let names =
-        ["bench_tokenizer", "bench_stage1", "bench_stage2", "bench_stage3", "bench_choice", "bench_final"];
-    let runs: Vec<RunFile> = names.iter().map(|name| load(name)).collect();
+    let [tokenizer, pi0, stage1, stage2, stage3, without] = [
+        "bench_tokenizer",
+        "bench_pi0",
+        "bench_stage1",
+        "bench_stage2",
+        "bench_stage3",
+        "bench_without_foresight",
+    ]
+    .map(load);
     // A run starts from a checkpoint or the finished model in the folder of the run before it.
-    let follows = |start: &Option<PathBuf>, index: usize| {
+    let follows = |start: &Option<PathBuf>, before: &RunFile| {
         let start = start.as_ref().unwrap();
         assert!(
-            start.starts_with(&runs[index].output),
+            start.starts_with(&before.output),
             "{} is not in {}",
             start.display(),
-            runs[index].output.display()
+            before.output.display()
         );
     };
-    follows(&runs[1].model.image_tokenizer, 0);
-    follows(&runs[2].model.init, 1);
-    follows(&runs[3].model.init, 2);
-    follows(&runs[4].model.init, 3);
-    follows(&runs[5].model.init, 4);
+    follows(&stage1.model.image_tokenizer, &tokenizer);
+    follows(&stage1.model.init, &pi0);
+    follows(&stage2.model.init, &stage1);
+    follows(&stage3.model.init, &stage2);
+    follows(&without.model.init, &pi0);
+    let updates = |run: &RunFile| run.steps.unwrap() * run.batch;
+    assert_eq!(updates(&without), updates(&stage2) + updates(&stage3));
 }
 
 #[test]
