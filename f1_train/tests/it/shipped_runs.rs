@@ -66,8 +66,8 @@ fn the_benchs_runs_follow_one_another() {
     follows(&stage2.model.init, &stage1);
     follows(&stage3.model.init, &stage2);
     follows(&without.model.init, &pi0);
-    let updates = |run: &RunFile| run.steps.unwrap() * run.batch;
-    assert_eq!(updates(&without), updates(&stage2) + updates(&stage3));
+    let samples = |run: &RunFile| run.steps.unwrap() * run.batch as u64;
+    assert_eq!(samples(&without), samples(&stage2) + samples(&stage3));
 }
 
 #[test]
