@@ -241,7 +241,7 @@ impl F1Policy {
         } else {
             None
         };
-        Self::build(config, &weights, options, prompts, report)
+        Self::build(config, weights, options, prompts, report)
     }
 
     /// A policy with random weights: for timing and tests.
@@ -252,7 +252,7 @@ impl F1Policy {
         config.validate("random policy")?;
         let device = options.device.open()?;
         let weights = checkpoint::random(config, seed, options.dtype.candle(), &device)?;
-        Self::build(config, &weights, options, None, LoadReport::default())
+        Self::build(config, weights, options, None, LoadReport::default())
     }
 
     /// Held while work is given to the device or what it computed is read.
@@ -262,12 +262,12 @@ impl F1Policy {
 
     fn build(
         config: &Config,
-        weights: &Weights,
+        weights: Weights,
         options: &LoadOptions,
         prompts: Option<PromptEncoder>,
         report: LoadReport,
     ) -> Result<Self> {
-        let mut network = F1Network::new(config, weights, options.quant)?;
+        let mut network = F1Network::new(config, &weights, options.quant)?;
         let painter = match (&config.generation, network.foresight()) {
             (Some(generation), Ok(foresight)) => {
                 let device = device::beside(network.device())?;
@@ -280,6 +280,8 @@ impl F1Policy {
             }
             _ => None,
         };
+        // Before weights are joined, so that no layer's stay twice.
+        drop(weights);
         if network.device().is_cuda() {
             network.join()?;
             device::release_freed_memory(network.device())?;
