@@ -49,12 +49,12 @@ mod plain {
         pub(crate) fn compute(
             self,
             _: &Device,
-            inputs: &[Tensor],
+            inputs: Vec<Tensor>,
             _: &[usize],
             using: Option<Using>,
             compute: impl Fn(&[Tensor]) -> Result<Vec<Tensor>>,
         ) -> Result<(Vec<Tensor>, Option<Using>)> {
-            Ok((compute(inputs)?, using))
+            Ok((compute(&inputs)?, using))
         }
     }
 }
@@ -108,32 +108,32 @@ mod recorded {
         }
 
         /// `compute` of `inputs`, which must depend on nothing else but their shapes and `settings`. Returns its outputs, and the permission to use the
-        /// device, which is given up while a graph is recorded.
+        /// device, which is given up while a graph is recorded. The inputs are freed under it, not after.
         pub(crate) fn compute(
             self,
             device: &Device,
-            inputs: &[Tensor],
+            inputs: Vec<Tensor>,
             settings: &[usize],
             using: Option<Using>,
             compute: impl Fn(&[Tensor]) -> Result<Vec<Tensor>>,
         ) -> Result<(Vec<Tensor>, Option<Using>)> {
             let (Some(mut graphs), Device::Cuda(cuda)) = (self.graphs, device) else {
-                return Ok((compute(inputs)?, using));
+                return Ok((compute(&inputs)?, using));
             };
             let shapes = inputs.iter().map(|input| input.dims().to_vec());
             let key: Vec<Vec<usize>> = shapes.chain([settings.to_vec()]).collect();
             if let Some(recording) = graphs.get(&key) {
                 let outputs = match recording {
-                    Some(recording) => recording.outputs(inputs)?,
-                    None => compute(inputs)?,
+                    Some(recording) => recording.outputs(&inputs)?,
+                    None => compute(&inputs)?,
                 };
                 return Ok((outputs, using));
             }
-            let outputs = compute(inputs)?;
+            let outputs = compute(&inputs)?;
             drop(using);
             let recording = {
                 let _alone = device::alone();
-                Recording::checked(cuda, device, inputs, &outputs, compute)
+                Recording::checked(cuda, device, &inputs, &outputs, compute)
             };
             let recording = recording.inspect_err(|error| {
                 tracing::warn!(stage = ?self.stage, %error, "no CUDA graph: the operations are started one by one");
@@ -142,7 +142,9 @@ mod recorded {
                 graphs.clear();
             }
             graphs.insert(key, recording.ok());
-            Ok((outputs, Some(device::using())))
+            let using = device::using();
+            drop(inputs);
+            Ok((outputs, Some(using)))
         }
     }
 

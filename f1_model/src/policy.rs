@@ -354,8 +354,8 @@ impl F1Policy {
     pub fn encode_prepared(&self, pixels: &Tensor) -> Result<HistoryFrame> {
         let turn = self.graphs.turn(Stage::Frame);
         let using = self.using();
-        let inputs = [pixels.unsqueeze(0)?];
-        let (outputs, _using) = turn.compute(self.network.device(), &inputs, &[], using, |inputs| {
+        let inputs = vec![pixels.unsqueeze(0)?];
+        let (outputs, _using) = turn.compute(self.network.device(), inputs, &[], using, |inputs| {
             let (tokens, vectors) = self.network.encode_frames(&inputs[0])?;
             Ok(vec![tokens.squeeze(0)?, vectors.squeeze(0)?])
         })?;
@@ -414,11 +414,12 @@ impl F1Policy {
         let cameras: Vec<&Tensor> = input.cameras.iter().flatten().map(CameraInput::tensor).collect();
         if !cameras.is_empty() {
             let images = Tensor::stack(&cameras, 0)?;
-            let (outputs, still) = turn.compute(self.network.device(), &[images], &[], using, |inputs| {
-                let tokens = self.network.embed_images(&inputs[0], &mut Recorder::off())?;
-                let (count, each, width) = tokens.dims3()?;
-                Ok(vec![tokens.reshape((1, count * each, width))?])
-            })?;
+            let (outputs, still) =
+                turn.compute(self.network.device(), vec![images], &[], using, |inputs| {
+                    let tokens = self.network.embed_images(&inputs[0], &mut Recorder::off())?;
+                    let (count, each, width) = tokens.dims3()?;
+                    Ok(vec![tokens.reshape((1, count * each, width))?])
+                })?;
             using = still;
             parts.extend(outputs);
         }
@@ -430,7 +431,8 @@ impl F1Policy {
             return Err(Error::input("an observation without camera and prompt"));
         }
         let embedded = Tensor::cat(&parts, 1)?;
-        drop(using);
+        // What is freed is freed while the device may be used.
+        drop((parts, using));
         Ok(embedded)
     }
 
@@ -484,7 +486,7 @@ impl F1Policy {
         let mut inputs = vec![embedded.clone(), uniform];
         inputs.extend(history);
         let settings = [top_k, top_p.to_bits() as usize];
-        let (outputs, using) = turn.compute(device, &inputs, &settings, using, |inputs| {
+        let (outputs, using) = turn.compute(device, inputs, &settings, using, |inputs| {
             let mut source = TokenSource::Numbers { uniform: inputs[1].clone(), top_k, top_p };
             let state =
                 network.perceive(&inputs[0], &padding, inputs.get(2), &mut source, &mut Recorder::off())?;
@@ -573,10 +575,11 @@ impl F1Policy {
         let noise = Tensor::from_slice(noise, (1, chunk, width), device)?;
         let guidance = guidance.map(|guidance| guidance.tensors(chunk, width, device)).transpose()?;
         let cache = prefix.state.cache.with_room(1 + chunk)?;
-        let block = cache.block().ok_or_else(|| Error::input("a cache without room"))?;
-        let mut inputs = vec![block.clone(), state, noise];
+        let block = cache.block().cloned().ok_or_else(|| Error::input("a cache without room"))?;
+        drop(cache);
+        let mut inputs = vec![block, state, noise];
         inputs.extend(guidance.into_iter().flat_map(|(previous, weights)| [previous, weights]));
-        let (outputs, _using) = turn.compute(device, &inputs, &[], using, |inputs| {
+        let (outputs, _using) = turn.compute(device, inputs, &[], using, |inputs| {
             let cache = KvCache::of_block(inputs[0].clone(), prefix.len())?;
             let guidance = inputs.get(3).cloned().zip(inputs.get(4).cloned());
             let (state, noise, off) = (&inputs[1], &inputs[2], &mut Recorder::off());
@@ -600,8 +603,8 @@ impl F1Policy {
         };
         let turn = self.graphs.turn(Stage::Foresight);
         let using = self.using();
-        let inputs = [foreseen.to_device(device)?];
-        let (outputs, _using) = turn.compute(device, &inputs, &[], using, |inputs| {
+        let inputs = vec![foreseen.to_device(device)?];
+        let (outputs, _using) = turn.compute(device, inputs, &[], using, |inputs| {
             Ok(vec![painter.decode(&inputs[0])?.squeeze(0)?])
         })?;
         let [image] = of_stage(outputs)?;
