@@ -118,7 +118,14 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
 pub fn assert_encodes<T: Message>(found: &[u8], message: &T) {
     let wanted = cdr::to_bytes(message).unwrap();
     assert_eq!(found[..2], wanted[..2], "{}: encoding", T::TYPE_NAME);
-    assert!(found.len() - wanted.len() < 4, "{}: length", T::TYPE_NAME);
+    let padded = wanted.len()..wanted.len() + 4;
+    assert!(
+        padded.contains(&found.len()),
+        "{}: {} bytes where {} are meant",
+        T::TYPE_NAME,
+        found.len(),
+        wanted.len()
+    );
     assert_eq!(found[4..wanted.len()], wanted[4..], "{}: content", T::TYPE_NAME);
     assert!(found[wanted.len()..].iter().all(|byte| *byte == 0), "{}: padding", T::TYPE_NAME);
 }

@@ -89,10 +89,14 @@ fn a_latched_string_reaches_who_comes_late() {
     let text = |data: &str| Text { data: data.to_owned() };
 
     let publisher = pair.node.create_publisher::<Text>("ours", Qos::latched()).unwrap();
-    publisher.publish(text("old")).unwrap();
+    for count in 0..200 {
+        publisher.publish(text(&format!("old {count}"))).unwrap();
+    }
     publisher.publish(text("pick up the cube")).unwrap();
     pair.peer_subscription::<Text>("ours", "each", latched.clone());
     assert_encodes(&pair.peer_received("ours"), &text("pick up the cube"));
+    publisher.publish(text("put it into the bin")).unwrap();
+    assert_encodes(&pair.peer_received("ours"), &text("put it into the bin"));
 
     pair.peer_publisher::<Text>("theirs", latched);
     pair.peer_publishes("theirs", &text("older"));

@@ -2,7 +2,9 @@
 //!
 //! RustDDS keeps every sample of a reliable writer until all readers have acknowledged it, and sends a large one as a
 //! single burst. So what is in flight is counted here: past the bound, or when the send window is full, messages wait in
-//! a store as deep as the profile's history, where newer ones replace older ones, and a thread sends them on.
+//! a store as deep as the profile's history, where newer ones replace older ones, and a thread sends them on. A latched
+//! topic's messages wait there too until somebody listens; whoever comes later is served by RustDDS, which cleans its
+//! history every six seconds and may send somewhat older messages before the newest.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -37,11 +39,33 @@ const PER_PARTICIPANT: usize = 40 * 1024 * 1024;
 /// How long a full writer rests before it tries again.
 const REST: Duration = Duration::from_millis(2);
 
+struct Message {
+    bytes: Bytes,
+    published: Timestamp,
+}
+
 struct Waiting {
-    messages: VecDeque<Bytes>,
+    messages: VecDeque<Message>,
     /// Written since all readers last had everything.
     in_flight: usize,
     next_try: Instant,
+    /// The messages are a latched topic's and stay here until somebody listens.
+    held: bool,
+}
+
+impl Waiting {
+    /// Gives up the oldest messages beyond `depth` or [`PER_WRITER`] bytes; how many those were.
+    fn trim(&mut self, depth: usize) -> u64 {
+        let mut bytes: usize = self.messages.iter().map(|message| message.bytes.len()).sum();
+        let mut given_up = 0;
+        while (self.messages.len() > depth || bytes > PER_WRITER)
+            && let Some(oldest) = self.messages.pop_front()
+        {
+            bytes -= oldest.bytes.len();
+            given_up += 1;
+        }
+        given_up
+    }
 }
 
 struct Shared {
@@ -82,12 +106,13 @@ impl Shared {
     }
 
     /// Hands one message over; gives it back where there is no room.
-    fn write(&self, waiting: &mut Waiting, bytes: Bytes) -> Result<Option<Bytes>> {
+    fn write(&self, waiting: &mut Waiting, message: Message) -> Result<Option<Message>> {
+        let Message { bytes, published } = message;
         let size = bytes.len();
         if !self.has_room(waiting, size) {
-            return Ok(Some(bytes));
+            return Ok(Some(Message { bytes, published }));
         }
-        match self.writer.write(bytes, Some(Timestamp::now())).map_err(WriteError::from) {
+        match self.writer.write(bytes, Some(published)).map_err(WriteError::from) {
             Ok(()) => {
                 if self.reliable {
                     waiting.in_flight += size;
@@ -95,7 +120,7 @@ impl Shared {
                 }
                 Ok(None)
             }
-            Err(WriteError::WouldBlock { data }) => Ok(Some(data)),
+            Err(WriteError::WouldBlock { data }) => Ok(Some(Message { bytes: data, published })),
             Err(error) => Err(Error::Transport {
                 action: format!("publish on {}", self.topic),
                 reason: error.to_string(),
@@ -105,12 +130,12 @@ impl Shared {
 
     fn attempt(&self) -> Attempt {
         let mut waiting = self.waiting.lock();
-        let Some(bytes) = waiting.messages.pop_front() else { return Attempt::Nothing };
-        let size = bytes.len();
-        match self.write(&mut waiting, bytes) {
+        let Some(message) = waiting.messages.pop_front() else { return Attempt::Nothing };
+        let size = message.bytes.len();
+        match self.write(&mut waiting, message) {
             Ok(None) => Attempt::Sent(size),
-            Ok(Some(bytes)) => {
-                waiting.messages.push_front(bytes);
+            Ok(Some(message)) => {
+                waiting.messages.push_front(message);
                 waiting.next_try = Instant::now() + REST;
                 Attempt::Full
             }
@@ -122,22 +147,49 @@ impl Shared {
         }
     }
 
-    fn wait(self: &Arc<Self>, waiting: &mut Waiting, bytes: Bytes) {
-        waiting.messages.push_back(bytes);
-        while waiting.messages.len() > self.depth {
-            waiting.messages.pop_front();
-            let before = self.dropped.fetch_add(1, Ordering::Relaxed);
-            if (before + 1).is_power_of_two() {
+    fn wait(self: &Arc<Self>, waiting: &mut Waiting, message: Message) {
+        waiting.messages.push_back(message);
+        let given_up = waiting.trim(self.depth);
+        if given_up > 0 {
+            let before = self.dropped.fetch_add(given_up, Ordering::Relaxed);
+            let now = before + given_up;
+            if now.ilog2() > before.checked_ilog2().unwrap_or(0) || before == 0 {
                 tracing::warn!(
                     topic = self.topic,
-                    count = before + 1,
+                    count = now,
                     "a reader or the network does not keep up: older messages are given up"
                 );
             }
         }
+        self.queue();
+    }
+
+    /// Has the pacing thread send what waits.
+    fn queue(self: &Arc<Self>) {
         if !self.queued.swap(true, Ordering::SeqCst) {
             self.pacer.push(self);
         }
+    }
+
+    /// Keeps a latched message until somebody listens.
+    ///
+    /// RustDDS would keep all of them, however shallow the history, and send each to the first who comes.
+    fn hold(self: &Arc<Self>, waiting: &mut Waiting, message: Message, graph: &Arc<Graph>) {
+        waiting.messages.push_back(message);
+        waiting.trim(self.depth);
+        if std::mem::replace(&mut waiting.held, true) {
+            return;
+        }
+        let (looking, shared) = (Arc::downgrade(graph), Arc::downgrade(self));
+        graph.defer(Box::new(move || {
+            let (Some(graph), Some(shared)) = (looking.upgrade(), shared.upgrade()) else { return true };
+            if graph.count(shared.writer.guid()) == 0 {
+                return false;
+            }
+            shared.waiting.lock().held = false;
+            shared.queue();
+            true
+        }));
     }
 }
 
@@ -147,7 +199,7 @@ pub(super) struct DdsOutlet {
     graph: Arc<Graph>,
     node: NodeName,
     max_raw_bytes: usize,
-    /// Later readers want what was published before: it must be handed over though nobody listens yet.
+    /// Later readers want what was published before.
     latched: bool,
 }
 
@@ -164,7 +216,8 @@ impl DdsOutlet {
         graph: &Arc<Graph>,
     ) -> DdsOutlet {
         graph.add_writer(&node, writer.guid());
-        let waiting = Waiting { messages: VecDeque::new(), in_flight: 0, next_try: Instant::now() };
+        let waiting =
+            Waiting { messages: VecDeque::new(), in_flight: 0, next_try: Instant::now(), held: false };
         DdsOutlet {
             shared: Arc::new(Shared {
                 topic,
@@ -188,7 +241,8 @@ impl DdsOutlet {
 impl Outlet for DdsOutlet {
     fn publish(&self, value: Value) -> Result<()> {
         let shared = &self.shared;
-        if !self.latched && self.readers() == 0 {
+        let unheard = self.readers() == 0;
+        if unheard && !self.latched {
             return Ok(());
         }
         let bytes = Bytes::from(shared.support.encode(&shared.topic, &value)?);
@@ -199,20 +253,18 @@ impl Outlet for DdsOutlet {
                 limit: self.max_raw_bytes,
             });
         }
+        let message = Message { bytes, published: Timestamp::now() };
         let mut waiting = shared.waiting.lock();
-        if bytes.len() >= LARGE || !waiting.messages.is_empty() {
-            shared.wait(&mut waiting, bytes);
-            let mut held: usize = waiting.messages.iter().map(Bytes::len).sum();
-            while held > PER_WRITER
-                && let Some(oldest) = waiting.messages.pop_front()
-            {
-                held -= oldest.len();
-                shared.dropped.fetch_add(1, Ordering::Relaxed);
-            }
+        if unheard || waiting.held {
+            shared.hold(&mut waiting, message, &self.graph);
             return Ok(());
         }
-        if let Some(bytes) = shared.write(&mut waiting, bytes)? {
-            shared.wait(&mut waiting, bytes);
+        if message.bytes.len() >= LARGE || !waiting.messages.is_empty() {
+            shared.wait(&mut waiting, message);
+            return Ok(());
+        }
+        if let Some(message) = shared.write(&mut waiting, message)? {
+            shared.wait(&mut waiting, message);
         }
         Ok(())
     }
