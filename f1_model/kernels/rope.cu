@@ -3,11 +3,11 @@
 #include "common.cuh"
 
 // x and out [batch][tokens][heads][2 * half]; from one token and one batch element to the next it is as far as the strides say. cos and
-// sin [angles][half] with one row a token, or one a batch element and token: `angles` rows, which repeat. No cos: a null pointer, and
-// the numbers are copied as they are. A thread a pair.
+// sin [tokens][half], the next batch element's `angle_batch` numbers on: none where all turn alike. No cos: a null pointer, and the
+// numbers are copied as they are. A thread a pair.
 template <typename T>
 __device__ void rope(const T *x, const float *cos, const float *sin, T *out, size_t pairs, int tokens, int heads, int half,
-                     int angles, size_t x_batch, size_t x_token, size_t out_batch, size_t out_token) {
+                     size_t angle_batch, size_t x_batch, size_t x_token, size_t out_batch, size_t out_token) {
   size_t pair = static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (pair >= pairs) {
     return;
@@ -20,7 +20,7 @@ __device__ void rope(const T *x, const float *cos, const float *sin, T *out, siz
   out += batch * out_batch + token * out_token + within;
   float a = load(x, 0), b = load(x, half);
   if (cos) {
-    size_t angle = row % angles * half + i;
+    size_t angle = batch * angle_batch + token * half + i;
     float c = cos[angle], s = sin[angle];
     store(out, 0, a * c - b * s);
     store(out, half, b * c + a * s);
@@ -31,7 +31,7 @@ __device__ void rope(const T *x, const float *cos, const float *sin, T *out, siz
 }
 
 #define ROPE(T)                                                                                                \
-  (const T *x, const float *cos, const float *sin, T *out, size_t pairs, int tokens, int heads, int half, int angles, \
-   size_t x_batch, size_t x_token, size_t out_batch, size_t out_token)
+  (const T *x, const float *cos, const float *sin, T *out, size_t pairs, int tokens, int heads, int half, \
+   size_t angle_batch, size_t x_batch, size_t x_token, size_t out_batch, size_t out_token)
 FOR_BOTH(f1_rope, rope, ROPE,
-         (x, cos, sin, out, pairs, tokens, heads, half, angles, x_batch, x_token, out_batch, out_token))
+         (x, cos, sin, out, pairs, tokens, heads, half, angle_batch, x_batch, x_token, out_batch, out_token))

@@ -85,14 +85,14 @@ where
     let (tokens_, heads, half) = (int(tokens)?, int(heads)?, int(width / 2)?);
     let (name, config) = (format!("f1_rope_{suffix}"), a_thread_each(pairs)?);
     let Some((angles, la)) = angles else {
-        let (none, one) = (0_u64, 1_i32);
+        let (none, alike) = (0_u64, 0_usize);
         launch!(
             device,
             ROPE,
             name,
             config,
             [
-                &x, &none, &none, &mut out, &pairs, &tokens_, &heads, &half, &one, &x_batch, &x_token,
+                &x, &none, &none, &mut out, &pairs, &tokens_, &heads, &half, &alike, &x_batch, &x_token,
                 &out_batch, &out_token
             ]
         );
@@ -100,22 +100,32 @@ where
     };
     let (two, rows, each, columns) = la.shape().dims4()?;
     let row = width / 2;
-    let dense =
-        matches!(la.stride(), [_, batch, token, 1] if *token == row && (rows == 1 || *batch == each * row));
+    let dense = matches!(la.stride(), [_, _, token, 1] if *token == row || tokens == 1);
     if (two, each, columns) != (2, tokens, row) || (rows != 1 && rows != batch) || !dense {
         bail!("rope: angles {la:?} for {:?}", layout.shape())
     }
     let all = angles.as_cuda_slice::<f32>()?.slice(span(la));
-    let (cos, sin) = (all.slice(..rows * each * row), all.slice(la.stride()[0]..));
-    let angles = int(rows * each)?;
+    let (cos, sin) = (all.slice(..), all.slice(la.stride()[0]..));
+    let angle_batch = if rows == 1 { 0 } else { la.stride()[1] };
     launch!(
         device,
         ROPE,
         name,
         config,
         [
-            &x, &cos, &sin, &mut out, &pairs, &tokens_, &heads, &half, &angles, &x_batch, &x_token,
-            &out_batch, &out_token
+            &x,
+            &cos,
+            &sin,
+            &mut out,
+            &pairs,
+            &tokens_,
+            &heads,
+            &half,
+            &angle_batch,
+            &x_batch,
+            &x_token,
+            &out_batch,
+            &out_token
         ]
     );
     Ok(())
