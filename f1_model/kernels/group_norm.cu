@@ -1,5 +1,5 @@
-// Group normalisation with its affine map and, where wanted, SiLU: two kernels, each with several blocks a group, so that few large groups
-// fill the device too.
+// Group normalisation with its affine map and, where wanted, SiLU. Each kernel has several blocks a group, so that few large groups fill
+// the device too. Two kernels where the numbers of a channel lie together, three where those of a pixel do.
 #include "common.cuh"
 
 // What block `part` of `parts` has of a group's `size` numbers.
@@ -72,3 +72,80 @@ FOR_BOTH(f1_group_moments, group_moments, MOMENTS, (x, moments, size, parts))
    int parts, int groups, float eps, int silu)
 FOR_BOTH(f1_group_norm, group_norm, GROUP_NORM,
          (x, moments, weight, bias, out, size, plane, parts, groups, eps, silu))
+
+// --- x [batch][pixels][channels]
+
+// The pixels of part `part` of `parts`.
+#define PIXELS(part) Part(pixels, part, parts)
+
+// Of each channel in each part the mean and the sum of squares around it: moments [batch][parts][channels][2]. A block a part.
+template <typename T> __device__ void channel_moments(const T *x, float *moments, size_t pixels, int channels, int parts) {
+  Part part = PIXELS(blockIdx.x % parts);
+  x += blockIdx.x / parts * pixels * channels;
+  moments += 2 * static_cast<size_t>(blockIdx.x) * channels;
+  for (int channel = threadIdx.x; channel < channels; channel += blockDim.x) {
+    float sum = 0.0f, squares = 0.0f;
+    for (size_t i = part.begin; i < part.end; i++) {
+      sum += load(x, i * channels + channel);
+    }
+    float mean = sum / fmaxf(part.count(), 1.0f);
+    for (size_t i = part.begin; i < part.end; i++) {
+      float v = load(x, i * channels + channel) - mean;
+      squares += v * v;
+    }
+    moments[2 * channel] = mean;
+    moments[2 * channel + 1] = squares;
+  }
+}
+
+// Of each group its mean and one over its deviation: statistics [batch][groups][2]. A block a group.
+__device__ void group_statistics(const float *moments, float *statistics, size_t pixels, int channels, int parts, int groups,
+                                 float eps) {
+  int each = channels / groups, count = parts * each, group = blockIdx.x % groups;
+  moments += 2 * (blockIdx.x / groups * static_cast<size_t>(parts) * channels + group * each);
+  float size = static_cast<float>(pixels) * each, sum = 0.0f, squares = 0.0f;
+  for (int i = threadIdx.x; i < count; i += blockDim.x) {
+    const float *of = moments + 2 * (static_cast<size_t>(i / each) * channels + i % each);
+    sum += of[0] * PIXELS(i / each).count();
+  }
+  float mean = over_block<Sum>(sum) / size;
+  for (int i = threadIdx.x; i < count; i += blockDim.x) {
+    const float *of = moments + 2 * (static_cast<size_t>(i / each) * channels + i % each);
+    float off = of[0] - mean;
+    squares += of[1] + PIXELS(i / each).count() * off * off;
+  }
+  squares = over_block<Sum>(squares);
+  if (threadIdx.x == 0) {
+    statistics[2 * blockIdx.x] = mean;
+    statistics[2 * blockIdx.x + 1] = 1.0f / sqrtf(squares / size + eps);
+  }
+}
+
+// As group_norm. A thread a number of `count`.
+template <typename T>
+__device__ void pixel_norm(const T *x, const float *statistics, const float *weight, const float *bias, T *out, size_t count,
+                           size_t pixels, int channels, int groups, int silu) {
+  size_t i = static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (i >= count) {
+    return;
+  }
+  size_t pixel = i / channels;
+  int channel = i - pixel * channels;
+  statistics += 2 * (pixel / pixels * groups + channel / (channels / groups));
+  float v = (load(x, i) - statistics[0]) * statistics[1] * weight[channel] + bias[channel];
+  store(out, i, silu ? v / (1.0f + expf(-v)) : v);
+}
+
+#define CHANNEL_MOMENTS(T) (const T *x, float *moments, size_t pixels, int channels, int parts)
+FOR_BOTH(f1_channel_moments, channel_moments, CHANNEL_MOMENTS, (x, moments, pixels, channels, parts))
+
+extern "C" __global__ void f1_group_statistics(const float *moments, float *statistics, size_t pixels, int channels, int parts,
+                                               int groups, float eps) {
+  group_statistics(moments, statistics, pixels, channels, parts, groups, eps);
+}
+
+#define PIXEL_NORM(T)                                                                                            \
+  (const T *x, const float *statistics, const float *weight, const float *bias, T *out, size_t count, size_t pixels, \
+   int channels, int groups, int silu)
+FOR_BOTH(f1_pixel_norm, pixel_norm, PIXEL_NORM,
+         (x, statistics, weight, bias, out, count, pixels, channels, groups, silu))

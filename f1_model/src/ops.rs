@@ -131,6 +131,20 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, bias: &Tensor, stride: usize, padding
     kernels::conv2d(x, weight, Some(bias), Conv2dGeometry { stride, ..Conv2dGeometry::same(padding) })
 }
 
+/// `onto` plus [`conv2d`] with stride 1.
+///
+/// # Errors
+/// The channels do not fit.
+pub fn conv2d_onto(
+    onto: &Tensor,
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    padding: usize,
+) -> Result<Tensor> {
+    kernels::conv2d_onto(onto, x, weight, bias, Conv2dGeometry::same(padding))
+}
+
 /// The encoder's downsampling: one row and column of zeros at the bottom and right, then 3x3 with stride 2.
 ///
 /// # Errors
@@ -144,11 +158,5 @@ pub fn downsample_conv2d(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<T
 /// # Errors
 /// The channels do not fit.
 pub fn upsample_conv2d(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    let (batch, channels, height, width) = x.dims4()?;
-    // By broadcasting: its backward pass is a sum, where the nearest-neighbour operation's is a grouped convolution.
-    let large = x
-        .reshape((batch, channels, height, 1, width, 1))?
-        .broadcast_as((batch, channels, height, 2, width, 2))?
-        .reshape((batch, channels, 2 * height, 2 * width))?;
-    conv2d(&large, weight, bias, 1, 1)
+    kernels::conv2d_enlarged(x, 2, weight, bias, Conv2dGeometry::same(1))
 }

@@ -103,7 +103,8 @@ impl Sizes {
 }
 
 /// Convolution of `x` `[batch, in, height, width]` with `weight` `[out, in, kernel, kernel]` and `bias` `[out]`, zero
-/// padded as `geometry` says. Differentiable in all three. f32 on a CPU runs the tiled kernel, everything else candle's.
+/// padded as `geometry` says. Differentiable in all three. f32 on a CPU runs the tiled kernel; on a GPU, without a gradient, patches
+/// of channels-last memory are multiplied (and the result's channels lie together in memory); everything else is candle's.
 ///
 /// # Errors
 /// Shapes that do not fit, or whatever the back end reports.
@@ -113,6 +114,12 @@ pub fn conv2d(
     bias: Option<&Tensor>,
     geometry: Conv2dGeometry,
 ) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if let Some(bias) = bias
+        && convolves(x, weight, bias)
+    {
+        return super::cuda::conv2d(x, weight, bias, geometry, 1, None);
+    }
     if !super::is_fast(x) || weight.dtype() != DType::F32 {
         return conv2d_plain(x, weight, bias, geometry);
     }
@@ -121,6 +128,67 @@ pub fn conv2d(
         Some(bias) => x.apply_op3(&weight, &bias.contiguous()?, Conv2d(geometry)),
         None => x.apply_op2(&weight, Conv2d(geometry)),
     }
+}
+
+/// Whether the convolution for GPUs serves. A build with cuDNN leaves it to that.
+#[cfg(feature = "cuda")]
+fn convolves(x: &Tensor, weight: &Tensor, bias: &Tensor) -> bool {
+    cfg!(not(feature = "cudnn")) && super::cuda::serves(x, &[weight, bias], true)
+}
+
+/// [`conv2d`] plus `onto`, which has the shape of the result.
+///
+/// # Errors
+/// As [`conv2d`].
+pub fn conv2d_onto(
+    onto: &Tensor,
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    geometry: Conv2dGeometry,
+) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if convolves(x, weight, bias) && onto.dtype() == x.dtype() && !onto.track_op() {
+        return super::cuda::conv2d(x, weight, bias, geometry, 1, Some(onto));
+    }
+    onto + conv2d(x, weight, Some(bias), geometry)?
+}
+
+/// [`conv2d`] of `x` made `times` as large by repeating pixels.
+///
+/// # Errors
+/// As [`conv2d`].
+pub fn conv2d_enlarged(
+    x: &Tensor,
+    times: usize,
+    weight: &Tensor,
+    bias: &Tensor,
+    geometry: Conv2dGeometry,
+) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if convolves(x, weight, bias) {
+        return super::cuda::conv2d(x, weight, bias, geometry, times, None);
+    }
+    let (batch, channels, height, width) = x.dims4()?;
+    // By broadcasting: its backward pass is a sum, where the nearest-neighbour operation's is a grouped convolution.
+    let large = x
+        .reshape((batch, channels, height, 1, width, 1))?
+        .broadcast_as((batch, channels, height, times, width, times))?
+        .reshape((batch, channels, times * height, times * width))?;
+    conv2d(&large, weight, Some(bias), geometry)
+}
+
+/// The weights of a convolution as they are best kept where they lie: on a GPU, where they are not to be trained, with the
+/// channels of a tap together.
+///
+/// # Errors
+/// The device refuses the memory.
+pub fn conv2d_weight(weight: Tensor) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if convolves(&weight, &weight, &weight) {
+        return super::cuda::pixels_first(&weight)?.permute((0, 3, 1, 2));
+    }
+    Ok(weight)
 }
 
 /// The same by candle's own operations: other devices and types, and the reference in tests.

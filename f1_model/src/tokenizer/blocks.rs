@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 
 use crate::weights::Weights;
-use crate::{Result, ops};
+use crate::{Result, kernels, ops};
 
 /// GroupNorm epsilon of the tokenizer.
 const EPSILON: f64 = 1e-6;
@@ -19,7 +19,7 @@ pub(super) struct Conv {
 impl Conv {
     pub(super) fn new(output: usize, input: usize, kernel: usize, weights: &Weights) -> Result<Self> {
         Ok(Self {
-            weight: weights.get((output, input, kernel, kernel), "weight")?,
+            weight: kernels::conv2d_weight(weights.get((output, input, kernel, kernel), "weight")?)?,
             bias: weights.get(output, "bias")?,
             padding: kernel / 2,
         })
@@ -27,6 +27,11 @@ impl Conv {
 
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         Ok(ops::conv2d(x, &self.weight, &self.bias, 1, self.padding)?)
+    }
+
+    /// What it makes of `x`, added to `onto`.
+    pub(super) fn add_to(&self, onto: &Tensor, x: &Tensor) -> Result<Tensor> {
+        Ok(ops::conv2d_onto(onto, x, &self.weight, &self.bias, self.padding)?)
     }
 }
 
@@ -75,10 +80,10 @@ impl Residual {
 
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let h = self.conv1.forward(&self.norm1.forward(x, true)?)?;
-        let h = self.conv2.forward(&self.norm2.forward(&h, true)?)?;
+        let h = self.norm2.forward(&h, true)?;
         match &self.nin_shortcut {
-            Some(shortcut) => Ok((shortcut.forward(x)? + h)?),
-            None => Ok((x + h)?),
+            Some(shortcut) => self.conv2.add_to(&shortcut.forward(x)?, &h),
+            None => self.conv2.add_to(x, &h),
         }
     }
 }
@@ -103,13 +108,12 @@ impl Attention {
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (batch, channels, height, width) = x.dims4()?;
         let qkv = self.qkv.forward(&self.norm.forward(x, false)?)?;
-        let qkv = qkv.reshape((batch, 3, channels, height * width))?;
-        let part = |index| -> Result<Tensor> { Ok(qkv.narrow(1, index, 1)?.squeeze(1)?.transpose(1, 2)?) };
-        let query = part(0)?.contiguous()?.unsqueeze(2)?;
-        let (key, value) = (part(1)?.contiguous()?.unsqueeze(2)?, part(2)?.contiguous()?.unsqueeze(2)?);
-        let out = ops::attention(&query, &key, &value, None, (channels as f64).powf(-0.5))?;
-        let out = out.transpose(1, 2)?.contiguous()?.reshape((batch, channels, height, width))?;
-        Ok((x + self.proj_out.forward(&out)?)?)
+        // On a GPU the channels of a position lie together already.
+        let qkv = qkv.permute((0, 2, 3, 1))?.reshape((batch, height * width, 3, channels))?;
+        let part = |index| qkv.narrow(2, index, 1)?.contiguous();
+        let out = ops::attention(&part(0)?, &part(1)?, &part(2)?, None, (channels as f64).powf(-0.5))?;
+        let out = out.reshape((batch, height, width, channels))?.permute((0, 3, 1, 2))?;
+        self.proj_out.add_to(x, &out)
     }
 }
 

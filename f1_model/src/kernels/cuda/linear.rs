@@ -2,9 +2,9 @@
 
 use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::driver::PushKernelArg;
-use candle_core::{CpuStorage, CudaStorage, DType, InplaceOp2, Layout, Result, Tensor, bail};
+use candle_core::{CpuStorage, CudaStorage, DType, InplaceOp2, InplaceOp3, Layout, Result, Tensor, bail};
 
-use super::{a_thread_each, fits, int, rows_of, view};
+use super::{Input, a_thread_each, fits, int, rows_of, view};
 
 /// Adds `bias` `[width]` to each row of `x`, which nobody else holds, and puts that through the tanh form of GELU if `gelu` says so.
 pub(crate) fn add_bias(x: Tensor, bias: &Tensor, gelu: bool) -> Result<Tensor> {
@@ -12,8 +12,46 @@ pub(crate) fn add_bias(x: Tensor, bias: &Tensor, gelu: bool) -> Result<Tensor> {
     Ok(x)
 }
 
+/// Adds `bias` `[width]` and `onto`, which has the shape of `x`, to `x`, which nobody else holds.
+pub(crate) fn add_bias_onto(x: Tensor, bias: &Tensor, onto: &Tensor) -> Result<Tensor> {
+    if x.shape() != onto.shape() {
+        bail!("{:?} onto {:?}", x.shape(), onto.shape())
+    }
+    x.inplace_op3(&bias.contiguous()?, &onto.contiguous()?, &AddBias { gelu: false })?;
+    Ok(x)
+}
+
 struct AddBias {
     gelu: bool,
+}
+
+impl AddBias {
+    fn run(&self, (x, lx): (&mut CudaStorage, &Layout), bias: Input, onto: Option<Input>) -> Result<()> {
+        let (width, rows) = rows_of(lx)?;
+        fits("a bias", bias.1, width)?;
+        let (device, count) = (x.device.clone(), rows * width);
+        let Some((start, end)) = lx.contiguous_offsets() else {
+            bail!("a bias for rows that are not contiguous: {lx:?}")
+        };
+        by_type!(&*x, |suffix: T| {
+            let bias = view::<T>(bias)?;
+            let onto = onto.map(view::<T>).transpose()?;
+            let mut x = x.as_cuda_slice_mut::<T>()?.slice_mut(start..end);
+            if count > 0 {
+                let (width, gelu, none) = (int(width)?, i32::from(self.gelu), 0_u64);
+                let (name, config) = (format!("f1_add_bias_{suffix}"), a_thread_each(count)?);
+                match &onto {
+                    Some(onto) => {
+                        launch!(device, LINEAR, name, config, [&mut x, &bias, onto, &count, &width, &gelu]);
+                    }
+                    None => {
+                        launch!(device, LINEAR, name, config, [&mut x, &bias, &none, &count, &width, &gelu]);
+                    }
+                }
+            }
+        });
+        Ok(())
+    }
 }
 
 impl InplaceOp2 for AddBias {
@@ -26,21 +64,36 @@ impl InplaceOp2 for AddBias {
     }
 
     fn cuda_fwd(&self, x: &mut CudaStorage, lx: &Layout, bias: &CudaStorage, lb: &Layout) -> Result<()> {
-        let (width, rows) = rows_of(lx)?;
-        fits("a bias", lb, width)?;
-        let (device, count) = (x.device.clone(), rows * width);
-        let Some((start, end)) = lx.contiguous_offsets() else {
-            bail!("a bias for rows that are not contiguous: {lx:?}")
-        };
-        by_type!(&*x, |suffix: T| {
-            let bias = view::<T>((bias, lb))?;
-            let mut x = x.as_cuda_slice_mut::<T>()?.slice_mut(start..end);
-            if count > 0 {
-                let (width, gelu) = (int(width)?, i32::from(self.gelu));
-                let (name, config) = (format!("f1_add_bias_{suffix}"), a_thread_each(count)?);
-                launch!(device, LINEAR, name, config, [&mut x, &bias, &count, &width, &gelu]);
-            }
-        });
-        Ok(())
+        self.run((x, lx), (bias, lb), None)
+    }
+}
+
+impl InplaceOp3 for AddBias {
+    fn name(&self) -> &'static str {
+        "f1-cuda-add-bias-onto"
+    }
+
+    fn cpu_fwd(
+        &self,
+        _: &mut CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+    ) -> Result<()> {
+        bail!("f1-cuda-add-bias-onto is a kernel for GPUs")
+    }
+
+    fn cuda_fwd(
+        &self,
+        x: &mut CudaStorage,
+        lx: &Layout,
+        bias: &CudaStorage,
+        lb: &Layout,
+        onto: &CudaStorage,
+        lo: &Layout,
+    ) -> Result<()> {
+        self.run((x, lx), (bias, lb), Some((onto, lo)))
     }
 }

@@ -96,7 +96,7 @@ macro_rules! by_type {
 macro_rules! launch {
     ($device:expr, $file:ident, $name:expr, $config:expr, [$($argument:expr),* $(,)?]) => {{
         let function =
-            $device.get_or_load_custom_func(&$name, concat!("f1_", stringify!($file)), crate::kernels::cuda::ptx::$file)?;
+            $device.get_or_load_custom_func($name.as_ref(), concat!("f1_", stringify!($file)), crate::kernels::cuda::ptx::$file)?;
         let mut builder = function.builder();
         $(builder.arg($argument);)*
         // SAFETY: the argument list is the kernel's; the buffers have the sizes that the kernel indexes below, checked by `view`,
@@ -107,6 +107,7 @@ macro_rules! launch {
 }
 
 mod attention;
+mod conv2d;
 mod gate;
 mod group_norm;
 mod linear;
@@ -117,9 +118,10 @@ mod sampling;
 mod tests;
 
 pub(crate) use attention::{attention_one_key_head, softmax};
+pub(crate) use conv2d::{conv2d, pixels_first};
 pub(crate) use gate::{geglu, geglu_joined};
 pub(crate) use group_norm::group_norm;
-pub(crate) use linear::add_bias;
+pub(crate) use linear::{add_bias, add_bias_onto};
 pub(crate) use norm::{add_layer_norm, add_rms_norm, layer_norm, rms_norm};
 pub(crate) use rope::{rope, write_rows};
 pub(crate) use sampling::{LONGEST_ROW, draw};

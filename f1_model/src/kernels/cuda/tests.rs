@@ -4,9 +4,9 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::super::{
-    LayerNormWeights, add_layer_norm, add_rms_norm, attention, attention_plain, geglu, geglu_joined,
-    group_norm, group_norm_plain, layer_norm, layer_norm_plain, rms_norm, rms_norm_plain, rope, rope_plain,
-    write_rows,
+    Conv2dGeometry, LayerNormWeights, add_layer_norm, add_rms_norm, attention, attention_plain, conv2d,
+    conv2d_enlarged, conv2d_onto, conv2d_plain, conv2d_weight, geglu, geglu_joined, group_norm,
+    group_norm_plain, layer_norm, layer_norm_plain, rms_norm, rms_norm_plain, rope, rope_plain, write_rows,
 };
 use crate::sampling::TokenSource;
 
@@ -64,6 +64,66 @@ fn group_norms_are_candles() {
                 let plain = group_norm_plain(&x, &weight, &bias, groups, 1e-6, silu).unwrap();
                 assert!(distance(&fused, &plain) <= 2.0 * tolerance, "{dtype:?} {shape:?}");
             }
+        }
+    }
+}
+
+#[test]
+fn group_norms_of_channels_that_lie_together_are_candles() {
+    let device = gpu();
+    for (dtype, tolerance) in TYPES {
+        for (shape, groups) in [([2, 6, 5, 7], 3), ([1, 40, 70, 51], 8), ([2, 1100, 6, 7], 4)] {
+            let x = (random(&shape, &device) + 3.0).unwrap().to_dtype(dtype).unwrap();
+            let lying = super::pixels_first(&x).unwrap().permute((0, 3, 1, 2)).unwrap();
+            let (weight, bias) = (random(&[shape[1]], &device), random(&[shape[1]], &device));
+            for silu in [false, true] {
+                let fused = group_norm(&lying, &weight, &bias, groups, 1e-6, silu).unwrap();
+                let plain = group_norm_plain(&x, &weight, &bias, groups, 1e-6, silu).unwrap();
+                assert!(fused.permute((0, 2, 3, 1)).unwrap().is_contiguous());
+                assert!(distance(&fused, &plain) <= 2.0 * tolerance, "{dtype:?} {shape:?}");
+            }
+        }
+    }
+}
+
+#[test]
+#[cfg(not(feature = "cudnn"))]
+fn convolutions_are_candles() {
+    let device = gpu();
+    for (dtype, tolerance) in TYPES {
+        // Channels by fours and not; kernels of one and three; any padding.
+        for (channels, side, output, geometry) in [
+            (3, 3, 8, Conv2dGeometry::same(1)),
+            (8, 3, 5, Conv2dGeometry::same(1)),
+            (8, 3, 6, Conv2dGeometry::halving()),
+            (12, 1, 7, Conv2dGeometry::same(0)),
+            (6, 3, 4, Conv2dGeometry { stride: 2, top: 0, left: 2, bottom: 1, right: 0 }),
+        ] {
+            let of = |shape: &[usize]| random(shape, &device).to_dtype(dtype).unwrap();
+            let x = of(&[2, channels, 9, 11]);
+            let (weight, bias) = (of(&[output, channels, side, side]), of(&[output]));
+            let near = |fused: &Tensor, plain: &Tensor| {
+                assert!(distance(fused, plain) <= 8.0 * tolerance, "{dtype:?} {channels} {geometry:?}");
+            };
+            let plain = conv2d_plain(&x, &weight, Some(&bias), geometry).unwrap();
+            let packed = conv2d_weight(weight.clone()).unwrap();
+            assert_eq!(packed.dims(), weight.dims());
+            for weight in [&weight, &packed] {
+                let fused = conv2d(&x, weight, Some(&bias), geometry).unwrap();
+                assert!(fused.permute((0, 2, 3, 1)).unwrap().is_contiguous());
+                near(&fused, &plain);
+                // What came out of one goes into the next; what it is added to may lie either way.
+                let lying = super::pixels_first(&x).unwrap().permute((0, 3, 1, 2)).unwrap();
+                let onto = of(plain.dims());
+                let sum = conv2d_onto(&onto, &lying, weight, &bias, geometry).unwrap();
+                near(&sum, &(&onto + &plain).unwrap());
+                near(&conv2d_onto(&plain, &x, weight, &bias, geometry).unwrap(), &(&plain + &plain).unwrap());
+            }
+            let large = x.upsample_nearest2d(18, 22).unwrap();
+            near(
+                &conv2d_enlarged(&x, 2, &packed, &bias, geometry).unwrap(),
+                &conv2d_plain(&large, &weight, Some(&bias), geometry).unwrap(),
+            );
         }
     }
 }

@@ -1,0 +1,114 @@
+//! Convolution of the image tokenizer in channels-last memory: patches side by side, one matrix product, the bias and what the result is
+//! added to in place.
+//!
+//! Tensors keep the shape `[batch, channels, height, width]`; only their strides say that the channels of a pixel lie together. So
+//! nothing is transposed between one convolution and the next.
+
+use candle_core::cuda_backend::cudarc::driver::PushKernelArg;
+use candle_core::cuda_backend::{CudaStorage, WrapErr};
+use candle_core::{CpuStorage, DType, Layout, Result, Shape, Tensor, bail};
+
+use super::{Input, add_bias, add_bias_onto, grid, int, room, view};
+use crate::kernels::Conv2dGeometry;
+use crate::kernels::conv2d::Sizes;
+
+/// Threads of a block of [`Unfold`].
+const THREADS: usize = 256;
+
+/// `x` `[batch, channels, height, width]`, made `times` as large by repeating pixels, convolved with `weight`
+/// `[out, channels, kernel, kernel]`, plus `bias` `[out]` and `onto`, which has the shape of the result.
+pub(crate) fn conv2d(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    geometry: Conv2dGeometry,
+    times: usize,
+    onto: Option<&Tensor>,
+) -> Result<Tensor> {
+    let (batch, channels, height, width) = x.dims4()?;
+    let large = Shape::from((batch, channels, height * times, width * times));
+    let sizes = Sizes::new(&large, weight.shape(), geometry)?;
+    let pixels = pixels_first(x)?;
+    let kernel = pixels_first(weight)?.reshape((sizes.out_channels, sizes.depth()))?;
+    let rows = batch * sizes.pixels();
+    let patches = if sizes.depth() == channels && geometry == Conv2dGeometry::same(0) && times == 1 {
+        pixels
+    } else {
+        pixels.apply_op1_no_bwd(&Unfold { sizes, times })?
+    };
+    let out = patches.reshape((rows, sizes.depth()))?.matmul(&kernel.t()?)?;
+    let out = out.reshape((batch, sizes.out_height, sizes.out_width, sizes.out_channels))?;
+    let out = match onto {
+        Some(onto) => add_bias_onto(out, bias, &onto.permute((0, 2, 3, 1))?)?,
+        None => add_bias(out, bias, false)?,
+    };
+    out.permute((0, 3, 1, 2))
+}
+
+/// A tensor whose second dimension lies together in memory, as `[first, third, fourth, second]`: a copy only where it does not.
+pub(crate) fn pixels_first(x: &Tensor) -> Result<Tensor> {
+    x.permute((0, 2, 3, 1))?.contiguous()
+}
+
+struct Unfold {
+    /// Of the image as large as it is convolved.
+    sizes: Sizes,
+    times: usize,
+}
+
+gpu_only!(Unfold, "f1-cuda-unfold", 1);
+
+impl Unfold {
+    fn run(&self, [x]: [Input; 1]) -> Result<(CudaStorage, Shape)> {
+        let (storage, layout) = x;
+        let Self { sizes, times } = self;
+        let (batch, height, width, channels) = layout.shape().dims4()?;
+        if (batch, height * times, width * times, channels)
+            != (sizes.batch, sizes.height, sizes.width, sizes.in_channels)
+        {
+            bail!("unfold: {layout:?} for {sizes:?}")
+        }
+        let shape = Shape::from((batch, sizes.out_height, sizes.out_width, sizes.depth()));
+        let at_once = if channels % 4 == 0 && layout.start_offset() % 4 == 0 { 4 } else { 1 };
+        // The kernel counts in 32 bits.
+        let count = int(shape.elem_count() / at_once)?.unsigned_abs();
+        let device = &storage.device;
+        let out = by_type!(storage, |suffix: T| {
+            let x = view::<T>(x)?;
+            let out = room::<T>(device, shape.elem_count())?;
+            if count > 0 {
+                let config = grid((count as usize).div_ceil(THREADS), THREADS as u32)?;
+                let name = format!("f1_unfold{at_once}_{suffix}");
+                let (packs, height, width) = (int(channels / at_once)?, int(height)?, int(width)?);
+                let (out_height, out_width) = (int(sizes.out_height)?, int(sizes.out_width)?);
+                let (down, across) = (int(sizes.kernel_height)?, int(sizes.kernel_width)?);
+                let (stride, times) = (int(sizes.geometry.stride)?, int(*times)?);
+                let (top, left) = (int(sizes.geometry.top)?, int(sizes.geometry.left)?);
+                launch!(
+                    device,
+                    CONV2D,
+                    name,
+                    config,
+                    [
+                        &x,
+                        &out,
+                        &count,
+                        &packs,
+                        &height,
+                        &width,
+                        &out_height,
+                        &out_width,
+                        &down,
+                        &across,
+                        &stride,
+                        &top,
+                        &left,
+                        &times
+                    ]
+                );
+            }
+            CudaStorage::wrap_cuda_slice(out, device.clone())
+        });
+        Ok((out, shape))
+    }
+}
