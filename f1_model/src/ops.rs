@@ -5,7 +5,8 @@
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CudaStorage, CustomOp2, D, Layout, Result, Shape, Tensor};
 
-use crate::kernels::{self, Conv2dGeometry};
+#[cfg(feature = "cuda")]
+use crate::kernels;
 pub use crate::kernels::{
     add_layer_norm, add_rms_norm, attention, geglu, geglu_joined, gelu_tanh, group_norm, layer_norm,
     rms_norm, rope, silu, write_rows,
@@ -120,43 +121,4 @@ impl CustomOp2 for LinearOp {
 /// The tensor operation fails.
 pub fn softmax(x: &Tensor) -> Result<Tensor> {
     if x.track_op() { candle_nn::ops::softmax(x, D::Minus1) } else { candle_nn::ops::softmax_last_dim(x) }
-}
-
-/// 2-D convolution with bias, equal stride and padding on all sides: x `[batch, in, h, w]`, weight
-/// `[out, in, k, k]`.
-///
-/// # Errors
-/// The channels do not fit.
-pub fn conv2d(x: &Tensor, weight: &Tensor, bias: &Tensor, stride: usize, padding: usize) -> Result<Tensor> {
-    kernels::conv2d(x, weight, Some(bias), Conv2dGeometry { stride, ..Conv2dGeometry::same(padding) })
-}
-
-/// `onto` plus [`conv2d`] with stride 1.
-///
-/// # Errors
-/// The channels do not fit.
-pub fn conv2d_onto(
-    onto: &Tensor,
-    x: &Tensor,
-    weight: &Tensor,
-    bias: &Tensor,
-    padding: usize,
-) -> Result<Tensor> {
-    kernels::conv2d_onto(onto, x, weight, bias, Conv2dGeometry::same(padding))
-}
-
-/// The encoder's downsampling: one row and column of zeros at the bottom and right, then 3x3 with stride 2.
-///
-/// # Errors
-/// The channels do not fit.
-pub fn downsample_conv2d(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    kernels::conv2d(x, weight, Some(bias), Conv2dGeometry::halving())
-}
-
-/// The decoder's upsampling: nearest by two, then 3x3 with padding 1.
-///
-/// # Errors
-/// The channels do not fit.
-pub fn upsample_conv2d(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    kernels::conv2d_enlarged(x, 2, weight, bias, Conv2dGeometry::same(1))
 }

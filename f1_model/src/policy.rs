@@ -267,6 +267,10 @@ impl F1Policy {
         prompts: Option<PromptEncoder>,
         report: LoadReport,
     ) -> Result<Self> {
+        let weights = match options.dtype {
+            Dtype::Bf16 => weights.allowing_tf32(),
+            Dtype::F32 => weights,
+        };
         let mut network = F1Network::new(config, &weights, options.quant)?;
         let painter = match (&config.generation, network.foresight()) {
             (Some(generation), Ok(foresight)) => {

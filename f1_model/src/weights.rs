@@ -18,19 +18,32 @@ use crate::{Error, Result};
 pub struct Weights {
     tensors: Arc<HashMap<String, Tensor>>,
     prefix: String,
+    allows_tf32: bool,
 }
 
 impl Weights {
     /// Weights from a map of official names.
     pub fn new(tensors: HashMap<String, Tensor>) -> Self {
-        Self { tensors: Arc::new(tensors), prefix: String::new() }
+        Self { tensors: Arc::new(tensors), prefix: String::new(), allows_tf32: false }
     }
 
     /// The weights below `part`.
     pub fn pp(&self, part: impl std::fmt::Display) -> Self {
         let prefix =
             if self.prefix.is_empty() { part.to_string() } else { format!("{}.{part}", self.prefix) };
-        Self { tensors: self.tensors.clone(), prefix }
+        Self { tensors: self.tensors.clone(), prefix, allows_tf32: self.allows_tf32 }
+    }
+
+    /// The same, for a tokenizer whose convolutions may round the factors of their products to TF32 on a GPU, as PyTorch's do unless
+    /// told otherwise. Everything else stays as precise as its type.
+    #[must_use]
+    pub fn allowing_tf32(self) -> Self {
+        Self { allows_tf32: true, ..self }
+    }
+
+    /// See [`Weights::allowing_tf32`].
+    pub fn allows_tf32(&self) -> bool {
+        self.allows_tf32
     }
 
     /// The tensor `name` of this shape.
@@ -64,7 +77,7 @@ impl Weights {
             // By way of the host: two streams of one GPU are two devices.
             tensors.insert(name.clone(), tensor.to_device(&Device::Cpu)?.to_device(device)?);
         }
-        Ok(Self { tensors: Arc::new(tensors), prefix: self.prefix.clone() })
+        Ok(Self { tensors: Arc::new(tensors), prefix: self.prefix.clone(), allows_tf32: self.allows_tf32 })
     }
 
     /// All names, sorted.

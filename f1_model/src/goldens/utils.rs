@@ -12,6 +12,7 @@ use super::files::{json, load};
 use crate::experts::RopeTable;
 use crate::flow::{euler_times, time_embedding};
 use crate::image_prep::{Planes, Shrink, Window, centre, frame_size, resize_with_pad};
+use crate::kernels::{self, Conv2dGeometry};
 use crate::sampling::filtered_probabilities;
 use crate::tokenizer::{area_matrix, bicubic_matrix};
 use crate::training::interpolate;
@@ -262,7 +263,7 @@ fn interpolation(run: &mut Run<'_>) -> Result<()> {
     if let (Some(x), Some(weight), Some(bias)) =
         (run.expected.get("phi.x"), run.expected.get("phi.weight"), run.expected.get("phi.bias"))
     {
-        let mixed = ((x * 0.5)? + (ops::conv2d(x, weight, bias, 1, 1)? * 0.5)?)?;
+        let mixed = ((x * 0.5)? + (kernels::conv2d(x, weight, Some(bias), Conv2dGeometry::same(1))? * 0.5)?)?;
         run.check("phi.out", &mixed, Rule::Absolute(F32))?;
     }
     Ok(())

@@ -118,7 +118,7 @@ pub fn conv2d(
     if let Some(bias) = bias
         && convolves(x, weight, bias)
     {
-        return super::cuda::conv2d(x, weight, bias, geometry, 1, None);
+        return super::cuda::conv2d(x, weight, bias, geometry, 1, None, false);
     }
     if !super::is_fast(x) || weight.dtype() != DType::F32 {
         return conv2d_plain(x, weight, bias, geometry);
@@ -136,59 +136,70 @@ fn convolves(x: &Tensor, weight: &Tensor, bias: &Tensor) -> bool {
     cfg!(not(feature = "cudnn")) && super::cuda::serves(x, &[weight, bias], true)
 }
 
-/// [`conv2d`] plus `onto`, which has the shape of the result.
-///
-/// # Errors
-/// As [`conv2d`].
-pub fn conv2d_onto(
-    onto: &Tensor,
-    x: &Tensor,
-    weight: &Tensor,
-    bias: &Tensor,
-    geometry: Conv2dGeometry,
-) -> Result<Tensor> {
-    #[cfg(feature = "cuda")]
-    if convolves(x, weight, bias) && onto.dtype() == x.dtype() && !onto.track_op() {
-        return super::cuda::conv2d(x, weight, bias, geometry, 1, Some(onto));
-    }
-    onto + conv2d(x, weight, Some(bias), geometry)?
+/// Weight and bias of a convolution, kept as the device likes them best.
+#[derive(Clone, Debug)]
+pub struct Conv2dWeights {
+    weight: Tensor,
+    bias: Tensor,
+    #[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "processors have no TF32"))]
+    tf32: bool,
 }
 
-/// [`conv2d`] of `x` made `times` as large by repeating pixels.
-///
-/// # Errors
-/// As [`conv2d`].
-pub fn conv2d_enlarged(
-    x: &Tensor,
-    times: usize,
-    weight: &Tensor,
-    bias: &Tensor,
-    geometry: Conv2dGeometry,
-) -> Result<Tensor> {
-    #[cfg(feature = "cuda")]
-    if convolves(x, weight, bias) {
-        return super::cuda::conv2d(x, weight, bias, geometry, times, None);
+impl Conv2dWeights {
+    /// Of `weight` `[out, in, kernel, kernel]` and `bias` `[out]`. On a GPU weights that are not to be trained get the channels of
+    /// a tap together in memory, and `tf32` lets products round their factors to ten bits after the point.
+    ///
+    /// # Errors
+    /// The device refuses the memory.
+    pub fn new(weight: Tensor, bias: Tensor, tf32: bool) -> Result<Self> {
+        #[cfg(feature = "cuda")]
+        if convolves(&weight, &weight, &bias) {
+            let weight = super::cuda::pixels_first(&weight)?.permute((0, 3, 1, 2))?;
+            return Ok(Self { weight, bias, tf32 });
+        }
+        Ok(Self { weight, bias, tf32 })
     }
-    let (batch, channels, height, width) = x.dims4()?;
-    // By broadcasting: its backward pass is a sum, where the nearest-neighbour operation's is a grouped convolution.
-    let large = x
-        .reshape((batch, channels, height, 1, width, 1))?
-        .broadcast_as((batch, channels, height, times, width, times))?
-        .reshape((batch, channels, times * height, times * width))?;
-    conv2d(&large, weight, Some(bias), geometry)
-}
 
-/// The weights of a convolution as they are best kept where they lie: on a GPU, where they are not to be trained, with the
-/// channels of a tap together.
-///
-/// # Errors
-/// The device refuses the memory.
-pub fn conv2d_weight(weight: Tensor) -> Result<Tensor> {
-    #[cfg(feature = "cuda")]
-    if convolves(&weight, &weight, &weight) {
-        return super::cuda::pixels_first(&weight)?.permute((0, 3, 1, 2));
+    /// [`conv2d`] of `x`.
+    ///
+    /// # Errors
+    /// As [`conv2d`].
+    pub fn forward(&self, x: &Tensor, geometry: Conv2dGeometry) -> Result<Tensor> {
+        self.enlarged(x, 1, geometry)
     }
-    Ok(weight)
+
+    /// `onto`, which has the shape of the result, plus [`conv2d`] of `x`.
+    ///
+    /// # Errors
+    /// As [`conv2d`].
+    pub fn add_to(&self, onto: &Tensor, x: &Tensor, geometry: Conv2dGeometry) -> Result<Tensor> {
+        #[cfg(feature = "cuda")]
+        if convolves(x, &self.weight, &self.bias) && onto.dtype() == x.dtype() && !onto.track_op() {
+            return super::cuda::conv2d(x, &self.weight, &self.bias, geometry, 1, Some(onto), self.tf32);
+        }
+        onto + self.forward(x, geometry)?
+    }
+
+    /// [`conv2d`] of `x` made `times` as large by repeating pixels.
+    ///
+    /// # Errors
+    /// As [`conv2d`].
+    pub fn enlarged(&self, x: &Tensor, times: usize, geometry: Conv2dGeometry) -> Result<Tensor> {
+        #[cfg(feature = "cuda")]
+        if convolves(x, &self.weight, &self.bias) {
+            return super::cuda::conv2d(x, &self.weight, &self.bias, geometry, times, None, self.tf32);
+        }
+        if times == 1 {
+            return conv2d(x, &self.weight, Some(&self.bias), geometry);
+        }
+        let (batch, channels, height, width) = x.dims4()?;
+        // By broadcasting: its backward pass is a sum, where the nearest-neighbour operation's is a grouped convolution.
+        let large = x
+            .reshape((batch, channels, height, 1, width, 1))?
+            .broadcast_as((batch, channels, height, times, width, times))?
+            .reshape((batch, channels, times * height, times * width))?;
+        conv2d(&large, &self.weight, Some(&self.bias), geometry)
+    }
 }
 
 /// The same by candle's own operations: other devices and types, and the reference in tests.

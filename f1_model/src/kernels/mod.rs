@@ -24,7 +24,7 @@ mod winograd;
 
 pub use activation::{geglu, geglu_joined, gelu_tanh, silu};
 pub use attention::{attention, attention_plain};
-pub use conv2d::{Conv2dGeometry, conv2d, conv2d_enlarged, conv2d_onto, conv2d_plain, conv2d_weight};
+pub use conv2d::{Conv2dGeometry, Conv2dWeights, conv2d, conv2d_plain};
 #[cfg(feature = "cuda")]
 pub(crate) use cuda::{LONGEST_ROW, add_bias, draw};
 pub use group_norm::{group_norm, group_norm_plain};

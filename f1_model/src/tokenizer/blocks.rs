@@ -2,36 +2,45 @@
 
 use candle_core::Tensor;
 
+use crate::kernels::{Conv2dGeometry, Conv2dWeights};
 use crate::weights::Weights;
-use crate::{Result, kernels, ops};
+use crate::{Result, ops};
 
 /// GroupNorm epsilon of the tokenizer.
 const EPSILON: f64 = 1e-6;
 
-/// Convolution with bias that keeps the size.
+/// Convolution with bias.
 #[derive(Clone)]
 pub(super) struct Conv {
-    pub(super) weight: Tensor,
-    pub(super) bias: Tensor,
+    weights: Conv2dWeights,
     padding: usize,
 }
 
 impl Conv {
     pub(super) fn new(output: usize, input: usize, kernel: usize, weights: &Weights) -> Result<Self> {
-        Ok(Self {
-            weight: kernels::conv2d_weight(weights.get((output, input, kernel, kernel), "weight")?)?,
-            bias: weights.get(output, "bias")?,
-            padding: kernel / 2,
-        })
+        let weight = weights.get((output, input, kernel, kernel), "weight")?;
+        let bias = weights.get(output, "bias")?;
+        Ok(Self { weights: Conv2dWeights::new(weight, bias, weights.allows_tf32())?, padding: kernel / 2 })
     }
 
+    /// An image of the same size.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(ops::conv2d(x, &self.weight, &self.bias, 1, self.padding)?)
+        Ok(self.weights.forward(x, Conv2dGeometry::same(self.padding))?)
     }
 
-    /// What it makes of `x`, added to `onto`.
+    /// An image of the same size, added to `onto`.
     pub(super) fn add_to(&self, onto: &Tensor, x: &Tensor) -> Result<Tensor> {
-        Ok(ops::conv2d_onto(onto, x, &self.weight, &self.bias, self.padding)?)
+        Ok(self.weights.add_to(onto, x, Conv2dGeometry::same(self.padding))?)
+    }
+
+    /// An image of half the size: one row and column of zeros at the bottom and right, then stride 2.
+    pub(super) fn halved(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(self.weights.forward(x, Conv2dGeometry::halving())?)
+    }
+
+    /// Of the image made twice as large by repeating pixels.
+    pub(super) fn doubled(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(self.weights.enlarged(x, 2, Conv2dGeometry::same(self.padding))?)
     }
 }
 

@@ -3,10 +3,10 @@
 use candle_core::Tensor;
 
 use super::blocks::{Attention, Conv, Middle, Norm, Residual};
+use crate::Result;
 use crate::config::TokenizerConfig;
 use crate::recorder::Recorder;
 use crate::weights::Weights;
-use crate::{Result, ops};
 
 #[derive(Clone)]
 struct Level {
@@ -72,7 +72,7 @@ impl Decoder {
                 }
             }
             if let Some(conv) = &level.upsample {
-                x = ops::upsample_conv2d(&x, &conv.weight, &conv.bias)?;
+                x = conv.doubled(&x)?;
                 recorder.keep(format_args!("decoder.up.{index}.upsample"), &x);
             }
         }

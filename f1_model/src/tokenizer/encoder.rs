@@ -3,10 +3,10 @@
 use candle_core::Tensor;
 
 use super::blocks::{Attention, Conv, Middle, Norm, Residual};
+use crate::Result;
 use crate::config::TokenizerConfig;
 use crate::recorder::Recorder;
 use crate::weights::Weights;
-use crate::{Result, ops};
 
 #[derive(Clone)]
 struct Level {
@@ -69,7 +69,7 @@ impl Encoder {
                 }
             }
             if let Some(conv) = &level.downsample {
-                x = ops::downsample_conv2d(&x, &conv.weight, &conv.bias)?;
+                x = conv.halved(&x)?;
                 recorder.keep(format_args!("encoder.down.{index}.downsample"), &x);
             }
         }

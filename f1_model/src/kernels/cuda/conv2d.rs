@@ -4,7 +4,8 @@
 //! Tensors keep the shape `[batch, channels, height, width]`; only their strides say that the channels of a pixel lie together. So
 //! nothing is transposed between one convolution and the next.
 
-use candle_core::cuda_backend::cudarc::driver::PushKernelArg;
+use candle_core::cuda_backend::cudarc::cublas::{result, sys};
+use candle_core::cuda_backend::cudarc::driver::{DevicePtr, DevicePtrMut, PushKernelArg};
 use candle_core::cuda_backend::{CudaStorage, WrapErr};
 use candle_core::{CpuStorage, DType, Layout, Result, Shape, Tensor, bail};
 
@@ -16,7 +17,8 @@ use crate::kernels::conv2d::Sizes;
 const THREADS: usize = 256;
 
 /// `x` `[batch, channels, height, width]`, made `times` as large by repeating pixels, convolved with `weight`
-/// `[out, channels, kernel, kernel]`, plus `bias` `[out]` and `onto`, which has the shape of the result.
+/// `[out, channels, kernel, kernel]`, plus `bias` `[out]` and `onto`, which has the shape of the result. `tf32` as in
+/// [`crate::kernels::Conv2dWeights::new`].
 pub(crate) fn conv2d(
     x: &Tensor,
     weight: &Tensor,
@@ -24,6 +26,7 @@ pub(crate) fn conv2d(
     geometry: Conv2dGeometry,
     times: usize,
     onto: Option<&Tensor>,
+    tf32: bool,
 ) -> Result<Tensor> {
     let (batch, channels, height, width) = x.dims4()?;
     let large = Shape::from((batch, channels, height * times, width * times));
@@ -36,7 +39,12 @@ pub(crate) fn conv2d(
     } else {
         pixels.apply_op1_no_bwd(&Unfold { sizes, times })?
     };
-    let out = patches.reshape((rows, sizes.depth()))?.matmul(&kernel.t()?)?;
+    let patches = patches.reshape((rows, sizes.depth()))?;
+    let out = if tf32 && patches.dtype() == DType::F32 {
+        patches.apply_op2_no_bwd(&kernel, &Tf32Product)?
+    } else {
+        patches.matmul(&kernel.t()?)?
+    };
     let out = out.reshape((batch, sizes.out_height, sizes.out_width, sizes.out_channels))?;
     let out = match onto {
         Some(onto) => add_bias_onto(out, bias, &onto.permute((0, 2, 3, 1))?)?,
@@ -48,6 +56,67 @@ pub(crate) fn conv2d(
 /// A tensor whose second dimension lies together in memory, as `[first, third, fourth, second]`: a copy only where it does not.
 pub(crate) fn pixels_first(x: &Tensor) -> Result<Tensor> {
     x.permute((0, 2, 3, 1))?.contiguous()
+}
+
+/// `a` `[rows, depth]` times the transpose of `b` `[columns, depth]`, factors rounded to TF32, sums in f32.
+struct Tf32Product;
+
+gpu_only!(Tf32Product, "f1-cuda-tf32-product", 2);
+
+impl Tf32Product {
+    fn run(&self, [a, b]: [Input; 2]) -> Result<(CudaStorage, Shape)> {
+        let ((rows, depth), (columns, also)) = (a.1.shape().dims2()?, b.1.shape().dims2()?);
+        if depth != also {
+            bail!("product: {:?} and {:?}", a.1.shape(), b.1.shape())
+        }
+        let device = &a.0.device;
+        let (a, b) = (view::<f32>(a)?, view::<f32>(b)?);
+        let mut out = room::<f32>(device, rows * columns)?;
+        if rows * columns * depth == 0 {
+            bail!("product without numbers: {rows} x {depth} x {columns}")
+        }
+        let stream = device.cuda_stream();
+        let (m, n, k) = (int(columns)?, int(rows)?, int(depth)?);
+        let (one, zero) = (1f32, 0f32);
+        let number = sys::cudaDataType_t::CUDA_R_32F;
+        {
+            let (b, _b) = b.device_ptr(&stream);
+            let (a, _a) = a.device_ptr(&stream);
+            let (c, _c) = out.device_ptr_mut(&stream);
+            // SAFETY: columns by columns, cuBLAS sees the transposes: [depth, columns] turned, [depth, rows] and [columns, rows], which
+            // is how large the buffers are; the handle's stream is theirs; the two scalars are on the host and read at once.
+            #[allow(unsafe_code)]
+            unsafe {
+                result::gemm_strided_batched_ex(
+                    *device.cublas_handle().handle(),
+                    sys::cublasOperation_t::CUBLAS_OP_T,
+                    sys::cublasOperation_t::CUBLAS_OP_N,
+                    m,
+                    n,
+                    k,
+                    std::ptr::from_ref(&one).cast(),
+                    b as *const _,
+                    number,
+                    k,
+                    0,
+                    a as *const _,
+                    number,
+                    k,
+                    0,
+                    std::ptr::from_ref(&zero).cast(),
+                    c as *mut _,
+                    number,
+                    m,
+                    0,
+                    1,
+                    sys::cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32,
+                    sys::cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT_TENSOR_OP,
+                )
+            }
+            .w()?;
+        }
+        Ok((CudaStorage::wrap_cuda_slice(out, device.clone()), Shape::from((rows, columns))))
+    }
 }
 
 struct Unfold {

@@ -4,9 +4,9 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::super::{
-    Conv2dGeometry, LayerNormWeights, add_layer_norm, add_rms_norm, attention, attention_plain, conv2d,
-    conv2d_enlarged, conv2d_onto, conv2d_plain, conv2d_weight, geglu, geglu_joined, group_norm,
-    group_norm_plain, layer_norm, layer_norm_plain, rms_norm, rms_norm_plain, rope, rope_plain, write_rows,
+    Conv2dGeometry, Conv2dWeights, LayerNormWeights, add_layer_norm, add_rms_norm, attention,
+    attention_plain, conv2d, conv2d_plain, geglu, geglu_joined, group_norm, group_norm_plain, layer_norm,
+    layer_norm_plain, rms_norm, rms_norm_plain, rope, rope_plain, write_rows,
 };
 use crate::sampling::TokenSource;
 
@@ -106,24 +106,25 @@ fn convolutions_are_candles() {
                 assert!(distance(fused, plain) <= 8.0 * tolerance, "{dtype:?} {channels} {geometry:?}");
             };
             let plain = conv2d_plain(&x, &weight, Some(&bias), geometry).unwrap();
-            let packed = conv2d_weight(weight.clone()).unwrap();
-            assert_eq!(packed.dims(), weight.dims());
-            for weight in [&weight, &packed] {
-                let fused = conv2d(&x, weight, Some(&bias), geometry).unwrap();
-                assert!(fused.permute((0, 2, 3, 1)).unwrap().is_contiguous());
-                near(&fused, &plain);
-                // What came out of one goes into the next; what it is added to may lie either way.
-                let lying = super::pixels_first(&x).unwrap().permute((0, 3, 1, 2)).unwrap();
-                let onto = of(plain.dims());
-                let sum = conv2d_onto(&onto, &lying, weight, &bias, geometry).unwrap();
-                near(&sum, &(&onto + &plain).unwrap());
-                near(&conv2d_onto(&plain, &x, weight, &bias, geometry).unwrap(), &(&plain + &plain).unwrap());
-            }
+            let fused = conv2d(&x, &weight, Some(&bias), geometry).unwrap();
+            assert!(fused.permute((0, 2, 3, 1)).unwrap().is_contiguous());
+            near(&fused, &plain);
+            let of_weights = |tf32| Conv2dWeights::new(weight.clone(), bias.clone(), tf32).unwrap();
+            let weights = of_weights(false);
+            near(&weights.forward(&x, geometry).unwrap(), &plain);
+            // What came out of one goes into the next; what it is added to may lie either way.
+            let lying = super::pixels_first(&x).unwrap().permute((0, 3, 1, 2)).unwrap();
+            let onto = of(plain.dims());
+            near(&weights.add_to(&onto, &lying, geometry).unwrap(), &(&onto + &plain).unwrap());
+            near(&weights.add_to(&fused, &x, geometry).unwrap(), &(&plain + &plain).unwrap());
             let large = x.upsample_nearest2d(18, 22).unwrap();
             near(
-                &conv2d_enlarged(&x, 2, &packed, &bias, geometry).unwrap(),
+                &weights.enlarged(&x, 2, geometry).unwrap(),
                 &conv2d_plain(&large, &weight, Some(&bias), geometry).unwrap(),
             );
+            // Ten bits after the point, sums of up to 108 products of normal numbers.
+            let rounded = of_weights(true).forward(&x, geometry).unwrap();
+            assert!(distance(&rounded, &plain) <= if dtype == DType::F32 { 2e-2 } else { 8.0 * tolerance });
         }
     }
 }
