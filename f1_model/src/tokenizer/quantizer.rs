@@ -24,7 +24,8 @@ pub struct QuantizerLoss {
 #[derive(Clone)]
 pub struct Quantizer {
     embedding: Tensor,
-    /// Codebook transposed and squared norms, for the nearest code.
+    /// Half the squared norm of each code, when the codebook is not being trained.
+    half_square: Option<Tensor>,
     phi: Vec<Conv>,
     /// Which `phi` serves each scale.
     phi_of_scale: Vec<usize>,
@@ -56,8 +57,10 @@ impl Quantizer {
             up.push(if is_last { None } else { Some(square(&bicubic_matrix(side, last), device)?) });
             down.push(if is_last { None } else { Some(square(&area_matrix(last, side), device)?) });
         }
+        let half_square = if embedding.track_op() { None } else { Some(half_squared_norms(&embedding)?) };
         Ok(Self {
             embedding,
+            half_square,
             phi_of_scale: phi_of_scale(phi.len(), config.scales.len()),
             phi,
             ratio: config.tokenizer.quant_resi,
@@ -90,9 +93,16 @@ impl Quantizer {
     /// Nearest code of each vector `[n, codes]`, in u32 `[n]`.
     fn nearest(&self, vectors: &Tensor) -> Result<Tensor> {
         let codebook = self.embedding.detach();
-        let half_square = (codebook.sqr()?.sum(D::Minus1)? * 0.5)?;
+        let of_now;
+        let half_square = match &self.half_square {
+            Some(half_square) => half_square,
+            None => {
+                of_now = half_squared_norms(&codebook)?;
+                &of_now
+            }
+        };
         // The vector's own square does not decide which code is nearest.
-        let score = vectors.detach().matmul(&codebook.t()?)?.broadcast_sub(&half_square)?;
+        let score = vectors.detach().matmul(&codebook.t()?)?.broadcast_sub(half_square)?;
         Ok(score.argmax(D::Minus1)?)
     }
 
@@ -256,6 +266,11 @@ impl Quantizer {
             Error::input(format!("the tokenizer has {} scales, not {}", self.scales.len(), scale + 1))
         })
     }
+}
+
+/// Of each row of `codebook` `[vocabulary, codes]`.
+fn half_squared_norms(codebook: &Tensor) -> Result<Tensor> {
+    Ok((codebook.sqr()?.sum(D::Minus1)? * 0.5)?)
 }
 
 /// Which of `phis` shared convolutions serves each of `scales` scales: the one with the nearest tick, the first on
