@@ -91,10 +91,11 @@ impl KvCache {
     pub fn with_capacity(layers: usize, shape: [usize; 4], dtype: DType, device: &Device) -> Result<Self> {
         let [batch, tokens, heads, width] = shape;
         let room = Tensor::zeros((2 * layers, batch, tokens, heads, width), dtype, device)?;
-        Self::of_room(room, 0)
+        Self::of_block(room, 0)
     }
 
-    fn of_room(room: Tensor, filled: usize) -> Result<Self> {
+    /// A cache in a block as [`KvCache::block`] has it, of which the first `filled` tokens are held.
+    pub(crate) fn of_block(room: Tensor, filled: usize) -> Result<Self> {
         let layers = (0..room.dim(0)? / 2).map(|layer| Ok((room.get(2 * layer)?, room.get(2 * layer + 1)?)));
         Ok(Self { layers: layers.collect::<Result<_>>()?, filled, room: Some(room) })
     }
@@ -102,11 +103,6 @@ impl KvCache {
     /// The memory of all layers, if it is one block, `[2 layers, batch, tokens and room, kv_heads, head_dim]`.
     pub(crate) fn block(&self) -> Option<&Tensor> {
         self.room.as_ref()
-    }
-
-    /// A cache in a block as [`KvCache::block`] has it, of which the first `filled` tokens are held.
-    pub(crate) fn of_block(block: Tensor, filled: usize) -> Result<Self> {
-        Self::of_room(block, filled)
     }
 
     /// Tokens held.
@@ -198,7 +194,7 @@ impl KvCache {
         // Written in place, the layers are views of the same memory still.
         match &self.room {
             Some(room) if filled <= room.dim(2)? && !layers.iter().any(|(key, _)| key.track_op()) => {
-                Self::of_room(room.clone(), filled)
+                Self::of_block(room.clone(), filled)
             }
             _ => Ok(Self { layers, filled, room: None }),
         }

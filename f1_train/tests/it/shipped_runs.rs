@@ -42,13 +42,16 @@ fn table_eight() {
 
 #[test]
 fn the_benchs_runs_follow_one_another() {
-    let [tokenizer, pi0, stage1, stage2, stage3, without] = [
+    let [tokenizer, pi0, stage1, stage2, stage3, without, past, frozen, two] = [
         "bench_tokenizer",
         "bench_pi0",
         "bench_stage1",
         "bench_stage2",
         "bench_stage3",
         "bench_without_foresight",
+        "bench_past_pictures",
+        "bench_frozen",
+        "bench_two_scales",
     ]
     .map(load);
     // A run starts from a checkpoint or the finished model in the folder of the run before it.
@@ -65,9 +68,11 @@ fn the_benchs_runs_follow_one_another() {
     follows(&stage1.model.init, &pi0);
     follows(&stage2.model.init, &stage1);
     follows(&stage3.model.init, &stage2);
-    follows(&without.model.init, &pi0);
     let samples = |run: &RunFile| run.steps.unwrap() * run.batch as u64;
-    assert_eq!(samples(&without), samples(&stage2) + samples(&stage3));
+    for (compared, from) in [(&without, &pi0), (&past, &pi0), (&frozen, &stage1), (&two, &stage1)] {
+        follows(&compared.model.init, from);
+        assert_eq!(samples(compared), samples(&stage2) + samples(&stage3));
+    }
 }
 
 #[test]
