@@ -15,6 +15,8 @@ use crate::kernels::conv2d::Sizes;
 
 /// Threads of a block of [`Unfold`].
 const THREADS: usize = 256;
+/// Numbers of patches that are in memory at once, unless a single image has more; tests have several parts.
+const MOST: usize = if cfg!(test) { 1 << 12 } else { 1 << 29 };
 
 /// `x` `[batch, channels, height, width]`, made `times` as large by repeating pixels, convolved with `weight`
 /// `[out, channels, kernel, kernel]`, plus `bias` `[out]` and `onto`, which has the shape of the result. `tf32` as in
@@ -31,6 +33,16 @@ pub(crate) fn conv2d(
     let (batch, channels, height, width) = x.dims4()?;
     let large = Shape::from((batch, channels, height * times, width * times));
     let sizes = Sizes::new(&large, weight.shape(), geometry)?;
+    let images = (MOST / (sizes.pixels() * sizes.depth()).max(1)).max(1);
+    if batch > images {
+        let part = |first| -> Result<Tensor> {
+            let of = |tensor: &Tensor| tensor.narrow(0, first, images.min(batch - first));
+            let onto = onto.map(of).transpose()?;
+            pixels_first(&conv2d(&of(x)?, weight, bias, geometry, times, onto.as_ref(), tf32)?)
+        };
+        let parts = (0..batch).step_by(images).map(part).collect::<Result<Vec<_>>>()?;
+        return Tensor::cat(&parts, 0)?.permute((0, 3, 1, 2));
+    }
     let pixels = pixels_first(x)?;
     let kernel = pixels_first(weight)?.reshape((sizes.out_channels, sizes.depth()))?;
     let rows = batch * sizes.pixels();
