@@ -5,11 +5,10 @@
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CudaStorage, CustomOp2, D, Layout, Result, Shape, Tensor};
 
-#[cfg(feature = "cuda")]
 use crate::kernels;
 pub use crate::kernels::{
     add_layer_norm, add_rms_norm, attention, geglu, geglu_joined, gelu_tanh, group_norm, layer_norm,
-    rms_norm, rope, silu, write_rows,
+    rms_norm, rope, silu, with_gradients, write_rows,
 };
 
 /// `x W^T + b` over the last dimension: x `[.., in]`, weight `[out, in]`, bias `[out]`.
@@ -26,6 +25,15 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
         widened = weight.to_dtype(x.dtype())?;
         &widened
     };
+    if let Some(bias) = bias
+        && !kernels::is_fast(x)
+        && bias.dtype() == x.dtype()
+        && [x, weight, bias].into_iter().any(Tensor::track_op)
+    {
+        // The product before the bias is not kept.
+        let forward = |[x, weight, bias]: [&Tensor; 3]| linear(x, weight, Some(bias));
+        return with_gradients([x, weight, bias], forward, linear_gradients);
+    }
     let mut shape = x.dims().to_vec();
     let input = shape.pop().unwrap_or(1);
     let rows: usize = shape.iter().product();
@@ -43,6 +51,23 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
         Some(bias) => out.broadcast_add(&bias.to_dtype(out.dtype())?),
         None => Ok(out),
     }
+}
+
+/// Of input, weight and bias, where they are wanted.
+fn linear_gradients([x, weight, bias]: [&Tensor; 3], grad: &Tensor) -> Result<[Option<Tensor>; 3]> {
+    let (output, input) = weight.dims2()?;
+    let rows = x.elem_count() / input.max(1);
+    let grad = grad.reshape((rows, output))?.contiguous()?;
+    let [of_x, of_weight] = product_gradients(&x.reshape((rows, input))?, weight, &grad)?;
+    let of_bias = if bias.track_op() { Some(grad.sum(0)?) } else { None };
+    Ok([of_x.map(|of_x| of_x.reshape(x.shape())).transpose()?, of_weight, of_bias])
+}
+
+/// Of `x` `[rows, in]` and `weight` `[out, in]`, where they are wanted, from `grad` `[rows, out]`.
+fn product_gradients(x: &Tensor, weight: &Tensor, grad: &Tensor) -> Result<[Option<Tensor>; 2]> {
+    let of_x = if x.track_op() { Some(grad.matmul(&weight.detach())?) } else { None };
+    let of_weight = if weight.track_op() { Some(grad.t()?.matmul(&x.detach())?) } else { None };
+    Ok([of_x, of_weight])
 }
 
 /// [`gelu_tanh`] of [`linear`] with a bias.
@@ -108,10 +133,7 @@ impl CustomOp2 for LinearOp {
         _out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let grad = grad.contiguous()?;
-        let for_x = if x.track_op() { Some(grad.matmul(w)?) } else { None };
-        let for_w = if w.track_op() { Some(grad.t()?.matmul(x)?) } else { None };
-        Ok((for_x, for_w))
+        Ok(product_gradients(x, w, &grad.contiguous()?)?.into())
     }
 }
 

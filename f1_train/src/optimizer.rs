@@ -116,7 +116,9 @@ impl Optimizer {
     /// Takes the slots' gradients out of a backward pass.
     #[must_use]
     pub fn collect(&self, store: &mut GradStore) -> Gradients {
-        self.slots.iter().map(|slot| store.remove(slot.variable.as_tensor())).collect()
+        // Detached: a sum of gradients would go on holding what each was computed from, and moments made of it all steps before.
+        let of = |slot: &Slot| Some(store.remove(slot.variable.as_tensor())?.detach());
+        self.slots.iter().map(of).collect()
     }
 
     /// Updates every tensor that has a gradient; `rate` gives each group's learning rate. Returns the gradients' global norm
@@ -346,6 +348,22 @@ mod tests {
             assert!((f64::from(value[0]) - reference(1.5, &[0.3, -0.7, 0.1], rate, 0.1)).abs() < 1e-6);
             assert!((f64::from(value[1]) - reference(-2.0, &[0.6, -1.4, 0.2], rate, 0.1)).abs() < 1e-6);
         }
+    }
+
+    #[test]
+    fn what_is_kept_of_a_step_holds_nothing_else_of_it() {
+        let variable = Var::new(&[[1f32, 2.0]], &Device::Cpu).unwrap();
+        let mut optimizer = Optimizer::new(
+            AdamW::default(),
+            vec![Slot::new("a".into(), Group::Action, false, variable.clone()).unwrap()],
+        );
+        // Used twice, by products whose backward pass multiplies by what is tracked.
+        let twice = variable.matmul(&variable.t().unwrap()).unwrap();
+        let mut store = twice.sum_all().unwrap().backward().unwrap();
+        let gradients = optimizer.collect(&mut store);
+        assert!(gradients[0].as_ref().is_some_and(|gradient| !gradient.track_op()));
+        optimizer.update(&gradients, |_| 0.1).unwrap();
+        assert!(!optimizer.slots()[0].moments.track_op());
     }
 
     #[test]

@@ -421,7 +421,7 @@ pub struct RunFile {
     /// Updates between two checkpoints.
     #[serde(default = "thousand")]
     pub save_every: u64,
-    /// Checkpoints kept.
+    /// Checkpoints kept; 0 writes none but where a run is stopped before its end.
     #[serde(default = "two")]
     pub keep: usize,
 }
@@ -508,7 +508,6 @@ impl RunFile {
         }
         check(self.batch > 0, "batch must be positive");
         check(self.accumulate > 0, "accumulate must be positive");
-        check(self.keep > 0, "keep must be positive");
         check(self.log_every > 0 && self.save_every > 0, "log_every and save_every must be positive");
         check(self.steps.is_some() != self.epochs.is_some(), "give either steps or epochs");
         check(self.learning_rate.default >= 0.0, "learning_rate.default must not be negative");

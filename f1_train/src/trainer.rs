@@ -344,11 +344,13 @@ impl Trainer {
                 window.counted += 1;
             }
             self.report(&mut journal, &mut window)?;
-            if self.progress.step.is_multiple_of(self.run.save_every) {
+            if self.run.keep > 0 && self.progress.step.is_multiple_of(self.run.save_every) {
                 self.save()?;
             }
         }
-        self.save()?;
+        if self.run.keep > 0 {
+            self.save()?;
+        }
         if share.rank == 0 {
             checkpoint::write_model(&output.join("model"), &self.contents()?)?;
         }
@@ -549,7 +551,7 @@ impl Trainer {
             &self.optimizer,
             &self.averages,
             &self.progress,
-            self.run.keep,
+            self.run.keep.max(1),
         )
     }
 }

@@ -37,7 +37,7 @@ impl RmsNorm {
         let scale = match &self.scale {
             Some(scale) => scale,
             None => {
-                of_now = (&self.weight + 1.0)?;
+                of_now = (self.weight.to_dtype(candle_core::DType::F32)? + 1.0)?;
                 &of_now
             }
         };

@@ -1,7 +1,7 @@
 //! Elementwise functions of the MLPs: tanh-GELU, its gated form, and SiLU.
 
 use super::simd::{GELU_CUBIC, TWO_SQRT_2_OVER_PI, arch, gelu_gate, map1, map2, sigmoid};
-use super::{ELEMENTS_PER_TASK, contiguous, is_fast, values};
+use super::{ELEMENTS_PER_TASK, contiguous, is_fast, recomputed, values};
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, D, Layout, Result, Shape, Tensor, bail};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -16,6 +16,10 @@ pub fn geglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
         return super::cuda::geglu(gate, up);
     }
     if !is_fast(gate) || !is_fast(up) {
+        if gate.track_op() || up.track_op() {
+            let plain = |[gate, up]: [&Tensor; 2]| gate.gelu()?.mul(up);
+            return recomputed([gate, up], |[gate, up]| geglu(gate, up), plain);
+        }
         return gate.gelu()?.mul(up);
     }
     gate.contiguous()?.apply_op2(&up.contiguous()?, GeGlu)

@@ -16,6 +16,7 @@ mod microkernel;
 mod norm;
 #[cfg(target_arch = "x86_64")]
 mod q8;
+mod recomputed;
 mod rope;
 pub(crate) mod simd;
 #[cfg(test)]
@@ -34,6 +35,8 @@ pub use norm::{
 };
 #[cfg(target_arch = "x86_64")]
 pub use q8::Q8Matrix;
+use recomputed::recomputed;
+pub use recomputed::with_gradients;
 pub use rope::{rope, rope_plain, write_rows};
 
 use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor};

@@ -1,7 +1,7 @@
 //! Row normalisations: RMSNorm of the decoder stacks, LayerNorm of the vision tower and the generation head.
 
 use super::simd::{arch, sum_map};
-use super::{contiguous, is_fast, rows_per_task, values};
+use super::{contiguous, is_fast, recomputed, rows_per_task, values};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, DType, Layout, Result, Shape, Tensor, bail};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -17,6 +17,10 @@ pub fn rms_norm(x: &Tensor, scale: &Tensor, eps: f64) -> Result<Tensor> {
         return super::cuda::rms_norm(x, scale, eps);
     }
     if !is_fast(x) || scale.dtype() != DType::F32 {
+        if x.track_op() || scale.track_op() {
+            let plain = move |[x, scale]: [&Tensor; 2]| rms_norm_plain(x, scale, eps);
+            return recomputed([x, scale], |[x, scale]| rms_norm(x, scale, eps), plain);
+        }
         return rms_norm_plain(x, scale, eps);
     }
     x.contiguous()?.apply_op2(&scale.contiguous()?, RmsNorm(eps as f32))
@@ -107,7 +111,14 @@ pub fn layer_norm(x: &Tensor, weights: &LayerNormWeights, eps: f64) -> Result<Te
     }
     let _ = affine;
     if !is_fast(x) || weight.dtype() != DType::F32 || bias.dtype() != DType::F32 {
-        return layer_norm_plain(x, weight, bias, eps);
+        let plain = move |[x, weight, bias]: [&Tensor; 3]| layer_norm_plain(x, weight, bias, eps);
+        if [x, weight, bias].into_iter().any(Tensor::track_op) {
+            let forward = |[x, weight, bias]: [&Tensor; 3]| {
+                layer_norm(x, &LayerNormWeights::new(weight.clone(), bias.clone())?, eps)
+            };
+            return recomputed([x, weight, bias], forward, plain);
+        }
+        return plain([x, weight, bias]);
     }
     x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, LayerNorm(eps as f32))
 }

@@ -1,6 +1,6 @@
 //! Rotary position embedding, half-split: the first half of a head turns with the second.
 
-use super::{contiguous, is_fast, rows_per_task, values};
+use super::{contiguous, is_fast, recomputed, rows_per_task, values};
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
@@ -16,6 +16,11 @@ pub fn rope(x: &Tensor, angles: &Tensor) -> Result<Tensor> {
         return super::cuda::rope(x, angles);
     }
     if !is_fast(x) || angles.dtype() != DType::F32 {
+        if x.track_op() {
+            let of_backward = angles.detach();
+            let plain = move |[x]: [&Tensor; 1]| rope_plain(x, &of_backward);
+            return recomputed([x], |[x]| rope(x, angles), plain);
+        }
         return rope_plain(x, angles);
     }
     let op = Rope { cos: angles.get(0)?.contiguous()?, sin: angles.get(1)?.contiguous()?, backwards: false };

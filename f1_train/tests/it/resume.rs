@@ -77,6 +77,22 @@ fn an_interrupted_run_saves_where_it_stands() {
 }
 
 #[test]
+fn a_run_that_keeps_no_checkpoint_leaves_its_model_alone_and_still_saves_when_stopped() {
+    let fixture = Fixture::new();
+    let run = || fixture.run("stage1", "run", "batch: 2\nsteps: 3\nsave_every: 1\nkeep: 0");
+    let mut trainer = open(run(), false).unwrap();
+    assert_eq!(trainer.train(&AtomicBool::new(true)).unwrap(), Outcome::Interrupted);
+    drop(trainer);
+    let checkpoints =
+        || std::fs::read_dir(fixture.path("run/checkpoints")).map_or(0, |folders| folders.flatten().count());
+    assert_eq!(checkpoints(), 1);
+    std::fs::remove_dir_all(fixture.path("run")).unwrap();
+    train(run(), false);
+    assert_eq!(checkpoints(), 0);
+    assert!(fixture.path("run/model/model.safetensors").exists());
+}
+
+#[test]
 fn a_run_file_that_changes_the_numbers_is_not_resumed() {
     let fixture = Fixture::new();
     train(fixture.run("stage1", "run", "batch: 2\nsteps: 2"), false);

@@ -80,6 +80,7 @@ fn the_gpus_runs_take_the_released_network_by_its_name() {
     for name in ["gpu_full", "gpu_lora"] {
         let run = load(name);
         assert_eq!((run.batch, run.steps, run.lora.is_some()), (8, Some(50), name == "gpu_lora"), "{name}");
+        assert_eq!(run.keep, 0, "{name}");
         let config = f1_train::setup::config(&run.model).unwrap();
         assert_eq!(config.understanding.hidden_size, 2048, "{name}");
         let misspelt = f1_train::run_file::ModelSection { config: "relesed".into(), ..run.model };

@@ -7,7 +7,7 @@ mod tile;
 
 #[cfg(feature = "cuda")]
 use super::cuda;
-use super::{contiguous, is_fast};
+use super::{contiguous, is_fast, recomputed};
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Storage, Tensor, bail};
 
 /// Attention over grouped heads.
@@ -32,6 +32,12 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, scal
         return cuda::attention_one_key_head(q, k, v, mask, scale);
     }
     let fast = is_fast(q) && is_fast(k) && is_fast(v) && mask.is_none_or(|mask| mask.dtype() == DType::F32);
+    if !fast && [q, k, v].into_iter().any(Tensor::track_op) {
+        let of_mask = mask.cloned();
+        let forward = |[q, k, v]: [&Tensor; 3]| attention(q, k, v, mask, scale);
+        let plain = move |[q, k, v]: [&Tensor; 3]| attention_plain(q, k, v, of_mask.as_ref(), scale);
+        return recomputed([q, k, v], forward, plain);
+    }
     if !fast {
         return by_candle(&sizes, q, k, v, mask, scale, true);
     }
