@@ -16,7 +16,7 @@ fn cuda() -> Result<(), Box<dyn std::error::Error>> {
     let out = std::path::PathBuf::from(std::env::var("OUT_DIR")?);
     cudaforge::KernelBuilder::new()
         .source_dir("kernels")
-        .watch(["kernels/common.cuh"])
+        .watch(["kernels/common.cuh", "kernels/mma.cuh"])
         .arg("-std=c++17")
         .arg("-O3")
         .build_ptx()?

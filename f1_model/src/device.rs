@@ -98,6 +98,23 @@ pub fn release_freed_memory(device: &Device) -> Result<()> {
     Ok(())
 }
 
+/// Bytes of the GPU's memory that are taken: by this process, which keeps what it once needed after loading, and by whoever else uses
+/// it. None on a CPU.
+///
+/// # Errors
+/// The device reports one.
+pub fn memory_in_use(device: &Device) -> Result<Option<u64>> {
+    #[cfg(feature = "cuda")]
+    if let Device::Cuda(device) = device {
+        use candle_core::cuda_backend::WrapErr;
+
+        let (free, total) = device.cuda_stream().context().mem_get_info().w()?;
+        return Ok(Some(total.saturating_sub(free) as u64));
+    }
+    let _ = device;
+    Ok(None)
+}
+
 /// While it lives, the shapes that kernels are given as small arrays are uploaded once and not with every launch.
 #[must_use]
 pub(crate) struct UploadsOnce {

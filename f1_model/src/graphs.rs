@@ -123,8 +123,14 @@ mod recorded {
             let shapes = inputs.iter().map(|input| input.dims().to_vec());
             let key: Vec<Vec<usize>> = shapes.chain([settings.to_vec()]).collect();
             if let Some(recording) = graphs.get(&key) {
-                let outputs = match recording {
-                    Some(recording) => recording.outputs(&inputs)?,
+                let launched = recording.as_ref().map(|recording| recording.outputs(&inputs));
+                let outputs = match launched {
+                    Some(Ok(outputs)) => outputs,
+                    Some(Err(error)) => {
+                        tracing::warn!(stage = ?self.stage, %error, "a CUDA graph failed: from now on without it");
+                        graphs.insert(key, None);
+                        compute(&inputs)?
+                    }
                     None => compute(&inputs)?,
                 };
                 return Ok((outputs, using));
@@ -204,8 +210,12 @@ mod recorded {
             stream.synchronize().w()?;
             stream.begin_capture(sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).w()?;
             let outcome = run();
+            // What freeing memory reported of a recording that broke: left there it would keep the recording from being ended, and the
+            // next observation from being computed.
+            let freeing = stream.context().check_err().w();
             let graph = stream.end_capture(sys::CUgraphInstantiate_flags(0)).w();
             outcome?;
+            freeing?;
             let graph = graph?.ok_or_else(|| Error::input("nothing was recorded"))?;
             Ok(Self { inputs, outputs, graph: Graph(graph) })
         }

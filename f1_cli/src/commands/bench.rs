@@ -41,8 +41,16 @@ pub struct Args {
     /// Where the network runs.
     #[arg(long, value_enum, default_value = "cpu")]
     device: DeviceArg,
-    /// On a GPU, record each stage as one CUDA graph (generation then counts as prefix).
-    #[arg(long)]
+    /// On a GPU, record each stage as one CUDA graph (generation then counts as prefix). `--cuda-graphs=false` starts the operations one by one.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = true,
+        default_missing_value = "true",
+        action = clap::ArgAction::Set
+    )]
     cuda_graphs: bool,
     /// Cameras the observation has.
     #[arg(long, default_value_t = 3)]
@@ -140,6 +148,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             QuantArg::Q8_0 => "q8_0",
             QuantArg::Q4k => "q4k",
         }),
+        cuda_graphs: policy.network().device().is_cuda().then_some(args.cuda_graphs),
         threads,
         runs: args.runs,
         cameras: args.cameras,
@@ -198,6 +207,8 @@ struct Outcome {
     /// Resident memory after the first and after the last steady observation.
     resident_mb: [Option<f64>; 2],
     peak_rss_mb: Option<f64>,
+    /// Of a GPU, after the last observation.
+    device_memory_mb: Option<f64>,
     prefix_tokens: usize,
 }
 
@@ -238,7 +249,15 @@ impl Scene {
             }
             resident_mb[usize::from(run > 0)] = measure::memory_mb("VmRSS:");
         }
-        Ok(Outcome { cold, steady, resident_mb, peak_rss_mb: measure::memory_mb("VmHWM:"), prefix_tokens })
+        let on_device = f1_model::device::memory_in_use(policy.network().device())?;
+        Ok(Outcome {
+            cold,
+            steady,
+            resident_mb,
+            peak_rss_mb: measure::memory_mb("VmHWM:"),
+            device_memory_mb: on_device.map(|bytes| bytes as f64 * 1e-6),
+            prefix_tokens,
+        })
     }
 
     /// One observation from pictures to actions and foresight image; frames that `history` lacks are encoded.

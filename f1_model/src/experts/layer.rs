@@ -52,6 +52,10 @@ impl RmsNorm {
 pub(super) struct Projected {
     /// None where nobody asks.
     pub(super) query: Option<Tensor>,
+    /// Whether the queries are rotated already.
+    pub(super) turned: bool,
+    /// All three as one product left them, `[batch, tokens, heads + 2 kv_heads, head_dim]`, where one did.
+    pub(super) all: Option<Tensor>,
     pub(super) key: Tensor,
     pub(super) value: Tensor,
 }
@@ -156,8 +160,10 @@ impl DecoderLayer {
             let all = all.reshape((batch, tokens, heads + 2 * kv_heads, width))?;
             return Ok(Projected {
                 query: Some(all.narrow(2, 0, heads)?),
+                turned: false,
                 key: all.narrow(2, heads, kv_heads)?,
                 value: all.narrow(2, heads + kv_heads, kv_heads)?,
+                all: Some(all),
             });
         }
         let of = |linear: &Linear| -> Result<Tensor> {
@@ -165,6 +171,8 @@ impl DecoderLayer {
         };
         Ok(Projected {
             query: if queries { Some(self.query(x, heads, width)?) } else { None },
+            turned: false,
+            all: None,
             key: of(&self.k_proj)?,
             value: of(&self.v_proj)?,
         })

@@ -153,8 +153,9 @@ impl KvCache {
         }
     }
 
-    /// Keys and values of layer `index` with those of new tokens behind those held, `new` one stream after another.
-    fn extended(&self, index: usize, new: &[Projected], rope: &RopeTable) -> Result<(Tensor, Tensor)> {
+    /// Keys and values of layer `index` with those of new tokens behind those held, `new` one stream after another. Queries that lie in one
+    /// piece with their keys are rotated with them.
+    fn extended(&self, index: usize, new: &mut [Projected], rope: &RopeTable) -> Result<(Tensor, Tensor)> {
         let lengths = new.iter().map(|new| new.key.dim(1)).collect::<candle_core::Result<Vec<_>>>()?;
         let total: usize = lengths.iter().sum();
         let held = self.layers.get(index);
@@ -162,10 +163,20 @@ impl KvCache {
             && new.iter().try_fold(true, |all, new| Ok::<_, Error>(all && self.writes(total, &new.key)?))?
         {
             let mut first = 0;
-            for (new, tokens) in new.iter().zip(lengths) {
+            for (new, tokens) in new.iter_mut().zip(lengths) {
                 let angles = rope.rows(first, tokens)?;
-                ops::write_rows(key, self.filled + first, &new.key, Some(angles.angles()))?;
-                ops::write_rows(value, self.filled + first, &new.value, None)?;
+                let (at, angles) = (self.filled + first, angles.angles());
+                match (&self.room, new.all.take(), &new.query) {
+                    (Some(room), Some(all), Some(query)) => {
+                        let layer = room.narrow(0, 2 * index, 2)?;
+                        let query = ops::rope_joined(&all, query.dim(2)?, &layer, at, angles)?;
+                        (new.query, new.turned) = (Some(query), true);
+                    }
+                    _ => {
+                        ops::write_rows(key, at, &new.key, Some(angles))?;
+                        ops::write_rows(value, at, &new.value, None)?;
+                    }
+                }
                 first += tokens;
             }
             let all = self.filled + total;
@@ -339,7 +350,7 @@ impl Experts {
                 stream.hidden = hidden;
                 normed.push(x);
             }
-            let (key, value) = cache.extended(index, &projected, rope)?;
+            let (key, value) = cache.extended(index, &mut projected, rope)?;
 
             let mut start = 0;
             for (at, (stream, expert)) in streams.iter_mut().zip(&experts).enumerate() {
@@ -360,7 +371,10 @@ impl Experts {
                             (query, stream.hidden.narrow(1, first, rows)?)
                         }
                     };
-                    let query = ops::rope(&query, rope.rows(start + first, rows)?.angles())?;
+                    let query = match projected[at].turned {
+                        true => query,
+                        false => ops::rope(&query, rope.rows(start + first, rows)?.angles())?,
+                    };
                     let attended = self.attend(&query, &key, &value, start + first, blocks, key_bias)?;
                     let (hidden, delta) = layer.finish(&hidden, &attended)?;
                     (stream.hidden, deltas[at]) = (hidden, Some(delta));

@@ -37,7 +37,7 @@ pub use norm::{
 pub use q8::Q8Matrix;
 use recomputed::recomputed;
 pub use recomputed::with_gradients;
-pub use rope::{rope, rope_plain, write_rows};
+pub use rope::{rope, rope_joined, rope_plain, write_rows};
 
 use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor};
 

@@ -48,6 +48,31 @@ pub fn write_rows(cache: &Tensor, first: usize, x: &Tensor, angles: Option<&Tens
     }
 }
 
+/// Queries, keys and values as one product leaves them, `all` `[batch, tokens, heads + 2 kv_heads, width]`: keys rotated by `angles` and
+/// values as they are over the tokens from `first` on of `cache` `[2, batch, room, kv_heads, width]`. Returns the rotated queries
+/// `[batch, tokens, heads, width]`. Not differentiable.
+///
+/// # Errors
+/// Shapes that do not fit, or whatever the back end reports.
+pub fn rope_joined(
+    all: &Tensor,
+    heads: usize,
+    cache: &Tensor,
+    first: usize,
+    angles: &Tensor,
+) -> Result<Tensor> {
+    check(all, angles)?;
+    #[cfg(feature = "cuda")]
+    if super::cuda::serves(all, &[cache], true) && super::cuda::serves(all, &[angles], false) {
+        return super::cuda::rope_joined(all, heads, &cache.narrow(2, first, all.dim(1)?)?, angles);
+    }
+    let kv_heads = cache.dim(3)?;
+    let part = |from: usize, count: usize| all.narrow(2, from, count);
+    write_rows(&cache.get(0)?, first, &part(heads, kv_heads)?, Some(angles))?;
+    write_rows(&cache.get(1)?, first, &part(heads + kv_heads, kv_heads)?, None)?;
+    rope(&part(0, heads)?, angles)
+}
+
 fn check(x: &Tensor, angles: &Tensor) -> Result<()> {
     let (batch, tokens, _, width) = x.dims4()?;
     match *angles.dims() {

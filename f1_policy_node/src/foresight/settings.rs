@@ -50,9 +50,10 @@ impl ForesightSettings {
         )?;
         parameters.declare(
             "cuda_graphs",
-            false,
+            true,
             Descriptor::new(
-                "On a GPU, record each stage of the network once as a CUDA graph and start it as one.",
+                "On a GPU, record each stage of the network once as a CUDA graph, compare what it computes with what was computed \
+                 without it, and start it as one from then on.",
             )
             .read_only(),
         )?;

@@ -14,6 +14,8 @@ pub struct Summary {
     pub device: &'static str,
     pub dtype: &'static str,
     pub quant: Option<&'static str>,
+    /// Where there can be any.
+    pub cuda_graphs: Option<bool>,
     pub threads: usize,
     pub runs: usize,
     pub cameras: usize,
@@ -29,7 +31,9 @@ impl Summary {
             "cold": stages_json(&self.outcome.cold),
             "steady": stages_json(&self.outcome.steady),
             "peak_rss_mb": self.outcome.peak_rss_mb,
+            "device_memory_mb": self.outcome.device_memory_mb,
             "device": self.device,
+            "cuda_graphs": self.cuda_graphs,
             "dtype": self.dtype,
             "threads": self.threads,
             "quant": self.quant,
@@ -50,10 +54,11 @@ impl Summary {
         // Writing into a string cannot fail.
         let _ = writeln!(
             text,
-            "{} {}{}, {} threads, {} cameras, {} runs; {} prefix tokens; loaded in {:.2} s",
+            "{} {}{}{}, {} threads, {} cameras, {} runs; {} prefix tokens; loaded in {:.2} s",
             self.device,
             self.dtype,
             self.quant.map(|quant| format!(" + {quant}")).unwrap_or_default(),
+            if self.cuda_graphs == Some(true) { " with graphs" } else { "" },
             self.threads,
             self.cameras,
             self.runs,
@@ -73,6 +78,9 @@ impl Summary {
             megabytes(self.outcome.resident_mb[0]),
             megabytes(self.outcome.resident_mb[1]),
         );
+        if let Some(megabytes) = self.outcome.device_memory_mb {
+            let _ = writeln!(text, "GPU memory in use {megabytes:.0} MB");
+        }
         for (name, stages) in [("cold", &self.outcome.cold), ("steady", &self.outcome.steady)] {
             let _ = write!(text, "\n{name:<22}{:>11}{:>11}{:>11}{:>11}", "wall ms", "min", "cpu ms", "min");
             let _ = writeln!(text, "{}", if reference.is_some() { "  cpu / reference" } else { "" });

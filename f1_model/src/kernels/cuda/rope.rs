@@ -1,12 +1,12 @@
 //! Rotary position embedding, into new memory or into rows of a cache.
 
-use candle_core::cuda_backend::cudarc::driver::PushKernelArg;
+use candle_core::cuda_backend::cudarc::driver::{CudaView, PushKernelArg};
 use candle_core::cuda_backend::{CudaStorage, WrapErr};
 use candle_core::{
     CpuStorage, CudaDevice, DType, InplaceOp2, InplaceOp3, Layout, Result, Shape, Tensor, bail,
 };
 
-use super::{Input, a_thread_each, int, room, span};
+use super::{Input, a_thread_each, int, room, span, view};
 
 /// As [`crate::kernels::rope`]; the heads of a token must be side by side, tokens may be anywhere. `angles` `[2, batch or 1, tokens,
 /// width / 2]` are the cosines, then the sines.
@@ -34,6 +34,101 @@ fn with_heads(x: &Tensor) -> Result<Tensor> {
 
 fn heads_lie(layout: &Layout, width: usize) -> bool {
     matches!(layout.stride(), [_, _, head, 1] if *head == width || layout.dims()[2] == 1)
+}
+
+/// As [`crate::kernels::rope_joined`].
+pub(crate) fn rope_joined(all: &Tensor, heads: usize, rows: &Tensor, angles: &Tensor) -> Result<Tensor> {
+    all.contiguous()?.apply_op3_no_bwd(angles, rows, &RopeJoined { heads })
+}
+
+/// Of queries, keys and values in one piece, angles, and `[2, batch, tokens, kv_heads, width]` of a cache, which is written.
+struct RopeJoined {
+    heads: usize,
+}
+
+gpu_only!(RopeJoined, "f1-cuda-rope-joined", 3);
+
+impl RopeJoined {
+    fn run(&self, [x, angles, rows]: [Input; 3]) -> Result<(CudaStorage, Shape)> {
+        let (storage, layout) = x;
+        let (batch, tokens, all, width) = layout.shape().dims4()?;
+        let (two, held_batch, held_tokens, kv_heads, held_width) = rows.1.shape().dims5()?;
+        let dense = matches!(rows.1.stride(), [_, _, _, head, 1] if *head == width || kv_heads == 1);
+        if (two, held_batch, held_tokens, held_width) != (2, batch, tokens, width)
+            || all != self.heads + 2 * kv_heads
+            || width % 2 != 0
+            || !dense
+        {
+            bail!("rope: {layout:?} with {} heads into {:?}", self.heads, rows.1)
+        }
+        let shape = Shape::from((batch, tokens, self.heads, width));
+        let pairs = batch * tokens * all * (width / 2);
+        let device = &storage.device;
+        let out = by_type!(storage, |suffix: T| {
+            let all = view::<T>(x)?;
+            let q = room::<T>(device, shape.elem_count())?;
+            if pairs > 0 {
+                let angles = Angles::new(angles, batch, tokens, width / 2)?;
+                let [parts, batch_stride, token_stride, ..] = *rows.1.stride() else {
+                    bail!("rope: into {:?}", rows.1)
+                };
+                // Written although it is borrowed to be read: memory of the device, in which the stream's order decides who sees what.
+                let held = rows.0.as_cuda_slice::<T>()?.slice(span(rows.1));
+                let (key, value) = (held.slice(..), held.slice(parts..));
+                let (tokens, heads, kv_heads, half) =
+                    (int(tokens)?, int(self.heads)?, int(kv_heads)?, int(width / 2)?);
+                let (name, config) = (format!("f1_rope_joined_{suffix}"), a_thread_each(pairs)?);
+                launch!(
+                    device,
+                    ROPE,
+                    name,
+                    config,
+                    [
+                        &all,
+                        &angles.cos,
+                        &angles.sin,
+                        &q,
+                        &key,
+                        &value,
+                        &pairs,
+                        &tokens,
+                        &heads,
+                        &kv_heads,
+                        &half,
+                        &angles.batch,
+                        &batch_stride,
+                        &token_stride
+                    ]
+                );
+            }
+            CudaStorage::wrap_cuda_slice(q, device.clone())
+        });
+        Ok((out, shape))
+    }
+}
+
+/// Cosines and sines as a kernel takes them.
+struct Angles<'a> {
+    cos: CudaView<'a, f32>,
+    sin: CudaView<'a, f32>,
+    /// From one batch element's to the next's: none where all turn alike.
+    batch: usize,
+}
+
+impl<'a> Angles<'a> {
+    fn new((storage, layout): Input<'a>, batch: usize, tokens: usize, half: usize) -> Result<Self> {
+        let (two, rows, each, columns) = layout.shape().dims4()?;
+        let dense = matches!(layout.stride(), [_, _, token, 1] if *token == half || tokens == 1);
+        if (two, each, columns) != (2, tokens, half) || (rows != 1 && rows != batch) || !dense {
+            bail!("rope: angles {layout:?} for {batch} times {tokens} tokens")
+        }
+        let all = storage.as_cuda_slice::<f32>()?.slice(span(layout));
+        Ok(Self {
+            cos: all.slice(..),
+            sin: all.slice(layout.stride()[0]..),
+            batch: if rows == 1 { 0 } else { layout.stride()[1] },
+        })
+    }
 }
 
 struct Rope;
@@ -84,7 +179,7 @@ where
     let (out_batch, out_token) = (target.stride()[0], target.stride()[1]);
     let (tokens_, heads, half) = (int(tokens)?, int(heads)?, int(width / 2)?);
     let (name, config) = (format!("f1_rope_{suffix}"), a_thread_each(pairs)?);
-    let Some((angles, la)) = angles else {
+    let Some(angles) = angles else {
         let (none, alike) = (0_u64, 0_usize);
         launch!(
             device,
@@ -98,15 +193,7 @@ where
         );
         return Ok(());
     };
-    let (two, rows, each, columns) = la.shape().dims4()?;
-    let row = width / 2;
-    let dense = matches!(la.stride(), [_, _, token, 1] if *token == row || tokens == 1);
-    if (two, each, columns) != (2, tokens, row) || (rows != 1 && rows != batch) || !dense {
-        bail!("rope: angles {la:?} for {:?}", layout.shape())
-    }
-    let all = angles.as_cuda_slice::<f32>()?.slice(span(la));
-    let (cos, sin) = (all.slice(..), all.slice(la.stride()[0]..));
-    let angle_batch = if rows == 1 { 0 } else { la.stride()[1] };
+    let angles = Angles::new(angles, batch, tokens, width / 2)?;
     launch!(
         device,
         ROPE,
@@ -114,14 +201,14 @@ where
         config,
         [
             &x,
-            &cos,
-            &sin,
+            &angles.cos,
+            &angles.sin,
             &mut out,
             &pairs,
             &tokens_,
             &heads,
             &half,
-            &angle_batch,
+            &angles.batch,
             &x_batch,
             &x_token,
             &out_batch,

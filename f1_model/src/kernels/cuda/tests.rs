@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use super::super::{
     Conv2dGeometry, Conv2dWeights, LayerNormWeights, add_layer_norm, add_rms_norm, attention,
     attention_plain, conv2d, conv2d_plain, geglu, geglu_joined, group_norm, group_norm_plain, layer_norm,
-    layer_norm_plain, rms_norm, rms_norm_plain, rope, rope_plain, write_rows,
+    layer_norm_plain, rms_norm, rms_norm_plain, rope, rope_joined, rope_plain, write_rows,
 };
 use crate::sampling::TokenSource;
 
@@ -170,6 +170,72 @@ fn rope_is_candles_with_shared_and_with_own_angles() {
                 let of = |cache: &Tensor| cache.narrow(1, first, tokens).unwrap();
                 assert!(distance(&of(&cache), &of(&before)) == 0.0, "{dtype:?}");
             }
+        }
+    }
+}
+
+#[test]
+fn queries_keys_and_values_in_one_piece_go_where_they_belong() {
+    let device = gpu();
+    for (dtype, tolerance) in TYPES {
+        for (kv_heads, rows) in [(1, 1), (2, 2)] {
+            let all = random(&[2, 5, 4 + 2 * kv_heads, 16], &device).to_dtype(dtype).unwrap();
+            // A layer of a longer block, behind tokens that it holds.
+            let block = random(&[6, 2, 9, kv_heads, 16], &device).to_dtype(dtype).unwrap();
+            let before = block.copy().unwrap();
+            let angles = random(&[2, rows, 5, 8], &device);
+            let layer = block.narrow(0, 2, 2).unwrap();
+            let query = rope_joined(&all, 4, &layer, 3, &angles).unwrap();
+            let turned = |first, count| rope_plain(&all.narrow(2, first, count).unwrap(), &angles).unwrap();
+            let held = |block: &Tensor, part| block.get(part).unwrap().narrow(1, 3, 5).unwrap();
+            assert!(distance(&query, &turned(0, 4)) <= tolerance, "{dtype:?}");
+            assert!(distance(&held(&block, 2), &turned(4, kv_heads)) <= tolerance, "{dtype:?}");
+            let values = all.narrow(2, 4 + kv_heads, kv_heads).unwrap();
+            assert!(distance(&held(&block, 3), &values) == 0.0, "{dtype:?}");
+            for (first, tokens) in [(0, 3), (8, 1)] {
+                let of = |block: &Tensor| block.narrow(2, first, tokens).unwrap();
+                assert!(distance(&of(&block), &of(&before)) == 0.0, "{dtype:?}");
+            }
+            for part in [0, 1, 4, 5] {
+                assert!(distance(&block.get(part).unwrap(), &before.get(part).unwrap()) == 0.0, "{dtype:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn attention_without_scores_in_memory_is_candles() {
+    let device = gpu();
+    let bf16 = |tensor: Tensor| tensor.to_dtype(DType::BF16).unwrap();
+    // Rows and keys that fill no block, one part and many, every width.
+    for (batch, queries, heads, keys, width) in [
+        (1, 1, 1, 1, 16),
+        (2, 5, 2, 33, 32),
+        (1, 9, 8, 200, 64),
+        (2, 3, 4, 65, 128),
+        (1, 51, 8, 333, 256),
+        (3, 20, 8, 97, 256),
+    ] {
+        let q = bf16(random(&[batch, queries, heads, width], &device));
+        // As they lie in a cache with room for more, where what nobody wrote need not be a number.
+        let broken = Tensor::full(f32::NAN, (2, batch, 7, 1, width), &device).unwrap();
+        let held = Tensor::cat(&[random(&[2, batch, keys, 1, width], &device), broken], 2).unwrap();
+        let cache = bf16(held);
+        let part = |index: usize| cache.get(index).unwrap().narrow(1, 0, keys).unwrap();
+        let (k, v) = (part(0), part(1));
+        let hidden = |dims: [usize; 3]| {
+            let count = dims.iter().product();
+            let numbers = (0..count).map(|i| if i % 7 == 3 { -1e9 } else { (i % 5) as f32 * 0.3 });
+            Tensor::from_iter(numbers, &device).unwrap().reshape(dims.as_slice()).unwrap()
+        };
+        let masks = [None, Some(hidden([batch, 1, keys])), Some(hidden([1, queries, keys]))];
+        for mask in masks.iter().map(Option::as_ref) {
+            // Scores in f32, as the kernel has them: candle's product would round them.
+            let [q32, k32, v32] = [&q, &k, &v].map(|part| part.to_dtype(DType::F32).unwrap());
+            let plain = attention_plain(&q32, &k32, &v32, mask, 0.2).unwrap();
+            let found = attention(&q, &k, &v, mask, 0.2).unwrap();
+            let off = distance(&found, &plain);
+            assert!(off <= 2e-2, "{batch} {queries} {heads} {keys} {width}: {off}");
         }
     }
 }
