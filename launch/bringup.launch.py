@@ -24,7 +24,7 @@ ARGUMENTS = [
     ("instruction", "", "what to do; empty: the bench robot gets 'pick up the red cube', any other waits for the topic 'instruction'"),
     ("device", "auto", "auto, cpu or cuda"),
     ("dtype", "", "f32 or bf16; empty: as the checkpoint is stored"),
-    ("quant", "", "q8_0 or q4k to quantise the experts' linear layers at load; empty: none"),
+    ("quant", "", "q8_0 or q4k to quantise the experts' linear layers at load, fp8 the understanding expert's on a GPU; empty: none"),
     ("namespace", "f1", "namespace of all nodes and topics"),
     ("rviz", "true", "show camera, foreseen image, comparison, robot model and path in RViz"),
     ("sim", "auto", "run the simulated bench; auto: only when robot is bench_arm"),
@@ -37,7 +37,7 @@ ARGUMENTS = [
 CHOICES = {
     "device": ["auto", "cpu", "cuda"],
     "dtype": ["", "f32", "bf16"],
-    "quant": ["", "q8_0", "q4k"],
+    "quant": ["", "q8_0", "q4k", "fp8"],
     "log_level": ["debug", "info", "warn", "error", "fatal"],
 }
 

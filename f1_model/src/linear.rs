@@ -5,6 +5,8 @@ use std::sync::Arc;
 use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
 use candle_core::{DType, Module, Tensor};
 
+#[cfg(feature = "cuda")]
+use crate::kernels;
 #[cfg(target_arch = "x86_64")]
 use crate::kernels::Q8Matrix;
 use crate::weights::Weights;
@@ -17,19 +19,28 @@ pub enum Quant {
     Q8_0,
     /// 4-bit blocks of 256.
     Q4K,
+    /// 8-bit floats (E4M3) with one scale a matrix, inputs too: the understanding expert, for GPUs of compute capability 8.9 and up. On a
+    /// CPU weights and inputs are only rounded so, to see what that costs.
+    Fp8,
 }
 
 impl Quant {
-    fn ggml(self) -> GgmlDType {
+    fn ggml(self) -> Option<GgmlDType> {
         match self {
-            Quant::Q8_0 => GgmlDType::Q8_0,
-            Quant::Q4K => GgmlDType::Q4K,
+            Quant::Q8_0 => Some(GgmlDType::Q8_0),
+            Quant::Q4K => Some(GgmlDType::Q4K),
+            Quant::Fp8 => None,
         }
     }
 
     /// Widths that are a multiple of this can be quantised.
     pub fn block(self) -> usize {
-        self.ggml().block_size()
+        self.ggml().map_or(16, |ggml| ggml.block_size())
+    }
+
+    /// This one, if it serves experts other than the understanding one.
+    pub(crate) fn of_small_experts(self) -> Option<Self> {
+        (self != Quant::Fp8).then_some(self)
     }
 }
 
@@ -47,6 +58,21 @@ pub enum Linear {
     Quantised {
         /// Weight.
         weight: Arc<QMatMul>,
+    },
+    /// On a CPU: weights as 8-bit floats hold them, and inputs rounded so when they come.
+    Rounded {
+        /// Weight.
+        weight: Tensor,
+    },
+    /// 8-bit floats on a GPU.
+    #[cfg(feature = "cuda")]
+    Fp8 {
+        /// Bytes of a matrix `[.., input]` and its scale.
+        weight: Tensor,
+        /// The first of its rows that this layer has.
+        first: usize,
+        /// How many it has.
+        output: usize,
     },
     /// Q8_0 weights on a processor that multiplies bytes.
     #[cfg(target_arch = "x86_64")]
@@ -79,9 +105,14 @@ impl Linear {
         weights: &Weights,
     ) -> Result<Self> {
         let weight = weights.get((output, input), "weight")?;
-        match quant {
-            Some(quant) if input.is_multiple_of(quant.block()) => {
-                let weight = QTensor::quantize(&weight.to_dtype(DType::F32)?, quant.ggml())?;
+        let usable = quant.filter(|quant| input.is_multiple_of(quant.block()));
+        match usable.map(|quant| (quant, quant.ggml())) {
+            // A GPU's become 8-bit floats when they are joined.
+            Some((Quant::Fp8, _)) if weight.device().is_cpu() => {
+                Ok(Self::Rounded { weight: fp8_rounded(&weight)? })
+            }
+            Some((quant, Some(ggml))) => {
+                let weight = QTensor::quantize(&weight.to_dtype(DType::F32)?, ggml)?;
                 #[cfg(target_arch = "x86_64")]
                 if quant == Quant::Q8_0 && weight.device().is_cpu() && Q8Matrix::is_supported() {
                     return Ok(Self::Bytes { weight: Arc::new(Q8Matrix::new(&weight)?) });
@@ -123,6 +154,36 @@ impl Linear {
         Ok(Some(Self::Dense { weight: joined_weight, bias: joined_bias }))
     }
 
+    /// A GPU's dense weights without bias as 8-bit floats; nothing else changes. `parts` that lie below one another in them become views of the
+    /// result.
+    ///
+    /// # Errors
+    /// The device cannot multiply them.
+    pub(crate) fn make_fp8<const N: usize>(&mut self, parts: [&mut Self; N]) -> Result<()> {
+        let Self::Dense { weight, bias: None } = &*self else { return Ok(()) };
+        let (output, input) = weight.dims2()?;
+        if !weight.device().is_cuda() || input % 16 != 0 || output % 16 != 0 {
+            return Ok(());
+        }
+        #[cfg(not(feature = "cuda"))]
+        let _ = parts;
+        #[cfg(feature = "cuda")]
+        {
+            kernels::check_fp8(weight.device())?;
+            let bytes = kernels::to_fp8(weight)?;
+            let mut first = 0;
+            for part in parts {
+                if let Self::Dense { weight, .. } = part {
+                    let output = weight.dim(0)?;
+                    *part = Self::Fp8 { weight: bytes.clone(), first, output };
+                    first += output;
+                }
+            }
+            *self = Self::Fp8 { weight: bytes, first: 0, output };
+        }
+        Ok(())
+    }
+
     /// Whether a gradient is wanted of the weights.
     pub fn is_trained(&self) -> bool {
         match self {
@@ -149,6 +210,11 @@ impl Linear {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match self {
             Self::Dense { weight, bias } => Ok(ops::linear(x, weight, bias.as_ref())?),
+            Self::Rounded { weight } => Ok(ops::linear(&fp8_rounded(x)?, weight, None)?),
+            #[cfg(feature = "cuda")]
+            Self::Fp8 { weight, first, output } => {
+                Ok(kernels::fp8_linear(x, weight, *first, *output)?.to_dtype(x.dtype())?)
+            }
             #[cfg(target_arch = "x86_64")]
             Self::Bytes { weight } => Ok(weight.forward(x)?.to_dtype(x.dtype())?),
             Self::Quantised { weight } => {
@@ -161,5 +227,46 @@ impl Linear {
     /// Whether the weights are quantised.
     pub fn is_quantised(&self) -> bool {
         !matches!(self, Self::Dense { .. })
+    }
+}
+
+/// Numbers as 8-bit floats (E4M3) with one scale hold them, in the type of `x`.
+pub(crate) fn fp8_rounded(x: &Tensor) -> Result<Tensor> {
+    /// The largest number of the format.
+    const LARGEST: f64 = 448.0;
+    let wide = x.to_dtype(DType::F32)?;
+    let most = f64::from(wide.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?);
+    let scale = if most > 0.0 { most / LARGEST } else { 1.0 };
+    let small = (wide / scale)?.clamp(-LARGEST, LARGEST)?.to_dtype(DType::F8E4M3)?;
+    Ok((small.to_dtype(DType::F32)? * scale)?.to_dtype(x.dtype())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn rounding_to_8_bits_keeps_four_digits_of_a_binary_number_and_the_range() {
+        // The largest decides the scale: here it is 2.
+        let numbers = [896f32, -1.0, 2.0 + 1.0 / 8.0, 2.0 + 3.0 / 8.0, 30.0, 33.0, 1e-4, 0.0];
+        let wanted = [896f32, -1.0, 2.0, 2.5, 30.0, 32.0, 0.0, 0.0];
+        let x = Tensor::new(&numbers, &Device::Cpu).unwrap();
+        assert_eq!(fp8_rounded(&x).unwrap().to_vec1::<f32>().unwrap(), wanted);
+        let zeros = Tensor::zeros(3, DType::F32, &Device::Cpu).unwrap();
+        assert_eq!(fp8_rounded(&zeros).unwrap().to_vec1::<f32>().unwrap(), [0f32; 3]);
+    }
+
+    #[test]
+    fn a_layer_of_8_bit_floats_is_near_the_dense_one() {
+        let random = |shape| Tensor::randn(0f32, 1.0, shape, &Device::Cpu).unwrap();
+        let (x, weight) = (random((5, 64)), random((48, 64)));
+        let weights = Weights::new([("weight".to_owned(), weight.clone())].into());
+        let layer = Linear::without_bias(48, 64, Some(Quant::Fp8), &weights).unwrap();
+        assert!(layer.is_quantised());
+        let (found, dense) = (layer.forward(&x).unwrap(), ops::linear(&x, &weight, None).unwrap());
+        let size = |x: &Tensor| x.sqr().unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap().sqrt();
+        let off = size(&(found - &dense).unwrap()) / size(&dense);
+        assert!((1e-3..0.06).contains(&off), "{off}");
     }
 }

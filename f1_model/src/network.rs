@@ -74,11 +74,12 @@ impl F1Network {
         let und = &config.understanding;
         let text_embedding = weights.get((und.vocab_size, und.hidden_size), TEXT_EMBEDDING)?;
         let understanding = Expert::new(und, quant, &weights.pp(UNDERSTANDING))?;
-        let action = Expert::new(&config.action, quant, &weights.pp(ACTION))?;
+        let small = quant.and_then(Quant::of_small_experts);
+        let action = Expert::new(&config.action, small, &weights.pp(ACTION))?;
         let model = weights.pp("model");
         let (generation, foresight) = match &config.generation {
             Some(generation) => (
-                Some(Expert::new(&generation.expert, quant, &weights.pp(GENERATION))?),
+                Some(Expert::new(&generation.expert, small, &weights.pp(GENERATION))?),
                 Some(Foresight {
                     config: generation.clone(),
                     heads: ForesightHeads::new(generation, &model)?,
@@ -477,10 +478,14 @@ impl F1Network {
 
 /// The experts' linear layers whose width is not a multiple of the block.
 fn unquantised(config: &Config, quant: Quant) -> Vec<String> {
+    let experts = match quant.of_small_experts() {
+        Some(_) => vec![UNDERSTANDING, GENERATION, ACTION],
+        None => vec![UNDERSTANDING],
+    };
     used_parameters(config)
         .into_iter()
         .filter(|spec| {
-            let of_layer = [UNDERSTANDING, GENERATION, ACTION].iter().any(|prefix| {
+            let of_layer = experts.iter().any(|prefix| {
                 spec.name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(".layers."))
             });
             of_layer && spec.shape.len() == 2 && spec.shape[1] % quant.block() != 0

@@ -78,6 +78,8 @@ enum QuantArg {
     Q8_0,
     #[value(name = "q4k")]
     Q4k,
+    /// The understanding expert in 8-bit floats, for GPUs of compute capability 8.9 and up; a CPU only rounds.
+    Fp8,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -116,6 +118,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         quant: args.quant.map(|quant| match quant {
             QuantArg::Q8_0 => Quant::Q8_0,
             QuantArg::Q4k => Quant::Q4K,
+            QuantArg::Fp8 => Quant::Fp8,
         }),
         cuda_graphs: args.cuda_graphs,
         ..LoadOptions::default()
@@ -147,6 +150,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         quant: args.quant.map(|quant| match quant {
             QuantArg::Q8_0 => "q8_0",
             QuantArg::Q4k => "q4k",
+            QuantArg::Fp8 => "fp8",
         }),
         cuda_graphs: policy.network().device().is_cuda().then_some(args.cuda_graphs),
         threads,

@@ -35,7 +35,7 @@ pub struct Args {
     #[arg(long, value_parser = ["f32", "bf16"])]
     dtype: Option<String>,
     /// Quantisation of the experts' linear layers at load.
-    #[arg(long, value_parser = ["q8_0", "q4k"])]
+    #[arg(long, value_parser = ["q8_0", "q4k", "fp8"])]
     quant: Option<String>,
     /// Namespace of all nodes and topics.
     #[arg(long, default_value = "f1")]

@@ -73,6 +73,8 @@ pub struct DecoderLayer {
     up_proj: Linear,
     down_proj: Linear,
     joined: Option<Joined>,
+    /// Whether weights on a GPU become 8-bit floats when they are joined.
+    fp8: bool,
 }
 
 /// Weights that multiply the same numbers, below one another.
@@ -108,18 +110,25 @@ impl DecoderLayer {
             up_proj: linear(mlp, hidden, &gated.pp("up_proj"))?,
             down_proj: linear(hidden, mlp, &gated.pp("down_proj"))?,
             joined: None,
+            fp8: quant == Some(Quant::Fp8),
         })
     }
 
     /// Puts weights that multiply the same numbers below one another: one product in place of three, one in place of two. For weights
     /// that are not trained; quantised ones stay as they are.
     pub(super) fn join(&mut self) -> Result<()> {
-        let (Some(query_key_value), Some(gate_up)) = (
+        let (Some(mut query_key_value), Some(mut gate_up)) = (
             Linear::join([&mut self.q_proj, &mut self.k_proj, &mut self.v_proj])?,
             Linear::join([&mut self.gate_proj, &mut self.up_proj])?,
         ) else {
             return Ok(());
         };
+        if self.fp8 {
+            query_key_value.make_fp8([&mut self.q_proj, &mut self.k_proj, &mut self.v_proj])?;
+            gate_up.make_fp8([&mut self.gate_proj, &mut self.up_proj])?;
+            self.o_proj.make_fp8([])?;
+            self.down_proj.make_fp8([])?;
+        }
         self.joined = Some(Joined { query_key_value, gate_up });
         Ok(())
     }

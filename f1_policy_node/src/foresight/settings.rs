@@ -45,8 +45,8 @@ impl ForesightSettings {
         choice(
             "quant",
             "",
-            &["", "q8_0", "q4k"],
-            "Quantisation of the experts' linear layers at load; empty: none.",
+            &["", "q8_0", "q4k", "fp8"],
+            "Quantisation of the experts' linear layers at load (fp8: of the understanding expert, on a GPU); empty: none.",
         )?;
         parameters.declare(
             "cuda_graphs",
@@ -128,6 +128,7 @@ pub fn load_options(parameters: &Parameters) -> Result<LoadOptions, ParameterErr
     let quant = match parameters.get::<String>("quant")?.as_str() {
         "q8_0" => Some(Quant::Q8_0),
         "q4k" => Some(Quant::Q4K),
+        "fp8" => Some(Quant::Fp8),
         _ => None,
     };
     let cuda_graphs = parameters.get::<bool>("cuda_graphs")?;

@@ -108,6 +108,7 @@ macro_rules! launch {
 
 mod attention;
 mod conv2d;
+mod fp8;
 mod gate;
 mod group_norm;
 mod linear;
@@ -119,6 +120,7 @@ mod tests;
 
 pub(crate) use attention::{attention_one_key_head, softmax};
 pub(crate) use conv2d::{conv2d, pixels_first};
+pub(crate) use fp8::{check as check_fp8, fp8_linear, to_fp8};
 pub(crate) use gate::{geglu, geglu_joined};
 pub(crate) use group_norm::group_norm;
 pub(crate) use linear::{add_bias, add_bias_onto};

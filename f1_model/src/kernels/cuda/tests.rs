@@ -299,3 +299,28 @@ fn tokens_drawn_on_the_device_are_those_drawn_on_the_host() {
         }
     }
 }
+
+#[test]
+fn products_of_8_bit_floats_are_those_of_the_rounded_numbers() {
+    let device = gpu();
+    for (dtype, _) in TYPES {
+        let x = (random(&[3, 7, 64], &device) * 300.0).unwrap().to_dtype(dtype).unwrap();
+        let weight = (random(&[96, 64], &device) * 1e-3).unwrap().to_dtype(dtype).unwrap();
+        let bytes = super::to_fp8(&weight).unwrap();
+        // Rows of a matrix that others share.
+        let found = super::fp8_linear(&x, &bytes, 32, 48).unwrap();
+        let rounded = |x: &Tensor| {
+            crate::linear::fp8_rounded(&x.to_device(&Device::Cpu).unwrap().to_dtype(DType::F32).unwrap())
+                .unwrap()
+        };
+        let rows = rounded(&weight).narrow(0, 32, 48).unwrap();
+        let plain = rounded(&x).broadcast_matmul(&rows.t().unwrap()).unwrap();
+        assert_eq!(found.dims(), plain.dims());
+        let largest: f32 = plain.abs().unwrap().max_all().unwrap().to_scalar().unwrap();
+        assert!(
+            distance(&found, &plain) <= 1e-2 * largest,
+            "{dtype:?}: {} of {largest}",
+            distance(&found, &plain)
+        );
+    }
+}

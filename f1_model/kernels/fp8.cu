@@ -1,0 +1,59 @@
+// 8-bit floats with 4 bits of exponent and 3 of fraction (E4M3), one scale for all numbers of a tensor.
+#include "common.cuh"
+
+static constexpr float LARGEST = 448.0f;
+
+// The nearest, ties to even; what is too large becomes the largest.
+__device__ __forceinline__ unsigned char e4m3(float v) {
+  unsigned bits = __float_as_uint(v), sign = bits >> 24 & 0x80u;
+  bits &= 0x7fffffffu;
+  if (bits > 0x7f800000u) {
+    return sign | 0x7fu;
+  }
+  float size = __uint_as_float(bits);
+  if (size >= LARGEST) {
+    return sign | 0x7eu;
+  }
+  // Below the least normal number steps are 2^-9; eight of them are that number.
+  if (size < 0.015625f) {
+    return sign | static_cast<unsigned>(rintf(size * 512.0f));
+  }
+  bits += 0x7ffffu + (bits >> 20 & 1u);
+  return sign | ((bits >> 20) - (120u << 3));
+}
+
+// most [rows]: the largest size of each row of x [rows][width]. A block a row.
+template <typename T> __device__ void row_max(const T *x, float *most, int width) {
+  x += static_cast<size_t>(blockIdx.x) * width;
+  float largest = 0.0f;
+  for (int i = threadIdx.x; i < width; i += blockDim.x) {
+    largest = fmaxf(largest, fabsf(load(x, i)));
+  }
+  largest = over_block<Most>(largest);
+  if (threadIdx.x == 0) {
+    most[blockIdx.x] = largest;
+  }
+}
+
+// out: the numbers of x [rows][width] divided by their scale, and behind them the scale, with which the largest of them fills the format.
+// A block a row.
+template <typename T> __device__ void fp8_round(const T *x, const float *most, unsigned char *out, int rows, int width) {
+  float largest = 0.0f;
+  for (int i = threadIdx.x; i < rows; i += blockDim.x) {
+    largest = fmaxf(largest, most[i]);
+  }
+  largest = over_block<Most>(largest);
+  float scale = largest > 0.0f ? largest / LARGEST : 1.0f, inverse = 1.0f / scale;
+  size_t row = static_cast<size_t>(blockIdx.x) * width;
+  for (int i = threadIdx.x; i < width; i += blockDim.x) {
+    out[row + i] = e4m3(load(x, row + i) * inverse);
+  }
+  if (blockIdx.x == 0 && threadIdx.x == 0) {
+    *reinterpret_cast<float *>(out + static_cast<size_t>(rows) * width) = scale;
+  }
+}
+
+#define ROW_MAX(T) (const T *x, float *most, int width)
+FOR_BOTH(f1_row_max, row_max, ROW_MAX, (x, most, width))
+#define FP8_ROUND(T) (const T *x, const float *most, unsigned char *out, int rows, int width)
+FOR_BOTH(f1_fp8_round, fp8_round, FP8_ROUND, (x, most, out, rows, width))
