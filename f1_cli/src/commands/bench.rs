@@ -72,14 +72,36 @@ enum DtypeArg {
     Bf16,
 }
 
+/// Quantisation of the experts' linear layers.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum QuantArg {
+pub enum QuantArg {
+    /// 8-bit blocks of 32.
     #[value(name = "q8_0")]
     Q8_0,
+    /// 4-bit blocks of 256.
     #[value(name = "q4k")]
     Q4k,
     /// The understanding expert in 8-bit floats, for GPUs of compute capability 8.9 and up; a CPU only rounds.
     Fp8,
+}
+
+impl QuantArg {
+    /// What the network is told.
+    pub fn quant(self) -> Quant {
+        match self {
+            QuantArg::Q8_0 => Quant::Q8_0,
+            QuantArg::Q4k => Quant::Q4K,
+            QuantArg::Fp8 => Quant::Fp8,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            QuantArg::Q8_0 => "q8_0",
+            QuantArg::Q4k => "q4k",
+            QuantArg::Fp8 => "fp8",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -115,11 +137,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             DtypeArg::F32 => Dtype::F32,
             DtypeArg::Bf16 => Dtype::Bf16,
         },
-        quant: args.quant.map(|quant| match quant {
-            QuantArg::Q8_0 => Quant::Q8_0,
-            QuantArg::Q4k => Quant::Q4K,
-            QuantArg::Fp8 => Quant::Fp8,
-        }),
+        quant: args.quant.map(QuantArg::quant),
         cuda_graphs: args.cuda_graphs,
         ..LoadOptions::default()
     };
@@ -147,11 +165,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             DtypeArg::F32 => "f32",
             DtypeArg::Bf16 => "bf16",
         },
-        quant: args.quant.map(|quant| match quant {
-            QuantArg::Q8_0 => "q8_0",
-            QuantArg::Q4k => "q4k",
-            QuantArg::Fp8 => "fp8",
-        }),
+        quant: args.quant.map(QuantArg::name),
         cuda_graphs: policy.network().device().is_cuda().then_some(args.cuda_graphs),
         threads,
         runs: args.runs,

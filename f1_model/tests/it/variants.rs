@@ -334,7 +334,9 @@ fn block_quantised_weights_stay_near_the_dense_ones() {
     let ids = prefix.tokens().concat();
     let fixed = Tensor::from_vec(ids.clone(), (1, ids.len()), &Device::Cpu).expect("ids");
     let wanted = dense.act(&prefix, &[0.4], &ActRequest::default()).expect("acted");
-    for (quant, bound) in [(f1_model::Quant::Q8_0, 0.03), (f1_model::Quant::Q4K, 0.3), (f1_model::Quant::Fp8, 0.1)] {
+    for (quant, bound) in
+        [(f1_model::Quant::Q8_0, 0.03), (f1_model::Quant::Q4K, 0.3), (f1_model::Quant::Fp8, 0.1)]
+    {
         let options = LoadOptions { quant: Some(quant), ..LoadOptions::default() };
         let policy = F1Policy::random(&config, 3, &options).expect("random");
         assert!(policy.network().unquantised().is_empty());

@@ -33,6 +33,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Stage {
     /// What carries the messages.
     pub backend: Backend,
+    pub options: LoadOptions,
     /// The robot file.
     pub robot_file: PathBuf,
     /// The robot file, read.
@@ -105,7 +106,8 @@ impl Stage {
     ) -> Result<Played> {
         let sim = SimNode::start(context, &self.robot, settings.clone(), &SimOptions::default())?;
         let (robot_file, model) = (self.robot_file.clone(), self.model.clone());
-        let load = move || Resources::load(&robot_file, &model, &LoadOptions::default());
+        let options = self.options;
+        let load = move || Resources::load(&robot_file, &model, &options);
         let process =
             PolicyProcess::compose(context, Box::new(move |_| Box::new(load)), &ProcessOptions::default())?;
         let recording = record

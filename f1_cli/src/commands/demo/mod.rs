@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, bail};
 use f1_middleware::Backend;
+use f1_model::LoadOptions;
 use f1_robot::Robot;
 use f1_sim::demonstrations::{LEAD_IN, Mix, RecordSettings, write_demonstrations};
 use f1_sim::expert::Disturbance;
@@ -17,6 +18,7 @@ use f1_sim::showcase::{quantile, wilson, write_animation, write_latency_plot, wr
 use f1_sim::{BenchSettings, Outcome, Split, Task};
 use serde_json::{Value, json};
 
+use super::bench::{DeviceArg, QuantArg};
 use crate::share;
 use graph::{Played, Stage};
 
@@ -48,6 +50,12 @@ pub struct Args {
     /// time).
     #[arg(long, default_value = "mem", value_parser = ["mem", "dds"])]
     backend: String,
+    /// Where the network runs.
+    #[arg(long, value_enum, default_value = "cpu")]
+    device: DeviceArg,
+    /// Quantisation of the experts' linear layers, to see what it costs.
+    #[arg(long, value_enum)]
+    quant: Option<QuantArg>,
     /// Folder for pictures, recording and summary.
     #[arg(long, default_value = "out/demo")]
     out: PathBuf,
@@ -112,7 +120,13 @@ pub fn run(args: Args) -> Result<()> {
         signal_hook::flag::register(signal, stop.clone())?;
     }
     let model = share::model(&args.model)?;
-    let stage = Stage { backend, robot_file, robot, model, stop: stop.clone() };
+    let options = LoadOptions {
+        device: args.device.choice(),
+        quant: args.quant.map(QuantArg::quant),
+        cuda_graphs: true,
+        ..LoadOptions::default()
+    };
+    let stage = Stage { backend, options, robot_file, robot, model, stop: stop.clone() };
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("{} cannot be made: choose another --out", args.out.display()))?;
     let mut tally = Tally::default();
