@@ -13,6 +13,7 @@ use f1_model::{
     Prompt, Quant,
 };
 use image::RgbImage;
+use rayon::prelude::*;
 
 use measure::{Clock, Cost, Stages};
 
@@ -290,9 +291,14 @@ impl Scene {
         let missing = &self.frames[history.len()..];
         let (prepared, image_process) =
             clock.time(|| -> anyhow::Result<(Vec<Option<CameraInput>>, Vec<Tensor>)> {
-                let cameras = self.cameras.iter().map(|image| Ok(Some(policy.prepare_camera(image)?)));
-                let frames = missing.iter().map(|frame| Ok(policy.prepare_frame(frame)?));
-                Ok((cameras.collect::<anyhow::Result<_>>()?, frames.collect::<anyhow::Result<_>>()?))
+                // Side by side, as the perception node has them.
+                let camera = |image| Ok(Some(policy.prepare_camera(image)?));
+                let frame = |image| Ok(policy.prepare_frame(image)?);
+                let (cameras, frames) = rayon::join(
+                    || self.cameras.par_iter().map(camera).collect::<anyhow::Result<_>>(),
+                    || missing.par_iter().map(frame).collect::<anyhow::Result<_>>(),
+                );
+                Ok((cameras?, frames?))
             })?;
         let (cameras, frames) = prepared?;
         let encode =

@@ -1,6 +1,7 @@
 //! Shrinking as Pillow's Lanczos does: separable, support widened by the scale, 22-bit weights, 8 bits between the passes.
 
 use image::RgbImage;
+use rayon::prelude::*;
 
 use crate::kernels::simd::arch;
 use crate::{Error, Result};
@@ -74,42 +75,59 @@ impl Shrink {
         Ok(Self { source, window, across, down, rows: (first, end) })
     }
 
-    /// The window of the shrunk `image`.
+    /// The window of the shrunk `image`, on this thread: for many that are shrunk side by side.
     ///
     /// # Errors
     /// A picture of another size than was announced.
     pub fn apply(&self, image: &RgbImage) -> Result<RgbImage> {
+        self.shrunk(image, false)
+    }
+
+    /// As [`Shrink::apply`], shared by rayon's threads: for one that somebody waits for.
+    ///
+    /// # Errors
+    /// As [`Shrink::apply`].
+    pub fn apply_shared(&self, image: &RgbImage) -> Result<RgbImage> {
+        self.shrunk(image, true)
+    }
+
+    fn shrunk(&self, image: &RgbImage, shared: bool) -> Result<RgbImage> {
         if image.dimensions() != self.source {
             let ((width, height), (wide, high)) = (image.dimensions(), self.source);
             return Err(Error::input(format!(
                 "a picture of {width}x{height}, not {wide}x{high} as the others"
             )));
         }
-        let middle = self.pass_across(image.as_raw());
+        let middle = self.pass_across(image.as_raw(), shared);
         let stride = self.across.len() * 3;
         let mut out = vec![0u8; stride * self.down.len()];
-        let mut sums = vec![0i32; stride];
-        arch().dispatch(|| {
-            for ((start, weights), out) in self.down.iter().zip(out.chunks_exact_mut(stride)) {
-                let rows = &middle[(start - self.rows.0) * stride..];
-                weighted_sum(weights, rows, stride, &mut sums, out);
-            }
-        });
+        let some_rows = |(down, out): (&[(usize, Vec<i32>)], &mut [u8])| {
+            let mut sums = vec![0i32; stride];
+            arch().dispatch(|| {
+                for ((start, weights), out) in down.iter().zip(out.chunks_exact_mut(stride)) {
+                    let rows = &middle[(start - self.rows.0) * stride..];
+                    weighted_sum(weights, rows, stride, &mut sums, out);
+                }
+            });
+        };
+        if shared {
+            self.down.par_chunks(ROWS).zip(out.par_chunks_mut(stride * ROWS)).for_each(some_rows);
+        } else {
+            some_rows((&self.down, &mut out));
+        }
         let Window { width, height, .. } = self.window;
         RgbImage::from_raw(width, height, out).ok_or_else(|| Error::input("image size overflow"))
     }
 
     /// The rows that are needed, each with the window's columns.
-    fn pass_across(&self, pixels: &[u8]) -> Vec<u8> {
+    fn pass_across(&self, pixels: &[u8], shared: bool) -> Vec<u8> {
         let (source_stride, columns) = (self.source.0 as usize * 3, self.across.len());
         let (first, end) = self.rows;
         let needed = &pixels[first * source_stride..end * source_stride];
         let mut middle = vec![0u8; (end - first) * columns * 3];
-        let mut block = vec![0u8; self.source.0 as usize * LANES];
-        let mut sums = [0i32; LANES];
-        let mut shrunk = [0u8; LANES];
-        let sources = needed.chunks(source_stride * ROWS);
-        for (source, target) in sources.zip(middle.chunks_mut(columns * 3 * ROWS)) {
+        let some_rows = |block: &mut Vec<u8>, (source, target): (&[u8], &mut [u8])| {
+            let mut sums = [0i32; LANES];
+            let mut shrunk = [0u8; LANES];
             for (row, pixels) in source.chunks_exact(source_stride).enumerate() {
                 for (column, pixel) in block.chunks_exact_mut(LANES).zip(pixels.chunks_exact(3)) {
                     column[row * 3..row * 3 + 3].copy_from_slice(pixel);
@@ -123,6 +141,16 @@ impl Shrink {
                     }
                 }
             });
+        };
+        let scratch = || vec![0u8; self.source.0 as usize * LANES];
+        let (source_rows, target_rows) = (source_stride * ROWS, columns * 3 * ROWS);
+        if shared {
+            let pairs = needed.par_chunks(source_rows).zip(middle.par_chunks_mut(target_rows));
+            pairs.for_each_init(scratch, some_rows);
+        } else {
+            let mut block = scratch();
+            let pairs = needed.chunks(source_rows).zip(middle.chunks_mut(target_rows));
+            pairs.for_each(|pair| some_rows(&mut block, pair));
         }
         middle
     }
@@ -215,6 +243,9 @@ mod tests {
                 let wanted =
                     image::imageops::crop_imm(&whole, left, top, window.width, window.height).to_image();
                 assert!(shrunk == wanted, "{w}x{h} to {width}x{height} from {left},{top}");
+                let shared =
+                    Shrink::new((w, h), (width, height), window).unwrap().apply_shared(&image).unwrap();
+                assert!(shared == wanted, "{w}x{h} to {width}x{height} from {left},{top}, shared");
             }
         }
     }

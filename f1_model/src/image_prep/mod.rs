@@ -49,7 +49,7 @@ pub fn centre(length: u32, side: usize) -> u32 {
 pub fn prepare_frame(image: &RgbImage, side: usize, ratio: f64, device: &Device) -> Result<Tensor> {
     let (width, height) = frame_size(image.width(), image.height(), side, ratio);
     let window = square(side, centre(width, side), centre(height, side));
-    frames_tensor(&[Shrink::new(image.dimensions(), (width, height), window)?.apply(image)?], device)?
+    frames_tensor(&[Shrink::new(image.dimensions(), (width, height), window)?.apply_shared(image)?], device)?
         .squeeze(0)
         .map_err(Error::from)
 }
