@@ -35,9 +35,31 @@ pub enum Error {
     /// The language tokenizer failed.
     #[error("prompt tokenizer: {0}")]
     Prompt(String),
+    /// The GPU has no memory left.
+    #[error(
+        "the GPU's memory is full ({0}): nvidia-smi shows who else uses it; bf16 needs half of f32, and --quant fp8 or q8_0 less"
+    )]
+    DeviceMemory(String),
     /// A tensor operation failed.
     #[error(transparent)]
-    Tensor(#[from] candle_core::Error),
+    Tensor(candle_core::Error),
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(fault: candle_core::Error) -> Self {
+        match out_of_memory(&fault) {
+            Some(answer) => Self::DeviceMemory(answer),
+            None => Self::Tensor(fault),
+        }
+    }
+}
+
+/// What the driver said where it had no memory to give.
+fn out_of_memory(fault: &candle_core::Error) -> Option<String> {
+    let text = fault.to_string();
+    // Behind the first line stands where it happened, if anybody asked for that.
+    let first = text.lines().next().unwrap_or_default();
+    first.contains("OUT_OF_MEMORY").then(|| first.to_owned())
 }
 
 /// The result of every fallible function of this crate.
@@ -63,4 +85,20 @@ fn shorten(faults: &[String]) -> String {
         text.push_str(&format!("\n  ... and {} more", faults.len() - SHOWN));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_gpu_is_told_from_other_faults() {
+        let of = |text: &str| Error::from(candle_core::Error::Msg(text.into())).to_string();
+        let full = of("DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")\n   0: somewhere");
+        assert!(
+            full.contains("memory is full") && full.contains("bf16") && !full.contains("somewhere"),
+            "{full}"
+        );
+        assert_eq!(of("shapes differ"), "shapes differ");
+    }
 }

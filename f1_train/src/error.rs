@@ -24,7 +24,13 @@ pub enum TrainError {
     Model(f1_model::Error),
     /// A tensor operation failed.
     #[error(transparent)]
-    Tensor(#[from] candle_core::Error),
+    Tensor(candle_core::Error),
+    /// The GPU has no memory left.
+    #[error(
+        "the GPU's memory is full ({0}): lower `batch` and raise `accumulate` by as much (the same update in smaller parts), \
+         `freeze` groups, or train adapters (`lora`); docs/gpu.md says what the full network needs"
+    )]
+    DeviceMemory(String),
     /// A file cannot be read or written.
     #[error("{path}: {source}{}", disk_hint(.source))]
     Io {
@@ -53,7 +59,17 @@ impl From<f1_model::Error> for TrainError {
     fn from(fault: f1_model::Error) -> Self {
         match fault {
             f1_model::Error::Io { path, answer } => Self::Io { path, source: answer },
+            f1_model::Error::DeviceMemory(answer) => Self::DeviceMemory(answer),
             fault => Self::Model(fault),
+        }
+    }
+}
+
+impl From<candle_core::Error> for TrainError {
+    fn from(fault: candle_core::Error) -> Self {
+        match f1_model::Error::from(fault) {
+            f1_model::Error::Tensor(fault) => Self::Tensor(fault),
+            other => other.into(),
         }
     }
 }
@@ -76,3 +92,17 @@ impl TrainError {
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, TrainError>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_gpu_names_what_makes_a_run_smaller() {
+        let fault =
+            candle_core::Error::Msg("DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")".into());
+        let text = TrainError::from(fault).to_string();
+        assert!(text.contains("`batch`") && text.contains("`accumulate`"), "{text}");
+        assert!(matches!(TrainError::from(candle_core::Error::Msg("other".into())), TrainError::Tensor(_)));
+    }
+}
