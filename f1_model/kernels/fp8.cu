@@ -2,6 +2,8 @@
 #include "common.cuh"
 
 static constexpr float LARGEST = 448.0f;
+// Tensors without larger numbers are not scaled: one over their scale might be no number.
+static constexpr float NOTHING = 1e-30f;
 
 // The nearest, ties to even; what is too large becomes the largest.
 __device__ __forceinline__ unsigned char e4m3(float v) {
@@ -43,7 +45,7 @@ template <typename T> __device__ void fp8_round(const T *x, const float *most, u
     largest = fmaxf(largest, most[i]);
   }
   largest = over_block<Most>(largest);
-  float scale = largest > 0.0f ? largest / LARGEST : 1.0f, inverse = 1.0f / scale;
+  float scale = largest > NOTHING ? largest / LARGEST : 1.0f, inverse = 1.0f / scale;
   size_t row = static_cast<size_t>(blockIdx.x) * width;
   for (int i = threadIdx.x; i < width; i += blockDim.x) {
     out[row + i] = e4m3(load(x, row + i) * inverse);

@@ -236,7 +236,8 @@ pub(crate) fn fp8_rounded(x: &Tensor) -> Result<Tensor> {
     const LARGEST: f64 = 448.0;
     let wide = x.to_dtype(DType::F32)?;
     let most = f64::from(wide.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?);
-    let scale = if most > 0.0 { most / LARGEST } else { 1.0 };
+    // Below that there is nothing to scale.
+    let scale = if most > 1e-30 { most / LARGEST } else { 1.0 };
     let small = (wide / scale)?.clamp(-LARGEST, LARGEST)?.to_dtype(DType::F8E4M3)?;
     Ok((small.to_dtype(DType::F32)? * scale)?.to_dtype(x.dtype())?)
 }

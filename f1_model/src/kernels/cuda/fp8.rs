@@ -122,19 +122,15 @@ impl Product {
             Some(library) => library,
             none => none.insert(Library::new(device)?),
         };
-        let plan = library.plan([output, rows, input])?;
         let workspace = library.workspace.device_ptr(&stream).0;
         let (w, x, d) = (weight.device_ptr(&stream).0, x.device_ptr(&stream).0, out.device_ptr(&stream).0);
-        let scales = [w + of_weight as u64, x + of_x as u64];
+        let plan = library.plan([output, rows, input], [w + of_weight as u64, x + of_x as u64])?;
         let (one, none) = (1f32, 0f32);
         let number = |number: &f32| std::ptr::from_ref(number).cast::<c_void>();
         // SAFETY: the plan's layouts are those of the buffers, whose sizes were compared above; weights and scales stay until the stream has
         // used them, because freeing goes through it too.
         #[allow(unsafe_code)]
         unsafe {
-            use sys::cublasLtMatmulDescAttributes_t as Of;
-            set(plan.product, Of::CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &scales[0])?;
-            set(plan.product, Of::CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &scales[1])?;
             result::matmul(
                 library.handle,
                 plan.product,
@@ -185,6 +181,17 @@ unsafe fn set<T>(
     }
 }
 
+/// Says where the scales of weights and inputs lie.
+fn set_scales(product: sys::cublasLtMatmulDesc_t, [weight, x]: [u64; 2]) -> Result<()> {
+    use sys::cublasLtMatmulDescAttributes_t as Of;
+    // SAFETY: both are addresses.
+    #[allow(unsafe_code)]
+    unsafe {
+        set(product, Of::CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &weight)?;
+        set(product, Of::CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &x)
+    }
+}
+
 /// The library, opened once for the one device of a process.
 static LIBRARY: Mutex<Option<Library>> = Mutex::new(None);
 
@@ -215,11 +222,13 @@ impl Library {
         Ok(Self { handle, workspace: room(device, WORKSPACE)?, plans: HashMap::new() })
     }
 
-    fn plan(&mut self, sizes: [usize; 3]) -> Result<Plan> {
+    /// What describes a product of these sizes, with where the scales of weights and inputs lie now.
+    fn plan(&mut self, sizes: [usize; 3], scales: [u64; 2]) -> Result<Plan> {
         if let Some(plan) = self.plans.get(&sizes) {
+            set_scales(plan.product, scales)?;
             return Ok(*plan);
         }
-        let plan = Plan::new(self.handle, sizes)?;
+        let plan = Plan::new(self.handle, sizes, scales)?;
         self.plans.insert(sizes, plan);
         Ok(plan)
     }
@@ -228,7 +237,11 @@ impl Library {
 impl Plan {
     /// In the library's terms, whose matrices lie column after column: weights `[input, output]`, transposed, times `x` `[input, rows]`. It
     /// takes 8-bit floats in no other way.
-    fn new(handle: sys::cublasLtHandle_t, [output, rows, input]: [usize; 3]) -> Result<Self> {
+    fn new(
+        handle: sys::cublasLtHandle_t,
+        [output, rows, input]: [usize; 3],
+        scales: [u64; 2],
+    ) -> Result<Self> {
         use sys::cublasLtMatmulDescAttributes_t as Of;
         use sys::cublasLtMatmulPreferenceAttributes_t as Wish;
         let layout = |kind, rows: usize, columns: usize| {
@@ -242,6 +255,8 @@ impl Plan {
         let weight = layout(sys::cudaDataType_t::CUDA_R_8F_E4M3, input, output)?;
         let x = layout(sys::cudaDataType_t::CUDA_R_8F_E4M3, input, rows)?;
         let out = layout(sys::cudaDataType_t::CUDA_R_16BF, output, rows)?;
+        // Before the library is asked for a way, which may depend on there being any.
+        set_scales(product, scales)?;
         let wish = result::create_matmul_pref().map_err(refused)?;
         // SAFETY: everything was created above; transposition is a 32-bit number, the workspace a 64-bit one.
         #[allow(unsafe_code)]
