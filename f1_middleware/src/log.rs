@@ -13,11 +13,11 @@ use crate::args::Severity;
 use crate::clock::Clock;
 use crate::publisher::Publisher;
 
-/// What a program logs: `default`, and of RustDDS its errors alone. It warns of every peer that comes and goes, and on the loopback
-/// of multicast groups that it never joined.
+/// What a program logs: `default`, and of RustDDS its errors alone. It warns of every peer that comes and goes, on the loopback
+/// of multicast groups that it never joined, and of the sample addressed to nobody with which our writers begin.
 #[must_use]
 pub fn filter(default: &str) -> String {
-    format!("{default},rustdds=error,rustdds::network::udp_listener=off")
+    format!("{default},rustdds=error,rustdds::network::udp_listener=off,rustdds::rtps::writer=off")
 }
 
 struct Inner {

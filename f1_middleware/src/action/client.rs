@@ -1,4 +1,9 @@
 //! The asking end of an action.
+//!
+//! A result is asked for once the goal is accepted, and the server answers when the goal has ended. Between two DDS
+//! peers the request or its answer can be lost while discovery is one-sided (a volatile reader that has not yet heard
+//! of the writer passes over what was sent before). The status topic tells of every end too: where it does and no
+//! result follows, the result is asked for again.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -8,13 +13,15 @@ use std::time::Duration;
 
 use f1_interfaces::Action;
 use f1_interfaces::action::{FeedbackMessage, GetResult, GetResultRequest, SendGoal, SendGoalRequest};
-use f1_interfaces::action_msgs::msg::GoalInfo;
+use f1_interfaces::action_msgs::msg::{GoalInfo, GoalStatusArray};
 use f1_interfaces::action_msgs::srv::{CancelGoal, CancelGoalRequest, CancelGoalResponse};
 use f1_interfaces::unique_identifier_msgs::msg::UUID;
 use parking_lot::Mutex;
 
-use super::{GoalId, GoalStatus, feedback_qos};
+use super::{GoalId, GoalStatus, feedback_qos, status_qos};
+use crate::clock::Clock;
 use crate::error::Result;
+use crate::executor::Lane;
 use crate::node::Node;
 use crate::qos::Qos;
 use crate::service::ServiceClient;
@@ -25,6 +32,11 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long a goal may run: the server may work for hours.
 const RESULT_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How long after the status topic has told of the end the result may take before it is asked for again, and how often
+/// it is. Servers keep a result for ten seconds at least (`rcl_action`).
+const RESULT_GRACE: Duration = Duration::from_secs(1);
+const RESULT_TRIES: usize = 4;
 
 /// How a goal ended.
 #[derive(Clone, Debug)]
@@ -51,16 +63,29 @@ pub enum GoalEvent<A: Action> {
 }
 
 type OnEvent<A> = Arc<Mutex<dyn FnMut(GoalEvent<A>) + Send>>;
-type Listeners<A> = Arc<Mutex<BTreeMap<GoalId, OnEvent<A>>>>;
+
+struct Listener<A: Action> {
+    on_event: OnEvent<A>,
+    /// The status topic has told of the end.
+    ended: bool,
+}
+
+/// What the callbacks of a client share.
+struct Inner<A: Action> {
+    get_result: ServiceClient<GetResult<A>>,
+    listeners: Mutex<BTreeMap<GoalId, Listener<A>>>,
+    lane: Arc<Lane>,
+    clock: Clock,
+}
 
 /// The asking end of an action.
 pub struct ActionClient<A: Action> {
     name: String,
     send_goal: ServiceClient<SendGoal<A>>,
     cancel_goal: ServiceClient<CancelGoal>,
-    get_result: ServiceClient<GetResult<A>>,
     feedback: Subscription<FeedbackMessage<A>>,
-    listeners: Listeners<A>,
+    status: Subscription<GoalStatusArray>,
+    inner: Arc<Inner<A>>,
     seed: u64,
     next: AtomicU64,
 }
@@ -89,6 +114,77 @@ impl ClientGoal {
     }
 }
 
+impl<A: Action> Inner<A> {
+    fn listener(&self, id: GoalId) -> Option<OnEvent<A>> {
+        self.listeners.lock().get(&id).map(|listener| listener.on_event.clone())
+    }
+
+    /// Tells the listener the last event of a goal; later ones find nobody.
+    fn over(&self, id: GoalId, event: GoalEvent<A>) {
+        let listener = self.listeners.lock().remove(&id);
+        if let Some(listener) = listener {
+            (listener.on_event.lock())(event);
+        }
+    }
+
+    /// Asks for the result of an accepted goal. `tries` are left where the status topic has told of its end.
+    fn ask_result(self: &Arc<Self>, id: GoalId, limit: Duration, tries: usize) {
+        let request = GetResultRequest { goal_id: UUID { uuid: id.0 }, ..Default::default() };
+        // Weak: the client of the service holds the callback until the answer comes, which may be never.
+        let weak = Arc::downgrade(self);
+        let asked = self.get_result.call(request, limit, move |answer| {
+            let Some(inner) = weak.upgrade() else { return };
+            match answer {
+                Ok(answer) => inner.over(
+                    id,
+                    GoalEvent::Ended(GoalOutcome {
+                        status: GoalStatus::from_number(answer.status),
+                        result: answer.result.clone(),
+                    }),
+                ),
+                Err(_) if tries > 1 && inner.listener(id).is_some() => {
+                    inner.ask_result(id, RESULT_GRACE, tries - 1);
+                }
+                Err(error) => inner.over(id, GoalEvent::Failed(error)),
+            }
+        });
+        if let Err(error) = asked {
+            self.over(id, GoalEvent::Failed(error));
+        }
+    }
+
+    /// Takes the status topic's word on which goals have ended.
+    fn take_status(self: &Arc<Self>, statuses: &GoalStatusArray) {
+        for status in &statuses.status_list {
+            let id = GoalId(status.goal_info.goal_id.uuid);
+            let news = GoalStatus::from_number(status.status).is_terminal()
+                && self
+                    .listeners
+                    .lock()
+                    .get_mut(&id)
+                    .is_some_and(|listener| !std::mem::replace(&mut listener.ended, true));
+            if news {
+                let weak = Arc::downgrade(self);
+                self.lane.once(
+                    &self.clock,
+                    RESULT_GRACE,
+                    Box::new(move || {
+                        if let Some(inner) = weak.upgrade()
+                            && inner.listener(id).is_some()
+                        {
+                            tracing::warn!(
+                                action = inner.get_result.name(),
+                                "a goal has ended and its result did not come: asking again"
+                            );
+                            inner.ask_result(id, RESULT_GRACE, RESULT_TRIES);
+                        }
+                    }),
+                );
+            }
+        }
+    }
+}
+
 impl<A: Action> ActionClient<A> {
     /// The absolute, remapped name.
     pub fn name(&self) -> &str {
@@ -99,8 +195,9 @@ impl<A: Action> ActionClient<A> {
     pub fn is_ready(&self) -> bool {
         self.send_goal.is_ready()
             && self.cancel_goal.is_ready()
-            && self.get_result.is_ready()
+            && self.inner.get_result.is_ready()
             && self.feedback.publisher_count() > 0
+            && self.status.publisher_count() > 0
     }
 
     fn next_id(&self) -> GoalId {
@@ -126,40 +223,21 @@ impl<A: Action> ActionClient<A> {
         let id = self.next_id();
         let on_event: OnEvent<A> = Arc::new(Mutex::new(on_event));
         // Feedback may come before the answer that the goal is taken.
-        self.listeners.lock().insert(id, on_event.clone());
-        let (listeners, get_result) = (self.listeners.clone(), self.get_result.clone());
+        self.inner.listeners.lock().insert(id, Listener { on_event, ended: false });
+        let inner = self.inner.clone();
         let request = SendGoalRequest::<A> { goal_id: UUID { uuid: id.0 }, goal };
-        let sent = self.send_goal.call(request, ANSWER_LIMIT, move |answer| {
-            let over = |event| {
-                listeners.lock().remove(&id);
-                (on_event.lock())(event);
-            };
-            match answer {
-                Err(error) => over(GoalEvent::Failed(error)),
-                Ok(answer) if !answer.accepted => over(GoalEvent::Rejected),
-                Ok(_) => {
+        let sent = self.send_goal.call(request, ANSWER_LIMIT, move |answer| match answer {
+            Err(error) => inner.over(id, GoalEvent::Failed(error)),
+            Ok(answer) if !answer.accepted => inner.over(id, GoalEvent::Rejected),
+            Ok(_) => {
+                if let Some(on_event) = inner.listener(id) {
                     (on_event.lock())(GoalEvent::Accepted);
-                    let (listener, listening) = (on_event.clone(), listeners.clone());
-                    let request = GetResultRequest { goal_id: UUID { uuid: id.0 }, ..Default::default() };
-                    let asked = get_result.call(request, RESULT_LIMIT, move |answer| {
-                        listening.lock().remove(&id);
-                        let event = match answer {
-                            Ok(answer) => GoalEvent::Ended(GoalOutcome {
-                                status: GoalStatus::from_number(answer.status),
-                                result: answer.result.clone(),
-                            }),
-                            Err(error) => GoalEvent::Failed(error),
-                        };
-                        (listener.lock())(event);
-                    });
-                    if let Err(error) = asked {
-                        over(GoalEvent::Failed(error));
-                    }
                 }
+                inner.ask_result(id, RESULT_LIMIT, 1);
             }
         });
         if let Err(error) = sent {
-            self.listeners.lock().remove(&id);
+            self.inner.listeners.lock().remove(&id);
             return Err(error);
         }
         Ok(ClientGoal { id, cancel_goal: self.cancel_goal.clone() })
@@ -173,17 +251,29 @@ impl Node {
     /// An invalid name or a network fault.
     pub fn create_action_client<A: Action>(&self, name: &str) -> Result<ActionClient<A>> {
         let name = self.resolve_service(name)?;
-        let listeners: Listeners<A> = Arc::default();
-        let told = listeners.clone();
+        let get_result =
+            self.create_resolved_client(format!("{name}/_action/get_result"), Qos::services())?;
+        let inner = Arc::new(Inner {
+            get_result,
+            listeners: Mutex::default(),
+            lane: self.lane().clone(),
+            clock: self.clock(),
+        });
+        let told = inner.clone();
         let feedback = self.create_resolved_subscription::<FeedbackMessage<A>>(
             format!("{name}/_action/feedback"),
             feedback_qos(),
             move |message, _| {
-                let listener = told.lock().get(&GoalId(message.goal_id.uuid)).cloned();
-                if let Some(listener) = listener {
-                    (listener.lock())(GoalEvent::Feedback(message.feedback.clone()));
+                if let Some(on_event) = told.listener(GoalId(message.goal_id.uuid)) {
+                    (on_event.lock())(GoalEvent::Feedback(message.feedback.clone()));
                 }
             },
+        )?;
+        let told = inner.clone();
+        let status = self.create_resolved_subscription::<GoalStatusArray>(
+            format!("{name}/_action/status"),
+            status_qos(),
+            move |statuses, _| told.take_status(&statuses),
         )?;
         // Virtual runs must repeat; elsewhere two processes must not choose the same identifiers.
         let seed = if self.clock().is_virtual() {
@@ -197,10 +287,10 @@ impl Node {
             send_goal: self.create_resolved_client(format!("{name}/_action/send_goal"), Qos::services())?,
             cancel_goal: self
                 .create_resolved_client(format!("{name}/_action/cancel_goal"), Qos::services())?,
-            get_result: self.create_resolved_client(format!("{name}/_action/get_result"), Qos::services())?,
             name,
             feedback,
-            listeners,
+            status,
+            inner,
             seed,
             next: AtomicU64::new(0),
         })

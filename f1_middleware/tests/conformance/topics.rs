@@ -1,6 +1,7 @@
 //! Messages both ways, byte for byte.
 
 use std::sync::mpsc::channel;
+use std::time::Instant;
 
 use f1_interfaces::f1_msgs::msg::{ActionChunk, PolicyStatus};
 use f1_interfaces::geometry_msgs::msg::PoseStamped;
@@ -72,6 +73,27 @@ fn messages_cross_both_ways_unchanged() {
     both::<ActionChunk>(&mut pair, "chunk");
     both::<Bool>(&mut pair, "lock");
     both::<Empty>(&mut pair, "empty");
+}
+
+#[test]
+fn the_first_message_after_a_reader_is_seen_arrives() {
+    let mut pair = pair();
+    let topics: Vec<String> = (0..20).map(|i| format!("first_{i}")).collect();
+    for topic in &topics {
+        pair.peer_subscription::<Text>(topic, "each", json!({}));
+    }
+    // Longer than a datagram: sent in parts.
+    let text = Text { data: "pick up the red cube ".repeat(100) };
+    for topic in &topics {
+        let publisher = pair.node.create_publisher::<Text>(topic, Qos::reliable()).unwrap();
+        let end = Instant::now() + PATIENCE;
+        while publisher.subscription_count() == 0 {
+            assert!(Instant::now() < end, "{topic}: no subscription");
+            std::thread::yield_now();
+        }
+        publisher.publish(text.clone()).unwrap();
+        assert_encodes(&pair.peer_received(topic), &text);
+    }
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use f1_interfaces::action_msgs::msg::GoalStatusArray;
+use f1_interfaces::action::{GetResult, GetResultResponse, SendGoal, SendGoalResponse};
+use f1_interfaces::action_msgs::msg::{GoalInfo, GoalStatus as StatusMessage, GoalStatusArray};
 use f1_interfaces::control_msgs::action::{
     FollowJointTrajectory, FollowJointTrajectoryFeedback, FollowJointTrajectoryGoal,
     FollowJointTrajectoryResult,
@@ -157,4 +158,63 @@ fn a_goal_takes_virtual_time_and_its_memory_is_freed() {
     assert!(served.active().is_empty());
     context.executor().spin_for(Duration::from_secs(11));
     drop(node);
+}
+
+/// A server that loses the first `lost` requests for a result, as a network does while discovery is one-sided. It tells
+/// of the goal's end at once.
+fn forgetful_server(node: &Node, lost: usize) {
+    let status = node.create_publisher::<GoalStatusArray>("arm/_action/status", Qos::latched()).unwrap();
+    let send = node
+        .create_service::<SendGoal<FollowJointTrajectory>>("arm/_action/send_goal", move |request| {
+            let goal_info = GoalInfo { goal_id: request.goal_id.clone(), ..Default::default() };
+            let status_list = vec![StatusMessage { goal_info, status: 4 }];
+            status.publish(GoalStatusArray { status_list }).unwrap();
+            SendGoalResponse { accepted: true, ..Default::default() }
+        })
+        .unwrap();
+    let mut asked = 0;
+    let get = node
+        .create_deferred_service::<GetResult<FollowJointTrajectory>>(
+            "arm/_action/get_result",
+            move |_, responder| {
+                asked += 1;
+                if asked > lost {
+                    responder.respond(GetResultResponse {
+                        status: 4,
+                        result: result(7),
+                        ..Default::default()
+                    });
+                }
+            },
+        )
+        .unwrap();
+    node.keep((send, get));
+}
+
+#[test]
+fn a_lost_result_is_asked_for_again_when_the_status_tells_of_the_end() {
+    for lost in [0, 1, 3] {
+        let context = virtual_context();
+        let node = context.create_node("n").unwrap();
+        forgetful_server(&node, lost);
+        let client = node.create_action_client::<FollowJointTrajectory>("arm").unwrap();
+        let log: Log = Arc::default();
+        client.send(goal("a"), note(&log)).unwrap();
+        context.executor().spin_for(Duration::from_secs(9));
+        assert_eq!(*log.lock(), ["accepted", "Succeeded 7"], "{lost} lost");
+    }
+}
+
+#[test]
+fn a_result_that_never_comes_fails_within_the_time_that_servers_keep_it() {
+    let context = virtual_context();
+    let node = context.create_node("n").unwrap();
+    forgetful_server(&node, usize::MAX);
+    let client = node.create_action_client::<FollowJointTrajectory>("arm").unwrap();
+    let log: Log = Arc::default();
+    client.send(goal("a"), note(&log)).unwrap();
+    context.executor().spin_for(Duration::from_secs(9));
+    let log = log.lock();
+    assert_eq!(log.len(), 2, "{log:?}");
+    assert!(log[1].starts_with("failed") && log[1].contains("get_result"), "{log:?}");
 }

@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from cyclonedds.core import InstanceState, ReadCondition, SampleState, ViewState, WaitSet
+from cyclonedds.core import DDSException, InstanceState, ReadCondition, SampleState, ViewState, WaitSet
 from cyclonedds.domain import DomainParticipant
 from cyclonedds.pub import DataWriter
 from cyclonedds.qos import Policy
@@ -17,6 +17,11 @@ from cyclonedds.topic import Topic
 from cyclonedds.util import duration
 
 from .types import Types
+
+# How long a reply waits for its way to the client to be discovered, in seconds.
+REPLY_LIMIT = 2.0
+
+TOPIC_TRIES = 3
 
 # action_msgs/msg/GoalStatus
 ACCEPTED, EXECUTING, CANCELING, SUCCEEDED, CANCELED, ABORTED = 1, 2, 3, 4, 5, 6
@@ -70,6 +75,18 @@ def _encoded(idl_class: type) -> type:
     return type(idl_class.__name__, (_Encoded,), attributes)
 
 
+def _topic(node: "Node", name: str, encoded: type, qos: Qos) -> Topic:
+    """Makes a topic, again where Cyclone refuses it: it does so, rarely, while it learns the same type from another process."""
+    for attempt in range(TOPIC_TRIES):
+        try:
+            return Topic(node.participant, name, encoded, qos=qos.dds())
+        except DDSException as error:
+            if error.code != DDSException.DDS_RETCODE_BAD_PARAMETER or attempt + 1 == TOPIC_TRIES:
+                raise
+            time.sleep(0.05)
+    raise AssertionError("the last try returns or raises")
+
+
 def _frame(client: int, sequence: int, body: bytes) -> bytes:
     """A service message as rmw_cyclonedds sends it: the client's identity goes before the fields.
 
@@ -91,7 +108,7 @@ class Publisher:
         self._types = node.types
         self._name = name
         self._class = _encoded(idl_class)
-        dds_topic = Topic(node.participant, topic, self._class, qos=qos.dds())
+        dds_topic = _topic(node, topic, self._class, qos)
         self.writer = DataWriter(node.participant, dds_topic, qos=qos.dds())
 
     def publish(self, value: Dict[str, Any]) -> None:
@@ -112,7 +129,7 @@ class Subscription:
 
     def __init__(self, node: "Node", topic: str, idl_class: type, qos: Qos, callback: Callable[[bytes], None]):
         self._class = _encoded(idl_class)
-        dds_topic = Topic(node.participant, topic, self._class, qos=qos.dds())
+        dds_topic = _topic(node, topic, self._class, qos)
         self.reader = DataReader(node.participant, dds_topic, qos=qos.dds())
         self.condition = ReadCondition(self.reader, SampleState.Any | ViewState.Any | InstanceState.Any)
         self._callback = callback
@@ -193,8 +210,15 @@ class Service:
         self._handler(self._types.decode(self._request, body), (client, sequence))
 
     def reply(self, to: Any, response: Dict[str, Any]) -> None:
-        """Answers the request that came with `to`."""
+        """Answers the request that came with `to`.
+
+        A request can be faster than the discovery of its client's reader, and a reply that nobody is matched to is
+        lost: as rmw_cyclonedds does, wait for it.
+        """
         client, sequence = to
+        end = time.monotonic() + REPLY_LIMIT
+        while not self.publisher.matched() and time.monotonic() < end:
+            time.sleep(0.005)
         self.publisher.publish_cdr(_frame(client, sequence, self._types.encode(self._response, response)))
 
 

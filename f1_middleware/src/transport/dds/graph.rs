@@ -1,27 +1,22 @@
 //! Who is connected to whom, and telling other tools which node owns which endpoint.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use ros2_client::dds::rustdds::bytes::Bytes;
 use ros2_client::dds::rustdds::no_key::DataWriter;
-use ros2_client::dds::rustdds::{DomainParticipantStatusEvent as Event, GUID, Timestamp};
+use ros2_client::dds::rustdds::{DomainParticipantStatusEvent as Event, GUID, RTPSEntity, Timestamp};
 
 use super::adapter::RawWriter;
 use super::environment::ServiceMapping;
+use super::links::{Links, participant_of};
 use crate::transport::NodeName;
 
 /// Maker of Cyclone DDS, from the OMG's list.
 const CYCLONE: [u8; 2] = [0x01, 0x10];
-
-#[derive(Default)]
-struct Links {
-    /// Local endpoint to the remote endpoints that it is connected to.
-    matched: BTreeMap<GUID, BTreeSet<GUID>>,
-    /// First twelve bytes of an identity (its participant) to the maker.
-    vendors: BTreeMap<[u8; 12], [u8; 2]>,
-}
 
 #[derive(Default)]
 struct NodeEndpoints {
@@ -38,15 +33,9 @@ pub(super) struct Graph {
     nodes: Mutex<BTreeMap<(String, String), NodeEndpoints>>,
     changed: AtomicBool,
     participant: GUID,
-    writer: DataWriter<Bytes, RawWriter>,
+    writer: Arc<DataWriter<Bytes, RawWriter>>,
     long_gids: bool,
     fallback: ServiceMapping,
-}
-
-fn participant_of(guid: &GUID) -> [u8; 12] {
-    let mut prefix = [0; 12];
-    prefix.copy_from_slice(&guid.to_bytes()[..12]);
-    prefix
 }
 
 impl Graph {
@@ -56,60 +45,34 @@ impl Graph {
         long_gids: bool,
         fallback: ServiceMapping,
     ) -> Graph {
-        Graph {
+        let writer = Arc::new(writer);
+        let graph = Graph {
             links: Mutex::new(Links::default()),
             deferred: Mutex::new(Vec::new()),
             nodes: Mutex::new(BTreeMap::new()),
             changed: AtomicBool::new(false),
             participant,
-            writer,
+            writer: writer.clone(),
             long_gids,
             fallback,
-        }
+        };
+        graph.watch(&writer);
+        graph
     }
 
     /// Takes one event of the participant.
     pub(super) fn take(&self, event: Event) {
-        let mut links = self.links.lock();
-        match event {
-            Event::ParticipantDiscovered { dpd } => {
-                links.vendors.insert(participant_of(&dpd.guid), dpd.vendor_id.as_bytes());
-            }
-            Event::ParticipantLost { id, .. } => {
-                use std::ops::RangeBounds;
-                let range = id.range();
-                for remotes in links.matched.values_mut() {
-                    remotes.retain(|remote| !range.contains(remote));
-                }
-            }
-            Event::RemoteReaderMatched { local_writer, remote_reader } => {
-                links.matched.entry(local_writer).or_default().insert(remote_reader);
-            }
-            Event::RemoteWriterMatched { local_reader, remote_writer } => {
-                links.matched.entry(local_reader).or_default().insert(remote_writer);
-            }
-            Event::ReaderLost { guid, .. } | Event::WriterLost { guid, .. } => {
-                for remotes in links.matched.values_mut() {
-                    remotes.remove(&guid);
-                }
-            }
-            Event::RemoteReaderQosIncompatible { local_writer, remote_reader, .. } => {
-                tracing::warn!(?local_writer, ?remote_reader, "a reader asks for more than we offer");
-            }
-            Event::RemoteWriterQosIncompatible { local_reader, remote_writer, .. } => {
-                tracing::warn!(?local_reader, ?remote_writer, "a writer offers less than we ask for");
-            }
-            _ => {}
-        }
+        self.links.lock().take(event, Instant::now());
     }
 
-    /// Endpoints of other participants that a local one is connected to.
+    /// Looks which readers have heard of our writers since.
+    pub(super) fn listen(&self) {
+        self.links.lock().listen(Instant::now());
+    }
+
+    /// Endpoints of other participants that a local one exchanges messages with.
     pub(super) fn count(&self, local: GUID) -> usize {
-        let links = self.links.lock();
-        links
-            .matched
-            .get(&local)
-            .map_or(0, |remotes| remotes.iter().filter(|guid| !self.is_own(**guid)).count())
+        self.links.lock().of(local).filter(|guid| !self.is_own(*guid)).count()
     }
 
     /// Whether an endpoint is one of ours: those are served inside the process.
@@ -117,13 +80,9 @@ impl Graph {
         participant_of(&guid) == participant_of(&self.participant)
     }
 
-    /// Whether a local endpoint is connected to a participant whose identity begins so.
+    /// Whether a local endpoint exchanges messages with a participant whose identity begins so.
     pub(super) fn reaches(&self, local: GUID, participant: &[u8]) -> bool {
-        self.links
-            .lock()
-            .matched
-            .get(&local)
-            .is_some_and(|remotes| remotes.iter().any(|remote| remote.to_bytes().starts_with(participant)))
+        self.links.lock().of(local).any(|remote| remote.to_bytes().starts_with(participant))
     }
 
     /// Tries `work` with every look at the graph until it returns true.
@@ -140,8 +99,8 @@ impl Graph {
 
     /// How to speak to the owner of a remote endpoint.
     pub(super) fn mapping(&self, remote: GUID) -> ServiceMapping {
-        match self.links.lock().vendors.get(&participant_of(&remote)) {
-            Some(vendor) if *vendor == CYCLONE => ServiceMapping::Cyclone,
+        match self.links.lock().vendor(remote) {
+            Some(CYCLONE) => ServiceMapping::Cyclone,
             Some(_) => ServiceMapping::Enhanced,
             None => self.fallback,
         }
@@ -149,12 +108,7 @@ impl Graph {
 
     /// How to speak to whoever a local writer is connected to.
     pub(super) fn mapping_of_peers(&self, local: GUID) -> ServiceMapping {
-        let first = self
-            .links
-            .lock()
-            .matched
-            .get(&local)
-            .and_then(|remotes| remotes.iter().find(|guid| !self.is_own(**guid)).copied());
+        let first = self.links.lock().seen_by(local).find(|guid| !self.is_own(*guid));
         first.map_or(self.fallback, |remote| self.mapping(remote))
     }
 
@@ -172,8 +126,18 @@ impl Graph {
         self.edit(node, |endpoints| endpoints.readers.push(guid));
     }
 
-    pub(super) fn add_writer(&self, node: &NodeName, guid: GUID) {
-        self.edit(node, |endpoints| endpoints.writers.push(guid));
+    pub(super) fn add_writer(&self, node: &NodeName, writer: &Arc<DataWriter<Bytes, RawWriter>>) {
+        self.edit(node, |endpoints| endpoints.writers.push(writer.guid()));
+        self.watch(writer);
+    }
+
+    fn watch(&self, writer: &Arc<DataWriter<Bytes, RawWriter>>) {
+        let weak = Arc::downgrade(writer);
+        let acknowledged = move || {
+            weak.upgrade()
+                .is_some_and(|writer| writer.wait_for_acknowledgments(Duration::ZERO).unwrap_or(false))
+        };
+        self.links.lock().watch(writer.guid(), Box::new(acknowledged));
     }
 
     pub(super) fn remove_endpoint(&self, node: &NodeName, guid: GUID) {
@@ -181,7 +145,7 @@ impl Graph {
             endpoints.readers.retain(|own| *own != guid);
             endpoints.writers.retain(|own| *own != guid);
         });
-        self.links.lock().matched.remove(&guid);
+        self.links.lock().forget(guid);
     }
 
     fn edit(&self, node: &NodeName, edit: impl FnOnce(&mut NodeEndpoints)) {

@@ -116,6 +116,7 @@ fn run(
         while let Some(event) = listener.try_recv_status() {
             graph.take(event);
         }
+        graph.listen();
         graph.publish_changes();
         graph.run_deferred();
         let entry =

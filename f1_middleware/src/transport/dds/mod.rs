@@ -11,6 +11,7 @@ mod adapter;
 pub(crate) mod environment;
 mod graph;
 mod inlet;
+mod links;
 mod outlet;
 mod services;
 
@@ -34,6 +35,7 @@ use self::services::{Client, Server};
 use super::mem::{IN_PROCESS, MemBus, MemTransport};
 use super::*;
 use crate::clock::TimeBase;
+use crate::qos::{Durability, Reliability};
 
 /// What three raw 640x480 cameras need of the kernel's receive buffer.
 pub(crate) const WANTED_RECEIVE_BUFFER: u64 = 4 * 1024 * 1024;
@@ -119,13 +121,19 @@ impl DdsTransport {
             .map_err(|error| failed(action, error))
     }
 
-    fn writer(&self, name: String, type_name: &str, qos: &Qos) -> Result<DataWriter<Bytes, RawWriter>> {
+    fn writer(&self, name: String, type_name: &str, qos: &Qos) -> Result<Arc<DataWriter<Bytes, RawWriter>>> {
         let action = format!("publish on {name}");
         let policies = policies(qos, false);
         let topic = self.topic(name, type_name, &policies)?;
-        self.publisher
+        let writer = self
+            .publisher
             .create_datawriter_no_key::<Bytes, RawWriter>(&topic, Some(policies))
-            .map_err(|error| failed(action, error))
+            .map_err(|error| failed(action.clone(), error))?;
+        // Latched writers are asked for what they have by every reader, in their own way.
+        if (qos.reliability, qos.durability) == (Reliability::Reliable, Durability::Volatile) {
+            links::prime(&writer).map_err(|error| failed(action, error))?;
+        }
+        Ok(Arc::new(writer))
     }
 
     fn service_reader(
@@ -195,7 +203,7 @@ impl Transport for DdsTransport {
         let writer = self.writer(format!("rr{}Reply", spec.name), spec.response.dds_name, &spec.qos)?;
         let reader =
             self.service_reader(format!("rq{}Request", spec.name), spec.request.dds_name, &spec.qos)?;
-        self.graph.add_writer(&spec.node, writer.guid());
+        self.graph.add_writer(&spec.node, &writer);
         let decoder = ServiceDecoder { support: spec.request, name: spec.name.as_str().into() };
         let to = ServiceSink::Requests(Arc::downgrade(&sink));
         let inlet = ServiceInlet::new(&self.pump, &self.graph, spec.node.clone(), reader, decoder, to);
@@ -203,7 +211,7 @@ impl Transport for DdsTransport {
             name: spec.name,
             node: spec.node,
             response: spec.response,
-            writer: Arc::new(writer),
+            writer,
             graph: self.graph.clone(),
             _inlet: inlet,
             _sink: sink,
@@ -216,7 +224,7 @@ impl Transport for DdsTransport {
         let writer = self.writer(format!("rq{}Request", spec.name), spec.request.dds_name, &spec.qos)?;
         let reader =
             self.service_reader(format!("rr{}Reply", spec.name), spec.response.dds_name, &spec.qos)?;
-        self.graph.add_writer(&spec.node, writer.guid());
+        self.graph.add_writer(&spec.node, &writer);
         let reader_guid = reader.guid();
         let decoder = ServiceDecoder { support: spec.response, name: spec.name.as_str().into() };
         let to = ServiceSink::Responses(Arc::downgrade(&sink), writer.guid());

@@ -73,7 +73,7 @@ struct Shared {
     support: TypeSupport,
     reliable: bool,
     depth: usize,
-    writer: DataWriter<Bytes, RawWriter>,
+    writer: Arc<DataWriter<Bytes, RawWriter>>,
     waiting: Mutex<Waiting>,
     queued: AtomicBool,
     dropped: AtomicU64,
@@ -211,11 +211,11 @@ impl DdsOutlet {
         support: TypeSupport,
         qos: &Qos,
         max_raw_bytes: usize,
-        writer: DataWriter<Bytes, RawWriter>,
+        writer: Arc<DataWriter<Bytes, RawWriter>>,
         pacer: &Arc<Pacer>,
         graph: &Arc<Graph>,
     ) -> DdsOutlet {
-        graph.add_writer(&node, writer.guid());
+        graph.add_writer(&node, &writer);
         let waiting =
             Waiting { messages: VecDeque::new(), in_flight: 0, next_try: Instant::now(), held: false };
         DdsOutlet {

@@ -167,7 +167,7 @@ pub(super) struct Client {
     pub(super) name: String,
     pub(super) node: NodeName,
     pub(super) request: TypeSupport,
-    pub(super) writer: DataWriter<Bytes, RawWriter>,
+    pub(super) writer: Arc<DataWriter<Bytes, RawWriter>>,
     pub(super) reader: GUID,
     pub(super) graph: Arc<Graph>,
     pub(super) next: AtomicI64,
