@@ -28,8 +28,9 @@ ARGUMENTS = [
     ("namespace", "f1", "namespace of all nodes and topics"),
     ("rviz", "true", "show camera, foreseen image, comparison, robot model and path in RViz"),
     ("sim", "auto", "run the simulated bench; auto: only when robot is bench_arm"),
-    ("use_sim_time", "false", "take the time from /clock"),
-    ("autostart", "true", "walk the four managed nodes up to active"),
+    ("description", "true", "publish the robot's frames and model; false where something else does (mock_hardware.launch.py, a driver)"),
+    ("use_sim_time", "", "take the time from /clock; empty: as a parameter file says for the four nodes, else false"),
+    ("autostart", "", "walk the four managed nodes up to active; empty: as a parameter file says, else true"),
     ("params_file", "", "a ROS 2 parameter file for the four nodes, read after config/f1_policy.yaml"),
     ("log_level", "info", "debug, info, warn, error or fatal"),
 ]
@@ -49,7 +50,8 @@ def start(context):
     robot = f1_launch.robot_file(share, value["robot"])
     model = f1_launch.model_directory(share, value["model"])
     flag = f1_launch.flag
-    use_sim_time = flag("use_sim_time", value["use_sim_time"])
+    flags = {name: flag(name, value[name]) for name in ("use_sim_time", "autostart") if value[name]}
+    use_sim_time = flags.get("use_sim_time", False)
     is_bench = robot.name == "bench_arm"
     sim = is_bench if value["sim"] == "auto" else flag("sim", value["sim"])
     instruction = value["instruction"] or ("pick up the red cube" if is_bench else "")
@@ -73,8 +75,7 @@ def start(context):
         {
             # What is empty keeps its default, or what a parameter file says.
             **{name: f1_launch.text(given) for name, given in texts.items() if given},
-            "autostart": flag("autostart", value["autostart"]),
-            "use_sim_time": use_sim_time,
+            **flags,
         }
     )
     log = ["--log-level", value["log_level"]]
@@ -90,14 +91,18 @@ def start(context):
             emulate_tty=True,
             sigterm_timeout="10",
         ),
-        Node(
-            package="robot_state_publisher",
-            executable="robot_state_publisher",
-            namespace=value["namespace"],
-            parameters=[{"robot_description": f1_launch.text(robot.urdf_text()), "use_sim_time": use_sim_time}],
-            output="screen",
-        ),
     ]
+    if flag("description", value["description"]):
+        actions.append(
+            Node(
+                package="robot_state_publisher",
+                executable="robot_state_publisher",
+                namespace=value["namespace"],
+                parameters=[{"robot_description": f1_launch.text(robot.urdf_text()), "use_sim_time": use_sim_time}],
+                remappings=f1_launch.FRAMES,
+                output="screen",
+            )
+        )
     if sim:
         bench = {"robot_file": f1_launch.text(robot.path), "use_sim_time": use_sim_time}
         # What is asked for lies on the belt.
@@ -115,7 +120,7 @@ def start(context):
             )
         )
     if flag("rviz", value["rviz"]):
-        actions.append(f1_launch.rviz_node(share, value["namespace"], use_sim_time))
+        actions.append(f1_launch.rviz_node(share, robot, value["namespace"], use_sim_time))
     return actions
 
 

@@ -2,10 +2,20 @@
 
 import ctypes
 import os
+import tempfile
+import xml.etree.ElementTree as ElementTree
 
 import yaml
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
+
+
+# A robot's frames are its namespace's: two robots may have links of the same names.
+FRAMES = [("/tf", "tf"), ("/tf_static", "tf_static")]
+
+# What f1.rviz says of the bench, and where another robot has something else.
+RVIZ_CAMERA = "Value: front/image_raw"
+RVIZ_FRAME = "Fixed Frame: base_link"
 
 
 def share_directory():
@@ -58,6 +68,24 @@ class RobotFile:
         """The URDF as robot_state_publisher wants it."""
         with open(self.urdf_path(), encoding="utf-8") as stream:
             return stream.read()
+
+    def root_frame(self):
+        """The one link of the URDF that is no joint's child."""
+        urdf = ElementTree.fromstring(self.urdf_text())
+        children = {joint.find("child").get("link") for joint in urdf.findall("joint")}
+        roots = [link.get("name") for link in urdf.findall("link") if link.get("name") not in children]
+        if len(roots) != 1:
+            raise RuntimeError(f"robot: {self.urdf_path()} has {len(roots)} root links ({', '.join(roots)}), not one")
+        return roots[0]
+
+    def camera_topic(self):
+        """The topic of the camera whose next image is foreseen, the first that keeps a history."""
+        cameras = self.data.get("cameras") or []
+        kept = [camera for camera in cameras if "history" in (camera.get("roles") or [])] or cameras
+        if not kept:
+            raise RuntimeError(f"robot: {self.path} names no cameras")
+        # RViz takes the transport from the topic's last part: `.../compressed` is compressed.
+        return kept[0].get("topic", "")
 
 
 def robot_file(share, robot):
@@ -122,13 +150,28 @@ def choose_build(device):
     return "f1_policy_node", "cpu", f"CPU build: {missing}"
 
 
-def rviz_node(share, namespace, use_sim_time):
+def rviz_config(share, robot):
+    """f1.rviz; for a robot whose camera or root link has another name than the bench's, a copy that says so."""
+    shipped = os.path.join(share, "rviz", "f1.rviz")
+    with open(shipped, encoding="utf-8") as stream:
+        config = stream.read()
+    wanted = config.replace(RVIZ_CAMERA, f"Value: {robot.camera_topic()}").replace(RVIZ_FRAME, f"Fixed Frame: {robot.root_frame()}")
+    if wanted == config:
+        return shipped
+    path = os.path.join(tempfile.mkdtemp(prefix="f1_rviz_"), f"{robot.name}.rviz")
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(wanted)
+    return path
+
+
+def rviz_node(share, robot, namespace, use_sim_time):
     """RViz in the policy's namespace: the topics in f1.rviz are relative, so one file serves every namespace."""
     return Node(
         package="rviz2",
         executable="rviz2",
         namespace=namespace,
-        arguments=["-d", os.path.join(share, "rviz", "f1.rviz")],
+        arguments=["-d", rviz_config(share, robot)],
         parameters=[{"use_sim_time": use_sim_time}],
+        remappings=FRAMES,
         output="log",
     )

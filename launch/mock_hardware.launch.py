@@ -1,6 +1,7 @@
 """A robot made of ros2_control's mock hardware, so that real JointTrajectoryControllers can be driven by the policy.
 
     ros2 launch f1_policy mock_hardware.launch.py robot:=franka
+    ros2 launch f1_policy bringup.launch.py robot:=franka model:=... description:=false
 
 The <ros2_control> element is added to the URDF here: the shipped URDFs stay free of any controller framework.
 """
@@ -42,7 +43,10 @@ def controllers_of(path):
 
 
 def with_mock_hardware(urdf, joints, home):
-    """The URDF text with a mock system for these joints, starting at home (rad or m; 0 where home is silent)."""
+    """The URDF text with a mock system: these joints are commanded, the others that move have a state, so that all frames are published.
+
+    They start at home (rad or m; 0 where home is silent).
+    """
     robot = ElementTree.fromstring(urdf)
     system = ElementTree.SubElement(robot, "ros2_control", {"name": "mock", "type": "system"})
     hardware = ElementTree.SubElement(system, "hardware")
@@ -51,8 +55,15 @@ def with_mock_hardware(urdf, joints, home):
     for name in joints:
         if name not in known:
             raise RuntimeError(f"controller joint {name} is not in the URDF")
+    moving = [
+        joint.get("name")
+        for joint in robot.findall("joint")
+        if joint.get("type") in ("revolute", "continuous", "prismatic") and joint.find("mimic") is None
+    ]
+    for name in [*joints, *(name for name in moving if name not in joints)]:
         joint = ElementTree.SubElement(system, "joint", {"name": name})
-        ElementTree.SubElement(joint, "command_interface", {"name": "position"})
+        if name in joints:
+            ElementTree.SubElement(joint, "command_interface", {"name": "position"})
         state = ElementTree.SubElement(joint, "state_interface", {"name": "position"})
         ElementTree.SubElement(state, "param", {"name": "initial_value"}).text = repr(float(home.get(name, 0.0)))
         ElementTree.SubElement(joint, "state_interface", {"name": "velocity"})
@@ -95,6 +106,7 @@ def start(context):
             executable="robot_state_publisher",
             namespace=namespace,
             parameters=[{"robot_description": f1_launch.text(description)}],
+            remappings=f1_launch.FRAMES,
         ),
         *spawners,
     ]

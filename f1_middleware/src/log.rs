@@ -14,10 +14,10 @@ use crate::clock::Clock;
 use crate::publisher::Publisher;
 
 /// What a program logs: `default`, and of RustDDS its errors alone. It warns of every peer that comes and goes, on the loopback
-/// of multicast groups that it never joined, and of the sample addressed to nobody with which our writers begin.
+/// of multicast groups that it never joined, and of the sample addressed to nobody with which our writers begin. r2r calls a publisher that leaves an error.
 #[must_use]
 pub fn filter(default: &str) -> String {
-    format!("{default},rustdds=error,rustdds::network::udp_listener=off,rustdds::rtps::writer=off")
+    format!("{default},rustdds=error,rustdds::network::udp_listener=off,rustdds::rtps::writer=off,r2r=off")
 }
 
 struct Inner {

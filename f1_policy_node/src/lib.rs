@@ -9,6 +9,7 @@ pub mod board;
 pub mod core;
 pub mod error;
 pub mod foresight;
+pub mod instruction;
 pub mod observation;
 pub mod pacer;
 pub mod perception;

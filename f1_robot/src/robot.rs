@@ -77,7 +77,10 @@ impl Robot {
             let beside = path.parent().unwrap_or(Path::new("")).join(&file.urdf);
             match read(&beside) {
                 Ok(text) => urdf = Some(text),
-                Err(message) => faults.add("urdf", format!("{}: {message}", beside.display())),
+                Err(message) => {
+                    let hint = "a relative path starts at the robot file's folder";
+                    faults.add("urdf", format!("{}: {message}; {hint}", beside.display()));
+                }
             }
         }
         Self::assemble(file, urdf, faults).map_err(|faults| named(faults.list))

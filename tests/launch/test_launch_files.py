@@ -73,7 +73,7 @@ class LaunchFiles(unittest.TestCase):
                     py_compile.compile(os.path.join(folder, name), doraise=True)
 
     def test_without_arguments_the_bench_its_simulator_and_its_model_start(self):
-        programs = [executable_of(node) for node in actions_of("bringup.launch.py")]
+        programs = [executable_of(node) for node in actions_of("bringup.launch.py", device="cpu")]
         self.assertEqual(programs, ["f1_policy_node", "robot_state_publisher", "f1_sim_node", "rviz2"])
 
     def test_every_shipped_robot_starts_without_the_simulator(self):
@@ -81,7 +81,7 @@ class LaunchFiles(unittest.TestCase):
             if robot == "bench_arm":
                 continue
             with self.subTest(robot=robot):
-                programs = [executable_of(node) for node in actions_of("bringup.launch.py", robot=robot, rviz="false")]
+                programs = [executable_of(node) for node in actions_of("bringup.launch.py", robot=robot, rviz="false", device="cpu")]
                 self.assertEqual(programs, ["f1_policy_node", "robot_state_publisher"])
 
     @unittest.skipIf(REAL, "reads the recorded arguments of the stand-ins")
@@ -93,7 +93,7 @@ class LaunchFiles(unittest.TestCase):
 
     @unittest.skipIf(REAL, "reads the recorded arguments of the stand-ins")
     def test_arguments_reach_the_policy_as_parameters(self):
-        node = actions_of("bringup.launch.py", instruction="wave", quant="q8_0", autostart="false")[0]
+        node = actions_of("bringup.launch.py", instruction="wave", quant="q8_0", autostart="false", device="cpu")[0]
         parameters = node.arguments["parameters"][-1]
         self.assertIs(parameters["autostart"], False)
         for name, wanted in (("instruction", "wave"), ("quant", "q8_0"), ("device", "cpu")):
@@ -126,6 +126,39 @@ class LaunchFiles(unittest.TestCase):
     def test_the_view_is_one_rviz(self):
         self.assertEqual([executable_of(node) for node in actions_of("foresight_view.launch.py")], ["rviz2"])
 
+    def test_rviz_shows_each_robots_camera_from_its_root_link(self):
+        helpers = load("f1_launch.py")
+        with open(os.path.join(LAUNCH, "..", "rviz", "f1.rviz"), encoding="utf-8") as stream:
+            config = stream.read()
+        # What is exchanged must be there, once.
+        self.assertEqual((config.count(helpers.RVIZ_CAMERA), config.count(helpers.RVIZ_FRAME)), (1, 1))
+        for robot, camera, root in (
+            ("bench_arm", "front/image_raw", "base_link"),
+            ("franka", "agentview/image_raw", "world"),
+            ("google_robot", "head/image_raw", "link_base"),
+        ):
+            with self.subTest(robot=robot):
+                with open(helpers.rviz_config(ROOT, helpers.robot_file(ROOT, robot)), encoding="utf-8") as stream:
+                    config = stream.read()
+                self.assertIn(f"Value: {camera}\n", config)
+                self.assertIn(f"Fixed Frame: {root}\n", config)
+
+    def test_another_publisher_of_the_description_is_left_alone(self):
+        programs = [executable_of(node) for node in actions_of("bringup.launch.py", device="cpu", description="false", rviz="false", sim="false")]
+        self.assertEqual(programs, ["f1_policy_node"])
+
+    @unittest.skipIf(REAL, "reads the recorded arguments of the stand-ins")
+    def test_frames_stay_in_the_namespace(self):
+        for launch in ("bringup.launch.py", "mock_hardware.launch.py", "foresight_view.launch.py"):
+            for node in actions_of(launch):
+                if executable_of(node) in ("robot_state_publisher", "rviz2"):
+                    self.assertIn(("/tf", "tf"), node.arguments["remappings"])
+
+    @unittest.skipIf(REAL, "reads the recorded arguments of the stand-ins")
+    def test_what_is_not_given_is_left_to_the_parameter_file(self):
+        parameters = actions_of("bringup.launch.py")[0].arguments["parameters"][-1]
+        self.assertTrue({"use_sim_time", "autostart"}.isdisjoint(parameters))
+
     def test_mock_hardware_offers_every_controller_of_every_robot(self):
         for robot in ROBOTS:
             with self.subTest(robot=robot):
@@ -140,6 +173,18 @@ class LaunchFiles(unittest.TestCase):
         self.assertEqual(described.find("ros2_control/joint/state_interface/param").text, "0.5")
         with self.assertRaisesRegex(RuntimeError, "elbow"):
             module.with_mock_hardware(urdf, ["elbow"], {})
+
+    def test_a_joint_that_no_controller_moves_has_a_state(self):
+        module = load("mock_hardware.launch.py")
+        joint = '<joint name="{}" type="{}">{}</joint>'
+        urdf = "".join(joint.format(*each) for each in (
+            ("a", "revolute", ""), ("lift", "prismatic", ""), ("finger", "prismatic", '<mimic joint="a"/>'), ("mount", "fixed", ""),
+        ))
+        described = ElementTree.fromstring(module.with_mock_hardware(f'<robot name="r">{urdf}</robot>', ["a"], {}))
+        joints = {each.get("name"): each for each in described.findall("ros2_control/joint")}
+        self.assertEqual(sorted(joints), ["a", "lift"])
+        self.assertIsNotNone(joints["a"].find("command_interface"))
+        self.assertIsNone(joints["lift"].find("command_interface"))
 
 
 if __name__ == "__main__":

@@ -69,6 +69,13 @@ impl Args {
         parameter("foresight", "dtype", self.dtype.as_deref().unwrap_or_default());
         parameter("foresight", "quant", self.quant.as_deref().unwrap_or_default());
         parameter("perception", "instruction", &self.instruction);
+        // The first rule for a name holds, here and in an installed ROS 2, which reads the command line itself.
+        let names = ["__ns:=", "__node:=", "__name:="];
+        if let Some(rule) =
+            self.ros_args.iter().find(|argument| names.iter().any(|name| argument.contains(name)))
+        {
+            bail!("{rule}: the four nodes keep their names, and their namespace is given by --namespace");
+        }
         all.extend(["-r".into(), format!("__ns:=/{}", self.namespace.trim_matches('/')), "--".into()]);
         all.extend(self.ros_args.iter().cloned());
         let (parsed, rest) = RosArgs::parse(all)?;

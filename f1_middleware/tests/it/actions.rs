@@ -166,7 +166,7 @@ fn forgetful_server(node: &Node, lost: usize) {
     let status = node.create_publisher::<GoalStatusArray>("arm/_action/status", Qos::latched()).unwrap();
     let send = node
         .create_service::<SendGoal<FollowJointTrajectory>>("arm/_action/send_goal", move |request| {
-            let goal_info = GoalInfo { goal_id: request.goal_id.clone(), ..Default::default() };
+            let goal_info = GoalInfo { goal_id: request.goal_id, ..Default::default() };
             let status_list = vec![StatusMessage { goal_info, status: 4 }];
             status.publish(GoalStatusArray { status_list }).unwrap();
             SendGoalResponse { accepted: true, ..Default::default() }
@@ -179,11 +179,7 @@ fn forgetful_server(node: &Node, lost: usize) {
             move |_, responder| {
                 asked += 1;
                 if asked > lost {
-                    responder.respond(GetResultResponse {
-                        status: 4,
-                        result: result(7),
-                        ..Default::default()
-                    });
+                    responder.respond(GetResultResponse { status: 4, result: result(7) });
                 }
             },
         )

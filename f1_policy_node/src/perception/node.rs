@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use f1_interfaces::f1_msgs::srv::{SetInstruction, SetInstructionResponse};
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image, JointState};
-use f1_interfaces::std_msgs::msg::String as StringMessage;
 use f1_middleware::{ClockKind, Node, Qos, Urgency, Worker};
 use parking_lot::Mutex;
 
@@ -15,6 +14,7 @@ use super::intake::{Arrival, CameraMessage, Decoded, Shared};
 use super::settings::PerceptionSettings;
 use crate::core::Core;
 use crate::error::{NodeError, NodeResult};
+use crate::instruction;
 
 /// Name of the node, and of its entries on the board.
 pub const NAME: &str = "perception";
@@ -51,14 +51,9 @@ impl Perception {
             }
         });
         let told = core.clone();
-        let subscription = node.create_subscription::<StringMessage>(
-            "instruction",
-            Qos::reliable().transient_local().keep_last(1),
-            move |message, _| {
-                told.set_instruction(&message.data);
-            },
-        )?;
-        node.keep(subscription);
+        node.keep(instruction::subscribe(&node, move |message| {
+            told.set_instruction(&message.data);
+        })?);
         let told = core.clone();
         let service =
             node.create_service::<SetInstruction>("perception/set_instruction", move |request| {

@@ -15,6 +15,7 @@ use f1_robot::Robot;
 
 use super::Recorder;
 use crate::error::NodeResult;
+use crate::instruction;
 
 /// A recording that runs until it is finished.
 pub struct RecordSession {
@@ -32,19 +33,30 @@ struct Opening {
 }
 
 impl Opening {
-    fn topic<T: Message>(&mut self, topic: &str, qos: Qos) -> NodeResult<()> {
+    /// What writes a topic's messages, with the time at which they come.
+    fn writing<T: Message>(&self, topic: &str) -> NodeResult<impl Fn(&T) + Send + Sync + 'static> {
         let name = self.node.resolve_topic(topic)?;
         let writer = self.recorder.topic::<T>(&name)?;
         let (clock, messages) = (self.node.clock(), self.messages.clone());
-        let subscription = self.node.create_subscription::<T>(topic, qos, move |message, _| match writer
-            .write(clock.now().nanoseconds(), &message)
-        {
+        Ok(move |message: &T| match writer.write(clock.now().nanoseconds(), message) {
             Ok(()) => {
                 messages.fetch_add(1, Ordering::Relaxed);
             }
             Err(error) => tracing::error!(%error, "not recorded"),
-        })?;
+        })
+    }
+
+    fn topic<T: Message>(&mut self, topic: &str, qos: Qos) -> NodeResult<()> {
+        let write = self.writing::<T>(topic)?;
+        let subscription =
+            self.node.create_subscription::<T>(topic, qos, move |message, _| write(&message))?;
         self.keep.push(Box::new(subscription));
+        Ok(())
+    }
+
+    fn instruction(&mut self) -> NodeResult<()> {
+        let write = self.writing::<StringMessage>("instruction")?;
+        self.keep.push(Box::new(instruction::subscribe(&self.node, write)?));
         Ok(())
     }
 }
@@ -77,7 +89,7 @@ impl RecordSession {
         }
         opening.topic::<JointState>(&file.joint_states, Qos::sensor_data().keep_last(200))?;
         let reliable = Qos::reliable().keep_last(20);
-        opening.topic::<StringMessage>("instruction", reliable.transient_local())?;
+        opening.instruction()?;
         for lock in locks {
             opening.topic::<Bool>(lock, reliable)?;
         }

@@ -8,6 +8,8 @@ use f1_interfaces::control_msgs::action::{
 };
 use f1_interfaces::f1_msgs::action::{ExecuteTask, ExecuteTaskGoal, ExecuteTaskResult};
 use f1_interfaces::f1_msgs::msg::ActionChunk;
+use f1_interfaces::std_msgs::msg::String as Text;
+use f1_middleware::Qos;
 use f1_middleware::action::{CancelDecision, GoalDecision, GoalEvent, GoalStatus, ServerGoal};
 use f1_policy_node::board::PolicyState;
 use parking_lot::Mutex;
@@ -416,4 +418,28 @@ fn status_and_diagnostics_tell_the_times_of_the_stages() {
             assert!(value.is_some_and(|value| value.value.parse::<f64>().is_ok()), "{node}: {key}");
         }
     }
+}
+
+#[test]
+fn an_instruction_is_heard_from_any_publisher_and_once() {
+    let puppet = Puppet::start(Setup::bench());
+    puppet.run(0.5);
+    let say = |publisher: &f1_middleware::Publisher<Text>, text: &str| {
+        publisher.publish(Text { data: text.to_owned() }).unwrap();
+    };
+    // As `ros2 topic pub` makes it: nothing is kept.
+    let plain = puppet.node.create_publisher::<Text>("instruction", Qos::reliable()).unwrap();
+    say(&plain, "pick up the red cube");
+    puppet.run(1.0);
+    assert_eq!(puppet.status().instruction, "pick up the red cube");
+
+    let latched = puppet.node.create_publisher::<Text>("instruction", Qos::latched()).unwrap();
+    say(&latched, "pick up the blue ball");
+    puppet.run(1.0);
+    assert_eq!(puppet.status().instruction, "pick up the blue ball");
+    // Two at once come twice each; the second holds.
+    say(&latched, "pick up the red cube");
+    say(&latched, "pick up the green ball");
+    puppet.run(1.0);
+    assert_eq!(puppet.status().instruction, "pick up the green ball");
 }
