@@ -60,6 +60,8 @@ struct Episode {
     began_ns: i64,
     /// Violations of episodes before this one.
     violations: u64,
+    /// Trajectories that came after their first point's instant, in all episodes.
+    late: u64,
     told: Outcome,
 }
 
@@ -99,7 +101,7 @@ impl SimNode {
         let bench = Bench::new(robot.clone(), settings)?;
         let began_ns = Episode::begins_ns(&bench, node.now().nanoseconds());
         let episode =
-            Arc::new(Mutex::new(Episode { bench, began_ns, violations: 0, told: Outcome::Running }));
+            Arc::new(Mutex::new(Episode { bench, began_ns, violations: 0, late: 0, told: Outcome::Running }));
         let sim = Self { node, robot: robot.clone(), episode };
         sim.give_joints(options)?;
         sim.give_pictures(options)?;
@@ -163,6 +165,13 @@ impl SimNode {
     pub fn violations(&self) -> u64 {
         let episode = self.episode.lock();
         episode.violations + episode.bench.arm().violation_count()
+    }
+
+    /// Trajectories that came after their first point's instant, over all episodes: the controllers join those midway, with a
+    /// step. It takes a machine or a network that holds messages up for longer than the safety filter looks ahead.
+    #[must_use]
+    pub fn late_trajectories(&self) -> u64 {
+        self.episode.lock().late
     }
 
     fn give_joints(&self, options: &SimOptions) -> Result<(), SimError> {
@@ -285,6 +294,10 @@ impl SimNode {
                             })
                             .collect(),
                     };
+                    let begins = trajectory.start.zip(trajectory.points.first());
+                    if begins.is_some_and(|(start, first)| start + first.time < seconds) {
+                        episode.late += 1;
+                    }
                     if let Err(error) = episode.bench.command(&name, &trajectory) {
                         tracing::warn!(%error, controller = name, "trajectory refused");
                     }
