@@ -3,6 +3,7 @@
 //! Robot and policy are two processes on the loopback. The robot is this test binary again, told its part by `F1_TEST_PART`; it tells what the arm does
 //! as JSON lines.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -73,20 +74,18 @@ impl Running {
     fn wait(&self, what: &str, mut wanted: impl FnMut(&Value) -> bool) -> Value {
         let end = Instant::now() + PATIENCE;
         let lines = self.lines.as_ref().unwrap();
-        let (mut last, mut reason) = (Value::Null, Value::Null);
+        // Of each kind of line, by its first key: how many came, and the last.
+        let mut came: BTreeMap<String, (usize, Value)> = BTreeMap::new();
         loop {
             match lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(line) if wanted(&line) => return line,
                 Ok(line) => {
-                    if !line["reason"].is_null() {
-                        reason = line.clone();
-                    }
-                    last = line;
+                    let kind = line.as_object().and_then(|line| line.keys().next().cloned());
+                    let seen = came.entry(kind.unwrap_or_default()).or_default();
+                    *seen = (seen.0 + 1, line);
                 }
-                Err(RecvTimeoutError::Timeout) => panic!("{what}: not in {PATIENCE:?}; {reason}, {last}"),
-                Err(RecvTimeoutError::Disconnected) => {
-                    panic!("{what}: the process has gone; {reason}, {last}")
-                }
+                Err(RecvTimeoutError::Timeout) => panic!("{what}: not in {PATIENCE:?}; {came:?}"),
+                Err(RecvTimeoutError::Disconnected) => panic!("{what}: the process has gone; {came:?}"),
             }
         }
     }
