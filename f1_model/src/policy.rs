@@ -17,7 +17,7 @@ use crate::flow::RtcGuidance;
 #[cfg(feature = "cuda")]
 use crate::graphs::Turn;
 use crate::graphs::{Graphs, Stage};
-use crate::image_prep;
+use crate::image_prep::{self, Pictures};
 use crate::linear::Quant;
 use crate::network::{F1Network, PrefixState};
 use crate::padding::Padding;
@@ -208,6 +208,7 @@ pub struct F1Policy {
     /// Makes the foresight image, on a GPU beside everything else; with the device it is on.
     painter: Option<(Painter, Device)>,
     graphs: Graphs,
+    pictures: Pictures,
     prompts: Option<PromptEncoder>,
     report: LoadReport,
 }
@@ -293,7 +294,8 @@ impl F1Policy {
         for name in network.unquantised() {
             tracing::warn!(layer = name, "its width is not a multiple of the block; it stays unquantised");
         }
-        Ok(Self { network, painter, graphs: Graphs::new(options.cuda_graphs), prompts, report })
+        let graphs = Graphs::new(options.cuda_graphs);
+        Ok(Self { network, painter, graphs, pictures: Pictures::default(), prompts, report })
     }
 
     /// Adds a prompt encoder, for a directory that keeps `tokenizer.json` elsewhere.
@@ -329,7 +331,7 @@ impl F1Policy {
     pub fn prepare_camera(&self, image: &RgbImage) -> Result<CameraInput> {
         let [width, height] = self.config().image_fit;
         let _using = self.using();
-        let tensor = image_prep::prepare_camera(image, width, height, self.network.device())?;
+        let tensor = self.pictures.camera(image, [width, height], self.network.device())?;
         Ok(CameraInput { tensor: Held::new(tensor) })
     }
 
@@ -348,7 +350,7 @@ impl F1Policy {
     pub fn prepare_frame(&self, image: &RgbImage) -> Result<Tensor> {
         let side = self.network.foresight()?.config.frame_side();
         let _using = self.using();
-        image_prep::prepare_frame(image, side, self.config().run.crop_ratio, self.network.device())
+        self.pictures.frame(image, side, self.config().run.crop_ratio, self.network.device())
     }
 
     /// As [`F1Policy::encode_frame`] from pixels `[3, side, side]` in [-1, 1].

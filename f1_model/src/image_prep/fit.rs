@@ -54,17 +54,22 @@ pub(super) fn fitted(image: &RgbImage, width: usize, height: usize) -> Result<Ve
 }
 
 /// Where every target pixel comes from.
-struct Fit {
+pub(super) struct Fit {
     width: usize,
-    left: usize,
-    top: usize,
-    columns: Vec<(usize, usize, f32)>,
-    rows: Vec<(usize, usize, f32)>,
+    /// Columns and rows of padding.
+    pub(super) left: usize,
+    pub(super) top: usize,
+    /// Two source indices and the second's weight, for each that is not padding.
+    pub(super) columns: Vec<(usize, usize, f32)>,
+    pub(super) rows: Vec<(usize, usize, f32)>,
 }
 
 impl Fit {
     /// From (width, height) `source` into `target`.
-    fn new(source: (usize, usize), target: (usize, usize)) -> Result<Self> {
+    ///
+    /// # Errors
+    /// A size without pixels.
+    pub(super) fn new(source: (usize, usize), target: (usize, usize)) -> Result<Self> {
         let (width, height) = target;
         if source.0 == 0 || source.1 == 0 || width == 0 || height == 0 {
             return Err(Error::input("an image without pixels"));

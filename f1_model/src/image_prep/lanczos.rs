@@ -44,10 +44,10 @@ impl Window {
 pub struct Shrink {
     source: (u32, u32),
     window: Window,
-    across: Weights,
-    down: Weights,
+    pub(super) across: Weights,
+    pub(super) down: Weights,
     /// First source row that the window needs, and one past the last.
-    rows: (usize, usize),
+    pub(super) rows: (usize, usize),
 }
 
 impl Shrink {

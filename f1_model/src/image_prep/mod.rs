@@ -5,10 +5,12 @@ use image::RgbImage;
 
 pub use self::fit::{Planes, resize_with_pad};
 pub use self::lanczos::{Shrink, Window};
+pub(crate) use self::pictures::Pictures;
 use crate::{Error, Result};
 
 mod fit;
 mod lanczos;
+mod pictures;
 
 /// A camera image for the understanding expert: `[3, height, width]` in [-1, 1].
 ///

@@ -113,6 +113,7 @@ mod gate;
 mod group_norm;
 mod linear;
 mod norm;
+mod pictures;
 mod rope;
 mod sampling;
 #[cfg(test)]
@@ -125,6 +126,7 @@ pub(crate) use gate::{geglu, geglu_joined};
 pub(crate) use group_norm::group_norm;
 pub(crate) use linear::{add_bias, add_bias_onto};
 pub(crate) use norm::{add_layer_norm, add_rms_norm, layer_norm, rms_norm};
+pub(crate) use pictures::{FitOp, ShrinkOp};
 pub(crate) use rope::{rope, rope_joined, write_rows};
 pub(crate) use sampling::{LONGEST_ROW, draw};
 
