@@ -1,5 +1,8 @@
 //! What a policy computes on its device: operation after operation, or on a GPU as a graph that was recorded before.
 
+#[cfg(any(test, feature = "cuda"))]
+mod thread;
+
 use candle_core::{Device, Tensor};
 
 use crate::Result;
@@ -52,7 +55,7 @@ mod plain {
             inputs: Vec<Tensor>,
             _: &[usize],
             using: Option<Using>,
-            compute: impl Fn(&[Tensor]) -> Result<Vec<Tensor>>,
+            compute: impl Fn(&[Tensor]) -> Result<Vec<Tensor>> + Send + 'static,
         ) -> Result<(Vec<Tensor>, Option<Using>)> {
             Ok((compute(&inputs)?, using))
         }
@@ -62,6 +65,7 @@ mod plain {
 #[cfg(feature = "cuda")]
 mod recorded {
     use std::collections::HashMap;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::{Mutex, MutexGuard, PoisonError};
 
     use candle_core::cuda_backend::WrapErr;
@@ -108,14 +112,15 @@ mod recorded {
         }
 
         /// `compute` of `inputs`, which must depend on nothing else but their shapes and `settings`. Returns its outputs, and the permission to use the
-        /// device, which is given up while a graph is recorded. The inputs are freed under it, not after.
+        /// device, which is given up while a graph is recorded. The inputs are freed under it, not after. `compute` is recorded on another thread,
+        /// so it holds what it needs and borrows nothing.
         pub(crate) fn compute(
             self,
             device: &Device,
             inputs: Vec<Tensor>,
             settings: &[usize],
             using: Option<Using>,
-            compute: impl Fn(&[Tensor]) -> Result<Vec<Tensor>>,
+            compute: impl Fn(&[Tensor]) -> Result<Vec<Tensor>> + Send + 'static,
         ) -> Result<(Vec<Tensor>, Option<Using>)> {
             let (Some(mut graphs), Device::Cuda(cuda)) = (self.graphs, device) else {
                 return Ok((compute(&inputs)?, using));
@@ -139,7 +144,8 @@ mod recorded {
             drop(using);
             let recording = {
                 let _alone = device::alone();
-                Recording::checked(cuda, device, &inputs, &outputs, compute)
+                let (device, inputs, outputs) = (cuda.clone(), inputs.clone(), outputs.clone());
+                thread::run(move || Recording::checked(&device, &inputs, &outputs, compute))
             };
             let recording = recording.inspect_err(|error| {
                 tracing::warn!(stage = ?self.stage, %error, "no CUDA graph: the operations are started one by one");
@@ -170,13 +176,12 @@ mod recorded {
     impl Recording {
         /// Records `compute` and compares what the graph leaves with `expected`. Nobody else may use the device meanwhile.
         fn checked(
-            cuda: &CudaDevice,
-            device: &Device,
+            device: &CudaDevice,
             inputs: &[Tensor],
             expected: &[Tensor],
             compute: impl Fn(&[Tensor]) -> Result<Vec<Tensor>>,
         ) -> Result<Self> {
-            let recording = Self::record(cuda, device, inputs, expected, compute)?;
+            let recording = Self::record(device, inputs, expected, compute)?;
             for (found, wanted) in recording.outputs(inputs)?.iter().zip(expected) {
                 let off = distance(found, wanted)?;
                 // What is not a number is not within it either.
@@ -188,8 +193,7 @@ mod recorded {
         }
 
         fn record(
-            cuda: &CudaDevice,
-            device: &Device,
+            device: &CudaDevice,
             inputs: &[Tensor],
             expected: &[Tensor],
             compute: impl Fn(&[Tensor]) -> Result<Vec<Tensor>>,
@@ -197,19 +201,21 @@ mod recorded {
             let own = |tensor: &Tensor| tensor.contiguous()?.copy();
             let inputs = inputs.iter().map(own).collect::<candle_core::Result<Vec<_>>>()?;
             let outputs = expected.iter().map(own).collect::<candle_core::Result<Vec<_>>>()?;
-            let _uploads = device::uploads_once(device);
+            let _uploads = device.enable_cuda_graph_htod_cache();
             let run = || -> Result<()> {
                 for (output, found) in outputs.iter().zip(compute(&inputs)?) {
                     output.slice_set(&found.contiguous()?, 0, 0)?;
                 }
                 Ok(())
             };
-            // Loads kernels and uploads shapes, neither of which may happen while recording.
+            // Loads kernels and uploads shapes, neither of which may happen while recording. The shapes are kept for this thread; see `thread`.
             run()?;
-            let stream = cuda.cuda_stream();
+            let stream = device.cuda_stream();
             stream.synchronize().w()?;
             stream.begin_capture(sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).w()?;
-            let outcome = run();
+            // A panic would leave the recording open, and nothing could be computed any more.
+            let outcome = catch_unwind(AssertUnwindSafe(run))
+                .unwrap_or_else(|_| Err(Error::input("an operation panicked while it was recorded")));
             // What freeing memory reported of a recording that broke: left there it would keep the recording from being ended, and the
             // next observation from being computed.
             let freeing = stream.context().check_err().w();

@@ -204,9 +204,9 @@ impl Prefix {
 
 /// A loaded policy: shared by `Arc`, every method takes `&self`.
 pub struct F1Policy {
-    network: F1Network,
+    network: Arc<F1Network>,
     /// Makes the foresight image, on a GPU beside everything else; with the device it is on.
-    painter: Option<(Painter, Device)>,
+    painter: Option<(Arc<Painter>, Device)>,
     graphs: Graphs,
     prompts: Option<PromptEncoder>,
     report: LoadReport,
@@ -280,7 +280,7 @@ impl F1Policy {
                 } else {
                     foresight.tokenizer.painter().clone()
                 };
-                Some((painter, device))
+                Some((Arc::new(painter), device))
             }
             _ => None,
         };
@@ -293,6 +293,7 @@ impl F1Policy {
         for name in network.unquantised() {
             tracing::warn!(layer = name, "its width is not a multiple of the block; it stays unquantised");
         }
+        let network = Arc::new(network);
         Ok(Self { network, painter, graphs: Graphs::new(options.cuda_graphs), prompts, report })
     }
 
@@ -359,8 +360,9 @@ impl F1Policy {
         let turn = self.graphs.turn(Stage::Frame);
         let using = self.using();
         let inputs = vec![pixels.unsqueeze(0)?];
-        let (outputs, _using) = turn.compute(self.network.device(), inputs, &[], using, |inputs| {
-            let (tokens, vectors) = self.network.encode_frames(&inputs[0])?;
+        let network = self.network.clone();
+        let (outputs, _using) = turn.compute(self.network.device(), inputs, &[], using, move |inputs| {
+            let (tokens, vectors) = network.encode_frames(&inputs[0])?;
             Ok(vec![tokens.squeeze(0)?, vectors.squeeze(0)?])
         })?;
         let [tokens, vectors] = of_stage(outputs)?;
@@ -418,9 +420,10 @@ impl F1Policy {
         let cameras: Vec<&Tensor> = input.cameras.iter().flatten().map(CameraInput::tensor).collect();
         if !cameras.is_empty() {
             let images = Tensor::stack(&cameras, 0)?;
+            let network = self.network.clone();
             let (outputs, still) =
-                turn.compute(self.network.device(), vec![images], &[], using, |inputs| {
-                    let tokens = self.network.embed_images(&inputs[0], &mut Recorder::off())?;
+                turn.compute(self.network.device(), vec![images], &[], using, move |inputs| {
+                    let tokens = network.embed_images(&inputs[0], &mut Recorder::off())?;
                     let (count, each, width) = tokens.dims3()?;
                     Ok(vec![tokens.reshape((1, count * each, width))?])
                 })?;
@@ -490,10 +493,11 @@ impl F1Policy {
         let mut inputs = vec![embedded.clone(), uniform];
         inputs.extend(history);
         let settings = [top_k, top_p.to_bits() as usize];
-        let (outputs, using) = turn.compute(device, inputs, &settings, using, |inputs| {
+        let (network, of_prefix) = (self.network.clone(), padding.clone());
+        let (outputs, using) = turn.compute(device, inputs, &settings, using, move |inputs| {
             let mut source = TokenSource::Numbers { uniform: inputs[1].clone(), top_k, top_p };
             let state =
-                network.perceive(&inputs[0], &padding, inputs.get(2), &mut source, &mut Recorder::off())?;
+                network.perceive(&inputs[0], &of_prefix, inputs.get(2), &mut source, &mut Recorder::off())?;
             let block = state.cache.block().ok_or_else(|| Error::input("weights that are trained"))?;
             let mut outputs = vec![block.clone()];
             outputs.extend(state.f_hat);
@@ -583,11 +587,12 @@ impl F1Policy {
         drop(cache);
         let mut inputs = vec![block, state, noise];
         inputs.extend(guidance.into_iter().flat_map(|(previous, weights)| [previous, weights]));
-        let (outputs, _using) = turn.compute(device, inputs, &[], using, |inputs| {
-            let cache = KvCache::of_block(inputs[0].clone(), prefix.len())?;
+        let (network, after) = (self.network.clone(), prefix.state.clone());
+        let (outputs, _using) = turn.compute(device, inputs, &[], using, move |inputs| {
+            let cache = KvCache::of_block(inputs[0].clone(), after.cache.len())?;
             let guidance = inputs.get(3).cloned().zip(inputs.get(4).cloned());
             let (state, noise, off) = (&inputs[1], &inputs[2], &mut Recorder::off());
-            Ok(vec![self.network.act_after(&prefix.state, &cache, state, noise, guidance.as_ref(), off)?])
+            Ok(vec![network.act_after(&after, &cache, state, noise, guidance.as_ref(), off)?])
         })?;
         let [actions] = of_stage(outputs)?;
         let actions: Vec<Vec<f32>> = actions.squeeze(0)?.to_vec2()?;
@@ -608,7 +613,8 @@ impl F1Policy {
         let turn = self.graphs.turn(Stage::Foresight);
         let using = self.using();
         let inputs = vec![foreseen.to_device(device)?];
-        let (outputs, _using) = turn.compute(device, inputs, &[], using, |inputs| {
+        let painter = painter.clone();
+        let (outputs, _using) = turn.compute(device, inputs, &[], using, move |inputs| {
             Ok(vec![painter.decode(&inputs[0])?.squeeze(0)?])
         })?;
         let [image] = of_stage(outputs)?;
