@@ -80,8 +80,16 @@ mod recorded {
     /// How far a graph's numbers may be from those computed without it, relative to the largest.
     const TOLERANCE: f32 = 1e-3;
 
-    /// Graphs by the shapes of their inputs and their settings; none where recording failed.
-    type Kept = HashMap<Vec<Vec<usize>>, Option<Recording>>;
+    /// Graphs by the shapes of their inputs and their settings.
+    type Kept = HashMap<Vec<Vec<usize>>, Attempt>;
+
+    /// What came of recording one shape.
+    enum Attempt {
+        Recorded(Recording),
+        /// It is tried once more: something else on the device may have broken it, such as memory that was freed meanwhile.
+        FailedOnce,
+        Failed,
+    }
 
     /// The graphs recorded so far, if any are wanted.
     pub(crate) struct Graphs {
@@ -122,23 +130,25 @@ mod recorded {
             using: Option<Using>,
             compute: impl Fn(&[Tensor]) -> Result<Vec<Tensor>> + Send + 'static,
         ) -> Result<(Vec<Tensor>, Option<Using>)> {
+            // Locals are dropped before arguments, so before the permission, whatever fails.
+            let inputs = inputs;
             let (Some(mut graphs), Device::Cuda(cuda)) = (self.graphs, device) else {
                 return Ok((compute(&inputs)?, using));
             };
             let shapes = inputs.iter().map(|input| input.dims().to_vec());
             let key: Vec<Vec<usize>> = shapes.chain([settings.to_vec()]).collect();
-            if let Some(recording) = graphs.get(&key) {
-                let launched = recording.as_ref().map(|recording| recording.outputs(&inputs));
-                let outputs = match launched {
-                    Some(Ok(outputs)) => outputs,
-                    Some(Err(error)) => {
-                        tracing::warn!(stage = ?self.stage, %error, "a CUDA graph failed: from now on without it");
-                        graphs.insert(key, None);
-                        compute(&inputs)?
-                    }
-                    None => compute(&inputs)?,
-                };
-                return Ok((outputs, using));
+            let launched = match graphs.get(&key) {
+                Some(Attempt::Recorded(recording)) => Some(recording.outputs(&inputs)),
+                Some(Attempt::Failed) => return Ok((compute(&inputs)?, using)),
+                Some(Attempt::FailedOnce) | None => None,
+            };
+            if let Some(launched) = launched {
+                let outputs = launched.or_else(|error| {
+                    tracing::warn!(stage = ?self.stage, %error, "a CUDA graph failed: from now on without it");
+                    graphs.insert(key, Attempt::Failed);
+                    compute(&inputs)
+                });
+                return Ok((outputs?, using));
             }
             let outputs = compute(&inputs)?;
             drop(using);
@@ -147,14 +157,23 @@ mod recorded {
                 let (device, inputs, outputs) = (cuda.clone(), inputs.clone(), outputs.clone());
                 thread::run(move || Recording::checked(&device, &inputs, &outputs, compute))
             };
-            let recording = recording.inspect_err(|error| {
-                tracing::warn!(stage = ?self.stage, %error, "no CUDA graph: the operations are started one by one");
-            });
-            if graphs.len() >= KEPT {
+            // Before graphs that are given up free their memory.
+            let using = device::using();
+            let attempt = match recording {
+                Ok(recording) => Attempt::Recorded(recording),
+                Err(error) if graphs.contains_key(&key) => {
+                    tracing::warn!(stage = ?self.stage, %error, "no CUDA graph: the operations are started one by one");
+                    Attempt::Failed
+                }
+                Err(error) => {
+                    tracing::warn!(stage = ?self.stage, %error, "no CUDA graph yet: recording is tried once more");
+                    Attempt::FailedOnce
+                }
+            };
+            if graphs.len() >= KEPT && !graphs.contains_key(&key) {
                 graphs.clear();
             }
-            graphs.insert(key, recording.ok());
-            let using = device::using();
+            graphs.insert(key, attempt);
             drop(inputs);
             Ok((outputs, Some(using)))
         }

@@ -108,6 +108,32 @@ impl CameraInput {
     }
 }
 
+/// A history frame ready for the tokenizer, `[3, side, side]`; cheap to clone.
+#[derive(Clone)]
+pub struct FrameInput {
+    tensor: Held<Tensor>,
+}
+
+impl FrameInput {
+    /// The pixels, `[3, side, side]` in [-1, 1].
+    pub fn tensor(&self) -> &Tensor {
+        &self.tensor
+    }
+}
+
+/// Understanding tokens of one observation, `[1, tokens, width]`; cheap to clone.
+#[derive(Clone)]
+pub struct Embedded {
+    tokens: Held<Tensor>,
+}
+
+impl Embedded {
+    /// `[1, tokens, width]`: those of each camera, then the prompt's.
+    pub fn tensor(&self) -> &Tensor {
+        &self.tokens
+    }
+}
+
 /// A history frame, encoded once when it arrives; cheap to clone.
 #[derive(Clone)]
 pub struct HistoryFrame {
@@ -202,12 +228,12 @@ impl Prefix {
     }
 }
 
-/// A loaded policy: shared by `Arc`, every method takes `&self`.
+/// A loaded policy: shared by `Arc`, every method takes `&self`. Dropped while another one records a graph, it waits.
 pub struct F1Policy {
-    network: Arc<F1Network>,
+    network: Held<Arc<F1Network>>,
     /// Makes the foresight image, on a GPU beside everything else; with the device it is on.
-    painter: Option<(Arc<Painter>, Device)>,
-    graphs: Graphs,
+    painter: Option<(Held<Arc<Painter>>, Device)>,
+    graphs: Held<Graphs>,
     prompts: Option<PromptEncoder>,
     report: LoadReport,
 }
@@ -280,7 +306,7 @@ impl F1Policy {
                 } else {
                     foresight.tokenizer.painter().clone()
                 };
-                Some((Arc::new(painter), device))
+                Some((Held::new(Arc::new(painter)), device))
             }
             _ => None,
         };
@@ -293,8 +319,9 @@ impl F1Policy {
         for name in network.unquantised() {
             tracing::warn!(layer = name, "its width is not a multiple of the block; it stays unquantised");
         }
-        let network = Arc::new(network);
-        Ok(Self { network, painter, graphs: Graphs::new(options.cuda_graphs), prompts, report })
+        let network = Held::new(Arc::new(network));
+        let graphs = Held::new(Graphs::new(options.cuda_graphs));
+        Ok(Self { network, painter, graphs, prompts, report })
     }
 
     /// Adds a prompt encoder, for a directory that keeps `tokenizer.json` elsewhere.
@@ -342,25 +369,27 @@ impl F1Policy {
         self.encode_prepared(&self.prepare_frame(image)?)
     }
 
-    /// Shrinks and crops a history frame: pixels `[3, side, side]` in [-1, 1] for [`F1Policy::encode_prepared`].
+    /// Shrinks and crops a history frame for [`F1Policy::encode_prepared`].
     ///
     /// # Errors
     /// An image without pixels, or a model that does not foresee.
-    pub fn prepare_frame(&self, image: &RgbImage) -> Result<Tensor> {
+    pub fn prepare_frame(&self, image: &RgbImage) -> Result<FrameInput> {
         let side = self.network.foresight()?.config.frame_side();
         let _using = self.using();
-        image_prep::prepare_frame(image, side, self.config().run.crop_ratio, self.network.device())
+        let ratio = self.config().run.crop_ratio;
+        let tensor = image_prep::prepare_frame(image, side, ratio, self.network.device())?;
+        Ok(FrameInput { tensor: Held::new(tensor) })
     }
 
-    /// As [`F1Policy::encode_frame`] from pixels `[3, side, side]` in [-1, 1].
+    /// As [`F1Policy::encode_frame`] from a frame of [`F1Policy::prepare_frame`].
     ///
     /// # Errors
-    /// Another size, or a model that does not foresee.
-    pub fn encode_prepared(&self, pixels: &Tensor) -> Result<HistoryFrame> {
+    /// A frame of another model, or a model that does not foresee.
+    pub fn encode_prepared(&self, frame: &FrameInput) -> Result<HistoryFrame> {
         let turn = self.graphs.turn(Stage::Frame);
         let using = self.using();
-        let inputs = vec![pixels.unsqueeze(0)?];
-        let network = self.network.clone();
+        let inputs = vec![frame.tensor.unsqueeze(0)?];
+        let network = Arc::clone(&self.network);
         let (outputs, _using) = turn.compute(self.network.device(), inputs, &[], using, move |inputs| {
             let (tokens, vectors) = network.encode_frames(&inputs[0])?;
             Ok(vec![tokens.squeeze(0)?, vectors.squeeze(0)?])
@@ -408,19 +437,19 @@ impl F1Policy {
         self.perceive_embedded(&embedded, &input.history, source)
     }
 
-    /// The understanding tokens of one observation, `[1, tokens, width]`: cameras that are there, then the prompt
-    /// without its padding. Nothing padded is ever computed.
+    /// The understanding tokens of one observation: cameras that are there, then the prompt without its padding. Nothing padded is ever
+    /// computed.
     ///
     /// # Errors
     /// More cameras than the model takes, or nothing at all.
-    pub fn embed(&self, input: &PolicyInput) -> Result<Tensor> {
+    pub fn embed(&self, input: &PolicyInput) -> Result<Embedded> {
         let turn = self.graphs.turn(Stage::Images);
         let mut using = self.using();
         let mut parts = Vec::new();
         let cameras: Vec<&Tensor> = input.cameras.iter().flatten().map(CameraInput::tensor).collect();
         if !cameras.is_empty() {
             let images = Tensor::stack(&cameras, 0)?;
-            let network = self.network.clone();
+            let network = Arc::clone(&self.network);
             let (outputs, still) =
                 turn.compute(self.network.device(), vec![images], &[], using, move |inputs| {
                     let tokens = network.embed_images(&inputs[0], &mut Recorder::off())?;
@@ -437,10 +466,10 @@ impl F1Policy {
         if parts.is_empty() {
             return Err(Error::input("an observation without camera and prompt"));
         }
-        let embedded = Tensor::cat(&parts, 1)?;
+        let tokens = Held::new(Tensor::cat(&parts, 1)?);
         // What is freed is freed while the device may be used.
         drop((parts, using));
-        Ok(embedded)
+        Ok(Embedded { tokens })
     }
 
     /// As [`F1Policy::perceive_with`] from understanding tokens of [`F1Policy::embed`].
@@ -449,10 +478,11 @@ impl F1Policy {
     /// No history where the model needs it.
     pub fn perceive_embedded(
         &self,
-        embedded: &Tensor,
+        embedded: &Embedded,
         frames: &[HistoryFrame],
         source: &mut TokenSource,
     ) -> Result<Prefix> {
+        let embedded = embedded.tensor();
         let turn = self.graphs.turn(Stage::Prefix);
         let using = self.using();
         let history = if self.network.has_foresight() { Some(self.history(frames)?) } else { None };
@@ -493,7 +523,7 @@ impl F1Policy {
         let mut inputs = vec![embedded.clone(), uniform];
         inputs.extend(history);
         let settings = [top_k, top_p.to_bits() as usize];
-        let (network, of_prefix) = (self.network.clone(), padding.clone());
+        let (network, of_prefix) = (Arc::clone(&self.network), padding.clone());
         let (outputs, using) = turn.compute(device, inputs, &settings, using, move |inputs| {
             let mut source = TokenSource::Numbers { uniform: inputs[1].clone(), top_k, top_p };
             let state =
@@ -587,7 +617,7 @@ impl F1Policy {
         drop(cache);
         let mut inputs = vec![block, state, noise];
         inputs.extend(guidance.into_iter().flat_map(|(previous, weights)| [previous, weights]));
-        let (network, after) = (self.network.clone(), prefix.state.clone());
+        let (network, after) = (Arc::clone(&self.network), prefix.state.clone());
         let (outputs, _using) = turn.compute(device, inputs, &[], using, move |inputs| {
             let cache = KvCache::of_block(inputs[0].clone(), after.cache.len())?;
             let guidance = inputs.get(3).cloned().zip(inputs.get(4).cloned());
@@ -613,7 +643,7 @@ impl F1Policy {
         let turn = self.graphs.turn(Stage::Foresight);
         let using = self.using();
         let inputs = vec![foreseen.to_device(device)?];
-        let painter = painter.clone();
+        let painter = Arc::clone(painter);
         let (outputs, _using) = turn.compute(device, inputs, &[], using, move |inputs| {
             Ok(vec![painter.decode(&inputs[0])?.squeeze(0)?])
         })?;
