@@ -238,7 +238,10 @@ mod recorded {
             // What freeing memory reported of a recording that broke: left there it would keep the recording from being ended, and the
             // next observation from being computed.
             let freeing = stream.context().check_err().w();
-            let graph = stream.end_capture(sys::CUgraphInstantiate_flags(0)).w();
+            // Memory that a graph leaves behind is freed when it is started again, which is refused otherwise.
+            let graph = stream
+                .end_capture(sys::CUgraphInstantiate_flags::CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH)
+                .w();
             outcome?;
             freeing?;
             let graph = graph?.ok_or_else(|| Error::input("nothing was recorded"))?;
