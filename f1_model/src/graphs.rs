@@ -173,7 +173,12 @@ mod recorded {
             if graphs.len() >= KEPT && !graphs.contains_key(&key) {
                 graphs.clear();
             }
+            let recorded = matches!(attempt, Attempt::Recorded(_));
             graphs.insert(key, attempt);
+            // A graph has memory of its own. What the same operations took before it would stay in the pool unused.
+            if recorded && let Err(error) = device::release_freed_memory(device) {
+                tracing::warn!(stage = ?self.stage, %error, "freed memory stays with this process");
+            }
             drop(inputs);
             Ok((outputs, Some(using)))
         }
