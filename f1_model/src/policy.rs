@@ -390,7 +390,7 @@ impl F1Policy {
     pub fn encode_prepared(&self, frames: &[FrameInput]) -> Result<Vec<HistoryFrame>> {
         let at_once = if self.network.device().is_cuda() { frames.len().max(1) } else { 1 };
         let encoded = frames.chunks(at_once).map(|frames| self.encode_batch(frames));
-        Ok(encoded.collect::<Result<Vec<_>>>()?.concat())
+        Ok(encoded.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
 
     fn encode_batch(&self, frames: &[FrameInput]) -> Result<Vec<HistoryFrame>> {
