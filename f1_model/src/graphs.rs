@@ -1,5 +1,8 @@
 //! What a policy computes on its device: operation after operation, or on a GPU as a graph that was recorded before.
 
+#[cfg(any(test, feature = "cuda"))]
+mod thread;
+
 use candle_core::{Device, Tensor};
 
 use crate::Result;
@@ -52,7 +55,7 @@ mod plain {
             inputs: Vec<Tensor>,
             _: &[usize],
             using: Option<Using>,
-            compute: impl Fn(&[Tensor]) -> Result<Vec<Tensor>>,
+            compute: impl Fn(&[Tensor]) -> Result<Vec<Tensor>> + Send + 'static,
         ) -> Result<(Vec<Tensor>, Option<Using>)> {
             Ok((compute(&inputs)?, using))
         }
@@ -62,6 +65,7 @@ mod plain {
 #[cfg(feature = "cuda")]
 mod recorded {
     use std::collections::HashMap;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::{Mutex, MutexGuard, PoisonError};
 
     use candle_core::cuda_backend::WrapErr;
@@ -76,8 +80,16 @@ mod recorded {
     /// How far a graph's numbers may be from those computed without it, relative to the largest.
     const TOLERANCE: f32 = 1e-3;
 
-    /// Graphs by the shapes of their inputs and their settings; none where recording failed.
-    type Kept = HashMap<Vec<Vec<usize>>, Option<Recording>>;
+    /// Graphs by the shapes of their inputs and their settings.
+    type Kept = HashMap<Vec<Vec<usize>>, Attempt>;
+
+    /// What came of recording one shape.
+    enum Attempt {
+        Recorded(Recording),
+        /// It is tried once more: something else on the device may have broken it, such as memory that was freed meanwhile.
+        FailedOnce,
+        Failed,
+    }
 
     /// The graphs recorded so far, if any are wanted.
     pub(crate) struct Graphs {
@@ -108,47 +120,65 @@ mod recorded {
         }
 
         /// `compute` of `inputs`, which must depend on nothing else but their shapes and `settings`. Returns its outputs, and the permission to use the
-        /// device, which is given up while a graph is recorded. The inputs are freed under it, not after.
+        /// device, which is given up while a graph is recorded. The inputs are freed under it, not after. `compute` is recorded on another thread,
+        /// so it holds what it needs and borrows nothing.
         pub(crate) fn compute(
             self,
             device: &Device,
             inputs: Vec<Tensor>,
             settings: &[usize],
             using: Option<Using>,
-            compute: impl Fn(&[Tensor]) -> Result<Vec<Tensor>>,
+            compute: impl Fn(&[Tensor]) -> Result<Vec<Tensor>> + Send + 'static,
         ) -> Result<(Vec<Tensor>, Option<Using>)> {
+            // Locals are dropped before arguments, so before the permission, whatever fails.
+            let inputs = inputs;
             let (Some(mut graphs), Device::Cuda(cuda)) = (self.graphs, device) else {
                 return Ok((compute(&inputs)?, using));
             };
             let shapes = inputs.iter().map(|input| input.dims().to_vec());
             let key: Vec<Vec<usize>> = shapes.chain([settings.to_vec()]).collect();
-            if let Some(recording) = graphs.get(&key) {
-                let launched = recording.as_ref().map(|recording| recording.outputs(&inputs));
-                let outputs = match launched {
-                    Some(Ok(outputs)) => outputs,
-                    Some(Err(error)) => {
-                        tracing::warn!(stage = ?self.stage, %error, "a CUDA graph failed: from now on without it");
-                        graphs.insert(key, None);
-                        compute(&inputs)?
-                    }
-                    None => compute(&inputs)?,
-                };
-                return Ok((outputs, using));
+            let launched = match graphs.get(&key) {
+                Some(Attempt::Recorded(recording)) => Some(recording.outputs(&inputs)),
+                Some(Attempt::Failed) => return Ok((compute(&inputs)?, using)),
+                Some(Attempt::FailedOnce) | None => None,
+            };
+            if let Some(launched) = launched {
+                let outputs = launched.or_else(|error| {
+                    tracing::warn!(stage = ?self.stage, %error, "a CUDA graph failed: from now on without it");
+                    graphs.insert(key, Attempt::Failed);
+                    compute(&inputs)
+                });
+                return Ok((outputs?, using));
             }
             let outputs = compute(&inputs)?;
             drop(using);
             let recording = {
                 let _alone = device::alone();
-                Recording::checked(cuda, device, &inputs, &outputs, compute)
+                let (device, inputs, outputs) = (cuda.clone(), inputs.clone(), outputs.clone());
+                thread::run(move || Recording::checked(&device, &inputs, &outputs, compute))
             };
-            let recording = recording.inspect_err(|error| {
-                tracing::warn!(stage = ?self.stage, %error, "no CUDA graph: the operations are started one by one");
-            });
-            if graphs.len() >= KEPT {
+            // Before graphs that are given up free their memory.
+            let using = device::using();
+            let attempt = match recording {
+                Ok(recording) => Attempt::Recorded(recording),
+                Err(error) if graphs.contains_key(&key) => {
+                    tracing::warn!(stage = ?self.stage, %error, "no CUDA graph: the operations are started one by one");
+                    Attempt::Failed
+                }
+                Err(error) => {
+                    tracing::warn!(stage = ?self.stage, %error, "no CUDA graph yet: recording is tried once more");
+                    Attempt::FailedOnce
+                }
+            };
+            if graphs.len() >= KEPT && !graphs.contains_key(&key) {
                 graphs.clear();
             }
-            graphs.insert(key, recording.ok());
-            let using = device::using();
+            let recorded = matches!(attempt, Attempt::Recorded(_));
+            graphs.insert(key, attempt);
+            // A graph has memory of its own. What the same operations took before it would stay in the pool unused.
+            if recorded && let Err(error) = device::release_freed_memory(device) {
+                tracing::warn!(stage = ?self.stage, %error, "freed memory stays with this process");
+            }
             drop(inputs);
             Ok((outputs, Some(using)))
         }
@@ -170,13 +200,12 @@ mod recorded {
     impl Recording {
         /// Records `compute` and compares what the graph leaves with `expected`. Nobody else may use the device meanwhile.
         fn checked(
-            cuda: &CudaDevice,
-            device: &Device,
+            device: &CudaDevice,
             inputs: &[Tensor],
             expected: &[Tensor],
             compute: impl Fn(&[Tensor]) -> Result<Vec<Tensor>>,
         ) -> Result<Self> {
-            let recording = Self::record(cuda, device, inputs, expected, compute)?;
+            let recording = Self::record(device, inputs, expected, compute)?;
             for (found, wanted) in recording.outputs(inputs)?.iter().zip(expected) {
                 let off = distance(found, wanted)?;
                 // What is not a number is not within it either.
@@ -188,8 +217,7 @@ mod recorded {
         }
 
         fn record(
-            cuda: &CudaDevice,
-            device: &Device,
+            device: &CudaDevice,
             inputs: &[Tensor],
             expected: &[Tensor],
             compute: impl Fn(&[Tensor]) -> Result<Vec<Tensor>>,
@@ -197,23 +225,28 @@ mod recorded {
             let own = |tensor: &Tensor| tensor.contiguous()?.copy();
             let inputs = inputs.iter().map(own).collect::<candle_core::Result<Vec<_>>>()?;
             let outputs = expected.iter().map(own).collect::<candle_core::Result<Vec<_>>>()?;
-            let _uploads = device::uploads_once(device);
+            let _uploads = device.enable_cuda_graph_htod_cache();
             let run = || -> Result<()> {
                 for (output, found) in outputs.iter().zip(compute(&inputs)?) {
                     output.slice_set(&found.contiguous()?, 0, 0)?;
                 }
                 Ok(())
             };
-            // Loads kernels and uploads shapes, neither of which may happen while recording.
+            // Loads kernels and uploads shapes, neither of which may happen while recording. The shapes are kept for this thread; see `thread`.
             run()?;
-            let stream = cuda.cuda_stream();
+            let stream = device.cuda_stream();
             stream.synchronize().w()?;
             stream.begin_capture(sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).w()?;
-            let outcome = run();
+            // A panic would leave the recording open, and nothing could be computed any more.
+            let outcome = catch_unwind(AssertUnwindSafe(run))
+                .unwrap_or_else(|_| Err(Error::input("an operation panicked while it was recorded")));
             // What freeing memory reported of a recording that broke: left there it would keep the recording from being ended, and the
             // next observation from being computed.
             let freeing = stream.context().check_err().w();
-            let graph = stream.end_capture(sys::CUgraphInstantiate_flags(0)).w();
+            // Memory that a graph leaves behind is freed when it is started again, which is refused otherwise.
+            let graph = stream
+                .end_capture(sys::CUgraphInstantiate_flags::CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH)
+                .w();
             outcome?;
             freeing?;
             let graph = graph?.ok_or_else(|| Error::input("nothing was recorded"))?;

@@ -35,6 +35,7 @@ pub use error::{Error, Result};
 pub use flow::RtcGuidance;
 pub use linear::Quant;
 pub use policy::{
-    ActRequest, CameraInput, DeviceChoice, Dtype, F1Policy, HistoryFrame, LoadOptions, PolicyInput, Prefix,
+    ActRequest, CameraInput, DeviceChoice, Dtype, Embedded, F1Policy, FrameInput, HistoryFrame, LoadOptions,
+    PolicyInput, Prefix,
 };
 pub use prompt::{Prompt, PromptEncoder};

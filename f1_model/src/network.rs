@@ -172,15 +172,12 @@ impl F1Network {
         Ok((rows.reshape((batch, tokens, width))? * (width as f64).sqrt())?)
     }
 
-    /// The vectors of history frames for the temporal convolution: images `[n, 3, s, s]` to `[n, L - 1, codes]`.
+    /// Token ids `[n, L]` of history frames `[n, 3, s, s]`, and their vectors `[n, L - 1, codes]` for the temporal convolution.
     ///
     /// # Errors
     /// The frames have another size.
     pub fn encode_frames(&self, frames: &Tensor) -> Result<(Tensor, Tensor)> {
-        let foresight = self.foresight()?;
-        let tokens = foresight.tokenizer.encode(frames)?;
-        let vectors = foresight.tokenizer.quantizer().next_scale_input(&tokens)?;
-        Ok((tokens, vectors))
+        self.foresight()?.tokenizer.encode_with_vectors(frames)
     }
 
     fn rope(&self, positions: &[Vec<i64>]) -> Result<RopeTable> {

@@ -108,6 +108,32 @@ impl CameraInput {
     }
 }
 
+/// A history frame ready for the tokenizer, `[3, side, side]`; cheap to clone.
+#[derive(Clone)]
+pub struct FrameInput {
+    tensor: Held<Tensor>,
+}
+
+impl FrameInput {
+    /// The pixels, `[3, side, side]` in [-1, 1].
+    pub fn tensor(&self) -> &Tensor {
+        &self.tensor
+    }
+}
+
+/// Understanding tokens of one observation, `[1, tokens, width]`; cheap to clone.
+#[derive(Clone)]
+pub struct Embedded {
+    tokens: Held<Tensor>,
+}
+
+impl Embedded {
+    /// `[1, tokens, width]`: those of each camera, then the prompt's.
+    pub fn tensor(&self) -> &Tensor {
+        &self.tokens
+    }
+}
+
 /// A history frame, encoded once when it arrives; cheap to clone.
 #[derive(Clone)]
 pub struct HistoryFrame {
@@ -202,13 +228,13 @@ impl Prefix {
     }
 }
 
-/// A loaded policy: shared by `Arc`, every method takes `&self`.
+/// A loaded policy: shared by `Arc`, every method takes `&self`. Dropped while another one records a graph, it waits.
 pub struct F1Policy {
-    network: F1Network,
+    network: Held<Arc<F1Network>>,
     /// Makes the foresight image, on a GPU beside everything else; with the device it is on.
-    painter: Option<(Painter, Device)>,
-    graphs: Graphs,
-    pictures: Pictures,
+    painter: Option<(Held<Arc<Painter>>, Device)>,
+    graphs: Held<Graphs>,
+    pictures: Held<Pictures>,
     prompts: Option<PromptEncoder>,
     report: LoadReport,
 }
@@ -281,7 +307,7 @@ impl F1Policy {
                 } else {
                     foresight.tokenizer.painter().clone()
                 };
-                Some((painter, device))
+                Some((Held::new(Arc::new(painter)), device))
             }
             _ => None,
         };
@@ -294,8 +320,10 @@ impl F1Policy {
         for name in network.unquantised() {
             tracing::warn!(layer = name, "its width is not a multiple of the block; it stays unquantised");
         }
-        let graphs = Graphs::new(options.cuda_graphs);
-        Ok(Self { network, painter, graphs, pictures: Pictures::default(), prompts, report })
+        let network = Held::new(Arc::new(network));
+        let graphs = Held::new(Graphs::new(options.cuda_graphs));
+        let pictures = Held::new(Pictures::default());
+        Ok(Self { network, painter, graphs, pictures, prompts, report })
     }
 
     /// Adds a prompt encoder, for a directory that keeps `tokenizer.json` elsewhere.
@@ -340,33 +368,48 @@ impl F1Policy {
     /// # Errors
     /// An image without pixels, or a model that does not foresee.
     pub fn encode_frame(&self, image: &RgbImage) -> Result<HistoryFrame> {
-        self.encode_prepared(&self.prepare_frame(image)?)
+        let [frame] = of_stage(self.encode_prepared(&[self.prepare_frame(image)?])?)?;
+        Ok(frame)
     }
 
-    /// Shrinks and crops a history frame: pixels `[3, side, side]` in [-1, 1] for [`F1Policy::encode_prepared`].
+    /// Shrinks and crops a history frame for [`F1Policy::encode_prepared`].
     ///
     /// # Errors
     /// An image without pixels, or a model that does not foresee.
-    pub fn prepare_frame(&self, image: &RgbImage) -> Result<Tensor> {
+    pub fn prepare_frame(&self, image: &RgbImage) -> Result<FrameInput> {
         let side = self.network.foresight()?.config.frame_side();
         let _using = self.using();
-        self.pictures.frame(image, side, self.config().run.crop_ratio, self.network.device())
+        let ratio = self.config().run.crop_ratio;
+        let tensor = self.pictures.frame(image, side, ratio, self.network.device())?;
+        Ok(FrameInput { tensor: Held::new(tensor) })
     }
 
-    /// As [`F1Policy::encode_frame`] from pixels `[3, side, side]` in [-1, 1].
+    /// As [`F1Policy::encode_frame`] from frames of [`F1Policy::prepare_frame`]: on a GPU all at once, on a CPU, which a single one keeps
+    /// busy, one after another.
     ///
     /// # Errors
-    /// Another size, or a model that does not foresee.
-    pub fn encode_prepared(&self, pixels: &Tensor) -> Result<HistoryFrame> {
+    /// A frame of another model, or a model that does not foresee.
+    pub fn encode_prepared(&self, frames: &[FrameInput]) -> Result<Vec<HistoryFrame>> {
+        let at_once = if self.network.device().is_cuda() { frames.len().max(1) } else { 1 };
+        let encoded = frames.chunks(at_once).map(|frames| self.encode_batch(frames));
+        Ok(encoded.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    fn encode_batch(&self, frames: &[FrameInput]) -> Result<Vec<HistoryFrame>> {
         let turn = self.graphs.turn(Stage::Frame);
         let using = self.using();
-        let inputs = vec![pixels.unsqueeze(0)?];
-        let (outputs, _using) = turn.compute(self.network.device(), inputs, &[], using, |inputs| {
-            let (tokens, vectors) = self.network.encode_frames(&inputs[0])?;
-            Ok(vec![tokens.squeeze(0)?, vectors.squeeze(0)?])
+        let pixels: Vec<&Tensor> = frames.iter().map(FrameInput::tensor).collect();
+        let inputs = vec![Tensor::stack(&pixels, 0)?];
+        let network = Arc::clone(&self.network);
+        let (outputs, _using) = turn.compute(self.network.device(), inputs, &[], using, move |inputs| {
+            let (tokens, vectors) = network.encode_frames(&inputs[0])?;
+            Ok(vec![tokens, vectors])
         })?;
         let [tokens, vectors] = of_stage(outputs)?;
-        Ok(HistoryFrame { tokens: Arc::new(tokens.to_vec1()?), vectors: Held::new(vectors) })
+        let frame = |(index, tokens): (usize, Vec<u32>)| -> Result<HistoryFrame> {
+            Ok(HistoryFrame { tokens: Arc::new(tokens), vectors: Held::new(vectors.get(index)?) })
+        };
+        tokens.to_vec2()?.into_iter().enumerate().map(frame).collect()
     }
 
     /// Turns an instruction into tokens, once an instruction.
@@ -408,21 +451,22 @@ impl F1Policy {
         self.perceive_embedded(&embedded, &input.history, source)
     }
 
-    /// The understanding tokens of one observation, `[1, tokens, width]`: cameras that are there, then the prompt
-    /// without its padding. Nothing padded is ever computed.
+    /// The understanding tokens of one observation: cameras that are there, then the prompt without its padding. Nothing padded is ever
+    /// computed.
     ///
     /// # Errors
     /// More cameras than the model takes, or nothing at all.
-    pub fn embed(&self, input: &PolicyInput) -> Result<Tensor> {
+    pub fn embed(&self, input: &PolicyInput) -> Result<Embedded> {
         let turn = self.graphs.turn(Stage::Images);
         let mut using = self.using();
         let mut parts = Vec::new();
         let cameras: Vec<&Tensor> = input.cameras.iter().flatten().map(CameraInput::tensor).collect();
         if !cameras.is_empty() {
             let images = Tensor::stack(&cameras, 0)?;
+            let network = Arc::clone(&self.network);
             let (outputs, still) =
-                turn.compute(self.network.device(), vec![images], &[], using, |inputs| {
-                    let tokens = self.network.embed_images(&inputs[0], &mut Recorder::off())?;
+                turn.compute(self.network.device(), vec![images], &[], using, move |inputs| {
+                    let tokens = network.embed_images(&inputs[0], &mut Recorder::off())?;
                     let (count, each, width) = tokens.dims3()?;
                     Ok(vec![tokens.reshape((1, count * each, width))?])
                 })?;
@@ -436,10 +480,10 @@ impl F1Policy {
         if parts.is_empty() {
             return Err(Error::input("an observation without camera and prompt"));
         }
-        let embedded = Tensor::cat(&parts, 1)?;
+        let tokens = Held::new(Tensor::cat(&parts, 1)?);
         // What is freed is freed while the device may be used.
         drop((parts, using));
-        Ok(embedded)
+        Ok(Embedded { tokens })
     }
 
     /// As [`F1Policy::perceive_with`] from understanding tokens of [`F1Policy::embed`].
@@ -448,10 +492,11 @@ impl F1Policy {
     /// No history where the model needs it.
     pub fn perceive_embedded(
         &self,
-        embedded: &Tensor,
+        embedded: &Embedded,
         frames: &[HistoryFrame],
         source: &mut TokenSource,
     ) -> Result<Prefix> {
+        let embedded = embedded.tensor();
         let turn = self.graphs.turn(Stage::Prefix);
         let using = self.using();
         let history = if self.network.has_foresight() { Some(self.history(frames)?) } else { None };
@@ -492,10 +537,11 @@ impl F1Policy {
         let mut inputs = vec![embedded.clone(), uniform];
         inputs.extend(history);
         let settings = [top_k, top_p.to_bits() as usize];
-        let (outputs, using) = turn.compute(device, inputs, &settings, using, |inputs| {
+        let (network, of_prefix) = (Arc::clone(&self.network), padding.clone());
+        let (outputs, using) = turn.compute(device, inputs, &settings, using, move |inputs| {
             let mut source = TokenSource::Numbers { uniform: inputs[1].clone(), top_k, top_p };
             let state =
-                network.perceive(&inputs[0], &padding, inputs.get(2), &mut source, &mut Recorder::off())?;
+                network.perceive(&inputs[0], &of_prefix, inputs.get(2), &mut source, &mut Recorder::off())?;
             let block = state.cache.block().ok_or_else(|| Error::input("weights that are trained"))?;
             let mut outputs = vec![block.clone()];
             outputs.extend(state.f_hat);
@@ -585,11 +631,12 @@ impl F1Policy {
         drop(cache);
         let mut inputs = vec![block, state, noise];
         inputs.extend(guidance.into_iter().flat_map(|(previous, weights)| [previous, weights]));
-        let (outputs, _using) = turn.compute(device, inputs, &[], using, |inputs| {
-            let cache = KvCache::of_block(inputs[0].clone(), prefix.len())?;
+        let (network, after) = (Arc::clone(&self.network), prefix.state.clone());
+        let (outputs, _using) = turn.compute(device, inputs, &[], using, move |inputs| {
+            let cache = KvCache::of_block(inputs[0].clone(), after.cache.len())?;
             let guidance = inputs.get(3).cloned().zip(inputs.get(4).cloned());
             let (state, noise, off) = (&inputs[1], &inputs[2], &mut Recorder::off());
-            Ok(vec![self.network.act_after(&prefix.state, &cache, state, noise, guidance.as_ref(), off)?])
+            Ok(vec![network.act_after(&after, &cache, state, noise, guidance.as_ref(), off)?])
         })?;
         let [actions] = of_stage(outputs)?;
         let actions: Vec<Vec<f32>> = actions.squeeze(0)?.to_vec2()?;
@@ -610,7 +657,8 @@ impl F1Policy {
         let turn = self.graphs.turn(Stage::Foresight);
         let using = self.using();
         let inputs = vec![foreseen.to_device(device)?];
-        let (outputs, _using) = turn.compute(device, inputs, &[], using, |inputs| {
+        let painter = Arc::clone(painter);
+        let (outputs, _using) = turn.compute(device, inputs, &[], using, move |inputs| {
             Ok(vec![painter.decode(&inputs[0])?.squeeze(0)?])
         })?;
         let [image] = of_stage(outputs)?;
@@ -619,8 +667,8 @@ impl F1Policy {
 }
 
 /// The results of a stage, as many as it has.
-fn of_stage<const N: usize>(outputs: Vec<Tensor>) -> Result<[Tensor; N]> {
-    outputs.try_into().map_err(|other: Vec<Tensor>| {
-        Error::input(format!("{} results of a stage that has {N}", other.len()))
-    })
+fn of_stage<T, const N: usize>(outputs: Vec<T>) -> Result<[T; N]> {
+    outputs
+        .try_into()
+        .map_err(|other: Vec<T>| Error::input(format!("{} results of a stage that has {N}", other.len())))
 }

@@ -6,11 +6,10 @@ mod report;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use candle_core::Tensor;
 use f1_model::sampling::TokenSource;
 use f1_model::{
-    ActRequest, CameraInput, Config, DeviceChoice, Dtype, F1Policy, HistoryFrame, LoadOptions, PolicyInput,
-    Prompt, Quant,
+    ActRequest, CameraInput, Config, DeviceChoice, Dtype, F1Policy, FrameInput, HistoryFrame, LoadOptions,
+    PolicyInput, Prompt, Quant,
 };
 use image::RgbImage;
 use rayon::prelude::*;
@@ -290,7 +289,7 @@ impl Scene {
     ) -> anyhow::Result<[Cost; 7]> {
         let missing = &self.frames[history.len()..];
         let (prepared, image_process) =
-            clock.time(|| -> anyhow::Result<(Vec<Option<CameraInput>>, Vec<Tensor>)> {
+            clock.time(|| -> anyhow::Result<(Vec<Option<CameraInput>>, Vec<FrameInput>)> {
                 // Side by side, as the perception node has them.
                 let camera = |image| Ok(Some(policy.prepare_camera(image)?));
                 let frame = |image| Ok(policy.prepare_frame(image)?);
@@ -301,9 +300,7 @@ impl Scene {
                 Ok((cameras?, frames?))
             })?;
         let (cameras, frames) = prepared?;
-        let encode =
-            || frames.iter().map(|frame| policy.encode_prepared(frame)).collect::<Result<Vec<_>, _>>();
-        let (encoded, history_encode) = clock.time(encode)?;
+        let (encoded, history_encode) = clock.time(|| policy.encode_prepared(&frames))?;
         history.extend(encoded?);
         let input = PolicyInput { cameras, prompt: self.prompt.clone(), history: history.clone() };
         let (embedded, image_encoder) = clock.time(|| policy.embed(&input))?;

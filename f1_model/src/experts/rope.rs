@@ -52,19 +52,23 @@ impl RopeTable {
     }
 }
 
-/// A table of all positions from the first on, made once and as long as anybody needed it.
+/// Tables of all positions from the first on, made when somebody needs one so long, each at least twice as long as the one before.
+///
+/// None is ever freed: a recorded CUDA graph reads the one it was recorded with at its address. Together they are less than twice the
+/// longest.
 #[derive(Clone)]
 pub struct RopeTables {
     head_dim: usize,
     base: f64,
     device: Device,
-    table: Arc<Mutex<Option<RopeTable>>>,
+    /// Short to long.
+    tables: Arc<Mutex<Vec<RopeTable>>>,
 }
 
 impl RopeTables {
     /// Nothing is computed yet.
     pub fn new(head_dim: usize, base: f64, device: &Device) -> Self {
-        Self { head_dim, base, device: device.clone(), table: Arc::default() }
+        Self { head_dim, base, device: device.clone(), tables: Arc::default() }
     }
 
     /// For one row of positions a batch element.
@@ -85,16 +89,16 @@ impl RopeTables {
 
     fn consecutive(&self, start: usize, tokens: usize) -> Result<RopeTable> {
         let end = start + tokens;
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        let enough = match table.take() {
-            Some(table) if table.angles.dim(2)? >= end => table,
-            _ => {
-                let all: Vec<i64> = (0..end.next_power_of_two() as i64).collect();
-                RopeTable::new(&[all], self.head_dim, self.base, &self.device)?
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        for table in tables.iter() {
+            if table.angles.dim(2)? >= end {
+                return table.rows(start, tokens);
             }
-        };
-        let rows = enough.rows(start, tokens);
-        *table = Some(enough);
+        }
+        let all: Vec<i64> = (0..end.next_power_of_two() as i64).collect();
+        let longer = RopeTable::new(&[all], self.head_dim, self.base, &self.device)?;
+        let rows = longer.rows(start, tokens);
+        tables.push(longer);
         rows
     }
 }
@@ -121,5 +125,24 @@ mod tests {
             };
             assert_eq!(values(&tables.of(&positions).unwrap()), values(&own), "{positions:?}");
         }
+    }
+
+    #[test]
+    fn a_longer_table_leaves_the_shorter_one_where_it_was() {
+        let tables = RopeTables::new(16, 10_000.0, &Device::Cpu);
+        let address = |table: &RopeTable| {
+            let (storage, _) = table.angles().storage_and_layout();
+            match &*storage {
+                candle_core::Storage::Cpu(storage) => storage.as_slice::<f32>().unwrap().as_ptr(),
+                _ => unreachable!("a table on a CPU"),
+            }
+        };
+        let short = address(&tables.of(&[vec![0, 1, 2]]).unwrap());
+        let long = address(&tables.of(&[(0..2000).collect()]).unwrap());
+        assert_ne!(short, long);
+        // Nobody holds either any more but the tables themselves.
+        assert_eq!(address(&tables.of(&[vec![1, 2]]).unwrap()), short);
+        assert_eq!(address(&tables.of(&[(5..1500).collect()]).unwrap()), long);
+        assert_eq!(tables.tables.lock().unwrap().len(), 2);
     }
 }

@@ -130,6 +130,15 @@ impl VqVae {
         self.quantizer.tokens(&features, &mut Recorder::off())
     }
 
+    /// As [`VqVae::encode`], with the vectors that enter the transformer for scales 2 on: `[batch, tokens - 1, codes]`.
+    ///
+    /// # Errors
+    /// The images have another size.
+    pub fn encode_with_vectors(&self, images: &Tensor) -> Result<(Tensor, Tensor)> {
+        let features = self.features(images, &mut Recorder::off())?;
+        self.quantizer.tokens_and_next_scale_input(&features)
+    }
+
     /// What makes an image of a map.
     pub fn painter(&self) -> &Painter {
         &self.painter

@@ -167,6 +167,29 @@ impl Quantizer {
     /// # Errors
     /// The features have another size.
     pub fn tokens(&self, features: &Tensor, recorder: &mut Recorder) -> Result<Tensor> {
+        self.quantised(features, recorder, |_, _| Ok(()))
+    }
+
+    /// As [`Quantizer::tokens`], with what [`Quantizer::next_scale_input`] makes of them, in one pass over the scales.
+    ///
+    /// # Errors
+    /// The features have another size.
+    pub fn tokens_and_next_scale_input(&self, features: &Tensor) -> Result<(Tensor, Tensor)> {
+        let mut parts = Vec::with_capacity(self.scales.len());
+        let tokens = self.quantised(features, &mut Recorder::off(), |f_hat, next| {
+            parts.push(self.reduce(f_hat, next)?);
+            Ok(())
+        })?;
+        Ok((tokens, Tensor::cat(&parts, 1)?))
+    }
+
+    /// Token ids; `seen` is shown the accumulated map before each scale but the first.
+    fn quantised(
+        &self,
+        features: &Tensor,
+        recorder: &mut Recorder,
+        mut seen: impl FnMut(&Tensor, usize) -> Result<()>,
+    ) -> Result<Tensor> {
         let batch = features.dim(0)?;
         let mut rest = features.detach();
         let mut f_hat = self.empty_map(batch)?;
@@ -178,6 +201,9 @@ impl Quantizer {
             if scale + 1 < self.scales.len() || recorder.is_on() {
                 f_hat = (f_hat + &added)?;
                 rest = (rest - &added)?;
+            }
+            if scale + 1 < self.scales.len() {
+                seen(&f_hat, scale + 1)?;
             }
             recorder.keep(format_args!("idx.scale{scale}"), &id);
             recorder.keep(format_args!("f_hat.scale{scale}"), &f_hat);

@@ -50,6 +50,20 @@ fn the_same_observation_gives_the_same_chunk() {
 }
 
 #[test]
+fn one_pass_over_the_scales_makes_the_vectors_that_the_tokens_stand_for() {
+    let policy = load();
+    let frames = (0..3).map(|k| policy.prepare_frame(&picture(k + 9, 80, 60)).expect("prepared"));
+    let frames: Vec<_> = frames.map(|frame| frame.tensor().clone()).collect();
+    let network = policy.network();
+    let (tokens, vectors) =
+        network.encode_frames(&Tensor::stack(&frames, 0).expect("a batch")).expect("encoded");
+    let quantizer = network.foresight().expect("foresees").tokenizer.quantizer();
+    let wanted = quantizer.next_scale_input(&tokens).expect("vectors");
+    let bits = |tensor: &Tensor| tensor.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("numbers");
+    assert_eq!((vectors.dims(), bits(&vectors)), (wanted.dims(), bits(&wanted)));
+}
+
+#[test]
 fn joined_weights_and_keys_in_place_change_nothing() {
     joined_changes_nothing(&Device::Cpu, 1e-5);
 }
