@@ -7,26 +7,18 @@ static constexpr int WARPS = 4;          // a warp takes 16 rows
 static constexpr int ROWS = 16 * WARPS;  // rows of a block
 static constexpr int KEYS = 32;          // keys in shared memory at a time
 
-// Two numbers in one word, the first in the lower half.
-__device__ __forceinline__ unsigned packed(float low, float high) {
-  bf16 pair[2];
-  store(pair, 0, low);
-  store(pair, 1, high);
-  return static_cast<unsigned>(pair[1]) << 16 | pair[0];
-}
-
 struct Parts {
   float *sums;   // [batch][parts][rows][WIDTH], not divided by their weights
   float *stats;  // [batch][parts][rows][2]: largest score, sum of weights
 };
 
 // q [batch][rows][WIDTH], key and value [batch][keys][WIDTH] at their strides, all in 16-byte steps. Row r asks for query r / heads, whose mask is
-// at batch * mask_batch + query * mask_query; no mask: a null pointer. Part p has the keys from p * part_keys on, a multiple of KEYS. Blocks
+// at batch * mask_batch + query * mask_query; no mask: a null pointer. The first `early_rows` rows see the first `early_keys` keys only. Part p has the keys from p * part_keys on, a multiple of KEYS. Blocks
 // [row blocks][parts][batch].
 template <int WIDTH>
 __device__ void attention(const bf16 *q, const bf16 *key, const bf16 *value, const float *mask, Parts parts, int rows, int keys,
                           int part_keys, float scale, int heads, size_t key_batch, size_t key_token, size_t value_batch,
-                          size_t value_token, size_t mask_batch, size_t mask_query) {
+                          size_t value_token, size_t mask_batch, size_t mask_query, int early_rows, int early_keys) {
   // Strides at which the lanes of a warp read from different banks.
   constexpr int KEY_STRIDE = WIDTH + 8, PAIR_STRIDE = KEYS / 2 + 4;
   __shared__ __align__(16) bf16 some_keys[KEYS * KEY_STRIDE];
@@ -42,10 +34,12 @@ __device__ void attention(const bf16 *q, const bf16 *key, const bf16 *value, con
 
   unsigned queries[WIDTH / 16][4];
   const float *masks[2];
+  int ends[2];
 #pragma unroll
   for (int half = 0; half < 2; half++) {
     int row = first_row + g + 8 * half;
     const bf16 *from = q + (static_cast<size_t>(batch) * rows + row) * WIDTH + 2 * t;
+    ends[half] = row < early_rows ? min(end, early_keys) : end;
     masks[half] = mask && row < rows ? mask + batch * mask_batch + row / heads * mask_query : nullptr;
 #pragma unroll
     for (int step = 0; step < WIDTH / 16; step++) {
@@ -107,7 +101,7 @@ __device__ void attention(const bf16 *q, const bf16 *key, const bf16 *value, con
         for (int i = 0; i < 2; i++) {
           int column = at + 8 * tile + 2 * t + i;
           float &score = scores[tile][2 * half + i];
-          if (column < end) {
+          if (column < ends[half]) {
             score = score * scale + (masks[half] ? masks[half][column] : 0.0f);
             largest = fmaxf(largest, score);
           }
@@ -128,7 +122,7 @@ __device__ void attention(const bf16 *q, const bf16 *key, const bf16 *value, con
 #pragma unroll
         for (int i = 0; i < 2; i++) {
           float &score = scores[tile][2 * half + i];
-          score = at + 8 * tile + 2 * t + i < end ? expf(score - largest) : 0.0f;
+          score = at + 8 * tile + 2 * t + i < ends[half] ? expf(score - largest) : 0.0f;
           weight[half] += score;
         }
       }
@@ -173,9 +167,9 @@ __device__ void attention(const bf16 *q, const bf16 *key, const bf16 *value, con
   extern "C" __global__ void __launch_bounds__(32 * WARPS) f1_attention_##WIDTH(                                                  \
       const bf16 *q, const bf16 *key, const bf16 *value, const float *mask, float *sums, float *stats, int rows, int keys,        \
       int part_keys, float scale, int heads, size_t key_batch, size_t key_token, size_t value_batch, size_t value_token,          \
-      size_t mask_batch, size_t mask_query) {                                                                                     \
+      size_t mask_batch, size_t mask_query, int early_rows, int early_keys) {                                                     \
     attention<WIDTH>(q, key, value, mask, Parts{sums, stats}, rows, keys, part_keys, scale, heads, key_batch, key_token,          \
-                     value_batch, value_token, mask_batch, mask_query);                                                           \
+                     value_batch, value_token, mask_batch, mask_query, early_rows, early_keys);                                   \
   }
 ATTENTION(16)
 ATTENTION(32)

@@ -7,8 +7,8 @@ use candle_core::{CpuStorage, CudaStorage, CustomOp2, D, Layout, Result, Shape, 
 
 use crate::kernels;
 pub use crate::kernels::{
-    add_layer_norm, add_rms_norm, attention, geglu, geglu_joined, gelu_tanh, group_norm, layer_norm,
-    rms_norm, rope, rope_joined, silu, with_gradients, write_rows,
+    add_layer_norm, add_rms_norm, attention, attention_in_blocks, geglu, geglu_joined, gelu_tanh, group_norm,
+    layer_norm, rms_norm, rope, rope_joined, silu, with_gradients, write_rows,
 };
 
 /// `x W^T + b` over the last dimension: x `[.., in]`, weight `[out, in]`, bias `[out]`.

@@ -142,6 +142,15 @@ const ROW_THREADS: u32 = 256;
 /// Threads of a block of an elementwise kernel.
 const THREADS: usize = 256;
 
+/// Numbers that a thread takes at a time where it can, in accesses of 16 bytes.
+const EIGHT: usize = 8;
+
+/// How many numbers a thread takes at a time, and what the kernel that does so has in its name: eight where everything that its accesses depend on,
+/// in numbers from the start of an allocation, is a multiple of that.
+fn by_eight(all: &[usize]) -> (usize, &'static str) {
+    if all.iter().all(|number| number % EIGHT == 0) { (EIGHT, "_8") } else { (1, "") }
+}
+
 /// An input of an operation.
 type Input<'a> = (&'a CudaStorage, &'a Layout);
 
@@ -183,6 +192,23 @@ fn grid(blocks: usize, threads: u32) -> Result<LaunchConfig> {
 /// A thread a number.
 fn a_thread_each(count: usize) -> Result<LaunchConfig> {
     grid(count.div_ceil(THREADS), THREADS as u32)
+}
+
+/// Blocks of threads over the numbers of rows, each thread with `some` of them: `[rows][blocks of a row]`.
+fn over_rows(rows: usize, width: usize, some: usize) -> Result<LaunchConfig> {
+    let steps = width.div_ceil(some);
+    let threads = steps.next_multiple_of(32).min(THREADS);
+    let blocks = int(steps.div_ceil(threads))?.unsigned_abs();
+    Ok(LaunchConfig {
+        grid_dim: (int(rows)?.unsigned_abs(), blocks, 1),
+        block_dim: (threads as u32, 1, 1),
+        shared_mem_bytes: 0,
+    })
+}
+
+/// Threads of a block that goes over a row of `width` numbers, `some` of them a thread.
+fn row_threads(width: usize, some: usize) -> u32 {
+    width.div_ceil(some).next_multiple_of(32).min(ROW_THREADS as usize) as u32
 }
 
 /// The last dimension and the number of rows.
