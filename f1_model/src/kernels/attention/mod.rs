@@ -90,6 +90,14 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, scal
     {
         return cuda::attention_one_key_head(q, k, v, mask, scale, None);
     }
+    #[cfg(feature = "cuda")]
+    if sizes.kv_heads == sizes.heads
+        && sizes.queries == sizes.keys
+        && mask.is_none()
+        && cuda::serves(q, &[k, v], true)
+    {
+        return cuda::attention_of_heads(q, k, v, scale);
+    }
     let fast = is_fast(q) && is_fast(k) && is_fast(v) && mask.is_none_or(|mask| mask.dtype() == DType::F32);
     if !fast && [q, k, v].into_iter().any(Tensor::track_op) {
         let of_mask = mask.cloned();

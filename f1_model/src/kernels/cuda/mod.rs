@@ -111,6 +111,7 @@ mod conv2d;
 mod fp8;
 mod gate;
 mod group_norm;
+mod heads;
 mod linear;
 mod norm;
 mod rope;
@@ -123,6 +124,7 @@ pub(crate) use conv2d::{conv2d, pixels_first};
 pub(crate) use fp8::{check as check_fp8, fp8_linear, to_fp8};
 pub(crate) use gate::{geglu, geglu_joined};
 pub(crate) use group_norm::group_norm;
+pub(crate) use heads::attention_of_heads;
 pub(crate) use linear::{add_bias, add_bias_onto};
 pub(crate) use norm::{add_layer_norm, add_rms_norm, layer_norm, rms_norm};
 pub(crate) use rope::{rope, rope_joined, write_rows};
@@ -177,6 +179,11 @@ fn span(layout: &Layout) -> std::ops::Range<usize> {
     let furthest: usize =
         layout.dims().iter().zip(layout.stride()).map(|(count, stride)| (count.max(&1) - 1) * stride).sum();
     layout.start_offset()..layout.start_offset() + furthest + 1
+}
+
+/// The numbers of a strided tensor that has any, and what lies between them.
+fn spanned<'a, T: DeviceRepr + CudaDType>((storage, layout): Input<'a>) -> Result<CudaView<'a, T>> {
+    Ok(storage.as_cuda_slice::<T>()?.slice(span(layout)))
 }
 
 fn int(number: usize) -> Result<i32> {
