@@ -108,6 +108,7 @@ macro_rules! launch {
 
 mod attention;
 mod conv2d;
+mod cublaslt;
 mod fp8;
 mod gate;
 mod group_norm;
@@ -121,6 +122,7 @@ mod tests;
 
 pub(crate) use attention::{attention_one_key_head, softmax};
 pub(crate) use conv2d::{conv2d, pixels_first};
+pub(crate) use cublaslt::few_rows as linear_of_few_rows;
 pub(crate) use fp8::{check as check_fp8, fp8_linear, to_fp8};
 pub(crate) use gate::{geglu, geglu_joined};
 pub(crate) use group_norm::group_norm;
