@@ -7,31 +7,22 @@ static constexpr int WARPS = 4;          // a warp takes 16 rows
 static constexpr int ROWS = 16 * WARPS;  // rows of a block
 static constexpr int KEYS = 32;          // keys in shared memory at a time
 
-// Two numbers in one word, the first in the lower half.
-__device__ __forceinline__ unsigned packed(float low, float high) {
-  bf16 pair[2];
-  store(pair, 0, low);
-  store(pair, 1, high);
-  return static_cast<unsigned>(pair[1]) << 16 | pair[0];
-}
-
 struct Parts {
   float *sums;   // [batch][parts][rows][WIDTH], not divided by their weights
   float *stats;  // [batch][parts][rows][2]: largest score, sum of weights
 };
 
 // q [batch][rows][WIDTH], key and value [batch][keys][WIDTH] at their strides, all in 16-byte steps. Row r asks for query r / heads, whose mask is
-// at batch * mask_batch + query * mask_query; no mask: a null pointer. Part p has the keys from p * part_keys on, a multiple of KEYS. Blocks
+// at batch * mask_batch + query * mask_query; no mask: a null pointer. The first `early_rows` rows see the first `early_keys` keys only. Part p has the keys from p * part_keys on, a multiple of KEYS. Blocks
 // [row blocks][parts][batch].
 template <int WIDTH>
 __device__ void attention(const bf16 *q, const bf16 *key, const bf16 *value, const float *mask, Parts parts, int rows, int keys,
                           int part_keys, float scale, int heads, size_t key_batch, size_t key_token, size_t value_batch,
-                          size_t value_token, size_t mask_batch, size_t mask_query) {
-  // Strides at which the lanes of a warp read from different banks.
-  constexpr int KEY_STRIDE = WIDTH + 8, PAIR_STRIDE = KEYS / 2 + 4;
-  __shared__ __align__(16) bf16 some_keys[KEYS * KEY_STRIDE];
-  // Of two keys each, the value's numbers of one column side by side: what a tensor core takes as a word.
-  __shared__ unsigned some_values[WIDTH * PAIR_STRIDE];
+                          size_t value_token, size_t mask_batch, size_t mask_query, int early_rows, int early_keys) {
+  // At this stride the rows that lanes read together begin in different banks.
+  constexpr int STRIDE = WIDTH + 8;
+  __shared__ __align__(16) bf16 some_keys[KEYS * STRIDE];
+  __shared__ __align__(16) bf16 some_values[KEYS * STRIDE];
 
   int lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
   int batch = blockIdx.z, part = blockIdx.y;
@@ -41,12 +32,14 @@ __device__ void attention(const bf16 *q, const bf16 *key, const bf16 *value, con
   value += batch * value_batch;
 
   unsigned queries[WIDTH / 16][4];
-  const float *masks[2];
+  unsigned masks[2];
+  int ends[2];
 #pragma unroll
   for (int half = 0; half < 2; half++) {
     int row = first_row + g + 8 * half;
     const bf16 *from = q + (static_cast<size_t>(batch) * rows + row) * WIDTH + 2 * t;
-    masks[half] = mask && row < rows ? mask + batch * mask_batch + row / heads * mask_query : nullptr;
+    ends[half] = row < early_rows ? min(end, early_keys) : end;
+    masks[half] = batch * mask_batch + min(row, rows - 1) / heads * mask_query;
 #pragma unroll
     for (int step = 0; step < WIDTH / 16; step++) {
       queries[step][half] = row < rows ? *reinterpret_cast<const unsigned *>(from + 16 * step) : 0u;
@@ -54,47 +47,44 @@ __device__ void attention(const bf16 *q, const bf16 *key, const bf16 *value, con
     }
   }
 
-  float sums[WIDTH / 8][4] = {};
-  float most[2] = {Most::none, Most::none}, weight[2] = {0.0f, 0.0f};
-  for (int at = first_key; at < end; at += KEYS) {
-    __syncthreads();
+  // Zeros behind the last key: the weight of a value there is zero too, but zero times what happens to lie there need not be.
+  auto fetch = [&](bf16 *to, const bf16 *from, size_t token, int at) {
     for (int i = threadIdx.x; i < KEYS * WIDTH / 8; i += 32 * WARPS) {
       int row = i / (WIDTH / 8), column = i % (WIDTH / 8) * 8;
-      uint4 eight = make_uint4(0u, 0u, 0u, 0u);
-      if (at + row < end) {
-        eight = *reinterpret_cast<const uint4 *>(key + (at + row) * key_token + column);
-      }
-      *reinterpret_cast<uint4 *>(some_keys + row * KEY_STRIDE + column) = eight;
+      bool there = at + row < end;
+      start_copy(to + row * STRIDE + column, from + (there ? at + row : first_key) * token + column, there);
     }
-    for (int i = threadIdx.x; i < KEYS / 2 * WIDTH / 8; i += 32 * WARPS) {
-      int pair = i % (KEYS / 2), column = i / (KEYS / 2) * 8;
-      // Zeros behind the last key: their weight is zero too, but zero times what happens to lie there need not be.
-      uint4 low = make_uint4(0u, 0u, 0u, 0u), high = low;
-      if (at + 2 * pair < end) {
-        low = *reinterpret_cast<const uint4 *>(value + (at + 2 * pair) * value_token + column);
-      }
-      if (at + 2 * pair + 1 < end) {
-        high = *reinterpret_cast<const uint4 *>(value + (at + 2 * pair + 1) * value_token + column);
-      }
-      const unsigned lows[4] = {low.x, low.y, low.z, low.w}, highs[4] = {high.x, high.y, high.z, high.w};
-      unsigned *to = some_values + column * PAIR_STRIDE + pair;
-#pragma unroll
-      for (int word = 0; word < 4; word++) {
-        to[2 * word * PAIR_STRIDE] = (lows[word] & 0xffffu) | highs[word] << 16;
-        to[(2 * word + 1) * PAIR_STRIDE] = lows[word] >> 16 | (highs[word] & 0xffff0000u);
-      }
-    }
+    close_group();
+  };
+  // Where this lane's row of four tiles begins: keys by two tiles of keys and two of columns, values the other way round.
+  const bf16 *key_tiles = some_keys + (lane & 7) * STRIDE + (lane >> 4) * 8 * STRIDE + (lane >> 3 & 1) * 8;
+  const bf16 *value_tiles = some_values + (lane & 15) * STRIDE + (lane >> 4) * 8;
+
+  float sums[WIDTH / 8][4] = {};
+  float most[2] = {Most::none, Most::none}, weight[2] = {0.0f, 0.0f};
+  // Values come while scores are computed, the next keys while values are added up.
+  fetch(some_keys, key, key_token, first_key);
+  for (int at = first_key; at < end; at += KEYS) {
+    fetch(some_values, value, value_token, at);
+    wait_for_all_but_one();
     __syncthreads();
 
     float scores[KEYS / 8][4] = {};
 #pragma unroll
     for (int step = 0; step < WIDTH / 16; step++) {
 #pragma unroll
-      for (int tile = 0; tile < KEYS / 8; tile++) {
-        const bf16 *from = some_keys + (8 * tile + g) * KEY_STRIDE + 16 * step + 2 * t;
-        multiply_add(scores[tile], queries[step], *reinterpret_cast<const unsigned *>(from),
-                     *reinterpret_cast<const unsigned *>(from + 8));
+      for (int tile = 0; tile < KEYS / 8; tile += 2) {
+        unsigned keys_of[4];
+        load_tiles(keys_of, key_tiles + 8 * tile * STRIDE + 16 * step);
+        multiply_add(scores[tile], queries[step], keys_of[0], keys_of[1]);
+        multiply_add(scores[tile + 1], queries[step], keys_of[2], keys_of[3]);
       }
+    }
+    __syncthreads();
+    if (at + KEYS < end) {
+      fetch(some_keys, key, key_token, at + KEYS);
+    } else {
+      close_group();
     }
 
     // Rows g and g + 8 of the warp's; the four lanes of a row have a quarter of its keys each.
@@ -107,8 +97,8 @@ __device__ void attention(const bf16 *q, const bf16 *key, const bf16 *value, con
         for (int i = 0; i < 2; i++) {
           int column = at + 8 * tile + 2 * t + i;
           float &score = scores[tile][2 * half + i];
-          if (column < end) {
-            score = score * scale + (masks[half] ? masks[half][column] : 0.0f);
+          if (column < ends[half]) {
+            score = score * scale + (mask ? mask[masks[half] + column] : 0.0f);
             largest = fmaxf(largest, score);
           }
         }
@@ -128,23 +118,28 @@ __device__ void attention(const bf16 *q, const bf16 *key, const bf16 *value, con
 #pragma unroll
         for (int i = 0; i < 2; i++) {
           float &score = scores[tile][2 * half + i];
-          score = at + 8 * tile + 2 * t + i < end ? expf(score - largest) : 0.0f;
+          score = at + 8 * tile + 2 * t + i < ends[half] ? expf(score - largest) : 0.0f;
           weight[half] += score;
         }
       }
     }
 
+    wait_for_all_but_one();
+    __syncthreads();
 #pragma unroll
     for (int step = 0; step < KEYS / 16; step++) {
       const unsigned weights[4] = {packed(scores[2 * step][0], scores[2 * step][1]), packed(scores[2 * step][2], scores[2 * step][3]),
                                    packed(scores[2 * step + 1][0], scores[2 * step + 1][1]),
                                    packed(scores[2 * step + 1][2], scores[2 * step + 1][3])};
 #pragma unroll
-      for (int tile = 0; tile < WIDTH / 8; tile++) {
-        const unsigned *from = some_values + (8 * tile + g) * PAIR_STRIDE + 8 * step + t;
-        multiply_add(sums[tile], weights, from[0], from[4]);
+      for (int tile = 0; tile < WIDTH / 8; tile += 2) {
+        unsigned values_of[4];
+        load_transposed(values_of, value_tiles + 16 * step * STRIDE + 8 * tile);
+        multiply_add(sums[tile], weights, values_of[0], values_of[1]);
+        multiply_add(sums[tile + 1], weights, values_of[2], values_of[3]);
       }
     }
+    __syncthreads();
   }
 
 #pragma unroll
@@ -173,9 +168,9 @@ __device__ void attention(const bf16 *q, const bf16 *key, const bf16 *value, con
   extern "C" __global__ void __launch_bounds__(32 * WARPS) f1_attention_##WIDTH(                                                  \
       const bf16 *q, const bf16 *key, const bf16 *value, const float *mask, float *sums, float *stats, int rows, int keys,        \
       int part_keys, float scale, int heads, size_t key_batch, size_t key_token, size_t value_batch, size_t value_token,          \
-      size_t mask_batch, size_t mask_query) {                                                                                     \
+      size_t mask_batch, size_t mask_query, int early_rows, int early_keys) {                                                     \
     attention<WIDTH>(q, key, value, mask, Parts{sums, stats}, rows, keys, part_keys, scale, heads, key_batch, key_token,          \
-                     value_batch, value_token, mask_batch, mask_query);                                                           \
+                     value_batch, value_token, mask_batch, mask_query, early_rows, early_keys);                                   \
   }
 ATTENTION(16)
 ATTENTION(32)

@@ -24,12 +24,17 @@ __device__ __forceinline__ unsigned char e4m3(float v) {
   return sign | ((bits >> 20) - (120u << 3));
 }
 
-// most [rows]: the largest size of each row of x [rows][width]. A block a row.
-template <typename T> __device__ void row_max(const T *x, float *most, int width) {
+// most [rows]: the largest size of each row of x [rows][width]. A block a row, a thread N numbers at a time.
+template <typename T, int N> __device__ void row_max(const T *x, float *most, int width) {
   x += static_cast<size_t>(blockIdx.x) * width;
   float largest = 0.0f;
-  for (int i = threadIdx.x; i < width; i += blockDim.x) {
-    largest = fmaxf(largest, fabsf(load(x, i)));
+  for (int i = threadIdx.x * N; i < width; i += blockDim.x * N) {
+    float v[N];
+    load_some<N>(x, i, v);
+#pragma unroll
+    for (int j = 0; j < N; j++) {
+      largest = fmaxf(largest, fabsf(v[j]));
+    }
   }
   largest = over_block<Most>(largest);
   if (threadIdx.x == 0) {
@@ -38,8 +43,9 @@ template <typename T> __device__ void row_max(const T *x, float *most, int width
 }
 
 // out: the numbers of x [rows][width] divided by their scale, and behind them the scale, with which the largest of them fills the format.
-// A block a row.
-template <typename T> __device__ void fp8_round(const T *x, const float *most, unsigned char *out, int rows, int width) {
+// A block a row, a thread N numbers at a time.
+template <typename T, int N>
+__device__ void fp8_round(const T *x, const float *most, unsigned char *out, int rows, int width) {
   float largest = 0.0f;
   for (int i = threadIdx.x; i < rows; i += blockDim.x) {
     largest = fmaxf(largest, most[i]);
@@ -47,8 +53,19 @@ template <typename T> __device__ void fp8_round(const T *x, const float *most, u
   largest = over_block<Most>(largest);
   float scale = largest > NOTHING ? largest / LARGEST : 1.0f, inverse = 1.0f / scale;
   size_t row = static_cast<size_t>(blockIdx.x) * width;
-  for (int i = threadIdx.x; i < width; i += blockDim.x) {
-    out[row + i] = e4m3(load(x, row + i) * inverse);
+  for (int i = threadIdx.x * N; i < width; i += blockDim.x * N) {
+    float v[N];
+    load_some<N>(x + row, i, v);
+    if constexpr (N == 1) {
+      out[row + i] = e4m3(v[0] * inverse);
+    } else {
+      unsigned words[2] = {0u, 0u};
+#pragma unroll
+      for (int j = 0; j < N; j++) {
+        words[j / 4] |= static_cast<unsigned>(e4m3(v[j] * inverse)) << j % 4 * 8;
+      }
+      *reinterpret_cast<uint2 *>(out + row + i) = make_uint2(words[0], words[1]);
+    }
   }
   if (blockIdx.x == 0 && threadIdx.x == 0) {
     *reinterpret_cast<float *>(out + static_cast<size_t>(rows) * width) = scale;
@@ -56,6 +73,6 @@ template <typename T> __device__ void fp8_round(const T *x, const float *most, u
 }
 
 #define ROW_MAX(T) (const T *x, float *most, int width)
-FOR_BOTH(f1_row_max, row_max, ROW_MAX, (x, most, width))
+FOR_BOTH_BY_ONE_AND_EIGHT(f1_row_max, row_max, ROW_MAX, (x, most, width))
 #define FP8_ROUND(T) (const T *x, const float *most, unsigned char *out, int rows, int width)
-FOR_BOTH(f1_fp8_round, fp8_round, FP8_ROUND, (x, most, out, rows, width))
+FOR_BOTH_BY_ONE_AND_EIGHT(f1_fp8_round, fp8_round, FP8_ROUND, (x, most, out, rows, width))

@@ -2,19 +2,30 @@
 #include "common.cuh"
 
 // In place: x = x + bias, then plus `onto` unless that is null, then gelu_tanh of the sum where `gelu` says so. x and onto
-// [count / width][width], bias [width]. Each sum has the type's precision before the next step sees it, as if it had been written to memory.
-template <typename T>
-__device__ void add_bias(T *x, const T *bias, const T *onto, size_t count, int width, int gelu) {
-  size_t i = static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (i >= count) {
+// [rows][width], bias [width]. Each sum has the type's precision before the next step sees it, as if it had been written to memory. Blocks
+// [rows][blocks of a row], a thread N numbers.
+template <typename T, int N> __device__ void add_bias(T *x, const T *bias, const T *onto, int width, int gelu) {
+  int i = (blockIdx.y * blockDim.x + threadIdx.x) * N;
+  if (i >= width) {
     return;
   }
-  float v = rounded<T>(load(x, i) + load(bias, i % width));
+  size_t row = static_cast<size_t>(blockIdx.x) * width;
+  float v[N], b[N], o[N];
+  load_some<N>(x + row, i, v);
+  load_some<N>(bias, i, b);
   if (onto) {
-    v = rounded<T>(v + load(onto, i));
+    load_some<N>(onto + row, i, o);
   }
-  store(x, i, gelu ? gelu_tanh(v) : v);
+#pragma unroll
+  for (int j = 0; j < N; j++) {
+    v[j] = rounded<T>(v[j] + b[j]);
+    if (onto) {
+      v[j] = rounded<T>(v[j] + o[j]);
+    }
+    v[j] = gelu ? gelu_tanh(v[j]) : v[j];
+  }
+  store_some<N>(x + row, i, v);
 }
 
-#define ADD_BIAS(T) (T *x, const T *bias, const T *onto, size_t count, int width, int gelu)
-FOR_BOTH(f1_add_bias, add_bias, ADD_BIAS, (x, bias, onto, count, width, gelu))
+#define ADD_BIAS(T) (T *x, const T *bias, const T *onto, int width, int gelu)
+FOR_BOTH_BY_ONE_AND_EIGHT(f1_add_bias, add_bias, ADD_BIAS, (x, bias, onto, width, gelu))

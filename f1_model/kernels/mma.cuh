@@ -9,3 +9,34 @@ __device__ __forceinline__ void multiply_add(float (&d)[4], const unsigned (&a)[
                : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
+
+// Four tiles of 8 x 8 numbers from shared memory: lane l says where row l % 8 of tile l / 8 begins, and gets of each tile, with g and t as above, the
+// pair from column 2 t on of row g.
+__device__ __forceinline__ void load_tiles(unsigned (&tiles)[4], const void *row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(tiles[0]), "=r"(tiles[1]), "=r"(tiles[2]), "=r"(tiles[3])
+               : "l"(static_cast<size_t>(__cvta_generic_to_shared(row)))
+               : "memory");
+}
+
+// The same of tiles as they are transposed: the pair from row 2 t on of column g.
+__device__ __forceinline__ void load_transposed(unsigned (&tiles)[4], const void *row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(tiles[0]), "=r"(tiles[1]), "=r"(tiles[2]), "=r"(tiles[3])
+               : "l"(static_cast<size_t>(__cvta_generic_to_shared(row)))
+               : "memory");
+}
+
+// Starts to copy 16 bytes from the device's memory to shared memory; zeros, and nothing is read, where there are none.
+__device__ __forceinline__ void start_copy(void *to, const void *from, bool there) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+               :
+               : "l"(static_cast<size_t>(__cvta_generic_to_shared(to))), "l"(from), "r"(there ? 16 : 0)
+               : "memory");
+}
+
+// Makes a group of the copies that this thread started since the last one.
+__device__ __forceinline__ void close_group() { asm volatile("cp.async.commit_group;" : : : "memory"); }
+
+// Waits until all groups of this thread but the last one are there.
+__device__ __forceinline__ void wait_for_all_but_one() { asm volatile("cp.async.wait_group 1;" : : : "memory"); }

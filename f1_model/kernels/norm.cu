@@ -3,8 +3,10 @@
 // Each also comes with a sum before it: out is then [2][rows][width], first x + delta in the type's precision, then the norm of that.
 #include "common.cuh"
 
-// Where a block's row begins, and the sum if there is one. A thread meets the numbers that it has written itself, in every loop.
-template <typename T> struct Row {
+// A thread takes N numbers at a time, and meets those that it has written itself, in every loop.
+
+// Where a block's row begins, and the sum if there is one.
+template <typename T, int N> struct Row {
   const T *x;
   T *out;
   int width;
@@ -15,50 +17,72 @@ template <typename T> struct Row {
     out = to + row;
     if (delta) {
       delta += row;
-      for (int i = threadIdx.x; i < width; i += blockDim.x) {
-        store(out, i, load(x, i) + load(delta, i));
+      for (int i = threadIdx.x * N; i < width; i += blockDim.x * N) {
+        float v[N], d[N];
+        load_some<N>(x, i, v);
+        load_some<N>(delta, i, d);
+#pragma unroll
+        for (int j = 0; j < N; j++) {
+          v[j] += d[j];
+        }
+        store_some<N>(out, i, v);
       }
       x = out;
       out += static_cast<size_t>(gridDim.x) * width;
     }
   }
+
+  // The sum over the row of what `of` makes of each number.
+  template <typename Of> __device__ float sum(Of of) const {
+    float sum = 0.0f;
+    for (int i = threadIdx.x * N; i < width; i += blockDim.x * N) {
+      float v[N];
+      load_some<N>(x, i, v);
+#pragma unroll
+      for (int j = 0; j < N; j++) {
+        sum += of(v[j]);
+      }
+    }
+    return over_block<Sum>(sum);
+  }
 };
 
 // x / sqrt(mean(x^2) + eps) * scale. scale [width].
-template <typename T>
+template <typename T, int N>
 __device__ void rms_norm(const T *x, const T *delta, const float *scale, T *out, int width, float eps) {
-  Row<T> row(x, delta, out, width);
-  float squares = 0.0f;
-  for (int i = threadIdx.x; i < width; i += blockDim.x) {
-    float v = load(row.x, i);
-    squares += v * v;
-  }
-  float norm = 1.0f / sqrtf(over_block<Sum>(squares) / width + eps);
-  for (int i = threadIdx.x; i < width; i += blockDim.x) {
-    store(row.out, i, load(row.x, i) * norm * scale[i]);
+  Row<T, N> row(x, delta, out, width);
+  float norm = 1.0f / sqrtf(row.sum([](float v) { return v * v; }) / width + eps);
+  for (int i = threadIdx.x * N; i < width; i += blockDim.x * N) {
+    float v[N], by[N];
+    load_some<N>(row.x, i, v);
+    load_some<N>(scale, i, by);
+#pragma unroll
+    for (int j = 0; j < N; j++) {
+      v[j] = v[j] * norm * by[j];
+    }
+    store_some<N>(row.out, i, v);
   }
 }
 
 // (x - mean) / sqrt(variance + eps) * weight + bias. affine [2][width]: weights, then biases.
-template <typename T>
+template <typename T, int N>
 __device__ void layer_norm(const T *x, const T *delta, const float *affine, T *out, int width, float eps) {
-  Row<T> row(x, delta, out, width);
-  float sum = 0.0f;
-  for (int i = threadIdx.x; i < width; i += blockDim.x) {
-    sum += load(row.x, i);
-  }
-  float mean = over_block<Sum>(sum) / width;
-  float squares = 0.0f;
-  for (int i = threadIdx.x; i < width; i += blockDim.x) {
-    float v = load(row.x, i) - mean;
-    squares += v * v;
-  }
-  float norm = 1.0f / sqrtf(over_block<Sum>(squares) / width + eps);
-  for (int i = threadIdx.x; i < width; i += blockDim.x) {
-    store(row.out, i, (load(row.x, i) - mean) * norm * affine[i] + affine[width + i]);
+  Row<T, N> row(x, delta, out, width);
+  float mean = row.sum([](float v) { return v; }) / width;
+  float norm = 1.0f / sqrtf(row.sum([mean](float v) { return (v - mean) * (v - mean); }) / width + eps);
+  for (int i = threadIdx.x * N; i < width; i += blockDim.x * N) {
+    float v[N], by[N], plus[N];
+    load_some<N>(row.x, i, v);
+    load_some<N>(affine, i, by);
+    load_some<N>(affine + width, i, plus);
+#pragma unroll
+    for (int j = 0; j < N; j++) {
+      v[j] = (v[j] - mean) * norm * by[j] + plus[j];
+    }
+    store_some<N>(row.out, i, v);
   }
 }
 
 #define NORM(T) (const T *x, const T *delta, const float *weights, T *out, int width, float eps)
-FOR_BOTH(f1_rms_norm, rms_norm, NORM, (x, delta, weights, out, width, eps))
-FOR_BOTH(f1_layer_norm, layer_norm, NORM, (x, delta, weights, out, width, eps))
+FOR_BOTH_BY_ONE_AND_EIGHT(f1_rms_norm, rms_norm, NORM, (x, delta, weights, out, width, eps))
+FOR_BOTH_BY_ONE_AND_EIGHT(f1_layer_norm, layer_norm, NORM, (x, delta, weights, out, width, eps))

@@ -429,21 +429,15 @@ impl F1Network {
         recorder: &mut Recorder,
     ) -> Result<Tensor> {
         let chunk = self.config.chunk_size;
-        let [state_block, chunk_block] = self.action_blocks(prefix);
+        let blocks = self.action_blocks(prefix);
         let base = prefix.tokens.len().max(1);
-        let wanted = if recorder.is_on() { Wanted::All } else { Wanted::Nothing };
-        let embedded = self.actions.embed_state(state)?;
+        let state = self.actions.embed_state(state)?;
         recorder.set_prefix("act.");
-        recorder.keep("state", &embedded);
-        recorder.set_prefix("state.");
-        let stream = Stream { role: Role::Action, hidden: embedded.to_dtype(self.stream)?, wanted };
-        let bias = prefix.padding.bias(prefix.cache.len() + 1, &self.device)?;
-        let rope = self.action_rope(prefix, 0, 1)?;
-        let (_, cache) =
-            self.experts.forward(vec![stream], cache, &rope, &[state_block], bias.as_ref(), recorder)?;
-
-        let rope = self.action_rope(prefix, 1, chunk)?;
+        recorder.keep("state", &state);
+        let rope = self.action_rope(prefix, 0, 1 + chunk)?;
         let bias = prefix.padding.bias(prefix.cache.len() + 1 + chunk, &self.device)?;
+        // The state goes with the first step, which leaves its keys and values to the others.
+        let mut cache = cache.clone();
         let step_size = -1.0f32 / self.config.num_steps as f32;
         let mut x = noise.to_dtype(DType::F32)?;
         for (step, &time) in self.actions.times().iter().enumerate() {
@@ -452,13 +446,27 @@ impl F1Network {
             recorder.keep(format_args!("act.step{step}.x_t"), &x);
             recorder.keep(format_args!("act.step{step}.embs"), &embedded);
             recorder.set_prefix(format!("pass{}.", base + step));
-            let stream =
-                Stream { role: Role::Action, hidden: embedded.to_dtype(self.stream)?, wanted: Wanted::All };
-            let (mut outputs, _) =
-                self.experts.forward(vec![stream], &cache, &rope, &[chunk_block], bias.as_ref(), recorder)?;
+            let (hidden, before) = match step {
+                0 => (Tensor::cat(&[&state, &embedded], 1)?, 1),
+                _ => (embedded, 0),
+            };
+            let rope = rope.rows(1 - before, before + chunk)?;
+            let hidden = hidden.to_dtype(self.stream)?;
+            let stream = Stream { role: Role::Action, hidden, wanted: Wanted::All };
+            let (mut outputs, longer) = self.experts.forward(
+                vec![stream],
+                &cache,
+                &rope,
+                &blocks[1 - before..],
+                bias.as_ref(),
+                recorder,
+            )?;
+            if step == 0 {
+                cache = longer.first(cache.len() + 1)?;
+            }
             let out =
                 outputs.pop().flatten().ok_or_else(|| Error::input("the action expert gave no output"))?;
-            let mut velocity = self.actions.velocity(&out)?;
+            let mut velocity = self.actions.velocity(&out.narrow(1, before, chunk)?)?;
             recorder.set_prefix("");
             recorder.keep(format_args!("act.step{step}.v_t"), &velocity);
             if let Some((previous, weights)) = guidance {

@@ -7,8 +7,8 @@ use candle_core::{CpuStorage, CudaStorage, CustomOp2, D, Layout, Result, Shape, 
 
 use crate::kernels;
 pub use crate::kernels::{
-    add_layer_norm, add_rms_norm, attention, geglu, geglu_joined, gelu_tanh, group_norm, layer_norm,
-    rms_norm, rope, rope_joined, silu, with_gradients, write_rows,
+    add_layer_norm, add_rms_norm, attention, attention_in_blocks, geglu, geglu_joined, gelu_tanh, group_norm,
+    layer_norm, rms_norm, rope, rope_joined, silu, with_gradients, write_rows,
 };
 
 /// `x W^T + b` over the last dimension: x `[.., in]`, weight `[out, in]`, bias `[out]`.
@@ -123,6 +123,15 @@ impl CustomOp2 for LinearOp {
         w: &CudaStorage,
         w_layout: &Layout,
     ) -> Result<(CudaStorage, Shape)> {
+        #[cfg(feature = "cuda")]
+        {
+            let ((rows, input), (output, w_input)) = (x_layout.shape().dims2()?, w_layout.shape().dims2()?);
+            if input == w_input
+                && let Some(out) = kernels::linear_of_few_rows((x, x_layout), (w, w_layout))?
+            {
+                return Ok((out, Shape::from((rows, output))));
+            }
+        }
         Self::forward(x, x_layout, w, w_layout)
     }
 

@@ -11,6 +11,8 @@ mod rope;
 pub use layer::{DecoderLayer, RmsNorm};
 pub use rope::{RopeTable, RopeTables};
 
+pub use crate::kernels::Block;
+
 use candle_core::{DType, Device, Tensor};
 use layer::Projected;
 
@@ -61,15 +63,6 @@ pub struct Stream {
     pub hidden: Tensor,
     /// What is wanted of them.
     pub wanted: Wanted,
-}
-
-/// A run of query rows that sees the keys `0..keys`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Block {
-    /// Number of rows, following those of the previous block.
-    pub rows: usize,
-    /// Keys seen, counted from the first of the cache.
-    pub keys: usize,
 }
 
 /// Rotated keys and values of earlier passes, a pair for each layer, `[batch, tokens, kv_heads, head_dim]`.
@@ -208,6 +201,24 @@ impl KvCache {
                 Self::of_block(room.clone(), filled)
             }
             _ => Ok(Self { layers, filled, room: None }),
+        }
+    }
+
+    /// Its first `tokens` tokens; the next pass that follows them writes over what lies behind.
+    ///
+    /// # Errors
+    /// It holds fewer.
+    pub fn first(&self, tokens: usize) -> Result<Self> {
+        if tokens > self.filled {
+            return Err(Error::input(format!("the first {tokens} of {} cached tokens", self.filled)));
+        }
+        match &self.room {
+            Some(room) => Self::of_block(room.clone(), tokens),
+            None => {
+                let first = |tensor: &Tensor| tensor.narrow(1, 0, tokens);
+                let layers = self.layers.iter().map(|(key, value)| Ok((first(key)?, first(value)?)));
+                Ok(Self { layers: layers.collect::<Result<_>>()?, filled: tokens, room: None })
+            }
         }
     }
 
@@ -413,31 +424,19 @@ impl Experts {
         let rows = query.dim(1)?;
         let scale = (self.head_dim as f64).powf(-0.5);
         let total = key.dim(1)?;
-        let mut parts = Vec::new();
+        let mut of_rows = Vec::new();
         let mut at = 0;
         for block in blocks {
             let (from, to) = (at.max(first), (at + block.rows).min(first + rows));
             at += block.rows;
-            if from >= to {
-                continue;
+            if from < to {
+                if block.keys > total {
+                    return Err(Error::input(format!("attention block sees {} of {total} keys", block.keys)));
+                }
+                of_rows.push(Block { rows: to - from, keys: block.keys });
             }
-            if block.keys > total {
-                return Err(Error::input(format!("attention block sees {} of {total} keys", block.keys)));
-            }
-            let query =
-                if to - from == rows { query.clone() } else { query.narrow(1, from - first, to - from)? };
-            let (key, value, bias) = if block.keys == total {
-                (key.clone(), value.clone(), key_bias.cloned())
-            } else {
-                (
-                    key.narrow(1, 0, block.keys)?,
-                    value.narrow(1, 0, block.keys)?,
-                    key_bias.map(|bias| bias.narrow(2, 0, block.keys)).transpose()?,
-                )
-            };
-            parts.push(ops::attention(&query, &key, &value, bias.as_ref(), scale)?);
         }
-        join(&parts, 1)
+        Ok(ops::attention_in_blocks(query, key, value, key_bias, scale, &of_rows)?)
     }
 }
 

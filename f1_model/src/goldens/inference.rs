@@ -245,14 +245,16 @@ pub(super) fn action_masks(network: &F1Network, prefix: &PrefixState, recorder: 
     Ok(())
 }
 
-/// The reference runs the state with the chunk in every step: puts its row in front.
+/// The reference runs the state with the chunk in every step, this network in the first alone: puts its row in front of the others.
 fn join_state(network: &F1Network, found: &mut BTreeMap<String, Tensor>, base: usize) -> Result<()> {
-    let state: Vec<(String, Tensor)> = found
+    let first = format!("pass{base}.act.");
+    let rows: Vec<(String, Tensor)> = found
         .iter()
-        .filter_map(|(name, tensor)| Some((name.strip_prefix("state.act.")?.to_string(), tensor.clone())))
-        .collect();
-    for step in 0..network.actions().times().len() {
-        for (name, row) in &state {
+        .filter_map(|(name, tensor)| Some((name.strip_prefix(&first)?.to_string(), tensor)))
+        .map(|(name, tensor)| Ok((name, tensor.narrow(1, 0, 1)?)))
+        .collect::<Result<_>>()?;
+    for step in 1..network.actions().times().len() {
+        for (name, row) in &rows {
             if let Some(rest) = found.get_mut(&format!("pass{}.act.{name}", base + step)) {
                 *rest = Tensor::cat(&[row, rest], 1)?;
             }

@@ -10,6 +10,65 @@ use super::cuda;
 use super::{contiguous, is_fast, recomputed};
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Storage, Tensor, bail};
 
+/// A run of query rows that sees the keys `0..keys`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Number of rows, following those of the previous block.
+    pub rows: usize,
+    /// Keys seen, counted from the first of the cache.
+    pub keys: usize,
+}
+
+/// [`attention`] of queries that come in `blocks`, in order and all of them. On a GPU two blocks are one operation.
+///
+/// # Errors
+/// The blocks do not cover the queries or see more keys than there are, or as [`attention`].
+pub fn attention_in_blocks(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    mask: Option<&Tensor>,
+    scale: f64,
+    blocks: &[Block],
+) -> Result<Tensor> {
+    let (rows, keys) = (q.dim(1)?, k.dim(1)?);
+    if blocks.iter().map(|block| block.rows).sum::<usize>() != rows
+        || blocks.iter().any(|block| block.keys > keys || block.keys == 0)
+    {
+        bail!("attention: {blocks:?} for {rows} queries and {keys} keys")
+    }
+    #[cfg(feature = "cuda")]
+    if let &[early, last] = blocks
+        && last.keys == keys
+        && Sizes::new(q.shape(), k.shape(), v.shape(), mask)?.kv_heads == 1
+        && cuda::serves(q, &[k, v], true)
+        && mask.is_none_or(|mask| cuda::serves(q, &[mask], false))
+    {
+        return cuda::attention_one_key_head(q, k, v, mask, scale, Some(early));
+    }
+    let mut parts = Vec::with_capacity(blocks.len());
+    let mut first = 0;
+    for block in blocks {
+        let seen = |x: &Tensor, dim: usize| match block.keys == keys {
+            true => Ok(x.clone()),
+            false => x.narrow(dim, 0, block.keys),
+        };
+        let own =
+            |x: &Tensor| if block.rows == rows { Ok(x.clone()) } else { x.narrow(1, first, block.rows) };
+        let mask = match mask {
+            Some(mask) if mask.dim(1)? == 1 => Some(seen(mask, 2)?),
+            Some(mask) => Some(seen(&own(mask)?, 2)?),
+            None => None,
+        };
+        parts.push(attention(&own(q)?, &seen(k, 1)?, &seen(v, 1)?, mask.as_ref(), scale)?);
+        first += block.rows;
+    }
+    match parts.as_slice() {
+        [single] => Ok(single.clone()),
+        parts => Tensor::cat(parts, 1),
+    }
+}
+
 /// Attention over grouped heads.
 ///
 /// - `q` `[batch, queries, heads, width]`, `k` and `v` `[batch, keys, kv_heads, width]`; query head h reads key head
@@ -29,7 +88,15 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, scal
         && cuda::serves(q, &[k, v], true)
         && mask.is_none_or(|mask| cuda::serves(q, &[mask], false))
     {
-        return cuda::attention_one_key_head(q, k, v, mask, scale);
+        return cuda::attention_one_key_head(q, k, v, mask, scale, None);
+    }
+    #[cfg(feature = "cuda")]
+    if sizes.kv_heads == sizes.heads
+        && sizes.queries == sizes.keys
+        && mask.is_none()
+        && cuda::serves(q, &[k, v], true)
+    {
+        return cuda::attention_of_heads(q, k, v, scale);
     }
     let fast = is_fast(q) && is_fast(k) && is_fast(v) && mask.is_none_or(|mask| mask.dtype() == DType::F32);
     if !fast && [q, k, v].into_iter().any(Tensor::track_op) {

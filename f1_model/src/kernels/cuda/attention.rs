@@ -1,42 +1,41 @@
-//! Softmax of scaled, masked scores, and attention around it.
+//! Attention with one key head, and softmax of scaled, masked scores.
 
+use candle_core::backend::BackendStorage;
 use candle_core::cuda_backend::cudarc::driver::{LaunchConfig, PushKernelArg};
 use candle_core::cuda_backend::{CudaStorage, WrapErr};
 use candle_core::{CpuStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
 use half::bf16;
 
-use super::{Input, ROW_THREADS, grid, int, room, rows_of, span, view};
+use super::{EIGHT, Input, by_eight, grid, int, room, row_threads, rows_of, span, view};
+use crate::kernels::Block;
 
 /// Softmax over the last dimension of `scale * scores`, in the type of the scores.
 pub(crate) fn softmax(scores: &Tensor, scale: f64) -> Result<Tensor> {
-    scores.contiguous()?.apply_op1_no_bwd(&Softmax { scale: scale as f32, heads: 1 })
+    let keys = scores.dim(candle_core::D::Minus1)?;
+    scores.contiguous()?.apply_op1_no_bwd(&Softmax { scale: scale as f32, heads: 1, keys, early: None })
 }
 
 /// As [`crate::kernels::attention`] with one key and value head: the queries of all heads are rows of one matrix as they lie in memory, so
-/// nothing is transposed and nothing copied.
+/// nothing is transposed and nothing copied. The queries of `early`, the first ones, see fewer keys than the others.
 pub(crate) fn attention_one_key_head(
     q: &Tensor,
     k: &Tensor,
     v: &Tensor,
     mask: Option<&Tensor>,
     scale: f64,
+    early: Option<Block>,
 ) -> Result<Tensor> {
-    if let Some(out) = few_rows(q, k, v, mask, scale)? {
-        return Ok(out);
-    }
     let (batch, queries, heads, width) = q.dims4()?;
-    let (k, v) = (k.squeeze(2)?, v.squeeze(2)?);
-    let rows = q.contiguous()?.reshape((batch, queries * heads, width))?;
-    let scores = rows.matmul(&k.transpose(1, 2)?)?;
-    let op = Softmax { scale: scale as f32, heads };
-    let probabilities = match mask {
-        None => scores.apply_op1_no_bwd(&op)?,
-        Some(mask) => scores.apply_op2_no_bwd(&mask.contiguous()?, &op)?,
+    let op = OneKeyHead { mask: mask.map(Tensor::contiguous).transpose()?, scale: scale as f32, early };
+    let dense = |x: &Tensor| match *x.stride() {
+        [_, token, _, 1] if token == width => Ok(x.clone()),
+        _ => x.contiguous(),
     };
-    probabilities.matmul(&v)?.reshape((batch, queries, heads * width))
+    let out = q.contiguous()?.apply_op3_no_bwd(&dense(k)?, &dense(v)?, &op)?;
+    out.reshape((batch, queries, heads * width))
 }
 
-/// Rows up to which [`few_rows`] is taken: beyond it, products of the whole matrices keep the device busy.
+/// Rows up to which the kernel without scores in memory is taken: beyond it, products of the whole matrices keep the device busy.
 const FEW_ROWS: usize = 2048;
 /// Rows of a block, and keys that it takes at a time; as in `attention.cu`.
 const BLOCK_ROWS: usize = 64;
@@ -44,51 +43,64 @@ const BLOCK_KEYS: usize = 32;
 /// Blocks to aim at: about one for each multiprocessor.
 const BLOCKS: usize = 128;
 
-/// As [`attention_one_key_head`] without scores in memory, for bf16 and few rows; none where it does not serve.
-fn few_rows(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, scale: f64) -> Result<Option<Tensor>> {
-    let (batch, queries, heads, width) = q.dims4()?;
-    let keys = k.dim(1)?;
-    // In 16-byte steps.
-    let steps = |tensor: &Tensor| match *tensor.stride() {
-        [batch, token, _, 1] => [batch, token, tensor.layout().start_offset()].iter().all(|at| at % 8 == 0),
-        _ => false,
-    };
-    let serves = q.dtype() == DType::BF16
-        && matches!(width, 16 | 32 | 64 | 128 | 256)
-        && (1..=FEW_ROWS).contains(&(queries * heads))
-        && keys > 0
-        && steps(k)
-        && steps(v);
-    if !serves {
-        return Ok(None);
-    }
-    let op = FewRows { mask: mask.map(Tensor::contiguous).transpose()?, scale: scale as f32 };
-    let out = q.contiguous()?.apply_op3_no_bwd(k, v, &op)?;
-    Ok(Some(out.reshape((batch, queries, heads * width))?))
-}
-
-struct FewRows {
+struct OneKeyHead {
     mask: Option<Tensor>,
     scale: f32,
+    early: Option<Block>,
 }
 
-gpu_only!(FewRows, "f1-cuda-attention", 3);
+gpu_only!(OneKeyHead, "f1-cuda-attention", 3);
 
-impl FewRows {
-    fn run(&self, [q, k, v]: [Input; 3]) -> Result<(CudaStorage, Shape)> {
-        match &self.mask {
-            None => self.attend([q, k, v], None),
-            Some(mask) => {
-                let (storage, layout) = mask.storage_and_layout();
-                match &*storage {
-                    Storage::Cuda(storage) => self.attend([q, k, v], Some((storage, layout))),
-                    _ => bail!("attention: the mask is on another device"),
-                }
-            }
+impl OneKeyHead {
+    fn run(&self, qkv: [Input; 3]) -> Result<(CudaStorage, Shape)> {
+        let Some(mask) = &self.mask else { return self.attend(qkv, None) };
+        let (storage, layout) = mask.storage_and_layout();
+        match &*storage {
+            Storage::Cuda(storage) => self.attend(qkv, Some((storage, layout))),
+            _ => bail!("attention: the mask is on another device"),
         }
     }
 
     fn attend(&self, [q, k, v]: [Input; 3], mask: Option<Input>) -> Result<(CudaStorage, Shape)> {
+        let (_, queries, heads, width) = q.1.shape().dims4()?;
+        // In steps of 16 bytes.
+        let steps = |layout: &Layout| {
+            [layout.stride()[0], layout.stride()[1], layout.start_offset()].iter().all(|at| at % EIGHT == 0)
+        };
+        let few = q.0.dtype() == DType::BF16
+            && matches!(width, 16 | 32 | 64 | 128 | 256)
+            && (1..=FEW_ROWS).contains(&(queries * heads))
+            && k.1.shape().dims4()?.1 > 0
+            && [q.1, k.1, v.1].into_iter().all(steps);
+        if few { self.few_rows([q, k, v], mask) } else { self.many_rows([q, k, v], mask) }
+    }
+
+    /// Two products of whole matrices, and the softmax between them.
+    fn many_rows(&self, [q, k, v]: [Input; 3], mask: Option<Input>) -> Result<(CudaStorage, Shape)> {
+        let shape = q.1.shape().clone();
+        let (batch, queries, heads, width) = shape.dims4()?;
+        let (rows, keys) = (queries * heads, k.1.shape().dims4()?.1);
+        // Rows of scores that begin at multiples of 16 bytes are multiplied faster: what lies behind the keys, in a cache tokens of others
+        // or zeros, is multiplied with them, and the softmax gives it no weight.
+        let enough =
+            [k, v].iter().all(|(storage, layout)| holds(storage, layout, keys.next_multiple_of(EIGHT)));
+        let stride = if enough { keys.next_multiple_of(EIGHT) } else { keys };
+        let rows_of_keys = |layout: &Layout| {
+            let dims = Shape::from((batch, stride, width));
+            Layout::new(dims, vec![layout.stride()[0], width, 1], layout.start_offset())
+        };
+        let of_q = Layout::contiguous_with_offset((batch, rows, width), q.1.start_offset());
+        let scores =
+            q.0.matmul(k.0, (batch, rows, stride, width), &of_q, &rows_of_keys(k.1).transpose(1, 2)?)?;
+        let of_scores = Layout::contiguous((batch, rows, stride));
+        let softmax = Softmax { scale: self.scale, heads, keys, early: self.early };
+        let (weights, _) = softmax.masked((&scores, &of_scores), mask)?;
+        let out = weights.matmul(v.0, (batch, rows, width, stride), &of_scores, &rows_of_keys(v.1))?;
+        Ok((out, shape))
+    }
+
+    /// Without scores in memory.
+    fn few_rows(&self, [q, k, v]: [Input; 3], mask: Option<Input>) -> Result<(CudaStorage, Shape)> {
         let shape = q.1.shape().clone();
         let (batch, queries, heads, width) = shape.dims4()?;
         let (rows, keys) = (queries * heads, k.1.shape().dims4()?.1);
@@ -117,6 +129,9 @@ impl FewRows {
         let key = k.0.as_cuda_slice::<bf16>()?.slice(span(k.1));
         let value = v.0.as_cuda_slice::<bf16>()?.slice(span(v.1));
         let mask = mask.map(view::<f32>).transpose()?;
+        // The kernel reckons with places in it as 32-bit numbers.
+        int(mask.as_ref().map_or(0, |mask| mask.len()))?;
+        let (early_rows, early_keys) = early(self.early, heads)?;
         let sums = room::<f32>(device, batch * parts * rows * width)?;
         let stats = room::<f32>(device, batch * parts * rows * 2)?;
         let out = room::<bf16>(device, shape.elem_count())?;
@@ -152,7 +167,9 @@ impl FewRows {
                         &value_batch,
                         &value_token,
                         &mask_batch,
-                        &mask_query
+                        &mask_query,
+                        &early_rows,
+                        &early_keys
                     ]
                 )
             };
@@ -174,23 +191,51 @@ impl FewRows {
     }
 }
 
-/// Scores `[batch, queries * heads, keys]` (a query's heads side by side), mask `[batch or 1, queries or 1, keys]`.
+/// Whether memory goes on for as many tokens as `tokens` behind the first of each batch element.
+fn holds(storage: &CudaStorage, layout: &Layout, tokens: usize) -> bool {
+    let len = match storage.dtype() {
+        DType::F32 => storage.as_cuda_slice::<f32>().map(|slice| slice.len()),
+        _ => storage.as_cuda_slice::<bf16>().map(|slice| slice.len()),
+    };
+    let (dims, stride) = (layout.dims(), layout.stride());
+    let end = layout.start_offset() + dims[0].saturating_sub(1) * stride[0] + tokens * stride[1];
+    len.is_ok_and(|len| end <= len)
+}
+
+/// Rows of the queries that see fewer keys, and how many they see, as the kernels take them.
+fn early(early: Option<Block>, heads: usize) -> Result<(i32, i32)> {
+    match early {
+        Some(Block { rows, keys }) => Ok((int(rows * heads)?, int(keys)?)),
+        None => Ok((0, 0)),
+    }
+}
+
+/// Of scores `[batch, queries * heads, keys or more]` (a query's heads side by side), mask `[batch or 1, queries or 1, keys]`.
 struct Softmax {
     scale: f32,
     heads: usize,
+    /// The scores behind them do not count: their weight is zero.
+    keys: usize,
+    /// Queries that see fewer.
+    early: Option<Block>,
 }
 
 gpu_only!(Softmax, "f1-cuda-softmax", 1);
-gpu_only!(Softmax, "f1-cuda-masked-softmax", 2);
 
 impl Softmax {
-    /// Of scores, or of scores and mask.
-    fn run<const N: usize>(&self, inputs: [Input; N]) -> Result<(CudaStorage, Shape)> {
-        let (storage, layout) = inputs[0];
-        let mask = if N == 2 { Some(inputs[N - 1]) } else { None };
-        let (keys, rows) = rows_of(layout)?;
+    fn run(&self, [scores]: [Input; 1]) -> Result<(CudaStorage, Shape)> {
+        self.masked(scores, None)
+    }
+
+    fn masked(&self, scores: Input, mask: Option<Input>) -> Result<(CudaStorage, Shape)> {
+        let (storage, layout) = scores;
+        let (stride, rows) = rows_of(layout)?;
+        let keys = self.keys;
         let dims = layout.shape().dims();
         let rows_a_batch = if dims.len() > 2 { dims[1..dims.len() - 1].iter().product() } else { rows };
+        if keys > stride || self.early.is_some_and(|early| early.keys > keys) {
+            bail!("softmax: {keys} keys, early {:?}, in rows of {stride}", self.early)
+        }
         let (mut mask_batch, mut mask_query) = (0, 0);
         if let Some((_, layout)) = mask {
             let (batches, queries, width) = layout.shape().dims3()?;
@@ -202,14 +247,18 @@ impl Softmax {
             mask_batch = if batches > 1 { queries * keys } else { 0 };
             mask_query = if queries > 1 { keys } else { 0 };
         }
+        let (early_rows, early_keys) = early(self.early, self.heads)?;
         let device = &storage.device;
+        let (some, eights) = by_eight(&[stride, layout.start_offset()]);
         let out = by_type!(storage, |suffix: T| {
-            let scores = view::<T>(inputs[0])?;
+            let scores = view::<T>(scores)?;
             let mask = mask.map(view::<f32>).transpose()?;
-            let out = room::<T>(device, rows * keys)?;
+            let out = room::<T>(device, rows * stride)?;
             if rows > 0 {
-                let (keys, rows_a_batch, heads) = (int(keys)?, int(rows_a_batch)?, int(self.heads)?);
-                let (name, config) = (format!("f1_softmax_{suffix}"), grid(rows, ROW_THREADS)?);
+                let config = grid(rows, row_threads(stride, some))?;
+                let (keys, stride) = (int(keys)?, int(stride)?);
+                let (rows_a_batch, heads) = (int(rows_a_batch)?, int(self.heads)?);
+                let name = format!("f1_softmax{eights}_{suffix}");
                 let (scale, none) = (&self.scale, 0_u64);
                 macro_rules! with_mask {
                     ($mask:expr) => {
@@ -223,11 +272,14 @@ impl Softmax {
                                 $mask,
                                 &out,
                                 &keys,
+                                &stride,
                                 scale,
                                 &rows_a_batch,
                                 &heads,
                                 &mask_batch,
-                                &mask_query
+                                &mask_query,
+                                &early_rows,
+                                &early_keys
                             ]
                         )
                     };

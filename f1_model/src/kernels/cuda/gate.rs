@@ -4,7 +4,7 @@ use candle_core::cuda_backend::cudarc::driver::PushKernelArg;
 use candle_core::cuda_backend::{CudaStorage, WrapErr};
 use candle_core::{CpuStorage, DType, Layout, Result, Shape, Tensor, bail};
 
-use super::{Input, a_thread_each, int, room, rows_of, view};
+use super::{Input, by_eight, int, over_rows, room, rows_of, view};
 
 /// As [`crate::kernels::geglu`].
 pub(crate) fn geglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
@@ -35,15 +35,16 @@ impl GeGlu {
             *last = width;
         }
         let device = &storage.device;
+        let (some, eights) = by_eight(&[width, inputs[0].1.start_offset(), inputs[N - 1].1.start_offset()]);
         let out = by_type!(storage, |suffix: T| {
             let gate = view::<T>(inputs[0])?;
             let up = if N == 1 { gate.slice(width.min(gate.len())..) } else { view::<T>(inputs[N - 1])? };
-            let (count, width, stride) = (rows * width, int(width)?, int(stride)?);
-            let out = room::<T>(device, count)?;
-            if count > 0 {
-                let config = a_thread_each(count)?;
-                let name = format!("f1_geglu_{suffix}");
-                launch!(device, GATE, name, config, [&gate, &up, &out, &count, &width, &stride]);
+            let out = room::<T>(device, rows * width)?;
+            if rows * width > 0 {
+                let config = over_rows(rows, width, some)?;
+                let (width, stride) = (int(width)?, int(stride)?);
+                let name = format!("f1_geglu{eights}_{suffix}");
+                launch!(device, GATE, name, config, [&gate, &up, &out, &width, &stride]);
             }
             CudaStorage::wrap_cuda_slice(out, device.clone())
         });

@@ -4,7 +4,7 @@ use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::driver::PushKernelArg;
 use candle_core::{CpuStorage, CudaStorage, DType, InplaceOp2, InplaceOp3, Layout, Result, Tensor, bail};
 
-use super::{Input, a_thread_each, fits, int, rows_of, view};
+use super::{Input, by_eight, fits, int, over_rows, rows_of, view};
 
 /// Adds `bias` `[width]` to each row of `x`, which nobody else holds, and puts that through the tanh form of GELU if `gelu` says so.
 pub(crate) fn add_bias(x: Tensor, bias: &Tensor, gelu: bool) -> Result<Tensor> {
@@ -29,23 +29,25 @@ impl AddBias {
     fn run(&self, (x, lx): (&mut CudaStorage, &Layout), bias: Input, onto: Option<Input>) -> Result<()> {
         let (width, rows) = rows_of(lx)?;
         fits("a bias", bias.1, width)?;
-        let (device, count) = (x.device.clone(), rows * width);
+        let device = x.device.clone();
         let Some((start, end)) = lx.contiguous_offsets() else {
             bail!("a bias for rows that are not contiguous: {lx:?}")
         };
+        let behind = onto.map_or(0, |(_, layout)| layout.start_offset());
+        let (some, eights) = by_eight(&[width, start, bias.1.start_offset(), behind]);
         by_type!(&*x, |suffix: T| {
             let bias = view::<T>(bias)?;
             let onto = onto.map(view::<T>).transpose()?;
             let mut x = x.as_cuda_slice_mut::<T>()?.slice_mut(start..end);
-            if count > 0 {
+            if rows > 0 {
+                let (name, config) = (format!("f1_add_bias{eights}_{suffix}"), over_rows(rows, width, some)?);
                 let (width, gelu, none) = (int(width)?, i32::from(self.gelu), 0_u64);
-                let (name, config) = (format!("f1_add_bias_{suffix}"), a_thread_each(count)?);
                 match &onto {
                     Some(onto) => {
-                        launch!(device, LINEAR, name, config, [&mut x, &bias, onto, &count, &width, &gelu]);
+                        launch!(device, LINEAR, name, config, [&mut x, &bias, onto, &width, &gelu]);
                     }
                     None => {
-                        launch!(device, LINEAR, name, config, [&mut x, &bias, &none, &count, &width, &gelu]);
+                        launch!(device, LINEAR, name, config, [&mut x, &bias, &none, &width, &gelu]);
                     }
                 }
             }

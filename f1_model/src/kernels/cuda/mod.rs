@@ -108,9 +108,11 @@ macro_rules! launch {
 
 mod attention;
 mod conv2d;
+mod cublaslt;
 mod fp8;
 mod gate;
 mod group_norm;
+mod heads;
 mod linear;
 mod norm;
 mod pictures;
@@ -121,9 +123,11 @@ mod tests;
 
 pub(crate) use attention::{attention_one_key_head, softmax};
 pub(crate) use conv2d::{conv2d, pixels_first};
+pub(crate) use cublaslt::few_rows as linear_of_few_rows;
 pub(crate) use fp8::{check as check_fp8, fp8_linear, to_fp8};
 pub(crate) use gate::{geglu, geglu_joined};
 pub(crate) use group_norm::group_norm;
+pub(crate) use heads::attention_of_heads;
 pub(crate) use linear::{add_bias, add_bias_onto};
 pub(crate) use norm::{add_layer_norm, add_rms_norm, layer_norm, rms_norm};
 pub(crate) use pictures::{FitOp, ShrinkOp};
@@ -143,6 +147,15 @@ mod ptx {
 const ROW_THREADS: u32 = 256;
 /// Threads of a block of an elementwise kernel.
 const THREADS: usize = 256;
+
+/// Numbers that a thread takes at a time where it can, in accesses of 16 bytes.
+const EIGHT: usize = 8;
+
+/// How many numbers a thread takes at a time, and what the kernel that does so has in its name: eight where everything that its accesses depend on,
+/// in numbers from the start of an allocation, is a multiple of that.
+fn by_eight(all: &[usize]) -> (usize, &'static str) {
+    if all.iter().all(|number| number % EIGHT == 0) { (EIGHT, "_8") } else { (1, "") }
+}
 
 /// An input of an operation.
 type Input<'a> = (&'a CudaStorage, &'a Layout);
@@ -172,6 +185,11 @@ fn span(layout: &Layout) -> std::ops::Range<usize> {
     layout.start_offset()..layout.start_offset() + furthest + 1
 }
 
+/// The numbers of a strided tensor that has any, and what lies between them.
+fn spanned<'a, T: DeviceRepr + CudaDType>((storage, layout): Input<'a>) -> Result<CudaView<'a, T>> {
+    Ok(storage.as_cuda_slice::<T>()?.slice(span(layout)))
+}
+
 fn int(number: usize) -> Result<i32> {
     i32::try_from(number)
         .map_err(|_| candle_core::Error::Msg(format!("{number} is too many for a kernel")).bt())
@@ -185,6 +203,23 @@ fn grid(blocks: usize, threads: u32) -> Result<LaunchConfig> {
 /// A thread a number.
 fn a_thread_each(count: usize) -> Result<LaunchConfig> {
     grid(count.div_ceil(THREADS), THREADS as u32)
+}
+
+/// Blocks of threads over the numbers of rows, each thread with `some` of them: `[rows][blocks of a row]`.
+fn over_rows(rows: usize, width: usize, some: usize) -> Result<LaunchConfig> {
+    let steps = width.div_ceil(some);
+    let threads = steps.next_multiple_of(32).min(THREADS);
+    let blocks = int(steps.div_ceil(threads))?.unsigned_abs();
+    Ok(LaunchConfig {
+        grid_dim: (int(rows)?.unsigned_abs(), blocks, 1),
+        block_dim: (threads as u32, 1, 1),
+        shared_mem_bytes: 0,
+    })
+}
+
+/// Threads of a block that goes over a row of `width` numbers, `some` of them a thread.
+fn row_threads(width: usize, some: usize) -> u32 {
+    width.div_ceil(some).next_multiple_of(32).min(ROW_THREADS as usize) as u32
 }
 
 /// The last dimension and the number of rows.

@@ -4,7 +4,7 @@ use candle_core::cuda_backend::cudarc::driver::{CudaView, PushKernelArg};
 use candle_core::cuda_backend::{CudaStorage, WrapErr};
 use candle_core::{CpuStorage, DType, Layout, Result, Shape, Tensor, bail};
 
-use super::{Input, ROW_THREADS, fits, grid, int, room, rows_of, view};
+use super::{Input, by_eight, fits, grid, int, room, row_threads, rows_of, view};
 
 /// As [`crate::kernels::rms_norm`].
 pub(crate) fn rms_norm(x: &Tensor, scale: &Tensor, eps: f64) -> Result<Tensor> {
@@ -64,13 +64,16 @@ impl Norm {
         }
         let shape = Shape::from(dims);
         let device = &storage.device;
+        let starts = inputs.map(|(_, layout)| layout.start_offset());
+        let (some, eights) = by_eight(&[&starts[..], &[width]].concat());
         let out = by_type!(storage, |suffix: T| {
             let (x, weights) = (view::<T>(inputs[0])?, view::<f32>(weights)?);
             let delta: Option<CudaView<T>> = delta.map(view::<T>).transpose()?;
             let out = room::<T>(device, shape.elem_count())?;
             if rows > 0 {
+                let name = format!("{}{eights}_{suffix}", self.kernel);
+                let config = grid(rows, row_threads(width, some))?;
                 let (width, none) = (int(width)?, 0_u64);
-                let (name, config) = (format!("{}_{suffix}", self.kernel), grid(rows, ROW_THREADS)?);
                 match &delta {
                     Some(delta) => {
                         launch!(device, NORM, name, config, [&x, delta, &weights, &out, &width, &self.eps])

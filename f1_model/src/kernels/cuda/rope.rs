@@ -6,7 +6,7 @@ use candle_core::{
     CpuStorage, CudaDevice, DType, InplaceOp2, InplaceOp3, Layout, Result, Shape, Tensor, bail,
 };
 
-use super::{Input, a_thread_each, int, room, span, view};
+use super::{Input, a_thread_each, by_eight, int, room, span, view};
 
 /// As [`crate::kernels::rope`]; the heads of a token must be side by side, tokens may be anywhere. `angles` `[2, batch or 1, tokens,
 /// width / 2]` are the cosines, then the sines.
@@ -63,6 +63,9 @@ impl RopeJoined {
         }
         let shape = Shape::from((batch, tokens, self.heads, width));
         let pairs = batch * tokens * all * (width / 2);
+        let starts = [layout, angles.1, rows.1].map(Layout::start_offset);
+        let places = [&starts[..], &rows.1.stride()[..3], &[width / 2]].concat();
+        let (some, eights) = by_eight(&places);
         let device = &storage.device;
         let out = by_type!(storage, |suffix: T| {
             let all = view::<T>(x)?;
@@ -77,7 +80,9 @@ impl RopeJoined {
                 let (key, value) = (held.slice(..), held.slice(parts..));
                 let (tokens, heads, kv_heads, half) =
                     (int(tokens)?, int(self.heads)?, int(kv_heads)?, int(width / 2)?);
-                let (name, config) = (format!("f1_rope_joined_{suffix}"), a_thread_each(pairs)?);
+                let steps = int(pairs / some)?;
+                let (name, config) =
+                    (format!("f1_rope_joined{eights}_{suffix}"), a_thread_each(pairs / some)?);
                 launch!(
                     device,
                     ROPE,
@@ -90,7 +95,7 @@ impl RopeJoined {
                         &q,
                         &key,
                         &value,
-                        &pairs,
+                        &steps,
                         &tokens,
                         &heads,
                         &kv_heads,
@@ -178,7 +183,12 @@ where
     let (x_batch, x_token) = (layout.stride()[0], layout.stride()[1]);
     let (out_batch, out_token) = (target.stride()[0], target.stride()[1]);
     let (tokens_, heads, half) = (int(tokens)?, int(heads)?, int(width / 2)?);
-    let (name, config) = (format!("f1_rope_{suffix}"), a_thread_each(pairs)?);
+    let of_angles = angles.map_or(0, |(_, layout)| layout.start_offset());
+    let starts = [layout.start_offset(), target.start_offset(), of_angles];
+    let (some, eights) =
+        by_eight(&[&starts[..], &[width / 2, x_batch, x_token, out_batch, out_token]].concat());
+    let steps = int(pairs / some)?;
+    let (name, config) = (format!("f1_rope{eights}_{suffix}"), a_thread_each(pairs / some)?);
     let Some(angles) = angles else {
         let (none, alike) = (0_u64, 0_usize);
         launch!(
@@ -187,7 +197,7 @@ where
             name,
             config,
             [
-                &x, &none, &none, &mut out, &pairs, &tokens_, &heads, &half, &alike, &x_batch, &x_token,
+                &x, &none, &none, &mut out, &steps, &tokens_, &heads, &half, &alike, &x_batch, &x_token,
                 &out_batch, &out_token
             ]
         );
@@ -204,7 +214,7 @@ where
             &angles.cos,
             &angles.sin,
             &mut out,
-            &pairs,
+            &steps,
             &tokens_,
             &heads,
             &half,

@@ -4,9 +4,10 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::super::{
-    Conv2dGeometry, Conv2dWeights, LayerNormWeights, add_layer_norm, add_rms_norm, attention,
-    attention_plain, conv2d, conv2d_plain, geglu, geglu_joined, group_norm, group_norm_plain, layer_norm,
-    layer_norm_plain, rms_norm, rms_norm_plain, rope, rope_joined, rope_plain, write_rows,
+    Block, Conv2dGeometry, Conv2dWeights, LayerNormWeights, add_layer_norm, add_rms_norm, attention,
+    attention_in_blocks, attention_plain, conv2d, conv2d_plain, geglu, geglu_joined, group_norm,
+    group_norm_plain, layer_norm, layer_norm_plain, rms_norm, rms_norm_plain, rope, rope_joined, rope_plain,
+    write_rows,
 };
 use crate::sampling::TokenSource;
 
@@ -134,12 +135,37 @@ fn biases_are_candles() {
     let device = gpu();
     for (dtype, tolerance) in TYPES {
         let of = |shape: &[usize]| random(shape, &device).to_dtype(dtype).unwrap();
-        let (x, weight, bias) = (of(&[3, 5, 16]), of(&[700, 16]), of(&[700]));
-        let plain = x.broadcast_matmul(&weight.t().unwrap()).unwrap().broadcast_add(&bias).unwrap();
-        let fused = crate::ops::linear(&x, &weight, Some(&bias)).unwrap();
-        assert!(distance(&fused, &plain) <= 4.0 * tolerance, "{dtype:?}");
-        let fused = crate::ops::linear_gelu(&x, &weight, &bias).unwrap();
-        assert!(distance(&fused, &plain.gelu().unwrap()) <= 4.0 * tolerance, "{dtype:?}");
+        for width in [700, 704, 4304] {
+            let (x, weight, bias) = (of(&[3, 5, 16]), of(&[width, 16]), of(&[width]));
+            let plain = x.broadcast_matmul(&weight.t().unwrap()).unwrap().broadcast_add(&bias).unwrap();
+            let fused = crate::ops::linear(&x, &weight, Some(&bias)).unwrap();
+            assert!(distance(&fused, &plain) <= 4.0 * tolerance, "{dtype:?} {width}");
+            let fused = crate::ops::linear_gelu(&x, &weight, &bias).unwrap();
+            assert!(distance(&fused, &plain.gelu().unwrap()) <= 4.0 * tolerance, "{dtype:?} {width}");
+        }
+    }
+}
+
+#[test]
+fn products_of_few_rows_are_candles() {
+    let device = gpu();
+    // Few rows and one too many; a product of the last row of more; weights that are rows of larger ones; sizes by eights and not.
+    for (rows, output, input) in [(1, 64, 32), (51, 96, 1024), (129, 64, 64), (9, 60, 36)] {
+        let of = |shape: &[usize]| random(shape, &device).to_dtype(DType::BF16).unwrap();
+        let (x, weight) = (of(&[rows + 1, input]), of(&[2 * output, input]));
+        for (x, weight) in [
+            (x.clone(), weight.clone()),
+            (x.narrow(0, 1, rows).unwrap(), weight.narrow(0, output, output).unwrap()),
+        ] {
+            // Twice: the second time the library is not asked for a way.
+            for _ in 0..2 {
+                let found = crate::ops::linear(&x, &weight, None).unwrap();
+                let [x, weight] = [&x, &weight].map(|part| part.to_dtype(DType::F32).unwrap());
+                let plain = x.matmul(&weight.t().unwrap()).unwrap();
+                let largest: f32 = plain.abs().unwrap().max_all().unwrap().to_scalar().unwrap();
+                assert!(distance(&found, &plain) <= 5e-3 * largest, "{rows} {output} {input}");
+            }
+        }
     }
 }
 
@@ -147,9 +173,10 @@ fn biases_are_candles() {
 fn rope_is_candles_with_shared_and_with_own_angles() {
     let device = gpu();
     for (dtype, tolerance) in TYPES {
-        for rows in [1, 2] {
-            let all = random(&[2, 9, 5, 16], &device).to_dtype(dtype).unwrap();
-            let angles = random(&[2, rows, 9, 8], &device);
+        // Halves of a head by eights and not.
+        for (rows, width) in [(1, 16), (2, 16), (1, 12), (2, 64)] {
+            let all = random(&[2, 9, 5, width], &device).to_dtype(dtype).unwrap();
+            let angles = random(&[2, rows, 9, width / 2], &device);
             // Heads that are a part of what a product left.
             let x = all.narrow(2, 1, 3).unwrap();
             let plain = rope_plain(&x, &angles).unwrap();
@@ -160,7 +187,7 @@ fn rope_is_candles_with_shared_and_with_own_angles() {
             let fused = rope(&last, &part).unwrap();
             assert!(distance(&fused, &rope_plain(&last, &part).unwrap()) <= tolerance, "{dtype:?}");
             // Into a cache, whose other rows stay as they are.
-            let cache = random(&[2, 14, 3, 16], &device).to_dtype(dtype).unwrap();
+            let cache = random(&[2, 14, 3, width], &device).to_dtype(dtype).unwrap();
             let before = cache.copy().unwrap();
             write_rows(&cache, 2, &x, Some(&angles)).unwrap();
             assert!(distance(&cache.narrow(1, 2, 9).unwrap(), &plain) <= tolerance, "{dtype:?}");
@@ -178,12 +205,12 @@ fn rope_is_candles_with_shared_and_with_own_angles() {
 fn queries_keys_and_values_in_one_piece_go_where_they_belong() {
     let device = gpu();
     for (dtype, tolerance) in TYPES {
-        for (kv_heads, rows) in [(1, 1), (2, 2)] {
-            let all = random(&[2, 5, 4 + 2 * kv_heads, 16], &device).to_dtype(dtype).unwrap();
+        for (kv_heads, rows, width) in [(1, 1, 16), (2, 2, 16), (1, 2, 12), (1, 1, 64)] {
+            let all = random(&[2, 5, 4 + 2 * kv_heads, width], &device).to_dtype(dtype).unwrap();
             // A layer of a longer block, behind tokens that it holds.
-            let block = random(&[6, 2, 9, kv_heads, 16], &device).to_dtype(dtype).unwrap();
+            let block = random(&[6, 2, 9, kv_heads, width], &device).to_dtype(dtype).unwrap();
             let before = block.copy().unwrap();
-            let angles = random(&[2, rows, 5, 8], &device);
+            let angles = random(&[2, rows, 5, width / 2], &device);
             let layer = block.narrow(0, 2, 2).unwrap();
             let query = rope_joined(&all, 4, &layer, 3, &angles).unwrap();
             let turned = |first, count| rope_plain(&all.narrow(2, first, count).unwrap(), &angles).unwrap();
@@ -236,6 +263,77 @@ fn attention_without_scores_in_memory_is_candles() {
             let found = attention(&q, &k, &v, mask, 0.2).unwrap();
             let off = distance(&found, &plain);
             assert!(off <= 2e-2, "{batch} {queries} {heads} {keys} {width}: {off}");
+            in_two_blocks([&q, &k, &v], [&q32, &k32, &v32], mask, 2e-2);
+        }
+    }
+}
+
+/// First queries that see fewer keys: one operation does what two do, one for each block.
+fn in_two_blocks(qkv: [&Tensor; 3], plain: [&Tensor; 3], mask: Option<&Tensor>, tolerance: f32) {
+    let (queries, keys) = (qkv[0].dim(1).unwrap(), qkv[1].dim(1).unwrap());
+    for (early, seen) in [(1, keys.div_ceil(3)), (queries - 1, keys - 1)] {
+        if early == 0 || early >= queries || seen == 0 {
+            continue;
+        }
+        let blocks = [Block { rows: early, keys: seen }, Block { rows: queries - early, keys }];
+        let found = attention_in_blocks(qkv[0], qkv[1], qkv[2], mask, 0.2, &blocks).unwrap();
+        let of = |first: usize, block: Block| {
+            let q = plain[0].narrow(1, first, block.rows).unwrap();
+            let [k, v] = [plain[1], plain[2]].map(|x| x.narrow(1, 0, block.keys).unwrap());
+            let mask = mask.map(|mask| {
+                let own = if mask.dim(1).unwrap() == 1 {
+                    Ok(mask.clone())
+                } else {
+                    mask.narrow(1, first, block.rows)
+                };
+                own.unwrap().narrow(2, 0, block.keys).unwrap()
+            });
+            attention_plain(&q, &k, &v, mask.as_ref(), 0.2).unwrap()
+        };
+        let wanted = Tensor::cat(&[of(0, blocks[0]), of(early, blocks[1])], 1).unwrap();
+        let off = distance(&found, &wanted);
+        assert!(off <= tolerance, "{blocks:?}: {off}");
+    }
+}
+
+#[test]
+fn attention_of_many_rows_to_keys_with_others_behind_them_is_candles() {
+    let device = gpu();
+    for (dtype, tolerance) in TYPES {
+        // More rows than the kernel without scores takes; keys by eights and not; room behind the last ones for eight, and too little.
+        for (batch, keys, room) in [(1, 37, 40), (1, 40, 40), (1, 37, 38), (2, 29, 40)] {
+            let of = |shape: &[usize]| random(shape, &device).to_dtype(dtype).unwrap();
+            let (q, cache) = (of(&[batch, 260, 8, 16]), of(&[2, batch, room, 1, 16]));
+            let part = |index: usize| cache.get(index).unwrap().narrow(1, 0, keys).unwrap();
+            let (k, v) = (part(0), part(1));
+            let numbers = (0..batch * keys).map(|i| if i % 7 == 3 { -1e9 } else { (i % 5) as f32 * 0.3 });
+            let mask = Tensor::from_iter(numbers, &device).unwrap().reshape((batch, 1, keys)).unwrap();
+            for mask in [None, Some(&mask)] {
+                let plain = attention_plain(&q, &k, &v, mask, 0.2).unwrap();
+                let off = distance(&attention(&q, &k, &v, mask, 0.2).unwrap(), &plain);
+                assert!(off <= tolerance, "{dtype:?} {batch} {keys} {room}: {off}");
+                in_two_blocks([&q, &k, &v], [&q, &k, &v], mask, tolerance);
+            }
+        }
+    }
+}
+
+#[test]
+fn attention_of_heads_with_keys_of_their_own_is_candles() {
+    let device = gpu();
+    for (dtype, tolerance) in TYPES {
+        // As the vision tower has them; by eights and not.
+        for (batch, tokens, heads, width) in [(3, 20, 4, 72), (1, 37, 2, 12), (2, 8, 3, 16)] {
+            let all = random(&[batch, tokens, 3, heads, width], &device).to_dtype(dtype).unwrap();
+            let part = |index: usize| all.get_on_dim(2, index).unwrap();
+            let (q, k, v) = (part(0), part(1), part(2));
+            let plain = attention_plain(&q, &k, &v, None, 0.2).unwrap();
+            let near = |found: Tensor| {
+                let off = distance(&found, &plain);
+                assert!(off <= tolerance, "{dtype:?} {batch} {tokens} {heads} {width}: {off}");
+            };
+            near(attention(&q, &k, &v, None, 0.2).unwrap());
+            near(attention(&q.contiguous().unwrap(), &k, &v.contiguous().unwrap(), None, 0.2).unwrap());
         }
     }
 }
@@ -244,12 +342,17 @@ fn attention_without_scores_in_memory_is_candles() {
 fn the_gate_is_candles() {
     let device = gpu();
     for (dtype, tolerance) in TYPES {
-        let (gate, up) = (random(&[3, 700], &device), random(&[3, 700], &device));
-        let (gate, up) = (gate.to_dtype(dtype).unwrap(), up.to_dtype(dtype).unwrap());
-        let plain = gate.gelu().unwrap().mul(&up).unwrap();
-        assert!(distance(&geglu(&gate, &up).unwrap(), &plain) <= 2.0 * tolerance, "{dtype:?}");
-        let both = Tensor::cat(&[&gate, &up], 1).unwrap();
-        assert!(distance(&geglu_joined(&both).unwrap(), &plain) <= 2.0 * tolerance, "{dtype:?}");
+        // By eights and not, in one block of threads and in several.
+        for width in [700, 704, 4096] {
+            let of = |shape: &[usize]| (random(shape, &device) * 3.0).unwrap().to_dtype(dtype).unwrap();
+            let (gate, up) = (of(&[3, width]), of(&[3, width]));
+            let plain = gate.gelu().unwrap().mul(&up).unwrap();
+            let near = |found: Tensor| {
+                assert!(distance(&found, &plain) <= 8.0 * tolerance, "{dtype:?} {width}");
+            };
+            near(geglu(&gate, &up).unwrap());
+            near(geglu_joined(&Tensor::cat(&[&gate, &up], 1).unwrap()).unwrap());
+        }
     }
 }
 

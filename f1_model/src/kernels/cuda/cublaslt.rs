@@ -1,0 +1,289 @@
+//! Products by cuBLASLt, each described once a size: 8-bit floats, which nothing else multiplies, and products of few rows in bf16, for which it
+//! shares out the inner dimension among the multiprocessors that the rows alone would leave idle.
+
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::sync::{Mutex, PoisonError};
+
+use candle_core::backend::BackendStorage;
+use candle_core::cuda_backend::CudaStorage;
+use candle_core::cuda_backend::cudarc::cublaslt::{result, sys};
+use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, DevicePtr};
+use candle_core::{CudaDevice, DType, Error, Layout, Result, bail};
+use half::bf16;
+
+use super::{room, view};
+
+/// What the library may use beside the matrices; what its makers advise for the GPUs with 8-bit floats.
+const WORKSPACE: usize = 32 << 20;
+/// Where the library takes matrices to begin: at multiples of as many bytes.
+const ALIGNMENT: u64 = 256;
+/// Rows up to which a product in bf16 is one of few.
+const FEW_ROWS: usize = 128;
+
+/// `x` `[rows, input]` times the transposed `weight` `[output, input]`, both of them contiguous, in bf16; none where the rows are not few or the
+/// library knows no way.
+pub(crate) fn few_rows(
+    (x, of_x): (&CudaStorage, &Layout),
+    (weight, of_weight): (&CudaStorage, &Layout),
+) -> Result<Option<CudaStorage>> {
+    let ((rows, input), (output, _)) = (of_x.shape().dims2()?, of_weight.shape().dims2()?);
+    let serves = x.dtype() == DType::BF16
+        && weight.dtype() == DType::BF16
+        && (1..=FEW_ROWS).contains(&rows)
+        && input % 8 == 0
+        && output % 8 == 0
+        && of_x.is_contiguous()
+        && of_weight.is_contiguous();
+    if !serves {
+        return Ok(None);
+    }
+    let device = &x.device;
+    let (x, weight) = (view::<bf16>((x, of_x))?, view::<bf16>((weight, of_weight))?);
+    let out = room::<bf16>(device, rows * output)?;
+    let sizes = Sizes { output, rows, input };
+    let done = product(device, sizes, &weight, &x, &out, None)?;
+    Ok(done.then(|| CudaStorage::wrap_cuda_slice(out, device.clone())))
+}
+
+/// What is multiplied: `x` `[rows, input]` and weights `[output, input]`, to `[rows, output]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Sizes {
+    pub(super) output: usize,
+    pub(super) rows: usize,
+    pub(super) input: usize,
+}
+
+/// What the numbers of a factor are.
+pub(super) trait Factor: candle_core::cuda_backend::cudarc::driver::DeviceRepr {
+    const KIND: sys::cudaDataType_t;
+}
+
+impl Factor for bf16 {
+    const KIND: sys::cudaDataType_t = sys::cudaDataType_t::CUDA_R_16BF;
+}
+
+/// Bytes are 8-bit floats (E4M3).
+impl Factor for u8 {
+    const KIND: sys::cudaDataType_t = sys::cudaDataType_t::CUDA_R_8F_E4M3;
+}
+
+/// Starts a product; `scales` are the addresses of the scales of weights and inputs, if these have some. Whether it was started: the library may
+/// know no way, or work for another stream.
+///
+/// # Errors
+/// The buffers do not have the sizes, or the library refuses the product.
+pub(super) fn product<T: Factor>(
+    device: &CudaDevice,
+    sizes: Sizes,
+    weight: &CudaView<T>,
+    x: &CudaView<T>,
+    out: &CudaSlice<bf16>,
+    scales: Option<[u64; 2]>,
+) -> Result<bool> {
+    let Sizes { output, rows, input } = sizes;
+    if weight.len() != output * input || x.len() != rows * input || out.len() != rows * output {
+        bail!("{sizes:?}: {} weights, {} inputs, {} outputs", weight.len(), x.len(), out.len())
+    }
+    let stream = device.cuda_stream();
+    let (w, x, d) = (weight.device_ptr(&stream).0, x.device_ptr(&stream).0, out.device_ptr(&stream).0);
+    // A scale's bytes lie behind the numbers of its matrix, which may begin anywhere.
+    if scales.is_none() && [w, x, d].iter().any(|at| at % ALIGNMENT != 0) {
+        return Ok(false);
+    }
+    let mut library = LIBRARY.lock().unwrap_or_else(PoisonError::into_inner);
+    let library = match &mut *library {
+        Some(library) => library,
+        none => none.insert(Library::new(device)?),
+    };
+    // Its workspace is one stream's.
+    if library.stream != stream.cu_stream() as usize {
+        return Ok(false);
+    }
+    let workspace = library.workspace.device_ptr(&stream).0;
+    let Some(plan) = library.plan(T::KIND, sizes, scales)? else { return Ok(false) };
+    let (one, none) = (1f32, 0f32);
+    let number = |number: &f32| std::ptr::from_ref(number).cast::<c_void>();
+    // SAFETY: the plan's layouts are those of the buffers, whose sizes were compared above; weights and scales stay until the stream has
+    // used them, because freeing goes through it too.
+    #[allow(unsafe_code)]
+    unsafe {
+        result::matmul(
+            library.handle,
+            plan.product,
+            number(&one),
+            number(&none),
+            w as *const c_void,
+            plan.weight,
+            x as *const c_void,
+            plan.x,
+            d as *const c_void,
+            plan.out,
+            d as *mut c_void,
+            plan.out,
+            &raw const plan.way.algo,
+            workspace as *mut c_void,
+            WORKSPACE,
+            stream.cu_stream().cast(),
+        )
+        .map_err(refused)?;
+    }
+    Ok(true)
+}
+
+fn refused(error: result::CublasError) -> Error {
+    Error::Msg(format!("cuBLASLt refuses a product: {error}")).bt()
+}
+
+/// Sets what a product is described by.
+///
+/// # Safety
+/// `value` has the type of the attribute.
+#[allow(unsafe_code)]
+unsafe fn set<T>(
+    product: sys::cublasLtMatmulDesc_t,
+    attribute: sys::cublasLtMatmulDescAttributes_t,
+    value: &T,
+) -> Result<()> {
+    // SAFETY: the caller's; the library copies the value.
+    unsafe {
+        result::set_matmul_desc_attribute(
+            product,
+            attribute,
+            std::ptr::from_ref(value).cast(),
+            size_of::<T>(),
+        )
+        .map_err(refused)
+    }
+}
+
+/// Says where the scales of weights and inputs lie.
+fn set_scales(product: sys::cublasLtMatmulDesc_t, [weight, x]: [u64; 2]) -> Result<()> {
+    use sys::cublasLtMatmulDescAttributes_t as Of;
+    // SAFETY: both are addresses.
+    #[allow(unsafe_code)]
+    unsafe {
+        set(product, Of::CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &weight)?;
+        set(product, Of::CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &x)
+    }
+}
+
+/// The library, opened once for the one device of a process and the stream that asked first.
+static LIBRARY: Mutex<Option<Library>> = Mutex::new(None);
+
+struct Library {
+    handle: sys::cublasLtHandle_t,
+    /// The address of what the driver knows the stream by.
+    stream: usize,
+    workspace: CudaSlice<u8>,
+    /// None where the library knows no way.
+    plans: HashMap<(u32, Sizes), Option<Plan>>,
+}
+
+// SAFETY: the handles are the library's own pointers, used by one thread at a time behind the mutex.
+#[allow(unsafe_code)]
+unsafe impl Send for Library {}
+
+/// What a product of one size is described by; kept for good, since there are few.
+#[derive(Clone, Copy)]
+struct Plan {
+    product: sys::cublasLtMatmulDesc_t,
+    weight: sys::cublasLtMatrixLayout_t,
+    x: sys::cublasLtMatrixLayout_t,
+    out: sys::cublasLtMatrixLayout_t,
+    way: sys::cublasLtMatmulHeuristicResult_t,
+}
+
+impl Library {
+    fn new(device: &CudaDevice) -> Result<Self> {
+        let handle = result::create_handle().map_err(refused)?;
+        let stream = device.cuda_stream().cu_stream() as usize;
+        Ok(Self { handle, stream, workspace: room(device, WORKSPACE)?, plans: HashMap::new() })
+    }
+
+    /// What describes a product of these sizes, with where the scales of weights and inputs lie now.
+    fn plan(
+        &mut self,
+        kind: sys::cudaDataType_t,
+        sizes: Sizes,
+        scales: Option<[u64; 2]>,
+    ) -> Result<Option<Plan>> {
+        let key = (kind as u32, sizes);
+        if let Some(plan) = self.plans.get(&key) {
+            if let (Some(plan), Some(scales)) = (plan, scales) {
+                set_scales(plan.product, scales)?;
+            }
+            return Ok(*plan);
+        }
+        let plan = match Plan::new(self.handle, kind, sizes, scales) {
+            Ok(plan) => Some(plan),
+            // Candle multiplies everything else.
+            Err(error) if scales.is_none() => {
+                tracing::debug!(?sizes, %error, "a product without cuBLASLt");
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        self.plans.insert(key, plan);
+        Ok(plan)
+    }
+}
+
+impl Plan {
+    /// In the library's terms, whose matrices lie column after column: weights `[input, output]`, transposed, times `x` `[input, rows]`. It
+    /// takes 8-bit floats in no other way.
+    fn new(
+        handle: sys::cublasLtHandle_t,
+        kind: sys::cudaDataType_t,
+        Sizes { output, rows, input }: Sizes,
+        scales: Option<[u64; 2]>,
+    ) -> Result<Self> {
+        use sys::cublasLtMatmulDescAttributes_t as Of;
+        use sys::cublasLtMatmulPreferenceAttributes_t as Wish;
+        use sys::cublasLtReductionScheme_t as Reduction;
+        let layout = |kind, rows: usize, columns: usize| {
+            result::create_matrix_layout(kind, rows as u64, columns as u64, rows as i64).map_err(refused)
+        };
+        let product = result::create_matmul_desc(
+            sys::cublasComputeType_t::CUBLAS_COMPUTE_32F,
+            sys::cudaDataType_t::CUDA_R_32F,
+        )
+        .map_err(refused)?;
+        let weight = layout(kind, input, output)?;
+        let x = layout(kind, input, rows)?;
+        let out = layout(sys::cudaDataType_t::CUDA_R_16BF, output, rows)?;
+        if let Some(scales) = scales {
+            // Before the library is asked for a way, which may depend on there being any.
+            set_scales(product, scales)?;
+            // Sums as the tensor cores have them, 14 bits of fraction, not added up in f32 every few steps: far more than the factors' three, and
+            // what such products are fast by.
+            // SAFETY: the attribute is an 8-bit number.
+            #[allow(unsafe_code)]
+            unsafe {
+                set(product, Of::CUBLASLT_MATMUL_DESC_FAST_ACCUM, &1_i8)?
+            }
+        }
+        let wish = result::create_matmul_pref().map_err(refused)?;
+        // SAFETY: everything was created above; transposition and the ways to add up are 32-bit numbers, the workspace a 64-bit one.
+        #[allow(unsafe_code)]
+        let way = unsafe {
+            set(product, Of::CUBLASLT_MATMUL_DESC_TRANSA, &1_i32)?;
+            set(product, Of::CUBLASLT_MATMUL_DESC_TRANSB, &0_i32)?;
+            let attribute = Wish::CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES;
+            let bytes = std::ptr::from_ref(&WORKSPACE).cast();
+            result::set_matmul_pref_attribute(wish, attribute, bytes, size_of::<usize>()).map_err(refused)?;
+            if scales.is_none() {
+                // Parts of an inner dimension that is shared out are added in f32, in an order that does not change.
+                let added = Reduction::CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE as u32;
+                let attribute = Wish::CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK;
+                let bytes = std::ptr::from_ref(&added).cast();
+                result::set_matmul_pref_attribute(wish, attribute, bytes, size_of::<u32>())
+                    .map_err(refused)?;
+            }
+            let way = result::get_matmul_algo_heuristic(handle, product, weight, x, out, out, wish);
+            result::destroy_matmul_pref(wish).map_err(refused)?;
+            way.map_err(refused)?
+        };
+        Ok(Self { product, weight, x, out, way })
+    }
+}
