@@ -366,7 +366,8 @@ impl F1Policy {
     /// # Errors
     /// An image without pixels, or a model that does not foresee.
     pub fn encode_frame(&self, image: &RgbImage) -> Result<HistoryFrame> {
-        self.encode_prepared(&self.prepare_frame(image)?)
+        let [frame] = of_stage(self.encode_prepared(&[self.prepare_frame(image)?])?)?;
+        Ok(frame)
     }
 
     /// Shrinks and crops a history frame for [`F1Policy::encode_prepared`].
@@ -381,21 +382,32 @@ impl F1Policy {
         Ok(FrameInput { tensor: Held::new(tensor) })
     }
 
-    /// As [`F1Policy::encode_frame`] from a frame of [`F1Policy::prepare_frame`].
+    /// As [`F1Policy::encode_frame`] from frames of [`F1Policy::prepare_frame`]: on a GPU all at once, on a CPU, which a single one keeps
+    /// busy, one after another.
     ///
     /// # Errors
     /// A frame of another model, or a model that does not foresee.
-    pub fn encode_prepared(&self, frame: &FrameInput) -> Result<HistoryFrame> {
+    pub fn encode_prepared(&self, frames: &[FrameInput]) -> Result<Vec<HistoryFrame>> {
+        let at_once = if self.network.device().is_cuda() { frames.len().max(1) } else { 1 };
+        let encoded = frames.chunks(at_once).map(|frames| self.encode_batch(frames));
+        Ok(encoded.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    fn encode_batch(&self, frames: &[FrameInput]) -> Result<Vec<HistoryFrame>> {
         let turn = self.graphs.turn(Stage::Frame);
         let using = self.using();
-        let inputs = vec![frame.tensor.unsqueeze(0)?];
+        let pixels: Vec<&Tensor> = frames.iter().map(FrameInput::tensor).collect();
+        let inputs = vec![Tensor::stack(&pixels, 0)?];
         let network = Arc::clone(&self.network);
         let (outputs, _using) = turn.compute(self.network.device(), inputs, &[], using, move |inputs| {
             let (tokens, vectors) = network.encode_frames(&inputs[0])?;
-            Ok(vec![tokens.squeeze(0)?, vectors.squeeze(0)?])
+            Ok(vec![tokens, vectors])
         })?;
         let [tokens, vectors] = of_stage(outputs)?;
-        Ok(HistoryFrame { tokens: Arc::new(tokens.to_vec1()?), vectors: Held::new(vectors) })
+        let frame = |(index, tokens): (usize, Vec<u32>)| -> Result<HistoryFrame> {
+            Ok(HistoryFrame { tokens: Arc::new(tokens), vectors: Held::new(vectors.get(index)?) })
+        };
+        tokens.to_vec2()?.into_iter().enumerate().map(frame).collect()
     }
 
     /// Turns an instruction into tokens, once an instruction.
@@ -653,8 +665,8 @@ impl F1Policy {
 }
 
 /// The results of a stage, as many as it has.
-fn of_stage<const N: usize>(outputs: Vec<Tensor>) -> Result<[Tensor; N]> {
-    outputs.try_into().map_err(|other: Vec<Tensor>| {
-        Error::input(format!("{} results of a stage that has {N}", other.len()))
-    })
+fn of_stage<T, const N: usize>(outputs: Vec<T>) -> Result<[T; N]> {
+    outputs
+        .try_into()
+        .map_err(|other: Vec<T>| Error::input(format!("{} results of a stage that has {N}", other.len())))
 }

@@ -300,9 +300,7 @@ impl Scene {
                 Ok((cameras?, frames?))
             })?;
         let (cameras, frames) = prepared?;
-        let encode =
-            || frames.iter().map(|frame| policy.encode_prepared(frame)).collect::<Result<Vec<_>, _>>();
-        let (encoded, history_encode) = clock.time(encode)?;
+        let (encoded, history_encode) = clock.time(|| policy.encode_prepared(&frames))?;
         history.extend(encoded?);
         let input = PolicyInput { cameras, prompt: self.prompt.clone(), history: history.clone() };
         let (embedded, image_encoder) = clock.time(|| policy.embed(&input))?;

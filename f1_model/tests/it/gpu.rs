@@ -51,6 +51,28 @@ fn recorded_stages_compute_what_the_operations_do() {
 }
 
 #[test]
+fn frames_encoded_at_once_are_those_encoded_one_by_one() {
+    for cuda_graphs in [false, true] {
+        let policy = policy(cuda_graphs);
+        let picture = |of: u32| {
+            RgbImage::from_fn(64, 48, |x, y| Rgb([(x * 3 + of * 31) as u8, (y * 5) as u8, x as u8]))
+        };
+        let frames: Vec<_> = (0..3).map(|of| policy.prepare_frame(&picture(of)).expect("prepared")).collect();
+        for _ in 0..2 {
+            let at_once = policy.encode_prepared(&frames).expect("encoded");
+            assert_eq!(at_once.len(), frames.len());
+            for (found, frame) in at_once.iter().zip(&frames) {
+                let wanted = &policy.encode_prepared(std::slice::from_ref(frame)).expect("encoded")[0];
+                // A product of more rows may round otherwise, and a token fall the other way.
+                let differ = found.tokens().iter().zip(wanted.tokens()).filter(|(a, b)| a != b).count();
+                assert!(differ * 10 <= wanted.tokens().len(), "{differ} tokens differ");
+            }
+        }
+        assert!(policy.encode_prepared(&[]).expect("nothing").is_empty());
+    }
+}
+
+#[test]
 fn threads_share_the_device() {
     let policy = policy(true);
     let alone: Vec<_> = (0..4).map(|seed| observe(&policy, seed)).collect();

@@ -15,8 +15,8 @@ use crate::kernels::conv2d::Sizes;
 
 /// Threads of a block of [`Unfold`].
 const THREADS: usize = 256;
-/// Numbers of patches that are in memory at once, unless a single image has more; tests have several parts.
-const MOST: usize = if cfg!(test) { 1 << 12 } else { 1 << 29 };
+/// Numbers of patches that are in memory at once (1 GiB in f32), unless a single image has more; tests have several parts.
+const MOST: usize = if cfg!(test) { 1 << 12 } else { 1 << 28 };
 
 /// `x` `[batch, channels, height, width]`, made `times` as large by repeating pixels, convolved with `weight`
 /// `[out, channels, kernel, kernel]`, plus `bias` `[out]` and `onto`, which has the shape of the result. `tf32` as in
