@@ -3,9 +3,9 @@
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
 
-use crate::Result;
 use crate::parameters::Group;
 use crate::weights::ParameterSet;
+use crate::{Result, ops};
 
 /// Settings shared by all groups.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -98,13 +98,13 @@ impl AdamW {
     /// # Errors
     /// A tensor operation fails.
     pub fn gradient_norm(&self, gradients: &GradStore) -> Result<f64> {
-        let mut sum = 0.0;
-        for tensor in &self.tensors {
-            if let Some(gradient) = gradients.get(tensor.variable.as_tensor()) {
-                sum += f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?);
-            }
-        }
-        Ok(sum.sqrt())
+        let of = |tensor: &OptimizedTensor| gradients.get(tensor.variable.as_tensor());
+        let sums = self
+            .tensors
+            .iter()
+            .filter_map(of)
+            .map(|gradient| Ok(ops::sum_in_parts(&gradient.detach().sqr()?)?));
+        Ok(ops::sum_on_host(&sums.collect::<Result<Vec<_>>>()?)?.sqrt())
     }
 
     /// One step; gradients are scaled down to a global norm of `clip` first. Returns the norm before clipping.

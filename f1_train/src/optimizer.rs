@@ -4,6 +4,7 @@
 
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, DType, InplaceOp2, Layout, Tensor, Var};
+use f1_model::ops;
 use f1_model::parameters::Group;
 use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
 use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
@@ -184,13 +185,18 @@ impl Slot {
 /// When a tensor operation fails.
 pub fn global_norm(gradients: &Gradients) -> Result<f64> {
     let mut sum = 0.0;
+    let mut on_device = Vec::new();
     for gradient in gradients.iter().flatten() {
-        sum += sum_of_squares(gradient)?;
+        match sum_of_squares(gradient) {
+            Some(squares) => sum += squares,
+            None => on_device.push(ops::sum_in_parts(&gradient.to_dtype(DType::F32)?.sqr()?)?),
+        }
     }
-    Ok(sum.sqrt())
+    Ok((sum + ops::sum_on_host(&on_device)?).sqrt())
 }
 
-fn sum_of_squares(tensor: &Tensor) -> Result<f64> {
+/// Of f32 on a CPU.
+fn sum_of_squares(tensor: &Tensor) -> Option<f64> {
     if tensor.device().is_cpu() && tensor.dtype() == DType::F32 && tensor.is_contiguous() {
         let (storage, layout) = tensor.storage_and_layout();
         if let candle_core::Storage::Cpu(CpuStorage::F32(values)) = &*storage {
@@ -201,11 +207,10 @@ fn sum_of_squares(tensor: &Tensor) -> Result<f64> {
                 .par_chunks(CHUNK)
                 .map(|chunk| chunk.iter().map(|value| f64::from(*value) * f64::from(*value)).sum())
                 .collect();
-            return Ok(sums.iter().sum());
+            return Some(sums.iter().sum());
         }
     }
-    let squares = tensor.to_dtype(DType::F32)?.sqr()?.sum_all()?;
-    Ok(f64::from(squares.to_scalar::<f32>()?))
+    None
 }
 
 /// Adds gradients of one micro-batch to those of the ones before.

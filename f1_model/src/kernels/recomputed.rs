@@ -65,8 +65,8 @@ fn again<const N: usize>(
         }
         wanted.push(variable);
     }
-    // The gradient of this sum with respect to the result is `grad`, exactly.
-    let mut gradients = plain(each(&fresh))?.mul(grad)?.sum_all()?.backward()?;
+    // Candle begins with a gradient of one for each number, as a sum would give it; so that of the result is `grad`, exactly.
+    let mut gradients = plain(each(&fresh))?.mul(grad)?.backward()?;
     let mut found = [const { None }; N];
     for (found, variable) in found.iter_mut().zip(wanted) {
         // Detached, or it would hold all that lies between.
