@@ -10,14 +10,22 @@ fn policy(cuda_graphs: bool) -> F1Policy {
     F1Policy::load(&tiny(), &options).expect("the tiny model loads on a GPU")
 }
 
-/// Tokens, actions and foreseen image of an observation that `seed` decides.
-fn observe(policy: &F1Policy, seed: u32) -> (Vec<Vec<u32>>, Vec<Vec<f32>>, RgbImage) {
+/// Tokens, actions and foreseen image.
+type Outcome = (Vec<Vec<u32>>, Vec<Vec<f32>>, RgbImage);
+
+/// Of an observation by two cameras that `seed` decides.
+fn observe(policy: &F1Policy, seed: u32) -> Outcome {
+    observe_by(policy, seed, 2)
+}
+
+fn observe_by(policy: &F1Policy, seed: u32, cameras: u32) -> Outcome {
     let picture = |of: u32| {
         RgbImage::from_fn(64, 48, |x, y| {
             Rgb([(x * 3 + of * 31) as u8, (y * 5 + seed * 17) as u8, (x ^ y) as u8])
         })
     };
-    let cameras = (0..2).map(|of| Some(policy.prepare_camera(&picture(of)).expect("prepared"))).collect();
+    let cameras =
+        (0..cameras).map(|of| Some(policy.prepare_camera(&picture(of)).expect("prepared"))).collect();
     let history = (0..2).map(|of| policy.encode_frame(&picture(of + 9)).expect("encoded")).collect();
     // The instruction's length changes: another graph.
     let prompt = Prompt::from_ids((0..3 + seed % 2).map(|id| 2 + id).collect(), 12);
@@ -28,7 +36,7 @@ fn observe(policy: &F1Policy, seed: u32) -> (Vec<Vec<u32>>, Vec<Vec<f32>>, RgbIm
     (prefix.tokens().to_vec(), actions, policy.imagine(&prefix).expect("imagined"))
 }
 
-fn same(found: &(Vec<Vec<u32>>, Vec<Vec<f32>>, RgbImage), wanted: &(Vec<Vec<u32>>, Vec<Vec<f32>>, RgbImage)) {
+fn same(found: &Outcome, wanted: &Outcome) {
     assert_eq!(found.0, wanted.0);
     for (found, wanted) in found.1.iter().flatten().zip(wanted.1.iter().flatten()) {
         assert!((found - wanted).abs() < 1e-3, "{found} {wanted}");
@@ -48,6 +56,18 @@ fn recorded_stages_compute_what_the_operations_do() {
     for seed in [1, 2, 3, 4, 1] {
         same(&observe(&recorded, seed), &observe(&plain, seed));
     }
+}
+
+#[test]
+fn a_graph_outlives_the_thread_that_asked_for_it_and_tables_of_angles_that_became_too_short() {
+    let (plain, recorded) = (policy(false), policy(true));
+    let wanted = observe(&plain, 1);
+    std::thread::scope(|scope| {
+        scope.spawn(|| same(&observe(&recorded, 1), &wanted));
+    });
+    // Each camera's tokens have positions.
+    observe_by(&recorded, 1, 40);
+    same(&observe(&recorded, 1), &wanted);
 }
 
 #[test]
