@@ -13,8 +13,8 @@ struct Parts {
 };
 
 // q [batch][rows][WIDTH], key and value [batch][keys][WIDTH] at their strides, all in 16-byte steps. Row r asks for query r / heads, whose mask is
-// at batch * mask_batch + query * mask_query; no mask: a null pointer. The first `early_rows` rows see the first `early_keys` keys only. Part p has the keys from p * part_keys on, a multiple of KEYS. Blocks
-// [row blocks][parts][batch].
+// at batch * mask_batch + query * mask_query; no mask: a null pointer. The first `early_rows` rows see the first `early_keys` keys
+// only. Part p has the keys from p * part_keys on, a multiple of KEYS. Blocks [row blocks][parts][batch].
 template <int WIDTH>
 __device__ void attention(const bf16 *q, const bf16 *key, const bf16 *value, const float *mask, Parts parts, int rows, int keys,
                           int part_keys, float scale, int heads, size_t key_batch, size_t key_token, size_t value_batch,

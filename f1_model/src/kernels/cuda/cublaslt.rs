@@ -1,14 +1,15 @@
-//! Products by cuBLASLt, each described once a size: 8-bit floats, which nothing else multiplies, and products of few rows in bf16, for which it
+//! Products by cuBLASLt, each described once a size: 8-bit floats, which nothing else multiplies, and products of few rows, for which it
 //! shares out the inner dimension among the multiprocessors that the rows alone would leave idle.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ffi::c_void;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use candle_core::backend::BackendStorage;
 use candle_core::cuda_backend::CudaStorage;
 use candle_core::cuda_backend::cudarc::cublaslt::{result, sys};
-use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, DevicePtr};
+use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, DevicePtr, DeviceRepr};
 use candle_core::{CudaDevice, DType, Error, Layout, Result, bail};
 use half::bf16;
 
@@ -18,18 +19,18 @@ use super::{room, view};
 const WORKSPACE: usize = 32 << 20;
 /// Where the library takes matrices to begin: at multiples of as many bytes.
 const ALIGNMENT: u64 = 256;
-/// Rows up to which a product in bf16 is one of few.
+/// Rows up to which a product is one of few.
 const FEW_ROWS: usize = 128;
 
-/// `x` `[rows, input]` times the transposed `weight` `[output, input]`, both of them contiguous, in bf16; none where the rows are not few or the
-/// library knows no way.
+/// `x` `[rows, input]` times the transposed `weight` `[output, input]`, both of them contiguous and of one type; none where the rows are not few or
+/// the library knows no way.
 pub(crate) fn few_rows(
     (x, of_x): (&CudaStorage, &Layout),
     (weight, of_weight): (&CudaStorage, &Layout),
 ) -> Result<Option<CudaStorage>> {
     let ((rows, input), (output, _)) = (of_x.shape().dims2()?, of_weight.shape().dims2()?);
-    let serves = x.dtype() == DType::BF16
-        && weight.dtype() == DType::BF16
+    let serves = matches!(x.dtype(), DType::F32 | DType::BF16)
+        && weight.dtype() == x.dtype()
         && (1..=FEW_ROWS).contains(&rows)
         && input % 8 == 0
         && output % 8 == 0
@@ -38,12 +39,13 @@ pub(crate) fn few_rows(
     if !serves {
         return Ok(None);
     }
-    let device = &x.device;
-    let (x, weight) = (view::<bf16>((x, of_x))?, view::<bf16>((weight, of_weight))?);
-    let out = room::<bf16>(device, rows * output)?;
-    let sizes = Sizes { output, rows, input };
-    let done = product(device, sizes, &weight, &x, &out, None)?;
-    Ok(done.then(|| CudaStorage::wrap_cuda_slice(out, device.clone())))
+    let (device, sizes) = (&x.device, Sizes { output, rows, input });
+    by_type!(x, |_suffix: T| {
+        let (x, weight) = (view::<T>((x, of_x))?, view::<T>((weight, of_weight))?);
+        let out = room::<T>(device, rows * output)?;
+        let done = product(device, sizes, &weight, &x, &out, None)?;
+        Ok(done.then(|| CudaStorage::wrap_cuda_slice(out, device.clone())))
+    })
 }
 
 /// What is multiplied: `x` `[rows, input]` and weights `[output, input]`, to `[rows, output]`.
@@ -54,22 +56,33 @@ pub(super) struct Sizes {
     pub(super) input: usize,
 }
 
-/// What the numbers of a factor are.
-pub(super) trait Factor: candle_core::cuda_backend::cudarc::driver::DeviceRepr {
-    const KIND: sys::cudaDataType_t;
+/// What the numbers of a factor are, and those of a product.
+pub(super) trait Factor: DeviceRepr {
+    type Product: DeviceRepr;
+    const KINDS: Kinds;
+}
+
+/// Of factors and product, as the library calls them.
+type Kinds = [sys::cudaDataType_t; 2];
+
+impl Factor for f32 {
+    type Product = f32;
+    const KINDS: Kinds = [sys::cudaDataType_t::CUDA_R_32F; 2];
 }
 
 impl Factor for bf16 {
-    const KIND: sys::cudaDataType_t = sys::cudaDataType_t::CUDA_R_16BF;
+    type Product = bf16;
+    const KINDS: Kinds = [sys::cudaDataType_t::CUDA_R_16BF; 2];
 }
 
 /// Bytes are 8-bit floats (E4M3).
 impl Factor for u8 {
-    const KIND: sys::cudaDataType_t = sys::cudaDataType_t::CUDA_R_8F_E4M3;
+    type Product = bf16;
+    const KINDS: Kinds = [sys::cudaDataType_t::CUDA_R_8F_E4M3, sys::cudaDataType_t::CUDA_R_16BF];
 }
 
-/// Starts a product; `scales` are the addresses of the scales of weights and inputs, if these have some. Whether it was started: the library may
-/// know no way, or work for another stream.
+/// Starts a product; `scales` are the addresses of the scales of weights and inputs, if these have some. Whether it was started: without scales the
+/// library may know no way.
 ///
 /// # Errors
 /// The buffers do not have the sizes, or the library refuses the product.
@@ -78,7 +91,7 @@ pub(super) fn product<T: Factor>(
     sizes: Sizes,
     weight: &CudaView<T>,
     x: &CudaView<T>,
-    out: &CudaSlice<bf16>,
+    out: &CudaSlice<T::Product>,
     scales: Option<[u64; 2]>,
 ) -> Result<bool> {
     let Sizes { output, rows, input } = sizes;
@@ -91,17 +104,14 @@ pub(super) fn product<T: Factor>(
     if scales.is_none() && [w, x, d].iter().any(|at| at % ALIGNMENT != 0) {
         return Ok(false);
     }
-    let mut library = LIBRARY.lock().unwrap_or_else(PoisonError::into_inner);
-    let library = match &mut *library {
-        Some(library) => library,
-        none => none.insert(Library::new(device)?),
+    let mut libraries = LIBRARIES.lock().unwrap_or_else(PoisonError::into_inner);
+    let of_stream = stream.cu_stream() as usize;
+    let library = match libraries.entry(of_stream) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(new) => new.insert(Library::new(device)?),
     };
-    // Its workspace is one stream's.
-    if library.stream != stream.cu_stream() as usize {
-        return Ok(false);
-    }
     let workspace = library.workspace.device_ptr(&stream).0;
-    let Some(plan) = library.plan(T::KIND, sizes, scales)? else { return Ok(false) };
+    let Some(plan) = library.plan(T::KINDS, sizes, scales)? else { return Ok(false) };
     let (one, none) = (1f32, 0f32);
     let number = |number: &f32| std::ptr::from_ref(number).cast::<c_void>();
     // SAFETY: the plan's layouts are those of the buffers, whose sizes were compared above; weights and scales stay until the stream has
@@ -168,13 +178,13 @@ fn set_scales(product: sys::cublasLtMatmulDesc_t, [weight, x]: [u64; 2]) -> Resu
     }
 }
 
-/// The library, opened once for the one device of a process and the stream that asked first.
-static LIBRARY: Mutex<Option<Library>> = Mutex::new(None);
+/// The library, opened once for each stream of the one device of a process, by the address of what the driver knows the stream by: products
+/// of two streams go on beside each other and must not share a workspace.
+static LIBRARIES: LazyLock<Mutex<HashMap<usize, Library>>> = LazyLock::new(Mutex::default);
 
 struct Library {
     handle: sys::cublasLtHandle_t,
-    /// The address of what the driver knows the stream by.
-    stream: usize,
+    /// It holds its stream, whose address is nobody else's as long as this lives.
     workspace: CudaSlice<u8>,
     /// None where the library knows no way.
     plans: HashMap<(u32, Sizes), Option<Plan>>,
@@ -197,25 +207,19 @@ struct Plan {
 impl Library {
     fn new(device: &CudaDevice) -> Result<Self> {
         let handle = result::create_handle().map_err(refused)?;
-        let stream = device.cuda_stream().cu_stream() as usize;
-        Ok(Self { handle, stream, workspace: room(device, WORKSPACE)?, plans: HashMap::new() })
+        Ok(Self { handle, workspace: room(device, WORKSPACE)?, plans: HashMap::new() })
     }
 
     /// What describes a product of these sizes, with where the scales of weights and inputs lie now.
-    fn plan(
-        &mut self,
-        kind: sys::cudaDataType_t,
-        sizes: Sizes,
-        scales: Option<[u64; 2]>,
-    ) -> Result<Option<Plan>> {
-        let key = (kind as u32, sizes);
+    fn plan(&mut self, kinds: Kinds, sizes: Sizes, scales: Option<[u64; 2]>) -> Result<Option<Plan>> {
+        let key = (kinds[0] as u32, sizes);
         if let Some(plan) = self.plans.get(&key) {
             if let (Some(plan), Some(scales)) = (plan, scales) {
                 set_scales(plan.product, scales)?;
             }
             return Ok(*plan);
         }
-        let plan = match Plan::new(self.handle, kind, sizes, scales) {
+        let plan = match Plan::new(self.handle, kinds, sizes, scales) {
             Ok(plan) => Some(plan),
             // Candle multiplies everything else.
             Err(error) if scales.is_none() => {
@@ -234,7 +238,7 @@ impl Plan {
     /// takes 8-bit floats in no other way.
     fn new(
         handle: sys::cublasLtHandle_t,
-        kind: sys::cudaDataType_t,
+        [factors, products]: Kinds,
         Sizes { output, rows, input }: Sizes,
         scales: Option<[u64; 2]>,
     ) -> Result<Self> {
@@ -249,9 +253,9 @@ impl Plan {
             sys::cudaDataType_t::CUDA_R_32F,
         )
         .map_err(refused)?;
-        let weight = layout(kind, input, output)?;
-        let x = layout(kind, input, rows)?;
-        let out = layout(sys::cudaDataType_t::CUDA_R_16BF, output, rows)?;
+        let weight = layout(factors, input, output)?;
+        let x = layout(factors, input, rows)?;
+        let out = layout(products, output, rows)?;
         if let Some(scales) = scales {
             // Before the library is asked for a way, which may depend on there being any.
             set_scales(product, scales)?;

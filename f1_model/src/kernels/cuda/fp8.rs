@@ -118,7 +118,7 @@ impl Product {
         let scales = [weight.device_ptr(&stream).0 + of_weight as u64, x.device_ptr(&stream).0 + of_x as u64];
         let weight = weight.slice(first * input..(first + output) * input);
         if !product(device, Sizes { output, rows, input }, &weight, &x.slice(..of_x), &out, Some(scales))? {
-            bail!("8-bit floats are multiplied on one stream only")
+            bail!("cuBLASLt knows no way to multiply 8-bit floats")
         }
         Ok((CudaStorage::wrap_cuda_slice(out, device.clone()), Shape::from((rows, output))))
     }

@@ -150,8 +150,11 @@ fn biases_are_candles() {
 fn products_of_few_rows_are_candles() {
     let device = gpu();
     // Few rows and one too many; a product of the last row of more; weights that are rows of larger ones; sizes by eights and not.
-    for (rows, output, input) in [(1, 64, 32), (51, 96, 1024), (129, 64, 64), (9, 60, 36)] {
-        let of = |shape: &[usize]| random(shape, &device).to_dtype(DType::BF16).unwrap();
+    let sizes = [(1, 64, 32), (51, 96, 1024), (129, 64, 64), (9, 60, 36)];
+    for (dtype, (rows, output, input)) in
+        TYPES.iter().flat_map(|(dtype, _)| sizes.map(|sizes| (*dtype, sizes)))
+    {
+        let of = |shape: &[usize]| random(shape, &device).to_dtype(dtype).unwrap();
         let (x, weight) = (of(&[rows + 1, input]), of(&[2 * output, input]));
         for (x, weight) in [
             (x.clone(), weight.clone()),
@@ -163,7 +166,7 @@ fn products_of_few_rows_are_candles() {
                 let [x, weight] = [&x, &weight].map(|part| part.to_dtype(DType::F32).unwrap());
                 let plain = x.matmul(&weight.t().unwrap()).unwrap();
                 let largest: f32 = plain.abs().unwrap().max_all().unwrap().to_scalar().unwrap();
-                assert!(distance(&found, &plain) <= 5e-3 * largest, "{rows} {output} {input}");
+                assert!(distance(&found, &plain) <= 5e-3 * largest, "{dtype:?} {rows} {output} {input}");
             }
         }
     }
