@@ -47,7 +47,7 @@ mod on_gpu {
 
     use super::super::fit::Fit;
     use super::super::{Shrink, centre, frame_size, square};
-    use crate::kernels::cuda::{FitOp, ShrinkOp};
+    use crate::kernels::{FitOp, ShrinkOp};
     use crate::{Error, Result};
 
     /// Sizes of pictures whose tables are kept.

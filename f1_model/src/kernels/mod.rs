@@ -27,7 +27,9 @@ pub use activation::{geglu, geglu_joined, gelu_tanh, silu};
 pub use attention::{Block, attention, attention_in_blocks, attention_plain};
 pub use conv2d::{Conv2dGeometry, Conv2dWeights, conv2d, conv2d_plain};
 #[cfg(feature = "cuda")]
-pub(crate) use cuda::{LONGEST_ROW, add_bias, check_fp8, draw, fp8_linear, linear_of_few_rows, to_fp8};
+pub(crate) use cuda::{
+    FitOp, LONGEST_ROW, ShrinkOp, add_bias, check_fp8, draw, fp8_linear, linear_of_few_rows, to_fp8,
+};
 pub use group_norm::{group_norm, group_norm_plain};
 pub use memory::{keep_freed_memory, release_freed_memory};
 pub use norm::{

@@ -80,6 +80,11 @@ impl Graph {
         participant_of(&guid) == participant_of(&self.participant)
     }
 
+    /// Whether a local endpoint is matched with one of another participant, heard or not.
+    pub(super) fn is_seen(&self, local: GUID) -> bool {
+        self.links.lock().seen_by(local).any(|guid| !self.is_own(guid))
+    }
+
     /// Whether a local endpoint exchanges messages with a participant whose identity begins so.
     pub(super) fn reaches(&self, local: GUID, participant: &[u8]) -> bool {
         self.links.lock().of(local).any(|remote| remote.to_bytes().starts_with(participant))

@@ -49,7 +49,7 @@ struct Waiting {
     /// Written since all readers last had everything.
     in_flight: usize,
     next_try: Instant,
-    /// The messages are a latched topic's and stay here until somebody listens.
+    /// The messages stay here until somebody listens.
     held: bool,
 }
 
@@ -171,10 +171,9 @@ impl Shared {
         }
     }
 
-    /// Keeps a latched message until somebody listens.
-    ///
-    /// RustDDS would keep all of them, however shallow the history, and send each to the first who comes.
-    fn hold(self: &Arc<Self>, waiting: &mut Waiting, message: Message, graph: &Arc<Graph>) {
+    /// Keeps a message until somebody listens: a latched topic's, of which RustDDS would keep all, however shallow the history, and send each
+    /// to the first who comes; and another's while a reader is seen that may not have heard of us yet.
+    fn hold(self: &Arc<Self>, waiting: &mut Waiting, message: Message, graph: &Arc<Graph>, latched: bool) {
         waiting.messages.push_back(message);
         waiting.trim(self.depth);
         if std::mem::replace(&mut waiting.held, true) {
@@ -183,11 +182,20 @@ impl Shared {
         let (looking, shared) = (Arc::downgrade(graph), Arc::downgrade(self));
         graph.defer(Box::new(move || {
             let (Some(graph), Some(shared)) = (looking.upgrade(), shared.upgrade()) else { return true };
-            if graph.count(shared.writer.guid()) == 0 {
+            let writer = shared.writer.guid();
+            let heard = graph.count(writer) > 0;
+            if !heard && (latched || graph.is_seen(writer)) {
                 return false;
             }
-            shared.waiting.lock().held = false;
-            shared.queue();
+            let mut waiting = shared.waiting.lock();
+            waiting.held = false;
+            if heard {
+                drop(waiting);
+                shared.queue();
+            } else {
+                // The reader has gone; who comes later asks for nothing that was said before.
+                waiting.messages.clear();
+            }
             true
         }));
     }
@@ -242,7 +250,7 @@ impl Outlet for DdsOutlet {
     fn publish(&self, value: Value) -> Result<()> {
         let shared = &self.shared;
         let unheard = self.readers() == 0;
-        if unheard && !self.latched {
+        if unheard && !self.latched && !self.graph.is_seen(shared.writer.guid()) {
             return Ok(());
         }
         let bytes = Bytes::from(shared.support.encode(&shared.topic, &value)?);
@@ -256,7 +264,7 @@ impl Outlet for DdsOutlet {
         let message = Message { bytes, published: Timestamp::now() };
         let mut waiting = shared.waiting.lock();
         if unheard || waiting.held {
-            shared.hold(&mut waiting, message, &self.graph);
+            shared.hold(&mut waiting, message, &self.graph, self.latched);
             return Ok(());
         }
         if message.bytes.len() >= LARGE || !waiting.messages.is_empty() {
