@@ -257,6 +257,8 @@ impl F1Policy {
     /// The checkpoint is faulty; every fault is listed.
     pub fn load_with_config(dir: &Path, config: &Config, options: &LoadOptions) -> Result<Self> {
         let device = options.device.open()?;
+        // Uploading would break a graph that another policy records meanwhile.
+        let _using = device.is_cuda().then(device::using);
         let precision = LoadPrecision { dtype: options.dtype.candle(), allow_missing: options.allow_missing };
         let (weights, report) = checkpoint::load(dir, config, precision, &device)?;
         for name in &report.initialised {
@@ -278,6 +280,7 @@ impl F1Policy {
     pub fn random(config: &Config, seed: u64, options: &LoadOptions) -> Result<Self> {
         config.validate("random policy")?;
         let device = options.device.open()?;
+        let _using = device.is_cuda().then(device::using);
         let weights = checkpoint::random(config, seed, options.dtype.candle(), &device)?;
         Self::build(config, weights, options, None, LoadReport::default())
     }
