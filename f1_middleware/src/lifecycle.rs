@@ -357,6 +357,12 @@ impl Lifecycle {
     /// another runs, fails at once and changes nothing.
     pub fn change(&self, transition: Transition, done: impl FnOnce(bool) + Send + 'static) {
         let mut running = self.inner.running.lock();
+        if running.is_none() && self.inner.managed.lock().is_none() {
+            // The last transition has ended, on another thread, before its callback returned: in a moment.
+            drop(running);
+            let life = self.clone();
+            return self.inner.node.post(move || life.change(transition, done));
+        }
         let from = self.state();
         let Some(id) = transition.id_from(from).filter(|_| running.is_none()) else {
             drop(running);
@@ -423,15 +429,13 @@ impl Lifecycle {
     }
 
     fn process_error(&self, from: State) {
-        let managed = self.inner.managed.lock().take();
-        let recovered = match managed {
-            Some(mut managed) => {
-                let recovered = managed.on_error(from);
-                *self.inner.managed.lock() = Some(managed);
-                recovered
-            }
-            None => false,
+        let Some(mut managed) = self.inner.managed.lock().take() else {
+            // As in `change`.
+            let life = self.clone();
+            return self.inner.node.post(move || life.process_error(from));
         };
+        let recovered = managed.on_error(from);
+        *self.inner.managed.lock() = Some(managed);
         if recovered {
             self.enter(60, "transition_success", State::Unconfigured);
         } else {

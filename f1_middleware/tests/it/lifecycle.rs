@@ -1,13 +1,16 @@
 //! Managed nodes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use f1_interfaces::lifecycle_msgs::msg::{Transition as TransitionMessage, TransitionEvent};
 use f1_interfaces::lifecycle_msgs::srv::{
     ChangeState, ChangeStateRequest, GetAvailableStates, GetAvailableTransitions, GetState,
 };
 use f1_middleware::lifecycle::{Completion, Outcome, State, Transition};
-use f1_middleware::{Lifecycle, ManagedNode, Qos, ServiceClient};
+use f1_middleware::{
+    Backend, Context, ContextOptions, Lifecycle, ManagedNode, NodeOptions, Qos, ServiceClient,
+};
 use parking_lot::Mutex;
 
 use crate::support::{LIMIT, Pair, pairs, virtual_context};
@@ -179,4 +182,53 @@ fn the_graph_of_transitions_is_that_of_rcl() {
         states.call_and_spin(&executor, Default::default(), LIMIT).unwrap().available_states.len(),
         11
     );
+}
+
+/// Its transitions end on another thread before the callback that began them returns.
+struct Hasty;
+
+impl Hasty {
+    fn take(completion: Completion) {
+        std::thread::spawn(move || completion.finish(Outcome::Success)).join().unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+impl ManagedNode for Hasty {
+    fn on_configure(&mut self, completion: Completion) {
+        Hasty::take(completion);
+    }
+
+    fn on_activate(&mut self, completion: Completion) {
+        Hasty::take(completion);
+    }
+
+    fn on_deactivate(&mut self, completion: Completion) {
+        Hasty::take(completion);
+    }
+
+    fn on_cleanup(&mut self, completion: Completion) {
+        Hasty::take(completion);
+    }
+
+    fn on_shutdown(&mut self, _from: State, completion: Completion) {
+        Hasty::take(completion);
+    }
+
+    fn on_error(&mut self, _from: State) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_transition_that_ends_before_its_callback_returns_is_followed_by_the_next() {
+    let context = Context::new(ContextOptions::new(Backend::mem())).unwrap();
+    let node = context.create_node_with("hasty", NodeOptions::default().on_own_thread()).unwrap();
+    let life = Lifecycle::manage(&node, Hasty).unwrap();
+    let (sender, ended) = std::sync::mpsc::channel();
+    life.start(move |active| sender.send(active).unwrap());
+    assert_eq!(ended.recv_timeout(Duration::from_secs(30)), Ok(true));
+    assert_eq!(life.state(), State::Active);
+    context.shutdown();
+    context.join();
 }
