@@ -1,5 +1,6 @@
-//! Tells which interface packages the sourced ROS 2 has, beyond those that every install has: the `rcl` back end can
-//! offer typed services and actions of these only. Looks where r2r looks, so that both agree.
+//! Tells which interface packages the sourced ROS 2 has, beyond those that every install has: the
+//! `rcl` back end can offer typed services and actions of these only. Looks where r2r looks, so
+//! that both agree.
 
 use std::path::Path;
 
@@ -8,19 +9,23 @@ fn main() {
     for name in variables.iter().chain(&["IDL_PACKAGE_FILTER"]) {
         println!("cargo::rerun-if-env-changed={name}");
     }
-    let prefixes: Vec<String> = variables.iter().filter_map(|name| std::env::var(name).ok()).collect();
+    let prefixes: Vec<String> =
+        variables.iter().filter_map(|name| std::env::var(name).ok()).collect();
     let filter = std::env::var("IDL_PACKAGE_FILTER").ok();
     let has = |file: &str| {
         let package = file.split('/').next().unwrap_or_default();
-        let wanted = filter.as_ref().is_none_or(|filter| filter.split(';').any(|name| name == package));
-        let mut prefixes = prefixes.iter().flat_map(|all| all.split(':')).filter(|prefix| !prefix.is_empty());
+        let wanted =
+            filter.as_ref().is_none_or(|filter| filter.split(';').any(|name| name == package));
+        let mut prefixes =
+            prefixes.iter().flat_map(|all| all.split(':')).filter(|prefix| !prefix.is_empty());
         wanted && prefixes.any(|prefix| Path::new(prefix).join("share").join(file).exists())
     };
     let check = std::env::var_os("CARGO_FEATURE_RCL_CHECK").is_some();
     // Without the feature nothing of ROS is linked; `rcl-check` knows r2r's own bindings only.
     let linked = std::env::var_os("CARGO_FEATURE_RCL").is_some() && !check;
     for (name, file, in_check) in [
-        // Not in ros-base: what r2r's bindings without an install have, so that actions are type-checked at all.
+        // Not in ros-base: what r2r's bindings without an install have, so that actions are
+        // type-checked at all.
         ("ros_test_msgs", "test_msgs/action/Fibonacci.action", true),
         ("ros_lifecycle_msgs", "lifecycle_msgs/srv/ChangeState.srv", true),
         ("ros_std_srvs", "std_srvs/srv/Trigger.srv", false),

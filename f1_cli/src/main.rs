@@ -19,7 +19,7 @@ enum Command {
     Bench(commands::bench::Args),
     /// Convert an MCAP recording into a LeRobot data set.
     Convert(commands::convert::Args),
-    /// Run the simulated bench, the policy and the safety filter, and leave pictures and numbers.
+    /// Run the simulated bench, the policy and the safety filter, and leave images and numbers.
     Demo(commands::demo::Args),
     /// Check what commonly breaks and say how to mend it.
     Doctor(commands::doctor::Args),
@@ -41,10 +41,12 @@ enum Command {
     Verify(commands::verify::Args),
 }
 
-/// Logs go to stderr, results to stdout; `RUST_LOG` selects what is logged, `default` what is without it.
+/// Logs go to stderr, results to stdout; `RUST_LOG` selects what is logged, `default` what is
+/// without it.
 fn init_logging(default: &str) {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(f1_middleware::log::filter(default)));
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
+        tracing_subscriber::EnvFilter::new(f1_middleware::log::filter(default))
+    });
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
@@ -52,7 +54,8 @@ fn main() -> std::process::ExitCode {
     // Tensors are large and short-lived: paging each in anew costs more than computing it.
     f1_model::kernels::keep_freed_memory();
     let cli = Cli::parse();
-    // The demo's own lines say what happens; the nodes' would bury them, and what comes after the end of its recording is no fault.
+    // The demo's own lines say what happens; the nodes' would bury them, and what comes after the
+    // end of its recording is no fault.
     init_logging(if matches!(cli.command, Command::Demo(_)) {
         "error,f1_policy_node::recording=off"
     } else {

@@ -1,4 +1,5 @@
-//! Where robot files, models and URDFs are: `$F1_SHARE`, the checkout that the program was started in, or an installed package.
+//! Where robot files, models and URDFs are: `$F1_SHARE`, the checkout that the program was started
+//! in, or an installed package.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,8 @@ pub fn root() -> PathBuf {
     }
     let mut candidates = vec![PathBuf::from(".")];
     if let Ok(program) = std::env::current_exe() {
-        // lib/f1_policy/f1 of an install has its share beside lib; target/release/f1 of a checkout has it two folders up.
+        // lib/f1_policy/f1 of an install has its share beside lib; target/release/f1 of a checkout
+        // has it two folders up.
         candidates.extend(
             program
                 .ancestors()
@@ -20,7 +22,10 @@ pub fn root() -> PathBuf {
                 .flat_map(|folder| [folder.join("share/f1_policy"), folder.to_path_buf()]),
         );
     }
-    candidates.into_iter().find(|folder| folder.join("config/robots").is_dir()).unwrap_or_else(|| ".".into())
+    candidates
+        .into_iter()
+        .find(|folder| folder.join("config/robots").is_dir())
+        .unwrap_or_else(|| ".".into())
 }
 
 /// A shipped robot by its name, or any robot file by its path.
@@ -59,10 +64,16 @@ fn find(
         .filter_map(|entry| Some(entry.path().file_stem()?.to_string_lossy().into_owned()))
         .collect();
     names.sort();
-    bail!("{what} '{name}' is neither a {kind} nor shipped in {} ({})", folder.display(), names.join(", "))
+    bail!(
+        "{what} '{name}' is neither a {kind} nor shipped in {} ({})",
+        folder.display(),
+        names.join(", ")
+    )
 }
 
 fn holds_weights(folder: &Path) -> bool {
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    files.map(|file| file.path()).any(|path| path.extension().is_some_and(|kind| kind == "safetensors"))
+    files
+        .map(|file| file.path())
+        .any(|path| path.extension().is_some_and(|kind| kind == "safetensors"))
 }

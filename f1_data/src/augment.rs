@@ -1,7 +1,8 @@
 //! Augmentation of the understanding expert's images.
 //!
-//! Brightness, contrast and saturation are the reference's (torchvision's definitions and ranges); the random crop and the
-//! small rotation, which its configuration names without giving, are ours and off unless a run gives ranges.
+//! Brightness, contrast and saturation are the reference's (torchvision's definitions and ranges);
+//! the random crop and the small rotation, which its configuration names without giving, are ours
+//! and off unless a run gives ranges.
 
 use image::{Rgb, RgbImage};
 use rand::Rng;
@@ -109,7 +110,9 @@ fn to_byte(value: f32) -> u8 {
 /// Multiplies every value.
 #[must_use]
 pub fn brightness(mut image: RgbImage, factor: f32) -> RgbImage {
-    image.pixels_mut().for_each(|pixel| pixel.0 = pixel.0.map(|value| to_byte(f32::from(value) * factor)));
+    image
+        .pixels_mut()
+        .for_each(|pixel| pixel.0 = pixel.0.map(|value| to_byte(f32::from(value) * factor)));
     image
 }
 
@@ -117,7 +120,8 @@ pub fn brightness(mut image: RgbImage, factor: f32) -> RgbImage {
 #[must_use]
 pub fn contrast(mut image: RgbImage, factor: f32) -> RgbImage {
     let count = (image.width() * image.height()).max(1);
-    let mean = (image.pixels().map(|pixel| f64::from(grey(pixel))).sum::<f64>() / f64::from(count)) as f32;
+    let mean =
+        (image.pixels().map(|pixel| f64::from(grey(pixel))).sum::<f64>() / f64::from(count)) as f32;
     let blend = |value: u8| to_byte(f32::from(value) * factor + mean * (1.0 - factor));
     image.pixels_mut().for_each(|pixel| pixel.0 = pixel.0.map(blend));
     image
@@ -161,21 +165,21 @@ mod tests {
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 
-    fn picture() -> RgbImage {
+    fn image() -> RgbImage {
         RgbImage::from_fn(8, 6, |x, y| Rgb([x as u8 * 30, y as u8 * 40, 100]))
     }
 
     #[test]
     fn a_factor_of_one_changes_nothing() {
-        assert_eq!(brightness(picture(), 1.0), picture());
-        assert_eq!(contrast(picture(), 1.0), picture());
-        assert_eq!(saturation(picture(), 1.0), picture());
-        assert_eq!(warp(&picture(), |u, v| (u, v)), picture());
+        assert_eq!(brightness(image(), 1.0), image());
+        assert_eq!(contrast(image(), 1.0), image());
+        assert_eq!(saturation(image(), 1.0), image());
+        assert_eq!(warp(&image(), |u, v| (u, v)), image());
     }
 
     #[test]
     fn without_saturation_the_channels_agree() {
-        let grey = saturation(picture(), 0.0);
+        let grey = saturation(image(), 0.0);
         assert!(grey.pixels().all(|p| p.0[0] == p.0[1] && p.0[1] == p.0[2]));
     }
 
@@ -186,7 +190,7 @@ mod tests {
             augmentation.crop = Some([0.8, 1.0]);
             augmentation.rotation = Some([-5.0, 5.0]);
             augmentation.max_transforms = 5;
-            augmentation.apply(picture(), &mut ChaCha8Rng::seed_from_u64(seed))
+            augmentation.apply(image(), &mut ChaCha8Rng::seed_from_u64(seed))
         };
         assert_eq!(apply(1), apply(1));
         assert_ne!(apply(1), apply(2));

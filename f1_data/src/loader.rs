@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
-use crate::lerobot::{Columns, DataError, Dataset, EpisodeTable, Picture};
+use crate::lerobot::{Columns, DataError, Dataset, EpisodeTable, FrameImage};
 use crate::mixture::{Drawn, Order, Pick, Position, Source};
 use crate::window::Window;
 
@@ -56,22 +56,23 @@ impl OpenSource {
         for episode in self.dataset.episodes() {
             if !self.skip_episodes.contains(&episode.index) {
                 let frames = self.pick.frames_from(self.first_frame, episode.length);
-                samples.extend(frames.into_iter().map(|frame| (episode.index as u32, frame as u32)));
+                samples
+                    .extend(frames.into_iter().map(|frame| (episode.index as u32, frame as u32)));
             }
         }
         Source { weight: self.weight, samples }
     }
 }
 
-/// One sample in the data set's own units, its pictures not yet decoded.
+/// One sample in the data set's own units, its images not yet decoded.
 #[derive(Debug, Clone)]
 pub struct RawSample {
     /// Where it comes from.
     pub drawn: Drawn,
-    /// Each shown camera's picture now, in the order of the columns.
-    pub cameras: Vec<Picture>,
-    /// History and foresight pictures, oldest first; empty without a history camera.
-    pub history: Vec<Picture>,
+    /// Each shown camera's image now, in the order of the columns.
+    pub cameras: Vec<FrameImage>,
+    /// History and foresight images, oldest first; empty without a history camera.
+    pub history: Vec<FrameImage>,
     /// Their frame numbers in the episode.
     pub history_frames: Vec<usize>,
     /// State now.
@@ -136,8 +137,10 @@ impl Reader {
                 return Ok(Arc::clone(table));
             }
         }
-        let from =
-            self.sources.get(source).ok_or_else(|| DataError::Usage(format!("no data set {source}")))?;
+        let from = self
+            .sources
+            .get(source)
+            .ok_or_else(|| DataError::Usage(format!("no data set {source}")))?;
         let table = Arc::new(from.dataset.read_episode(episode, &from.columns)?);
         self.cache.lock().insert(key, Arc::clone(&table));
         Ok(table)
@@ -151,14 +154,14 @@ impl Reader {
         let table = self.episode(drawn.source, drawn.episode)?;
         let source = &self.sources[drawn.source];
         let length = table.len();
-        let picture = |camera: &str, frame: usize| table.images[camera][frame].clone();
+        let image = |camera: &str, frame: usize| table.images[camera][frame].clone();
         let cameras = source.columns.cameras[..source.shown_cameras]
             .iter()
-            .map(|camera| picture(camera, drawn.frame))
+            .map(|camera| image(camera, drawn.frame))
             .collect();
         let history_frames = source.window.frames(drawn.frame, length);
         let history = match &source.history_camera {
-            Some(camera) => history_frames.iter().map(|frame| picture(camera, *frame)).collect(),
+            Some(camera) => history_frames.iter().map(|frame| image(camera, *frame)).collect(),
             None => Vec::new(),
         };
         let state = table.state[drawn.frame].clone();
@@ -181,7 +184,8 @@ impl Cache {
     fn insert(&mut self, key: (usize, usize), table: Arc<EpisodeTable>) {
         let bytes = table.bytes();
         while self.bytes + bytes > self.limit {
-            let Some(oldest) = self.tables.iter().min_by_key(|(_, (_, used))| *used).map(|(key, _)| *key)
+            let Some(oldest) =
+                self.tables.iter().min_by_key(|(_, (_, used))| *used).map(|(key, _)| *key)
             else {
                 break;
             };
@@ -232,8 +236,8 @@ pub struct Loader<T, E> {
 }
 
 impl<T: Send + 'static, E: Send + 'static> Loader<T, E> {
-    /// Starts loading: `prepare` turns a drawn sample into what the step needs, on `workers` threads, at most `ahead`
-    /// finished batches waiting.
+    /// Starts loading: `prepare` turns a drawn sample into what the step needs, on `workers`
+    /// threads, at most `ahead` finished batches waiting.
     ///
     /// # Errors
     /// When threads cannot be started.
@@ -247,8 +251,8 @@ impl<T: Send + 'static, E: Send + 'static> Loader<T, E> {
         Self::start_part(order, Share::WHOLE, batch, workers, ahead, prepare)
     }
 
-    /// As [`Self::start`], for one of several processes: together they draw `batch` samples each, in turn, and this one
-    /// prepares its own. Positions count the samples of all.
+    /// As [`Self::start`], for one of several processes: together they draw `batch` samples each,
+    /// in turn, and this one prepares its own. Positions count the samples of all.
     ///
     /// # Errors
     /// When threads cannot be started.
@@ -280,7 +284,11 @@ impl<T: Send + 'static, E: Send + 'static> Loader<T, E> {
     pub fn next_batch(&self) -> Option<Result<Batch<T>, E>> {
         let begun = Instant::now();
         let outcome = self.batches.recv().ok()?;
-        Some(outcome.map(|(samples, position)| Batch { samples, position, waited: begun.elapsed() }))
+        Some(outcome.map(|(samples, position)| Batch {
+            samples,
+            position,
+            waited: begun.elapsed(),
+        }))
     }
 }
 
@@ -296,7 +304,8 @@ fn feed<T: Send, E: Send>(
         let mut drawn: Vec<Drawn> = (0..batch * share.world).map(|_| order.draw()).collect();
         drawn.drain(..batch * share.rank);
         drawn.truncate(batch);
-        let samples: Result<Vec<T>, E> = pool.install(|| drawn.into_par_iter().map(prepare).collect());
+        let samples: Result<Vec<T>, E> =
+            pool.install(|| drawn.into_par_iter().map(prepare).collect());
         let failed = samples.is_err();
         let gone = sender.send(samples.map(|samples| (samples, order.position().clone()))).is_err();
         if failed || gone {

@@ -76,8 +76,9 @@ pub struct Position {
 
 /// An endless, seeded order over a mixture.
 ///
-/// Each source is read through in a shuffled order that changes every time it is through; sources take turns so that
-/// at any moment each has given its share (weight times samples) to within one sample.
+/// Each source is read through in a shuffled order that changes every time it is through; sources
+/// take turns so that at any moment each has given its share (weight times samples) to within one
+/// sample.
 #[derive(Debug)]
 pub struct Order {
     sources: Vec<Source>,
@@ -91,18 +92,25 @@ impl Order {
     /// An order over `sources` that continues at `position`.
     ///
     /// # Errors
-    /// When there is nothing to draw, a weight is not usable, or the position belongs to another mixture.
+    /// When there is nothing to draw, a weight is not usable, or the position belongs to another
+    /// mixture.
     pub fn new(sources: Vec<Source>, seed: u64, mut position: Position) -> Result<Self, DataError> {
         let masses: Vec<f64> = sources.iter().map(|s| s.weight * s.samples.len() as f64).collect();
         let total: f64 = masses.iter().sum();
         if masses.iter().any(|mass| !mass.is_finite() || *mass < 0.0) || total <= 0.0 {
-            return Err(DataError::Usage("the mixture has no samples, or a weight is negative".into()));
+            return Err(DataError::Usage(
+                "the mixture has no samples, or a weight is negative".into(),
+            ));
         }
         if position.counts.is_empty() && position.drawn == 0 {
             position.counts = vec![0; sources.len()];
         }
-        if position.counts.len() != sources.len() || position.counts.iter().sum::<u64>() != position.drawn {
-            return Err(DataError::Usage("the saved data position belongs to other data sets".into()));
+        if position.counts.len() != sources.len()
+            || position.counts.iter().sum::<u64>() != position.drawn
+        {
+            return Err(DataError::Usage(
+                "the saved data position belongs to other data sets".into(),
+            ));
         }
         let shares = masses.iter().map(|mass| mass / total).collect();
         Ok(Self { shuffled: vec![None; sources.len()], shares, sources, seed, position })
@@ -129,8 +137,9 @@ impl Order {
     /// Draws the next sample.
     pub fn draw(&mut self) -> Drawn {
         let number = self.position.drawn;
-        let due =
-            |source: usize| self.shares[source] * (number + 1) as f64 - self.position.counts[source] as f64;
+        let due = |source: usize| {
+            self.shares[source] * (number + 1) as f64 - self.position.counts[source] as f64
+        };
         let source = (0..self.shares.len())
             .filter(|source| self.shares[*source] > 0.0)
             .max_by(|a, b| due(*a).total_cmp(&due(*b)).then(b.cmp(a)))
@@ -140,7 +149,8 @@ impl Order {
         let (pass, place) = (count / samples, (count % samples) as usize);
         let cached = self.shuffled[source].as_ref().is_some_and(|(of, _)| *of == pass);
         if !cached {
-            self.shuffled[source] = Some((pass, shuffle(samples as usize, self.seed, source, pass)));
+            self.shuffled[source] =
+                Some((pass, shuffle(samples as usize, self.seed, source, pass)));
         }
         let index = self.shuffled[source].as_ref().map_or(0, |(_, order)| order[place] as usize);
         let (episode, frame) = self.sources[source].samples[index];
@@ -164,7 +174,10 @@ mod tests {
 
     fn sources() -> Vec<Source> {
         let samples = |count: u32| (0..count).map(|i| (i / 10, i % 10)).collect();
-        vec![Source { weight: 1.0, samples: samples(30) }, Source { weight: 3.0, samples: samples(20) }]
+        vec![
+            Source { weight: 1.0, samples: samples(30) },
+            Source { weight: 3.0, samples: samples(20) },
+        ]
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Computing and aggregating normalisation statistics; the types, checks and the file are those of [`f1_robot::statistics`].
+//! Computing and aggregating normalisation statistics; the types, checks and the file are those of
+//! [`f1_robot::statistics`].
 
 use f1_robot::statistics::{DatasetStatistics, VectorStatistics};
 
@@ -6,7 +7,8 @@ use f1_robot::statistics::{DatasetStatistics, VectorStatistics};
 #[must_use]
 pub fn of_rows(rows: &[Vec<f32>]) -> VectorStatistics {
     let dims = rows.first().map_or(0, Vec::len);
-    let mut out = VectorStatistics { count: vec![rows.len() as u64], ..VectorStatistics::default() };
+    let mut out =
+        VectorStatistics { count: vec![rows.len() as u64], ..VectorStatistics::default() };
     for dim in 0..dims {
         let mut values: Vec<f64> = rows.iter().map(|row| f64::from(row[dim])).collect();
         values.sort_by(f64::total_cmp);
@@ -29,11 +31,13 @@ pub fn of_dataset(state: &[Vec<f32>], action: &[Vec<f32>]) -> DatasetStatistics 
     DatasetStatistics { state: of_rows(state), action: of_rows(action) }
 }
 
-/// Statistics of the union of several sets of frames. Means and deviations are exact; percentiles of a union cannot be
-/// known from percentiles of the parts, so the outermost ones are kept.
+/// Statistics of the union of several sets of frames. Means and deviations are exact; percentiles
+/// of a union cannot be known from percentiles of the parts, so the outermost ones are kept.
 #[must_use]
 pub fn aggregate(parts: &[VectorStatistics]) -> VectorStatistics {
-    let Some(first) = parts.iter().find(|part| part.dims() > 0) else { return VectorStatistics::default() };
+    let Some(first) = parts.iter().find(|part| part.dims() > 0) else {
+        return VectorStatistics::default();
+    };
     // A part whose lists differ in length has faults of its own and would only spoil the rest.
     let whole = |part: &&VectorStatistics| {
         [&part.mean, &part.std, &part.min, &part.max].iter().all(|list| list.len() == first.dims())
@@ -77,13 +81,15 @@ pub fn aggregate_datasets(parts: &[DatasetStatistics]) -> DatasetStatistics {
     DatasetStatistics { state: of(|part| &part.state), action: of(|part| &part.action) }
 }
 
-/// Share of each dimension's values outside q01..q99: about 0.02 when the percentiles describe these rows.
+/// Share of each dimension's values outside q01..q99: about 0.02 when the percentiles describe
+/// these rows.
 #[must_use]
 pub fn share_outside(rows: &[Vec<f32>], statistics: &VectorStatistics) -> Vec<f64> {
     (0..statistics.q01.len().min(statistics.q99.len()))
         .map(|dim| {
             let (low, high) = (statistics.q01[dim], statistics.q99[dim]);
-            let outside = rows.iter().filter(|row| f64::from(row[dim]) < low || f64::from(row[dim]) > high);
+            let outside =
+                rows.iter().filter(|row| f64::from(row[dim]) < low || f64::from(row[dim]) > high);
             outside.count() as f64 / rows.len().max(1) as f64
         })
         .collect()

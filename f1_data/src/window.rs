@@ -20,8 +20,9 @@ pub struct Window {
 }
 
 impl Window {
-    /// A window from the recipe's numbers: `n_obs_img_steps` and `n_pred_img_steps` are spans in steps, of which every
-    /// `obs_img_stride`-th is used (12, 3, 3: four history frames and one ahead).
+    /// A window from the recipe's numbers: `n_obs_img_steps` and `n_pred_img_steps` are spans in
+    /// steps, of which every `obs_img_stride`-th is used (12, 3, 3: four history frames and one
+    /// ahead).
     ///
     /// # Errors
     /// When a span is no multiple of the stride or a number is 0.
@@ -36,7 +37,9 @@ impl Window {
                 "n_obs_img_steps, obs_img_stride and chunk must be positive".into(),
             ));
         }
-        for (name, span) in [("n_obs_img_steps", n_obs_img_steps), ("n_pred_img_steps", n_pred_img_steps)] {
+        for (name, span) in
+            [("n_obs_img_steps", n_obs_img_steps), ("n_pred_img_steps", n_pred_img_steps)]
+        {
             if !span.is_multiple_of(obs_img_stride) {
                 return Err(DataError::Usage(format!(
                     "{name} {span} is no multiple of obs_img_stride {obs_img_stride}"
@@ -53,7 +56,8 @@ impl Window {
         })
     }
 
-    /// Frames of the history, oldest first, then of the foresight; beyond either end of the episode its end is repeated.
+    /// Frames of the history, oldest first, then of the foresight; beyond either end of the episode
+    /// its end is repeated.
     #[must_use]
     pub fn frames(&self, frame: usize, length: usize) -> Vec<usize> {
         let history = (0..self.observed).rev().map(|back| frame.saturating_sub(back * self.stride));
@@ -61,10 +65,15 @@ impl Window {
         history.chain(ahead).collect()
     }
 
-    /// The chunk that starts at `frame`: actions in data-set units, and which of them lie beyond the episode's end (these
-    /// repeat the last one and are masked in the loss).
+    /// The chunk that starts at `frame`: actions in data-set units, and which of them lie beyond
+    /// the episode's end (these repeat the last one and are masked in the loss).
     #[must_use]
-    pub fn chunk(&self, frame: usize, actions: &[Vec<f32>], state: &[f32]) -> (Vec<Vec<f32>>, Vec<bool>) {
+    pub fn chunk(
+        &self,
+        frame: usize,
+        actions: &[Vec<f32>],
+        state: &[f32],
+    ) -> (Vec<Vec<f32>>, Vec<bool>) {
         let last = actions.len() - 1;
         let first = frame + self.action_shift;
         let mut rows: Vec<Vec<f32>> = Vec::with_capacity(self.chunk);
@@ -80,7 +89,8 @@ impl Window {
     }
 }
 
-/// Replaces each action by its difference to the one before, the first by its difference to the state.
+/// Replaces each action by its difference to the one before, the first by its difference to the
+/// state.
 pub fn to_differences(rows: &mut [Vec<f32>], state: &[f32]) {
     for step in (0..rows.len()).rev() {
         for dim in 0..rows[step].len() {

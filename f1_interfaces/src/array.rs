@@ -7,7 +7,10 @@ use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub(crate) fn serialize<T, S, const N: usize>(array: &[T; N], serializer: S) -> Result<S::Ok, S::Error>
+pub(crate) fn serialize<T, S, const N: usize>(
+    array: &[T; N],
+    serializer: S,
+) -> Result<S::Ok, S::Error>
 where
     T: Serialize,
     S: Serializer,
@@ -36,7 +39,9 @@ where
         fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<[T; N], A::Error> {
             let mut array = [T::default(); N];
             for (index, element) in array.iter_mut().enumerate() {
-                *element = sequence.next_element()?.ok_or_else(|| A::Error::invalid_length(index, &self))?;
+                *element = sequence
+                    .next_element()?
+                    .ok_or_else(|| A::Error::invalid_length(index, &self))?;
             }
             Ok(array)
         }

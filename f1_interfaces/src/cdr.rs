@@ -1,7 +1,8 @@
 //! CDR, the encoding of messages on the wire and in bags.
 //!
-//! A message is four bytes of encapsulation header (`00 00` big endian or `00 01` little endian, then two bytes of options)
-//! and the fields, each aligned to its size counted from behind the header.
+//! A message is four bytes of encapsulation header (`00 00` big endian or `00 01` little endian,
+//! then two bytes of options) and the fields, each aligned to its size counted from behind the
+//! header.
 
 use byteorder::{BigEndian, LittleEndian};
 use serde::Serialize;
@@ -62,7 +63,10 @@ pub fn to_bytes_without_header<T: Serialize>(message: &T) -> Result<Vec<u8>, Err
 ///
 /// # Errors
 /// As [`from_bytes`], but for those of the header.
-pub fn from_bytes_without_header<T: DeserializeOwned>(body: &[u8], big_endian: bool) -> Result<T, Error> {
+pub fn from_bytes_without_header<T: DeserializeOwned>(
+    body: &[u8],
+    big_endian: bool,
+) -> Result<T, Error> {
     Ok(if big_endian {
         cdr_encoding::from_bytes::<T, BigEndian>(body)?.0
     } else {
@@ -70,15 +74,17 @@ pub fn from_bytes_without_header<T: DeserializeOwned>(body: &[u8], big_endian: b
     })
 }
 
-/// Decodes bytes with a header, of either byte order. Bytes behind the message (padding) are ignored.
+/// Decodes bytes with a header, of either byte order. Bytes behind the message (padding) are
+/// ignored.
 ///
 /// Never panics, and allocates no more than a small multiple of the buffer's length.
 ///
 /// # Errors
-/// No header, another encoding, an end too early, a boolean that is neither 0 nor 1, a string that is not UTF-8, a
-/// bound exceeded.
+/// No header, another encoding, an end too early, a boolean that is neither 0 nor 1, a string that
+/// is not UTF-8, a bound exceeded.
 pub fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    let (header, body) = bytes.split_first_chunk::<HEADER_LENGTH>().ok_or(Error::NoHeader(bytes.len()))?;
+    let (header, body) =
+        bytes.split_first_chunk::<HEADER_LENGTH>().ok_or(Error::NoHeader(bytes.len()))?;
     match [header[0], header[1]] {
         [0, 0] => Ok(cdr_encoding::from_bytes::<T, BigEndian>(body)?.0),
         [0, 1] => Ok(cdr_encoding::from_bytes::<T, LittleEndian>(body)?.0),

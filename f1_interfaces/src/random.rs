@@ -1,4 +1,5 @@
-//! Random values of any message, the same for the same seed on every machine: for tests, benchmarks and fuzzing.
+//! Random values of any message, the same for the same seed on every machine: for tests, benchmarks
+//! and fuzzing.
 
 use std::fmt;
 
@@ -12,11 +13,12 @@ const LONGEST_SEQUENCE: u64 = 3;
 /// The longest string of bytes, and the longest text in characters.
 const LONGEST_BYTES: u64 = 24;
 
-/// A value in which every field is drawn from `seed`: numbers of every size, all finite; texts without NUL; sequences
-/// of 0 to 3 elements, strings of 0 to 24 bytes.
+/// A value in which every field is drawn from `seed`: numbers of every size, all finite; texts
+/// without NUL; sequences of 0 to 3 elements, strings of 0 to 24 bytes.
 pub fn value<T: Message>(seed: u64) -> T {
     let mut source = Source { state: seed };
-    // A draw fails when it exceeds a bound of the type; that is rare, so a few hundred draws always hold a good one.
+    // A draw fails when it exceeds a bound of the type; that is rare, so a few hundred draws always
+    // hold a good one.
     for _ in 0..1000 {
         if let Ok(value) = T::deserialize(&mut source) {
             return value;
@@ -99,7 +101,10 @@ struct Elements<'a> {
 impl<'de> SeqAccess<'de> for Elements<'_> {
     type Error = Refused;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Refused> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Refused> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -168,7 +173,11 @@ impl<'de> de::Deserializer<'de> for &mut Source {
         visitor.visit_seq(Elements { source: self, left })
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(self, left: usize, visitor: V) -> Result<V::Value, Refused> {
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        left: usize,
+        visitor: V,
+    ) -> Result<V::Value, Refused> {
         visitor.visit_seq(Elements { source: self, left })
     }
 

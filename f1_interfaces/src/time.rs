@@ -13,7 +13,8 @@ pub struct TimeError {
 }
 
 fn split(nanoseconds: i64) -> Result<(i32, u32), TimeError> {
-    let sec = i32::try_from(nanoseconds.div_euclid(BILLION)).map_err(|_| TimeError { nanoseconds })?;
+    let sec =
+        i32::try_from(nanoseconds.div_euclid(BILLION)).map_err(|_| TimeError { nanoseconds })?;
     // The remainder is below a billion.
     let nanosec = u32::try_from(nanoseconds.rem_euclid(BILLION)).unwrap_or(0);
     Ok((sec, nanosec))
@@ -78,7 +79,8 @@ impl TryFrom<std::time::Duration> for Duration {
 }
 
 impl Duration {
-    /// From seconds, rounded to the nanosecond; what does not fit becomes the nearest that does, NaN becomes zero.
+    /// From seconds, rounded to the nanosecond; what does not fit becomes the nearest that does,
+    /// NaN becomes zero.
     pub fn from_seconds(seconds: f64) -> Duration {
         // The cast saturates and turns NaN into zero.
         Duration::saturating_from_nanoseconds((seconds * 1e9).round() as i64)

@@ -14,7 +14,8 @@ pub trait Message:
     const DDS_TYPE_NAME: &'static str;
     /// `RIHS01_...` (REP 2016).
     const TYPE_HASH: &'static str;
-    /// The text of the definition and of all that it needs, in the concatenated form of bags and MCAP (`ros2msg`).
+    /// The text of the definition and of all that it needs, in the concatenated form of bags and
+    /// MCAP (`ros2msg`).
     const DEFINITION: &'static str;
 }
 

@@ -1,4 +1,5 @@
-//! Decoding allocates no more than the buffer implies. A test binary of its own, because it counts every allocation.
+//! Decoding allocates no more than the buffer implies. A test binary of its own, because it counts
+//! every allocation.
 #![allow(clippy::unwrap_used)]
 
 use std::alloc::System;
@@ -10,8 +11,8 @@ use f1_interfaces::random;
 #[global_allocator]
 static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
-/// A string of no bytes is four on the wire and 24 in memory, and a vector that grows by doubling has allocated twice
-/// its length in all.
+/// A string of no bytes is four on the wire and 24 in memory, and a vector that grows by doubling
+/// has allocated twice its length in all.
 const GREATEST_FACTOR: usize = 32;
 
 fn check<T: serde::de::DeserializeOwned>(bytes: &[u8], what: &str) {
@@ -33,7 +34,8 @@ fn lengths_that_lie_do_not_allocate() {
             for seed in 0..10 {
                 let good = to_bytes(&random::value::<$type>(seed)).unwrap();
                 check::<$type>(&good, what);
-                // Each aligned word in turn claims the greatest length, a large one, and one that just does not fit.
+                // Each aligned word in turn claims the greatest length, a large one, and one that
+                // just does not fit.
                 for at in (4..good.len().saturating_sub(3)).step_by(4) {
                     for lie in [u32::MAX, 1 << 20, good.len() as u32] {
                         let mut bytes = good.clone();

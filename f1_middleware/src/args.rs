@@ -1,6 +1,8 @@
-//! `--ros-args`: remaps, namespace, node name, parameters, parameter files and log levels, as rcl reads them.
+//! `--ros-args`: remaps, namespace, node name, parameters, parameter files and log levels, as rcl
+//! reads them.
 //!
-//! Source: ROS 2 design document "ROS Command Line Arguments", rcl's `arguments.c` and rclcpp's `parameter_map`.
+//! Source: ROS 2 design document "ROS Command Line Arguments", rcl's `arguments.c` and rclcpp's
+//! `parameter_map`.
 
 use std::path::Path;
 
@@ -88,7 +90,8 @@ impl RosArgs {
         RosArgs::default()
     }
 
-    /// Splits a command line (without the program's name) into ROS arguments and all others, in order.
+    /// Splits a command line (without the program's name) into ROS arguments and all others, in
+    /// order.
     ///
     /// ROS arguments stand between `--ros-args` and `--` or the end, any number of times.
     ///
@@ -129,8 +132,9 @@ impl RosArgs {
         arguments: &mut impl Iterator<Item = String>,
         faults: &mut Vec<String>,
     ) {
-        let mut value =
-            |what: &str| arguments.next().ok_or_else(|| format!("{flag} must be followed by {what}"));
+        let mut value = |what: &str| {
+            arguments.next().ok_or_else(|| format!("{flag} must be followed by {what}"))
+        };
         let outcome = match flag {
             "-r" | "--remap" => value("from:=to").and_then(|rule| self.add_remap(&rule)),
             "-p" | "--param" => value("name:=value").and_then(|rule| self.add_parameter(&rule)),
@@ -169,7 +173,8 @@ impl RosArgs {
     /// Says what is wrong with the rule.
     pub fn add_remap(&mut self, rule: &str) -> Result<(), String> {
         let fault = |reason: String| format!("remap {rule:?}: {reason}");
-        let (from, to) = rule.split_once(":=").ok_or_else(|| fault("`:=` is missing".to_owned()))?;
+        let (from, to) =
+            rule.split_once(":=").ok_or_else(|| fault("`:=` is missing".to_owned()))?;
         if from.is_empty() || to.is_empty() {
             return Err(fault("both sides of `:=` must be given".to_owned()));
         }
@@ -220,7 +225,8 @@ impl RosArgs {
     /// Says what is wrong with the rule.
     pub fn add_parameter(&mut self, rule: &str) -> Result<(), String> {
         let fault = |reason: String| format!("parameter {rule:?}: {reason}");
-        let (target, text) = rule.split_once(":=").ok_or_else(|| fault("`:=` is missing".to_owned()))?;
+        let (target, text) =
+            rule.split_once(":=").ok_or_else(|| fault("`:=` is missing".to_owned()))?;
         let (node, name) = match target.split_once(':') {
             Some((node, name)) => (absolute_pattern(node), name),
             None => ("/**".to_owned(), target),
@@ -233,7 +239,8 @@ impl RosArgs {
         Ok(())
     }
 
-    /// Adds the parameters of a YAML file (`node: {ros__parameters: {name: value}}`, wildcards `/**` and `*`).
+    /// Adds the parameters of a YAML file (`node: {ros__parameters: {name: value}}`, wildcards
+    /// `/**` and `*`).
     ///
     /// # Errors
     /// Names the file and what is wrong in it.
@@ -291,7 +298,11 @@ impl RosArgs {
     ///
     /// # Errors
     /// If either is not a valid name.
-    pub fn node_identity(&self, name: &str, namespace: &str) -> Result<(String, String), NameError> {
+    pub fn node_identity(
+        &self,
+        name: &str,
+        namespace: &str,
+    ) -> Result<(String, String), NameError> {
         let rule = |kind: &RemapKind, name: &str| {
             self.remaps
                 .iter()
@@ -304,7 +315,8 @@ impl RosArgs {
         Ok((name, names::absolute_namespace(namespace)?))
     }
 
-    /// The absolute, remapped name of a topic for the node `node` in `namespace` (both already remapped).
+    /// The absolute, remapped name of a topic for the node `node` in `namespace` (both already
+    /// remapped).
     ///
     /// # Errors
     /// If the name is not valid.
@@ -320,7 +332,13 @@ impl RosArgs {
         self.resolve(name, namespace, node, false)
     }
 
-    fn resolve(&self, name: &str, namespace: &str, node: &str, topic: bool) -> Result<String, NameError> {
+    fn resolve(
+        &self,
+        name: &str,
+        namespace: &str,
+        node: &str,
+        topic: bool,
+    ) -> Result<String, NameError> {
         let expanded = names::expand(name, namespace, node)?;
         for rule in &self.remaps {
             if rule.node.as_deref().is_some_and(|only| only != node) {
@@ -339,7 +357,8 @@ impl RosArgs {
         Ok(expanded)
     }
 
-    /// The parameters given for the node with this absolute name; a later one replaces an earlier one.
+    /// The parameters given for the node with this absolute name; a later one replaces an earlier
+    /// one.
     pub fn parameters(&self, node: &str) -> Vec<(String, Value)> {
         let mut found: Vec<(String, Value)> = Vec::new();
         for given in self.overrides.iter().filter(|o| pattern_matches(&o.node, node)) {
@@ -351,8 +370,8 @@ impl RosArgs {
         found
     }
 
-    /// The lowest severity that the logger of this name lets through. A logger's name is the node's absolute name
-    /// with dots for slashes; a rule for `a` covers `a.b` too. Default: info.
+    /// The lowest severity that the logger of this name lets through. A logger's name is the node's
+    /// absolute name with dots for slashes; a rule for `a` covers `a.b` too. Default: info.
     pub fn severity(&self, logger: &str) -> Severity {
         self.logger_levels
             .iter()
@@ -382,7 +401,8 @@ impl RosArgs {
         self.enclave.as_deref()
     }
 
-    /// The remap rules and parameters as command-line arguments again, for a back end that parses them itself.
+    /// The remap rules and parameters as command-line arguments again, for a back end that parses
+    /// them itself.
     pub fn remap_rules(&self) -> Vec<String> {
         self.remaps
             .iter()
@@ -411,9 +431,9 @@ fn pattern_matches(pattern: &str, name: &str) -> bool {
         match pattern.split_first() {
             None => name.is_empty(),
             Some((&"**", rest)) => (0..=name.len()).any(|skip| matches(rest, &name[skip..])),
-            Some((token, rest)) => name
-                .split_first()
-                .is_some_and(|(first, tail)| (*token == "*" || token == first) && matches(rest, tail)),
+            Some((token, rest)) => name.split_first().is_some_and(|(first, tail)| {
+                (*token == "*" || token == first) && matches(rest, tail)
+            }),
         }
     }
     let pattern: Vec<&str> = pattern.split('/').filter(|token| !token.is_empty()).collect();
@@ -431,8 +451,18 @@ mod tests {
 
     #[test]
     fn ros_arguments_are_taken_out_and_the_rest_stays_in_order() {
-        let (args, rest) =
-            RosArgs::parse(["a", "--ros-args", "-r", "x:=y", "--", "b", "--ros-args", "-p", "n:=1"]).unwrap();
+        let (args, rest) = RosArgs::parse([
+            "a",
+            "--ros-args",
+            "-r",
+            "x:=y",
+            "--",
+            "b",
+            "--ros-args",
+            "-p",
+            "n:=1",
+        ])
+        .unwrap();
         assert_eq!(rest, ["a", "b"]);
         assert_eq!(args.topic("x", "/", "n").unwrap(), "/y");
         assert_eq!(args.parameters("/n"), [("n".to_owned(), Value::Integer(1))]);
@@ -441,14 +471,18 @@ mod tests {
     #[test]
     fn all_faults_are_listed_at_once() {
         let error =
-            RosArgs::parse(["--ros-args", "-r", "bad", "--nope", "--log-level", "loud", "-p"]).unwrap_err();
+            RosArgs::parse(["--ros-args", "-r", "bad", "--nope", "--log-level", "loud", "-p"])
+                .unwrap_err();
         assert_eq!(error.faults.len(), 4, "{error}");
     }
 
     #[test]
     fn namespace_and_name_are_remapped() {
         let args = args("--ros-args -r __ns:=/robot1 -r __node:=eye");
-        assert_eq!(args.node_identity("perception", "/f1").unwrap(), ("eye".into(), "/robot1".into()));
+        assert_eq!(
+            args.node_identity("perception", "/f1").unwrap(),
+            ("eye".into(), "/robot1".into())
+        );
     }
 
     #[test]
@@ -462,7 +496,8 @@ mod tests {
 
     #[test]
     fn the_first_matching_rule_wins_and_relative_rules_expand() {
-        let args = args("--ros-args -r joint_states:=/robot/joint_states -r /f1/joint_states:=/never");
+        let args =
+            args("--ros-args -r joint_states:=/robot/joint_states -r /f1/joint_states:=/never");
         assert_eq!(args.topic("joint_states", "/f1", "n").unwrap(), "/robot/joint_states");
         assert_eq!(args.topic("/f1/joint_states", "/f1", "n").unwrap(), "/robot/joint_states");
         assert_eq!(args.topic("joint_states", "/other", "n").unwrap(), "/robot/joint_states");

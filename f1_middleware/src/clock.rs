@@ -103,7 +103,8 @@ impl TimeBase {
 
     /// Takes one message of `/clock`.
     pub(crate) fn set_simulated(&self, time: Time) {
-        let before = Time::from_nanoseconds(self.simulated.swap(time.nanoseconds(), Ordering::SeqCst));
+        let before =
+            Time::from_nanoseconds(self.simulated.swap(time.nanoseconds(), Ordering::SeqCst));
         if time < before {
             self.stepped_to.store(time.nanoseconds(), Ordering::SeqCst);
             self.steps_back.fetch_add(1, Ordering::SeqCst);
@@ -131,8 +132,9 @@ impl Clock {
         Clock { base, use_simulated: Arc::new(AtomicBool::new(false)) }
     }
 
-    /// ROS time: virtual where the context runs on a virtual clock; else `/clock` while the node's `use_sim_time`
-    /// is true (zero until the first message, as in rclcpp); else the system clock.
+    /// ROS time: virtual where the context runs on a virtual clock; else `/clock` while the node's
+    /// `use_sim_time` is true (zero until the first message, as in rclcpp); else the system
+    /// clock.
     pub fn now(&self) -> Time {
         if self.is_simulated() {
             Time::from_nanoseconds(self.base.simulated.load(Ordering::SeqCst))
@@ -160,8 +162,8 @@ impl Clock {
         self.use_simulated.store(simulated, Ordering::SeqCst);
     }
 
-    /// Calls back when simulated time steps backwards. The callback runs where `/clock` is received: it should set
-    /// a flag or post to the executor, not work.
+    /// Calls back when simulated time steps backwards. The callback runs where `/clock` is
+    /// received: it should set a flag or post to the executor, not work.
     pub fn on_jump_back(&self, callback: impl Fn(Jump) + Send + Sync + 'static) {
         self.base.jumps.lock().push(Arc::new(callback));
     }
@@ -210,7 +212,10 @@ mod tests {
         for seconds in [1.0, 2.0, 0.5, 0.6] {
             base.set_simulated(Time::from_seconds(seconds));
         }
-        assert_eq!(*jumps.lock(), [Jump { before: Time::from_seconds(2.0), after: Time::from_seconds(0.5) }]);
+        assert_eq!(
+            *jumps.lock(),
+            [Jump { before: Time::from_seconds(2.0), after: Time::from_seconds(0.5) }]
+        );
     }
 
     #[test]

@@ -22,7 +22,8 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
 /// Which back end carries the messages.
 #[derive(Clone, Debug)]
 pub enum Backend {
-    /// In process. `virtual_start` set: time is virtual, starts there, and moves only as the executor runs.
+    /// In process. `virtual_start` set: time is virtual, starts there, and moves only as the
+    /// executor runs.
     Mem {
         /// Contexts on the same bus hear each other.
         bus: MemBus,
@@ -41,7 +42,8 @@ impl Backend {
         Backend::Mem { bus: MemBus::new(), virtual_start: None }
     }
 
-    /// `mem` on a bus of its own, on a virtual clock that starts at one second (zero means "no stamp" in ROS).
+    /// `mem` on a bus of its own, on a virtual clock that starts at one second (zero means "no
+    /// stamp" in ROS).
     pub fn mem_virtual() -> Backend {
         Backend::Mem { bus: MemBus::new(), virtual_start: Some(Time::from_seconds(1.0)) }
     }
@@ -49,7 +51,8 @@ impl Backend {
     /// `mem`, `dds` or `rcl`.
     ///
     /// # Errors
-    /// [`Error::NoBackend`] where this build does not contain it, [`Error::Unsupported`] for another word.
+    /// [`Error::NoBackend`] where this build does not contain it, [`Error::Unsupported`] for
+    /// another word.
     pub fn from_name(name: &str) -> Result<Backend> {
         match name {
             "mem" => Ok(Backend::mem()),
@@ -130,7 +133,9 @@ impl Context {
         let transport: Arc<dyn Transport> = match options.backend {
             Backend::Mem { bus, .. } => Arc::new(MemTransport::new(bus, base.clone())),
             #[cfg(feature = "dds")]
-            Backend::Dds => Arc::new(crate::transport::dds::DdsTransport::from_environment(base.clone())?),
+            Backend::Dds => {
+                Arc::new(crate::transport::dds::DdsTransport::from_environment(base.clone())?)
+            }
             #[cfg(not(feature = "dds"))]
             Backend::Dds => return Err(Error::NoBackend("dds")),
             #[cfg(any(feature = "rcl", feature = "rcl-check"))]
@@ -214,8 +219,9 @@ impl Context {
         &self.inner.args
     }
 
-    /// Calls back on the executor when a shut-down is asked for. The guard holds the shut-down open, callbacks and
-    /// timers go on running, until it is dropped or five seconds have passed.
+    /// Calls back on the executor when a shut-down is asked for. The guard holds the shut-down
+    /// open, callbacks and timers go on running, until it is dropped or five seconds have
+    /// passed.
     pub fn on_shutdown(&self, hook: impl FnOnce(ShutdownGuard) + Send + 'static) {
         self.inner.hooks.lock().push(Box::new(hook));
     }
@@ -230,8 +236,8 @@ impl Context {
         self.inner.asked.load(Ordering::SeqCst)
     }
 
-    /// Asks for a shut-down: runs the hooks, waits for their guards, then stops all executors. Returns at once; safe
-    /// to call from a callback and from a signal thread.
+    /// Asks for a shut-down: runs the hooks, waits for their guards, then stops all executors.
+    /// Returns at once; safe to call from a callback and from a signal thread.
     pub fn shutdown(&self) {
         if self.inner.asked.swap(true, Ordering::SeqCst) {
             return;
@@ -260,7 +266,8 @@ impl Context {
         };
         let second = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
-            signal_hook::flag::register_conditional_shutdown(signal, 130, second.clone()).map_err(failed)?;
+            signal_hook::flag::register_conditional_shutdown(signal, 130, second.clone())
+                .map_err(failed)?;
             signal_hook::flag::register(signal, second.clone()).map_err(failed)?;
         }
         let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(failed)?;

@@ -71,7 +71,8 @@ impl Diagnostics {
     /// # Errors
     /// If the publisher cannot be made.
     pub fn start(node: &Node, hardware: &str) -> Result<Diagnostics> {
-        let publisher = node.create_publisher::<DiagnosticArray>("/diagnostics", Qos::reliable())?;
+        let publisher =
+            node.create_publisher::<DiagnosticArray>("/diagnostics", Qos::reliable())?;
         let tasks: Arc<Mutex<Vec<Task>>> = Arc::default();
         let run = tasks.clone();
         let (clock, logger) = (node.clock(), node.logger().clone());
@@ -90,11 +91,16 @@ impl Diagnostics {
                 name: name.clone(),
                 message: report.message,
                 hardware_id: hardware.clone(),
-                values: report.values.into_iter().map(|(key, value)| KeyValue { key, value }).collect(),
+                values: report
+                    .values
+                    .into_iter()
+                    .map(|(key, value)| KeyValue { key, value })
+                    .collect(),
             };
             let stamp = WireTime::saturating_from_nanoseconds(clock.now().nanoseconds());
             let header = Header { stamp, ..Header::default() };
-            if let Err(error) = publisher.publish(DiagnosticArray { header, status: vec![status] }) {
+            if let Err(error) = publisher.publish(DiagnosticArray { header, status: vec![status] })
+            {
                 logger.warn(format!("diagnostics not sent: {error}"));
             }
         });

@@ -35,12 +35,20 @@ impl Finding {
     }
 
     /// Something to know.
-    pub fn warning(check: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Finding {
+    pub fn warning(
+        check: &'static str,
+        found: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Finding {
         Finding { check, verdict: Verdict::Warning, found: found.into(), mend: mend.into() }
     }
 
     /// Something that stops the policy.
-    pub fn broken(check: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Finding {
+    pub fn broken(
+        check: &'static str,
+        found: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Finding {
         Finding { check, verdict: Verdict::Broken, found: found.into(), mend: mend.into() }
     }
 }
@@ -56,7 +64,8 @@ const DISCOVERY_GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 0, 1);
 
 /// All checks of the machine and the environment that concern messages.
 pub fn network() -> Vec<Finding> {
-    let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let environment =
+        |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
     let local = environment("ROS_LOCALHOST_ONLY").as_deref() == Some("1")
         || environment("ROS_AUTOMATIC_DISCOVERY_RANGE").as_deref() == Some("LOCALHOST");
     let limit = std::fs::read_to_string("/proc/sys/net/core/rmem_max").ok();
@@ -68,7 +77,10 @@ pub fn network() -> Vec<Finding> {
             environment("ROS_AUTOMATIC_DISCOVERY_RANGE").as_deref(),
             environment("ROS_LOCALHOST_ONLY").as_deref(),
         ),
-        rmw(environment("RMW_IMPLEMENTATION").as_deref(), environment("AMENT_PREFIX_PATH").as_deref()),
+        rmw(
+            environment("RMW_IMPLEMENTATION").as_deref(),
+            environment("AMENT_PREFIX_PATH").as_deref(),
+        ),
         clock(),
     ]
 }
@@ -160,7 +172,9 @@ fn discovery(range: Option<&str>, localhost_only: Option<&str>) -> Finding {
             "only this machine is searched",
             "if the robot is another machine: unset ROS_LOCALHOST_ONLY, ROS_AUTOMATIC_DISCOVERY_RANGE=SUBNET",
         ),
-        (Some("SUBNET" | "SYSTEM_DEFAULT") | None, _) => Finding::good(CHECK, "the whole subnet is searched"),
+        (Some("SUBNET" | "SYSTEM_DEFAULT") | None, _) => {
+            Finding::good(CHECK, "the whole subnet is searched")
+        }
         (Some(value), _) => Finding::broken(
             CHECK,
             format!("ROS_AUTOMATIC_DISCOVERY_RANGE is {value:?}"),
@@ -177,7 +191,8 @@ fn rmw(value: Option<&str>, sourced: Option<&str>) -> Finding {
         (false, true) => "back ends mem, rcl",
         (false, false) => "back end mem only",
     };
-    let known = ["rmw_fastrtps_cpp", "rmw_fastrtps_dynamic_cpp", "rmw_cyclonedds_cpp", "rmw_connextdds"];
+    let known =
+        ["rmw_fastrtps_cpp", "rmw_fastrtps_dynamic_cpp", "rmw_cyclonedds_cpp", "rmw_connextdds"];
     match value {
         None => Finding::good(CHECK, format!("RMW_IMPLEMENTATION is not set; {built}")),
         Some(value) if known.contains(&value) => Finding::good(CHECK, format!("{value}; {built}")),

@@ -1,4 +1,5 @@
-//! The one error type of this crate: every variant says what was asked, of which name, and why it failed.
+//! The one error type of this crate: every variant says what was asked, of which name, and why it
+//! failed.
 
 use crate::names::NameError;
 

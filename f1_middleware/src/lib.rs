@@ -1,9 +1,9 @@
 //! One small trait over three ROS 2 back ends, and the manners of a ROS node above it.
 //!
-//! A [`Context`] is a process's place in the graph; it runs on `mem` (in process, real or virtual clock), `dds`
-//! (RTPS over UDP, no ROS install) or `rcl` (an installed ROS 2). [`Node`]s make publishers, subscriptions, services,
-//! actions and timers; names, remaps, parameters, lifecycle, simulated time and logging are written once, above the
-//! back ends.
+//! A [`Context`] is a process's place in the graph; it runs on `mem` (in process, real or virtual
+//! clock), `dds` (RTPS over UDP, no ROS install) or `rcl` (an installed ROS 2). [`Node`]s make
+//! publishers, subscriptions, services, actions and timers; names, remaps, parameters, lifecycle,
+//! simulated time and logging are written once, above the back ends.
 //!
 //! ```
 //! use f1_interfaces::std_msgs::msg::String as Text;

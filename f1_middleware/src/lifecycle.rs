@@ -1,4 +1,5 @@
-//! Managed nodes: the state machine of `rcl_lifecycle`, its five services and its transition events.
+//! Managed nodes: the state machine of `rcl_lifecycle`, its five services and its transition
+//! events.
 //!
 //! Source: ROS 2 design document "Managed nodes" and `rcl_lifecycle`'s default state machine.
 
@@ -187,7 +188,8 @@ impl Outcome {
     }
 }
 
-/// Ends a transition, now or later and from any thread. Dropped without a word it counts as an error.
+/// Ends a transition, now or later and from any thread. Dropped without a word it counts as an
+/// error.
 pub struct Completion {
     lifecycle: Lifecycle,
     transition: Transition,
@@ -222,8 +224,8 @@ impl Drop for Completion {
     }
 }
 
-/// What a node does on each transition. Callbacks run on the node's executor; long work (loading a model) goes to a
-/// thread that keeps the [`Completion`].
+/// What a node does on each transition. Callbacks run on the node's executor; long work (loading a
+/// model) goes to a thread that keeps the [`Completion`].
 pub trait ManagedNode: Send + 'static {
     /// Loads. On failure the node stays unconfigured.
     fn on_configure(&mut self, completion: Completion);
@@ -266,8 +268,9 @@ pub struct Lifecycle {
 }
 
 impl Lifecycle {
-    /// Puts a node under management, in state unconfigured, and offers the services `~/change_state`, `~/get_state`,
-    /// `~/get_available_states`, `~/get_available_transitions`, `~/get_transition_graph` and the topic
+    /// Puts a node under management, in state unconfigured, and offers the services
+    /// `~/change_state`, `~/get_state`, `~/get_available_states`,
+    /// `~/get_available_transitions`, `~/get_transition_graph` and the topic
     /// `~/transition_event`.
     ///
     /// # Errors
@@ -310,9 +313,12 @@ impl Lifecycle {
         })?);
         node.keep(node.create_service::<GetAvailableStates>("~/get_available_states", |_| {
             GetAvailableStatesResponse {
-                available_states: std::iter::once(StateMessage { id: 0, label: "unknown".to_owned() })
-                    .chain(State::ALL.iter().map(|state| state.message()))
-                    .collect(),
+                available_states: std::iter::once(StateMessage {
+                    id: 0,
+                    label: "unknown".to_owned(),
+                })
+                .chain(State::ALL.iter().map(|state| state.message()))
+                .collect(),
             }
         })?);
         let life = own;
@@ -323,9 +329,11 @@ impl Lifecycle {
                     life().map(|life| described(|from| from == life.state())).unwrap_or_default(),
             },
         )?);
-        node.keep(node.create_service::<GetAvailableTransitions>("~/get_transition_graph", |_| {
-            GetAvailableTransitionsResponse { available_transitions: described(|_| true) }
-        })?);
+        node.keep(
+            node.create_service::<GetAvailableTransitions>("~/get_transition_graph", |_| {
+                GetAvailableTransitionsResponse { available_transitions: described(|_| true) }
+            })?,
+        );
         Ok(())
     }
 
@@ -353,12 +361,13 @@ impl Lifecycle {
         self.inner.listeners.lock().push(Arc::new(listener));
     }
 
-    /// Starts a transition; `done` is told whether it succeeded. A transition that is not allowed, or asked for while
-    /// another runs, fails at once and changes nothing.
+    /// Starts a transition; `done` is told whether it succeeded. A transition that is not allowed,
+    /// or asked for while another runs, fails at once and changes nothing.
     pub fn change(&self, transition: Transition, done: impl FnOnce(bool) + Send + 'static) {
         let mut running = self.inner.running.lock();
         if running.is_none() && self.inner.managed.lock().is_none() {
-            // The last transition has ended, on another thread, before its callback returned: in a moment.
+            // The last transition has ended, on another thread, before its callback returned: in a
+            // moment.
             drop(running);
             let life = self.clone();
             return self.inner.node.post(move || life.change(transition, done));
@@ -510,7 +519,11 @@ mod tests {
             (State::Unconfigured, StateMessage::PRIMARY_STATE_UNCONFIGURED, "unconfigured"),
             (State::Active, StateMessage::PRIMARY_STATE_ACTIVE, "active"),
             (State::CleaningUp, StateMessage::TRANSITION_STATE_CLEANINGUP, "cleaningup"),
-            (State::ErrorProcessing, StateMessage::TRANSITION_STATE_ERRORPROCESSING, "errorprocessing"),
+            (
+                State::ErrorProcessing,
+                StateMessage::TRANSITION_STATE_ERRORPROCESSING,
+                "errorprocessing",
+            ),
         ] {
             assert_eq!((state as u8, state.label()), (id, label));
         }

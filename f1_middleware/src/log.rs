@@ -13,11 +13,14 @@ use crate::args::Severity;
 use crate::clock::Clock;
 use crate::publisher::Publisher;
 
-/// What a program logs: `default`, and of RustDDS its errors alone. It warns of every peer that comes and goes, on the loopback
-/// of multicast groups that it never joined, and of the sample addressed to nobody with which our writers begin. r2r calls a publisher that leaves an error.
+/// What a program logs: `default`, and of RustDDS its errors alone. It warns of every peer that
+/// comes and goes, on the loopback of multicast groups that it never joined, and of the sample
+/// addressed to nobody with which our writers begin. r2r calls a publisher that leaves an error.
 #[must_use]
 pub fn filter(default: &str) -> String {
-    format!("{default},rustdds=error,rustdds::network::udp_listener=off,rustdds::rtps::writer=off,r2r=off")
+    format!(
+        "{default},rustdds=error,rustdds::network::udp_listener=off,rustdds::rtps::writer=off,r2r=off"
+    )
 }
 
 struct Inner {
@@ -82,7 +85,9 @@ impl Logger {
                 Severity::Debug => tracing::debug!(target: "f1", node, "{message}"),
                 Severity::Info => tracing::info!(target: "f1", node, "{message}"),
                 Severity::Warn => tracing::warn!(target: "f1", node, "{message}"),
-                Severity::Error | Severity::Fatal => tracing::error!(target: "f1", node, "{message}"),
+                Severity::Error | Severity::Fatal => {
+                    tracing::error!(target: "f1", node, "{message}")
+                }
             }
         }
         if let Some(rosout) = &self.inner.rosout {

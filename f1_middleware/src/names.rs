@@ -1,6 +1,8 @@
-//! ROS 2 names: what is allowed, how a relative or private name becomes an absolute one, and remapping.
+//! ROS 2 names: what is allowed, how a relative or private name becomes an absolute one, and
+//! remapping.
 //!
-//! Source: ROS 2 design document "Topic and Service name mapping to DDS" and rcl's `expand_topic_name`.
+//! Source: ROS 2 design document "Topic and Service name mapping to DDS" and rcl's
+//! `expand_topic_name`.
 
 /// Why a name was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +18,8 @@ fn refuse<T>(name: &str, reason: impl Into<String>) -> Result<T, NameError> {
     Err(NameError { name: name.to_owned(), reason: reason.into() })
 }
 
-/// Checks a node's base name: letters, digits and `_`, not starting with a digit, at most 255 bytes.
+/// Checks a node's base name: letters, digits and `_`, not starting with a digit, at most 255
+/// bytes.
 pub fn check_node_name(name: &str) -> Result<(), NameError> {
     if name.is_empty() {
         return refuse(name, "a node name must not be empty");
@@ -25,7 +28,10 @@ pub fn check_node_name(name: &str) -> Result<(), NameError> {
         return refuse(name, "a node name has at most 255 characters");
     }
     if let Some(bad) = name.chars().find(|c| !(c.is_ascii_alphanumeric() || *c == '_')) {
-        return refuse(name, format!("a node name has letters, digits and underscores only, not {bad:?}"));
+        return refuse(
+            name,
+            format!("a node name has letters, digits and underscores only, not {bad:?}"),
+        );
     }
     if name.starts_with(|c: char| c.is_ascii_digit()) {
         return refuse(name, "a node name must not start with a digit");
@@ -60,7 +66,10 @@ fn check_tokens(whole: &str, path: &str) -> Result<(), NameError> {
             return refuse(whole, format!("{token:?} must not start with a digit"));
         }
         if let Some(bad) = token.chars().find(|c| !(c.is_ascii_alphanumeric() || *c == '_')) {
-            return refuse(whole, format!("{bad:?} is not allowed; use letters, digits and underscores"));
+            return refuse(
+                whole,
+                format!("{bad:?} is not allowed; use letters, digits and underscores"),
+            );
         }
         if token.contains("__") {
             return refuse(whole, "two underscores in a row are reserved");
@@ -69,10 +78,11 @@ fn check_tokens(whole: &str, path: &str) -> Result<(), NameError> {
     Ok(())
 }
 
-/// Turns a topic or service name into its absolute form for the node `name` in `namespace` (absolute).
+/// Turns a topic or service name into its absolute form for the node `name` in `namespace`
+/// (absolute).
 ///
-/// `/a/b` stays; `a/b` gets the namespace; `~/a` and `~` get namespace and node name; `{node}`, `{ns}` and
-/// `{namespace}` are substituted.
+/// `/a/b` stays; `a/b` gets the namespace; `~/a` and `~` get namespace and node name; `{node}`,
+/// `{ns}` and `{namespace}` are substituted.
 pub fn expand(name: &str, namespace: &str, node: &str) -> Result<String, NameError> {
     if name.is_empty() {
         return refuse(name, "a name must not be empty");
@@ -134,7 +144,9 @@ mod tests {
 
     #[test]
     fn names_that_ros_does_not_allow_are_refused() {
-        for name in ["", "a/", "a//b", "1a", "a/1b", "a b", "a-b", "~a", "{nod}/b", "{node", "a__b", "ä"] {
+        for name in
+            ["", "a/", "a//b", "1a", "a/1b", "a b", "a-b", "~a", "{nod}/b", "{node", "a__b", "ä"]
+        {
             assert!(expand(name, "/", "n").is_err(), "{name}");
         }
         for name in ["", "1a", "a/b", "a-b", "é"] {

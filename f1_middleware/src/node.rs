@@ -31,8 +31,8 @@ use crate::transport::{
 pub struct NodeOptions {
     /// The namespace, unless `-r __ns:=` says otherwise.
     pub namespace: String,
-    /// Gives the node's callbacks a thread of their own, so that no other node delays them. On a virtual clock
-    /// everything stays on one thread.
+    /// Gives the node's callbacks a thread of their own, so that no other node delays them. On a
+    /// virtual clock everything stays on one thread.
     pub own_thread: bool,
     /// Offers the parameter services and publishes `/parameter_events`.
     pub parameter_services: bool,
@@ -42,7 +42,12 @@ pub struct NodeOptions {
 
 impl Default for NodeOptions {
     fn default() -> NodeOptions {
-        NodeOptions { namespace: "/".to_owned(), own_thread: false, parameter_services: true, rosout: true }
+        NodeOptions {
+            namespace: "/".to_owned(),
+            own_thread: false,
+            parameter_services: true,
+            rosout: true,
+        }
     }
 }
 
@@ -72,8 +77,8 @@ struct NodeInner {
     clock_subscription: Mutex<Option<Box<dyn Any + Send + Sync>>>,
 }
 
-/// A node. Cheap to clone; the node leaves the graph with its last clone. Callbacks that own a clone keep it alive:
-/// give them what they need instead.
+/// A node. Cheap to clone; the node leaves the graph with its last clone. Callbacks that own a
+/// clone keep it alive: give them what they need instead.
 #[derive(Clone)]
 pub struct Node {
     inner: Arc<NodeInner>,
@@ -97,7 +102,12 @@ impl SampleSink for ClockSink {
 }
 
 impl Node {
-    pub(crate) fn new(context: &Context, name: &str, options: &NodeOptions, lane: Arc<Lane>) -> Result<Node> {
+    pub(crate) fn new(
+        context: &Context,
+        name: &str,
+        options: &NodeOptions,
+        lane: Arc<Lane>,
+    ) -> Result<Node> {
         let args = &context.inner.args;
         let (name, namespace) = args.node_identity(name, &options.namespace)?;
         let name = NodeName { namespace, name };
@@ -284,8 +294,8 @@ impl Node {
         advertise(&self.inner.context, &self.inner.name, topic, qos)
     }
 
-    /// Subscribes with a callback. At most as many samples wait for it as the profile's depth; a newer one replaces
-    /// the oldest.
+    /// Subscribes with a callback. At most as many samples wait for it as the profile's depth; a
+    /// newer one replaces the oldest.
     ///
     /// # Errors
     /// As [`Node::create_publisher`].
@@ -384,7 +394,10 @@ impl Node {
             self.inner.lane.clone(),
             Box::new(move |id, request| {
                 if let Ok(request) = request.downcast::<S::Request>() {
-                    handle(request, Responder { slot: slot_in_callback.clone(), id, service: PhantomData });
+                    handle(
+                        request,
+                        Responder { slot: slot_in_callback.clone(), id, service: PhantomData },
+                    );
                 }
             }),
         );
@@ -469,8 +482,12 @@ fn advertise<T: Message>(
 ) -> Result<Publisher<T>> {
     let name = topic.as_str().into();
     let support = TypeSupport::of::<T>();
-    let outlet =
-        context.inner.transport.advertise(TopicSpec { node: node.clone(), name: topic, support, qos })?;
+    let outlet = context.inner.transport.advertise(TopicSpec {
+        node: node.clone(),
+        name: topic,
+        support,
+        qos,
+    })?;
     Ok(Publisher { outlet, topic: name, message: PhantomData })
 }
 

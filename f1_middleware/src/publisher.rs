@@ -25,9 +25,9 @@ impl<T: Message> Publisher<T> {
     /// Publishes; `mem` passes the `Arc` on, the others encode. Takes a message or an `Arc` of one.
     ///
     /// # Errors
-    /// [`crate::Error::TooLarge`] and encoding faults say that this message was not sent; the next one may be.
-    /// A reader that stalls is not an error: as the history says, the newest messages wait for it and older ones are
-    /// given up ([`Publisher::dropped_count`]).
+    /// [`crate::Error::TooLarge`] and encoding faults say that this message was not sent; the next
+    /// one may be. A reader that stalls is not an error: as the history says, the newest
+    /// messages wait for it and older ones are given up ([`Publisher::dropped_count`]).
     pub fn publish(&self, message: impl Into<Arc<T>>) -> Result<()> {
         self.outlet.publish(message.into())
     }

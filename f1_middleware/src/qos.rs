@@ -58,12 +58,21 @@ impl Qos {
 
     /// Best effort, volatile, keep last 5: `rmw_qos_profile_sensor_data`.
     pub const fn sensor_data() -> Qos {
-        Qos { reliability: Reliability::BestEffort, history: History::KeepLast(5), ..Qos::reliable() }
+        Qos {
+            reliability: Reliability::BestEffort,
+            history: History::KeepLast(5),
+            ..Qos::reliable()
+        }
     }
 
-    /// Reliable, transient local, keep last 1: what a late joiner must still hear (instruction, status, maps).
+    /// Reliable, transient local, keep last 1: what a late joiner must still hear (instruction,
+    /// status, maps).
     pub const fn latched() -> Qos {
-        Qos { durability: Durability::TransientLocal, history: History::KeepLast(1), ..Qos::reliable() }
+        Qos {
+            durability: Durability::TransientLocal,
+            history: History::KeepLast(1),
+            ..Qos::reliable()
+        }
     }
 
     /// `/clock`: best effort, keep last 1.
@@ -73,7 +82,11 @@ impl Qos {
 
     /// `/rosout`: reliable, transient local, keep last 1000, ten seconds of life.
     pub const fn rosout() -> Qos {
-        Qos { history: History::KeepLast(1000), lifespan: Some(Duration::from_secs(10)), ..Qos::latched() }
+        Qos {
+            history: History::KeepLast(1000),
+            lifespan: Some(Duration::from_secs(10)),
+            ..Qos::latched()
+        }
     }
 
     /// `/parameter_events`: reliable, volatile, keep last 1000.
@@ -101,7 +114,8 @@ impl Qos {
         Qos { durability: Durability::TransientLocal, ..self }
     }
 
-    /// Samples kept: the depth, or a bound of 1000 for keep-all, so that nothing grows without limit.
+    /// Samples kept: the depth, or a bound of 1000 for keep-all, so that nothing grows without
+    /// limit.
     pub const fn depth(&self) -> usize {
         match self.history {
             History::KeepLast(depth) => {
@@ -115,13 +129,17 @@ impl Qos {
         }
     }
 
-    /// Whether a writer that offers `self` serves a reader that asks for `requested` (DDS request-offered rule).
-    /// The error names the policy that does not fit.
+    /// Whether a writer that offers `self` serves a reader that asks for `requested` (DDS
+    /// request-offered rule). The error names the policy that does not fit.
     pub fn serves(&self, requested: &Qos) -> Result<(), &'static str> {
-        if requested.reliability == Reliability::Reliable && self.reliability == Reliability::BestEffort {
+        if requested.reliability == Reliability::Reliable
+            && self.reliability == Reliability::BestEffort
+        {
             return Err("reliability");
         }
-        if requested.durability == Durability::TransientLocal && self.durability == Durability::Volatile {
+        if requested.durability == Durability::TransientLocal
+            && self.durability == Durability::Volatile
+        {
             return Err("durability");
         }
         match (self.deadline, requested.deadline) {

@@ -29,7 +29,11 @@ pub(crate) struct ServerSink {
 }
 
 impl ServerSink {
-    pub(crate) fn new(name: Arc<str>, lane: Arc<Lane>, callback: RequestCallback) -> Arc<ServerSink> {
+    pub(crate) fn new(
+        name: Arc<str>,
+        lane: Arc<Lane>,
+        callback: RequestCallback,
+    ) -> Arc<ServerSink> {
         Arc::new_cyclic(|this| ServerSink {
             this: this.clone(),
             name,
@@ -201,7 +205,8 @@ impl<S: Service> ServiceClient<S> {
         self.port.is_ready()
     }
 
-    /// Sends a request; `callback` runs on the executor with the answer, or with [`Error::Timeout`].
+    /// Sends a request; `callback` runs on the executor with the answer, or with
+    /// [`Error::Timeout`].
     ///
     /// # Errors
     /// If the request cannot be sent at all (the callback is then not called).
@@ -232,7 +237,10 @@ impl<S: Service> ServiceClient<S> {
             Box::new(move || {
                 if let Some(sink) = weak.upgrade() {
                     let name = sink.name.to_string();
-                    sink.finish(sequence, Err(Error::Timeout { name, seconds: timeout.as_secs_f64() }));
+                    sink.finish(
+                        sequence,
+                        Err(Error::Timeout { name, seconds: timeout.as_secs_f64() }),
+                    );
                 }
             }),
         );
@@ -246,8 +254,8 @@ impl<S: Service> ServiceClient<S> {
         Ok(())
     }
 
-    /// Sends a request and runs `executor` until the answer is there. For programs and tests; never call it from
-    /// inside a callback.
+    /// Sends a request and runs `executor` until the answer is there. For programs and tests; never
+    /// call it from inside a callback.
     ///
     /// # Errors
     /// [`Error::Timeout`] without an answer in `timeout`; also while no server is connected.
@@ -258,11 +266,13 @@ impl<S: Service> ServiceClient<S> {
         timeout: Duration,
     ) -> Result<Arc<S::Response>> {
         let start = self.clock.steady();
-        let late = || Error::Timeout { name: self.name().to_owned(), seconds: timeout.as_secs_f64() };
+        let late =
+            || Error::Timeout { name: self.name().to_owned(), seconds: timeout.as_secs_f64() };
         if !executor.spin_while(timeout, || !self.is_ready()) {
             return Err(late());
         }
-        let left = timeout.saturating_sub(self.clock.steady() - start).max(Duration::from_millis(1));
+        let left =
+            timeout.saturating_sub(self.clock.steady() - start).max(Duration::from_millis(1));
         let slot = Arc::new(Mutex::new(None));
         let filled = slot.clone();
         self.call(request, left, move |outcome| *filled.lock() = Some(outcome))?;

@@ -3,7 +3,8 @@
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-/// A point in ROS time: nanoseconds since the epoch of the clock in use (UNIX epoch for the system clock).
+/// A point in ROS time: nanoseconds since the epoch of the clock in use (UNIX epoch for the system
+/// clock).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(i64);
 
@@ -39,8 +40,8 @@ impl Time {
         Duration::from_nanos(self.0.saturating_sub(earlier.0).max(0) as u64)
     }
 
-    /// Splits into the two fields of `builtin_interfaces/Time`: whole seconds (rounded down) and nanoseconds.
-    /// Seconds outside `i32` saturate, as the message cannot carry them.
+    /// Splits into the two fields of `builtin_interfaces/Time`: whole seconds (rounded down) and
+    /// nanoseconds. Seconds outside `i32` saturate, as the message cannot carry them.
     pub fn split(self) -> (i32, u32) {
         let seconds = self.0.div_euclid(NANOSECONDS);
         let nanoseconds = self.0.rem_euclid(NANOSECONDS) as u32;
@@ -97,6 +98,9 @@ mod tests {
     #[test]
     fn since_is_never_negative() {
         assert_eq!(Time::from_seconds(1.0).since(Time::from_seconds(2.0)), Duration::ZERO);
-        assert_eq!(Time::from_seconds(2.5).since(Time::from_seconds(2.0)), Duration::from_millis(500));
+        assert_eq!(
+            Time::from_seconds(2.5).since(Time::from_seconds(2.0)),
+            Duration::from_millis(500)
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! Heavy work beside the executor: newest input wins, one piece at a time.
 //!
-//! In real time the work runs on a thread of its own and its outcome is handed back to the node's executor. On a
-//! virtual clock it runs inline, and the outcome is handed back after a latency that the caller names, so that a
-//! simulation is deterministic and still sees inference take time.
+//! In real time the work runs on a thread of its own and its outcome is handed back to the node's
+//! executor. On a virtual clock it runs inline, and the outcome is handed back after a latency that
+//! the caller names, so that a simulation is deterministic and still sees inference take time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,18 +16,20 @@ use crate::error::{Error, Result};
 use crate::executor::Lane;
 use crate::node::Node;
 
-/// How urgent a thread's heavy work is beside the threads that hand messages and motion on, which keep the program's own priority:
-/// on a machine whose cores are all computing they get one at once, and no privilege is needed for it.
+/// How urgent a thread's heavy work is beside the threads that hand messages and motion on, which
+/// keep the program's own priority: on a machine whose cores are all computing they get one at
+/// once, and no privilege is needed for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Urgency {
     /// On the path to motion: decoding of images, inference.
     Motion,
-    /// Pictures and figures of it.
+    /// Images and figures of it.
     Display,
 }
 
 impl Urgency {
-    /// Gives the calling thread this urgency; threads that it starts inherit it. A lower priority than it has already stays.
+    /// Gives the calling thread this urgency; threads that it starts inherit it. A lower priority
+    /// than it has already stays.
     pub fn apply(self) {
         let nice = match self {
             Urgency::Motion => 4,
@@ -81,8 +83,9 @@ trait Submit<I>: Send + Sync {
 }
 
 impl<I: Send + 'static> Worker<I> {
-    /// Starts a worker. `work` runs aside on a thread of that `urgency`; `done` takes each outcome on the node's executor.
-    /// `virtual_latency` is how long the work appears to take on a virtual clock; in real time it has no effect.
+    /// Starts a worker. `work` runs aside on a thread of that `urgency`; `done` takes each outcome
+    /// on the node's executor. `virtual_latency` is how long the work appears to take on a
+    /// virtual clock; in real time it has no effect.
     ///
     /// # Errors
     /// If the thread cannot be started.

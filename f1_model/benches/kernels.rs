@@ -1,4 +1,5 @@
-//! One benchmark a kernel, next to candle's own operations: `cargo bench -p f1_model` (`RAYON_NUM_THREADS=1` for one core).
+//! One benchmark a kernel, next to candle's own operations: `cargo bench -p f1_model`
+//! (`RAYON_NUM_THREADS=1` for one core).
 #![allow(clippy::expect_used, reason = "a benchmark stops at the first fault")]
 
 #[cfg(target_arch = "x86_64")]
@@ -10,9 +11,9 @@ use divan::{Bencher, counter::ItemsCount};
 #[cfg(target_arch = "x86_64")]
 use f1_model::kernels::Q8Matrix;
 use f1_model::kernels::{
-    Conv2dGeometry, LayerNormWeights, attention, attention_plain, conv2d, conv2d_plain, geglu, gelu_tanh,
-    group_norm, group_norm_plain, keep_freed_memory, layer_norm, rms_norm, rms_norm_plain, rope, rope_plain,
-    silu,
+    Conv2dGeometry, LayerNormWeights, attention, attention_plain, conv2d, conv2d_plain, geglu,
+    gelu_tanh, group_norm, group_norm_plain, keep_freed_memory, layer_norm, rms_norm,
+    rms_norm_plain, rope, rope_plain, silu,
 };
 
 fn main() {
@@ -25,7 +26,8 @@ fn normal(shape: &[usize]) -> Tensor {
 }
 
 /// (channels in, channels out, side): the tokenizer's levels.
-const LEVELS: [(usize, usize, usize); 4] = [(160, 160, 256), (64, 64, 256), (64, 64, 128), (256, 256, 16)];
+const LEVELS: [(usize, usize, usize); 4] =
+    [(160, 160, 256), (64, 64, 256), (64, 64, 128), (256, 256, 16)];
 
 /// Items are floating-point operations: divan's throughput column reads in FLOP/s.
 #[divan::bench(args = LEVELS, sample_count = 5, sample_size = 1)]
@@ -53,10 +55,13 @@ fn conv3x3_candle(bencher: Bencher, (input, output, side): (usize, usize, usize)
 fn linear(bencher: Bencher, (m, k, n): (usize, usize, usize)) {
     let x = normal(&[m, k]);
     let w = normal(&[n, k]);
-    bencher.counter(ItemsCount::new(2 * m * k * n)).bench(|| x.matmul(&w.t().expect("2-D")).expect("fits"));
+    bencher
+        .counter(ItemsCount::new(2 * m * k * n))
+        .bench(|| x.matmul(&w.t().expect("2-D")).expect("fits"));
 }
 
-/// (rows, depth, columns) of quantised layers: the first pass and a flow step of the timing configuration.
+/// (rows, depth, columns) of quantised layers: the first pass and a flow step of the timing
+/// configuration.
 #[cfg(target_arch = "x86_64")]
 const QUANTISED: [(usize, usize, usize); 4] =
     [(816, 512, 2048), (816, 2048, 512), (680, 256, 1024), (50, 256, 1024)];
@@ -118,11 +123,16 @@ fn attention_candle(bencher: Bencher, (queries, keys): (usize, usize)) {
 /// Forward and backward of attention at a training batch of the bench model.
 #[divan::bench(args = [true, false], sample_count = 3, sample_size = 1)]
 fn attention_training(bencher: Bencher, fused: bool) {
-    let variable = |shape: &[usize]| candle_core::Var::from_tensor(&normal(shape)).expect("a CPU tensor");
-    let (q, k, v) = (variable(&[32, 200, 8, 32]), variable(&[32, 200, 1, 32]), variable(&[32, 200, 1, 32]));
+    let variable =
+        |shape: &[usize]| candle_core::Var::from_tensor(&normal(shape)).expect("a CPU tensor");
+    let (q, k, v) =
+        (variable(&[32, 200, 8, 32]), variable(&[32, 200, 1, 32]), variable(&[32, 200, 1, 32]));
     bencher.bench(|| {
-        let out =
-            if fused { attention(&q, &k, &v, None, 0.2) } else { attention_plain(&q, &k, &v, None, 0.2) };
+        let out = if fused {
+            attention(&q, &k, &v, None, 0.2)
+        } else {
+            attention_plain(&q, &k, &v, None, 0.2)
+        };
         out.and_then(|out| out.sum_all()).and_then(|sum| sum.backward()).expect("differentiable")
     });
 }
@@ -144,7 +154,8 @@ fn rms_norm_1496x512(bencher: Bencher, fused: bool) {
 /// The loss of a training step reaches the tokenizer's neighbours through these.
 #[divan::bench(args = [true, false], sample_count = 3, sample_size = 1)]
 fn conv3x3_training(bencher: Bencher, fused: bool) {
-    let variable = |shape: &[usize]| candle_core::Var::from_tensor(&normal(shape)).expect("a CPU tensor");
+    let variable =
+        |shape: &[usize]| candle_core::Var::from_tensor(&normal(shape)).expect("a CPU tensor");
     let (x, w, b) = (variable(&[4, 64, 64, 64]), variable(&[64, 64, 3, 3]), variable(&[64]));
     let form = if fused { conv2d } else { conv2d_plain };
     bencher.bench(|| {
@@ -171,7 +182,8 @@ fn rope_1496x8x64(bencher: Bencher, fused: bool) {
 fn geglu_1496x2048(bencher: Bencher, fused: bool) {
     let (gate, up) = (normal(&[1496, 2048]), normal(&[1496, 2048]));
     bencher.bench(|| {
-        let out = if fused { geglu(&gate, &up) } else { gate.gelu().and_then(|gate| gate.mul(&up)) };
+        let out =
+            if fused { geglu(&gate, &up) } else { gate.gelu().and_then(|gate| gate.mul(&up)) };
         out.expect("fits")
     });
 }

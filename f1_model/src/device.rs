@@ -9,8 +9,8 @@ use crate::Result;
 
 /// The first CUDA device, opened once: whoever asks again gets the same one.
 ///
-/// One stream serves all threads, so that what one node computed is there when another reads it. (A stream a thread, candle's default, orders
-/// nothing between threads.)
+/// One stream serves all threads, so that what one node computed is there when another reads it. (A
+/// stream a thread, candle's default, orders nothing between threads.)
 ///
 /// # Errors
 /// There is none, or this build has no CUDA.
@@ -19,8 +19,8 @@ pub fn cuda() -> Result<Device> {
     opened_once(&OPEN)
 }
 
-/// A second stream of the same GPU, for work that shares no tensor with the rest: it goes on beside it. Whoever asks again gets the same
-/// one. The same device on a CPU.
+/// A second stream of the same GPU, for work that shares no tensor with the rest: it goes on beside
+/// it. Whoever asks again gets the same one. The same device on a CPU.
 ///
 /// # Errors
 /// The device reports one.
@@ -29,7 +29,8 @@ pub(crate) fn beside(device: &Device) -> Result<Device> {
     if device.is_cuda() { opened_once(&OPEN) } else { Ok(device.clone()) }
 }
 
-/// The device in `open`, which is opened by who asks first and stays open as long as the process runs.
+/// The device in `open`, which is opened by who asks first and stays open as long as the process
+/// runs.
 fn opened_once(open: &'static Mutex<Option<Device>>) -> Result<Device> {
     let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(device) = open.as_ref() {
@@ -48,8 +49,8 @@ fn open_cuda() -> Result<Device> {
 #[cfg(feature = "cuda")]
 fn open_cuda() -> Result<Device> {
     let device = candle_core::CudaDevice::new_with_stream(0)?;
-    // SAFETY: all work on a tensor goes through the one stream of its device, which runs it in the order it was given; freeing it goes
-    // through that stream too.
+    // SAFETY: all work on a tensor goes through the one stream of its device, which runs it in the
+    // order it was given; freeing it goes through that stream too.
     #[allow(unsafe_code)]
     unsafe {
         device.disable_event_tracking();
@@ -59,8 +60,9 @@ fn open_cuda() -> Result<Device> {
     Ok(Device::Cuda(device))
 }
 
-/// Gives cuBLAS memory of its own. Otherwise it takes some while a graph is recorded, for each graph anew, and sums in an order that depends
-/// on what else the GPU does. Each stream has its own handle, and so its own memory.
+/// Gives cuBLAS memory of its own. Otherwise it takes some while a graph is recorded, for each
+/// graph anew, and sums in an order that depends on what else the GPU does. Each stream has its own
+/// handle, and so its own memory.
 #[cfg(feature = "cuda")]
 fn give_workspace(device: &candle_core::CudaDevice) -> candle_core::Result<()> {
     use candle_core::cuda_backend::WrapErr;
@@ -68,16 +70,20 @@ fn give_workspace(device: &candle_core::CudaDevice) -> candle_core::Result<()> {
 
     /// What NVIDIA recommends for its GPUs of compute capability 9.0; 4 MiB do for those before.
     const BYTES: usize = 32 << 20;
-    // SAFETY: nothing reads it before cuBLAS has written it. It is never freed, as the device is never closed, so it outlives the handle.
-    // The handle's stream, which cuBLAS would drop the workspace with, is never changed.
+    // SAFETY: nothing reads it before cuBLAS has written it. It is never freed, as the device is
+    // never closed, so it outlives the handle. The handle's stream, which cuBLAS would drop the
+    // workspace with, is never changed.
     #[allow(unsafe_code)]
     unsafe {
         let workspace = device.alloc::<u8>(BYTES)?.leak();
-        sys::cublasSetWorkspace_v2(*device.cublas_handle().handle(), workspace as *mut _, BYTES).result().w()
+        sys::cublasSetWorkspace_v2(*device.cublas_handle().handle(), workspace as *mut _, BYTES)
+            .result()
+            .w()
     }
 }
 
-/// Keeps freed memory in the driver's pool, which otherwise gives it back whenever the device has nothing to do.
+/// Keeps freed memory in the driver's pool, which otherwise gives it back whenever the device has
+/// nothing to do.
 #[cfg(feature = "cuda")]
 fn keep_freed_memory(device: &candle_core::CudaDevice) -> candle_core::Result<()> {
     use candle_core::cuda_backend::WrapErr;
@@ -99,7 +105,8 @@ fn keep_freed_memory(device: &candle_core::CudaDevice) -> candle_core::Result<()
     }
 }
 
-/// Gives memory that nothing uses back to the driver: after loading, which needs more for a while than what stays.
+/// Gives memory that nothing uses back to the driver: after loading, which needs more for a while
+/// than what stays.
 ///
 /// # Errors
 /// The device reports one.
@@ -124,8 +131,8 @@ pub fn release_freed_memory(device: &Device) -> Result<()> {
     Ok(())
 }
 
-/// Bytes of the GPU's memory that are taken: by this process, which keeps what it once needed after loading, and by whoever else uses
-/// it. None on a CPU.
+/// Bytes of the GPU's memory that are taken: by this process, which keeps what it once needed after
+/// loading, and by whoever else uses it. None on a CPU.
 ///
 /// # Errors
 /// The device reports one.
@@ -141,7 +148,8 @@ pub fn memory_in_use(device: &Device) -> Result<Option<u64>> {
     Ok(None)
 }
 
-/// While it lives, the shapes that kernels are given as small arrays are uploaded once and not with every launch.
+/// While it lives, the shapes that kernels are given as small arrays are uploaded once and not with
+/// every launch.
 #[must_use]
 pub(crate) struct UploadsOnce {
     // Candle does not name its type.
@@ -149,8 +157,8 @@ pub(crate) struct UploadsOnce {
     _guard: Option<Box<dyn std::any::Any>>,
 }
 
-/// See [`UploadsOnce`]. Whatever small is uploaded meanwhile stays on the device for good: only for passes without new numbers from
-/// the host.
+/// See [`UploadsOnce`]. Whatever small is uploaded meanwhile stays on the device for good: only for
+/// passes without new numbers from the host.
 pub(crate) fn uploads_once(device: &Device) -> UploadsOnce {
     #[cfg(not(feature = "cuda"))]
     let _ = device;
@@ -163,7 +171,8 @@ pub(crate) fn uploads_once(device: &Device) -> UploadsOnce {
     }
 }
 
-/// Who uses the shared stream: many at once, or one alone, while what it starts is recorded as a graph.
+/// Who uses the shared stream: many at once, or one alone, while what it starts is recorded as a
+/// graph.
 #[derive(Default)]
 struct Gate {
     users: usize,
@@ -222,8 +231,8 @@ impl Drop for Alone {
     }
 }
 
-/// What holds memory of the device and is dropped by whatever thread: freeing goes through the shared stream too, so it waits for who
-/// is alone with it.
+/// What holds memory of the device and is dropped by whatever thread: freeing goes through the
+/// shared stream too, so it waits for who is alone with it.
 pub(crate) struct Held<T> {
     value: T,
     // Dropped after the value.

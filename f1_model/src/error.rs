@@ -18,7 +18,8 @@ pub enum Error {
     Io {
         /// The file.
         path: PathBuf,
-        /// The operating system's answer; part of the message, so no source of its own that would say it twice.
+        /// The operating system's answer; part of the message, so no source of its own that would
+        /// say it twice.
         answer: std::io::Error,
     },
     /// A checkpoint that does not fit or cannot be trusted; all faults at once.

@@ -42,10 +42,11 @@ pub fn euler_times(steps: usize) -> Vec<f32> {
 
 /// Steering of a new chunk toward the one being executed (real-time chunking).
 ///
-/// At each flow step the clean chunk the network is heading for is pulled toward `previous` by `weights`; a step of
-/// weight 1 arrives at the previous action exactly, a step of weight 0 is free. This is pseudo-inverse guidance
-/// (Black et al., "Real-Time Execution of Action Chunking Flow Policies", 2025) with the denoiser's Jacobian taken
-/// as the identity: no backward pass through the expert.
+/// At each flow step the clean chunk the network is heading for is pulled toward `previous` by
+/// `weights`; a step of weight 1 arrives at the previous action exactly, a step of weight 0 is
+/// free. This is pseudo-inverse guidance (Black et al., "Real-Time Execution of Action Chunking
+/// Flow Policies", 2025) with the denoiser's Jacobian taken as the identity: no backward pass
+/// through the expert.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RtcGuidance {
     /// `[chunk][action]`, normalised, aligned to the new chunk.
@@ -56,7 +57,12 @@ pub struct RtcGuidance {
 
 impl RtcGuidance {
     /// As tensors `[1, chunk, width]` and `[1, chunk, 1]`; shorter actions are padded with zeros.
-    pub(crate) fn tensors(&self, chunk: usize, width: usize, device: &Device) -> Result<(Tensor, Tensor)> {
+    pub(crate) fn tensors(
+        &self,
+        chunk: usize,
+        width: usize,
+        device: &Device,
+    ) -> Result<(Tensor, Tensor)> {
         if self.previous.len() != chunk || self.weights.len() != chunk {
             return Err(Error::input(format!(
                 "guidance has {} actions and {} weights, the chunk has {chunk} steps",
@@ -112,14 +118,19 @@ impl ActionHeads {
     /// A tensor is missing or mis-shaped.
     pub fn new(config: &Config, weights: &Weights) -> Result<Self> {
         let width = config.proj_width;
-        let action_in_proj = Linear::new(width, config.max_action_dim, &weights.pp("action_in_proj"))?;
+        let action_in_proj =
+            Linear::new(width, config.max_action_dim, &weights.pp("action_in_proj"))?;
         let action_time_mlp_in = Linear::new(width, 2 * width, &weights.pp("action_time_mlp_in"))?;
         let times = euler_times(config.num_steps);
         let fused = fuse(&action_in_proj, &action_time_mlp_in, &times, width)?;
         Ok(Self {
             state_proj: Linear::new(width, config.max_state_dim, &weights.pp("state_proj"))?,
             action_in_proj,
-            action_out_proj: Linear::new(config.max_action_dim, width, &weights.pp("action_out_proj"))?,
+            action_out_proj: Linear::new(
+                config.max_action_dim,
+                width,
+                &weights.pp("action_out_proj"),
+            )?,
             action_time_mlp_in,
             action_time_mlp_out: Linear::new(width, width, &weights.pp("action_time_mlp_out"))?,
             width,
@@ -140,14 +151,18 @@ impl ActionHeads {
         Ok(self.state_proj.forward(state)?.unsqueeze(1)?)
     }
 
-    /// Action tokens `[batch, chunk, width]` of noisy actions `[batch, chunk, max_action_dim]` at a time a sample.
+    /// Action tokens `[batch, chunk, width]` of noisy actions `[batch, chunk, max_action_dim]` at a
+    /// time a sample.
     ///
     /// # Errors
     /// The widths do not fit.
     pub fn embed_actions(&self, actions: &Tensor, times: &[f32]) -> Result<Tensor> {
         let (batch, chunk, _) = actions.dims3()?;
-        let rows: Vec<f32> =
-            time_embedding(times, self.width).into_iter().flatten().map(|value| value as f32).collect();
+        let rows: Vec<f32> = time_embedding(times, self.width)
+            .into_iter()
+            .flatten()
+            .map(|value| value as f32)
+            .collect();
         let time = Tensor::from_vec(rows, (times.len(), 1, self.width), actions.device())?
             .broadcast_as((batch, chunk, self.width))?
             .contiguous()?;
@@ -160,7 +175,12 @@ impl ActionHeads {
     /// # Errors
     /// The widths do not fit.
     pub fn embed_actions_at(&self, actions: &Tensor, step: usize) -> Result<Tensor> {
-        match self.steps.fused.as_ref().and_then(|(weight, biases)| Some((weight, biases.get(step)?))) {
+        match self
+            .steps
+            .fused
+            .as_ref()
+            .and_then(|(weight, biases)| Some((weight, biases.get(step)?)))
+        {
             Some((weight, bias)) => {
                 let hidden = ops::silu(&ops::linear(actions, weight, Some(bias))?)?;
                 self.action_time_mlp_out.forward(&hidden)
@@ -201,7 +221,8 @@ fn fuse(
     let of_action = joint.narrow(1, 0, width)?.contiguous()?;
     let of_time = joint.narrow(1, width, width)?.contiguous()?;
     let weight = of_action.matmul(action)?;
-    let constant = (ops::linear(&action_bias.unsqueeze(0)?, &of_action, None)?.squeeze(0)? + joint_bias)?;
+    let constant =
+        (ops::linear(&action_bias.unsqueeze(0)?, &of_action, None)?.squeeze(0)? + joint_bias)?;
     let mut biases = Vec::with_capacity(times.len());
     for row in time_embedding(times, width) {
         let row: Vec<f32> = row.into_iter().map(|value| value as f32).collect();

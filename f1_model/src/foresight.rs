@@ -58,7 +58,8 @@ impl ForesightHeads {
             wm_hist_pos_embs: weights.get((1, tokens - 1, codes), "wm_hist_pos_embs")?,
             wm_sos_token_embs: weights.get((1, 1, width), "wm_sos_token_embs")?,
             wm_cond_pos_embs: weights.get((1, tokens, width), "wm_cond_pos_embs")?,
-            wm_output_position_embedding: weights.get((1, tokens, width), "wm_output_position_embedding")?,
+            wm_output_position_embedding: weights
+                .get((1, tokens, width), "wm_output_position_embedding")?,
             lvl_1l: Tensor::from_vec(levels, tokens, lvl_embed.device())?,
             lvl_embed,
             mask_embedding: weights.get((1, 1, codes), "mask_embedding")?,
@@ -66,7 +67,11 @@ impl ForesightHeads {
                 weights.get(width, "wm_out_layer_norm.weight")?,
                 weights.get(width, "wm_out_layer_norm.bias")?,
             )?,
-            wm_out_proj: Linear::new(config.tokenizer.vocab_size, width, &weights.pp("wm_out_proj"))?,
+            wm_out_proj: Linear::new(
+                config.tokenizer.vocab_size,
+                width,
+                &weights.pp("wm_out_proj"),
+            )?,
             tokens,
             scales: config.scales.clone(),
         })
@@ -96,8 +101,8 @@ impl ForesightHeads {
         Ok((&self.wm_output_position_embedding + levels)?)
     }
 
-    /// Condition tokens `[batch, tokens, width]` of a history `[batch, frames, tokens - 1, codes]`, the output table
-    /// not yet added to the last.
+    /// Condition tokens `[batch, tokens, width]` of a history `[batch, frames, tokens - 1, codes]`,
+    /// the output table not yet added to the last.
     ///
     /// # Errors
     /// The history does not reduce to one step.
@@ -117,7 +122,8 @@ impl ForesightHeads {
         ))?;
         // [out, in, time] as [out, time * in]: frames were joined along their channels. Made here and not once,
         // because a weight in training changes under a copy.
-        let weight = self.temporal_weight.permute((0, 2, 1))?.reshape((codes, self.kernel * codes))?;
+        let weight =
+            self.temporal_weight.permute((0, 2, 1))?.reshape((codes, self.kernel * codes))?;
         let merged = ops::linear(&joined, &weight, Some(&self.temporal_bias))?;
         recorder.keep("wm.temporal", &merged.unsqueeze(1)?);
         let merged = merged.broadcast_add(&self.wm_hist_pos_embs)?;
@@ -127,7 +133,8 @@ impl ForesightHeads {
         Ok(joined.broadcast_add(&self.wm_cond_pos_embs)?)
     }
 
-    /// Adds the first row of the output table to the last condition token: it predicts the first scale.
+    /// Adds the first row of the output table to the last condition token: it predicts the first
+    /// scale.
     ///
     /// # Errors
     /// The tensor operation fails.
@@ -137,8 +144,8 @@ impl ForesightHeads {
         Ok(Tensor::cat(&[&condition.narrow(1, 0, last)?, &opened], 1)?)
     }
 
-    /// Input tokens `[batch, n, width]` from map vectors `[batch, n, codes]` that start at token `offset` of the
-    /// output table.
+    /// Input tokens `[batch, n, width]` from map vectors `[batch, n, codes]` that start at token
+    /// `offset` of the output table.
     ///
     /// # Errors
     /// The table is shorter.

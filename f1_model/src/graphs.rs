@@ -1,4 +1,5 @@
-//! What a policy computes on its device: operation after operation, or on a GPU as a graph that was recorded before.
+//! What a policy computes on its device: operation after operation, or on a GPU as a graph that was
+//! recorded before.
 
 #[cfg(any(test, feature = "cuda"))]
 mod thread;
@@ -86,7 +87,8 @@ mod recorded {
     /// What came of recording one shape.
     enum Attempt {
         Recorded(Recording),
-        /// It is tried once more: something else on the device may have broken it, such as memory that was freed meanwhile.
+        /// It is tried once more: something else on the device may have broken it, such as memory
+        /// that was freed meanwhile.
         FailedOnce,
         Failed,
     }
@@ -96,8 +98,8 @@ mod recorded {
         stages: Option<[Mutex<Kept>; 5]>,
     }
 
-    /// The one who computes a stage: with graphs only one at a time, because their memory is theirs. Taken before the device is used, since
-    /// recording waits until nobody uses it.
+    /// The one who computes a stage: with graphs only one at a time, because their memory is
+    /// theirs. Taken before the device is used, since recording waits until nobody uses it.
     pub(crate) struct Turn<'a> {
         stage: Stage,
         graphs: Option<MutexGuard<'a, Kept>>,
@@ -110,7 +112,10 @@ mod recorded {
 
         pub(crate) fn turn(&self, stage: Stage) -> Turn<'_> {
             let of_stage = self.stages.as_ref().and_then(|stages| stages.get(stage as usize));
-            Turn { stage, graphs: of_stage.map(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner)) }
+            Turn {
+                stage,
+                graphs: of_stage.map(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner)),
+            }
         }
     }
 
@@ -119,9 +124,10 @@ mod recorded {
             self.graphs.is_some()
         }
 
-        /// `compute` of `inputs`, which must depend on nothing else but their shapes and `settings`. Returns its outputs, and the permission to use the
-        /// device, which is given up while a graph is recorded. The inputs are freed under it, not after. `compute` is recorded on another thread,
-        /// so it holds what it needs and borrows nothing.
+        /// `compute` of `inputs`, which must depend on nothing else but their shapes and
+        /// `settings`. Returns its outputs, and the permission to use the device, which is
+        /// given up while a graph is recorded. The inputs are freed under it, not after. `compute`
+        /// is recorded on another thread, so it holds what it needs and borrows nothing.
         pub(crate) fn compute(
             self,
             device: &Device,
@@ -175,7 +181,8 @@ mod recorded {
             }
             let recorded = matches!(attempt, Attempt::Recorded(_));
             graphs.insert(key, attempt);
-            // A graph has memory of its own. What the same operations took before it would stay in the pool unused.
+            // A graph has memory of its own. What the same operations took before it would stay in
+            // the pool unused.
             if recorded && let Err(error) = device::release_freed_memory(device) {
                 tracing::warn!(stage = ?self.stage, %error, "freed memory stays with this process");
             }
@@ -184,7 +191,8 @@ mod recorded {
         }
     }
 
-    /// One stage as a graph: its inputs are written where it reads them, its outputs read where it left them.
+    /// One stage as a graph: its inputs are written where it reads them, its outputs read where it
+    /// left them.
     struct Recording {
         inputs: Vec<Tensor>,
         outputs: Vec<Tensor>,
@@ -198,7 +206,8 @@ mod recorded {
     unsafe impl Send for Graph {}
 
     impl Recording {
-        /// Records `compute` and compares what the graph leaves with `expected`. Nobody else may use the device meanwhile.
+        /// Records `compute` and compares what the graph leaves with `expected`. Nobody else may
+        /// use the device meanwhile.
         fn checked(
             device: &CudaDevice,
             inputs: &[Tensor],
@@ -232,20 +241,27 @@ mod recorded {
                 }
                 Ok(())
             };
-            // Loads kernels and uploads shapes, neither of which may happen while recording. The shapes are kept for this thread; see `thread`.
+            // Loads kernels and uploads shapes, neither of which may happen while recording. The
+            // shapes are kept for this thread; see `thread`.
             run()?;
             let stream = device.cuda_stream();
             stream.synchronize().w()?;
-            stream.begin_capture(sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).w()?;
+            stream
+                .begin_capture(sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL)
+                .w()?;
             // A panic would leave the recording open, and nothing could be computed any more.
-            let outcome = catch_unwind(AssertUnwindSafe(run))
-                .unwrap_or_else(|_| Err(Error::input("an operation panicked while it was recorded")));
-            // What freeing memory reported of a recording that broke: left there it would keep the recording from being ended, and the
-            // next observation from being computed.
+            let outcome = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+                Err(Error::input("an operation panicked while it was recorded"))
+            });
+            // What freeing memory reported of a recording that broke: left there it would keep the
+            // recording from being ended, and the next observation from being computed.
             let freeing = stream.context().check_err().w();
-            // Memory that a graph leaves behind is freed when it is started again, which is refused otherwise.
+            // Memory that a graph leaves behind is freed when it is started again, which is refused
+            // otherwise.
             let graph = stream
-                .end_capture(sys::CUgraphInstantiate_flags::CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH)
+                .end_capture(
+                    sys::CUgraphInstantiate_flags::CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH,
+                )
                 .w();
             outcome?;
             freeing?;
@@ -263,11 +279,14 @@ mod recorded {
         }
     }
 
-    /// Largest difference, relative to the largest number of `wanted` and at least to 1; none where there is no number.
+    /// Largest difference, relative to the largest number of `wanted` and at least to 1; none where
+    /// there is no number.
     fn distance(found: &Tensor, wanted: &Tensor) -> Result<Option<f32>> {
         let host = |tensor: &Tensor| tensor.flatten_all()?.to_dtype(DType::F32)?.to_vec1::<f32>();
         let (found, wanted) = (host(found)?, host(wanted)?);
-        if found.len() != wanted.len() || found.iter().chain(&wanted).any(|value| !value.is_finite()) {
+        if found.len() != wanted.len()
+            || found.iter().chain(&wanted).any(|value| !value.is_finite())
+        {
             return Ok(None);
         }
         let largest = wanted.iter().fold(1f32, |most, value| most.max(value.abs()));

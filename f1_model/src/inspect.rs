@@ -53,7 +53,8 @@ impl Inspection {
     }
 }
 
-/// Lists a checkpoint and compares it with `against`, when given; a VAR tokenizer `.pth` with its tokenizer alone.
+/// Lists a checkpoint and compares it with `against`, when given; a VAR tokenizer `.pth` with its
+/// tokenizer alone.
 ///
 /// # Errors
 /// The file cannot be read or lies about itself.
@@ -74,15 +75,17 @@ pub fn inspect(path: &Path, against: Option<&Config>) -> Result<Inspection> {
             shape: tensor.shape.clone(),
         });
         let part = part_of(name);
-        *inspection.parameters.entry(part.to_string()).or_default() += tensor.shape.iter().product::<usize>();
+        *inspection.parameters.entry(part.to_string()).or_default() +=
+            tensor.shape.iter().product::<usize>();
         if !files.is_finite(name) {
             inspection.non_finite.push(name.to_string());
         }
         if against.is_some() {
             match known.get(name) {
-                Some(spec) if spec.shape != tensor.shape => inspection
-                    .misshaped
-                    .push(format!("{name}: expected shape {:?}, found {:?}", spec.shape, tensor.shape)),
+                Some(spec) if spec.shape != tensor.shape => inspection.misshaped.push(format!(
+                    "{name}: expected shape {:?}, found {:?}",
+                    spec.shape, tensor.shape
+                )),
                 Some(_) => {}
                 None if CheckpointFiles::is_foreign(name) => {}
                 None => inspection.extra.push(name.to_string()),
@@ -106,7 +109,9 @@ fn inspect_pickle(path: &Path, against: Option<&Config>) -> Result<Inspection> {
     for (name, tensor) in &tensors {
         inspection.tensors.push(InspectedTensor {
             name: name.clone(),
-            file_name: name.strip_prefix(TOKENIZER).map(|rest| rest.trim_start_matches('.').to_string()),
+            file_name: name
+                .strip_prefix(TOKENIZER)
+                .map(|rest| rest.trim_start_matches('.').to_string()),
             dtype: tensor.dtype().as_str().to_uppercase(),
             shape: tensor.dims().to_vec(),
         });
@@ -122,7 +127,9 @@ fn inspect_pickle(path: &Path, against: Option<&Config>) -> Result<Inspection> {
         for spec in &specs {
             match tensors.get(&spec.name) {
                 None if spec.kind != Kind::Parameter => {}
-                None => inspection.missing.push(format!("{}: expected shape {:?}", spec.name, spec.shape)),
+                None => inspection
+                    .missing
+                    .push(format!("{}: expected shape {:?}", spec.name, spec.shape)),
                 Some(tensor) if tensor.dims() != spec.shape => inspection.misshaped.push(format!(
                     "{}: expected shape {:?}, found {:?}",
                     spec.name,
@@ -132,17 +139,17 @@ fn inspect_pickle(path: &Path, against: Option<&Config>) -> Result<Inspection> {
                 Some(_) => {}
             }
         }
-        inspection
-            .extra
-            .extend(tensors.keys().filter(|name| specs.iter().all(|spec| spec.name != **name)).cloned());
+        inspection.extra.extend(
+            tensors.keys().filter(|name| specs.iter().all(|spec| spec.name != **name)).cloned(),
+        );
     }
     Ok(inspection.judged())
 }
 
 /// The part a name belongs to, whatever the configuration.
 fn part_of(name: &str) -> &'static str {
-    let unused =
-        name.ends_with("gemma_expert.lm_head.weight") || name.ends_with("gemma_wm_expert.lm_head.weight");
+    let unused = name.ends_with("gemma_expert.lm_head.weight")
+        || name.ends_with("gemma_wm_expert.lm_head.weight");
     if unused {
         "unused"
     } else if name.contains(".vision_tower.") || name.contains(".multi_modal_projector.") {

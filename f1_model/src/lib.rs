@@ -1,7 +1,9 @@
-//! The F1 network: three experts, one attention, foresight by next-scale prediction, actions by flow matching.
+//! The F1 network: three experts, one attention, foresight by next-scale prediction, actions by
+//! flow matching.
 //!
-//! [`F1Policy`] is what a robot uses: load, `perceive`, `act`, `imagine`. [`network::F1Network`] is the same network
-//! on batches and differentiable, [`training`] its losses, [`checkpoint`] its files, [`goldens`] its proof.
+//! [`F1Policy`] is what a robot uses: load, `perceive`, `act`, `imagine`. [`network::F1Network`] is
+//! the same network on batches and differentiable, [`training`] its losses, [`checkpoint`] its
+//! files, [`goldens`] its proof.
 
 pub mod checkpoint;
 pub mod config;
@@ -35,7 +37,7 @@ pub use error::{Error, Result};
 pub use flow::RtcGuidance;
 pub use linear::Quant;
 pub use policy::{
-    ActRequest, CameraInput, DeviceChoice, Dtype, Embedded, F1Policy, FrameInput, HistoryFrame, LoadOptions,
-    PolicyInput, Prefix,
+    ActRequest, CameraInput, DeviceChoice, Dtype, Embedded, F1Policy, FrameInput, HistoryFrame,
+    LoadOptions, PolicyInput, Prefix,
 };
 pub use prompt::{Prompt, PromptEncoder};

@@ -19,8 +19,9 @@ pub enum Quant {
     Q8_0,
     /// 4-bit blocks of 256.
     Q4K,
-    /// 8-bit floats (E4M3) with one scale a matrix, inputs too: the understanding expert, for GPUs of compute capability 8.9 and up. On a
-    /// CPU weights and inputs are only rounded so, to see what that costs.
+    /// 8-bit floats (E4M3) with one scale a matrix, inputs too: the understanding expert, for GPUs
+    /// of compute capability 8.9 and up. On a CPU weights and inputs are only rounded so, to
+    /// see what that costs.
     Fp8,
 }
 
@@ -123,8 +124,8 @@ impl Linear {
         }
     }
 
-    /// One layer whose output is that of `parts`, one behind another; none where one is quantised or trained. The parts then are
-    /// views of its weights, so that nothing is kept twice.
+    /// One layer whose output is that of `parts`, one behind another; none where one is quantised
+    /// or trained. The parts then are views of its weights, so that nothing is kept twice.
     ///
     /// # Errors
     /// They take different widths.
@@ -154,8 +155,8 @@ impl Linear {
         Ok(Some(Self::Dense { weight: joined_weight, bias: joined_bias }))
     }
 
-    /// A GPU's dense weights without bias as 8-bit floats; nothing else changes. `parts` that lie below one another in them become views of the
-    /// result.
+    /// A GPU's dense weights without bias as 8-bit floats; nothing else changes. `parts` that lie
+    /// below one another in them become views of the result.
     ///
     /// # Errors
     /// The device cannot multiply them.
@@ -187,7 +188,9 @@ impl Linear {
     /// Whether a gradient is wanted of the weights.
     pub fn is_trained(&self) -> bool {
         match self {
-            Self::Dense { weight, bias } => weight.track_op() || bias.as_ref().is_some_and(Tensor::track_op),
+            Self::Dense { weight, bias } => {
+                weight.track_op() || bias.as_ref().is_some_and(Tensor::track_op)
+            }
             _ => false,
         }
     }
@@ -266,7 +269,8 @@ mod tests {
         let layer = Linear::without_bias(48, 64, Some(Quant::Fp8), &weights).unwrap();
         assert!(layer.is_quantised());
         let (found, dense) = (layer.forward(&x).unwrap(), ops::linear(&x, &weight, None).unwrap());
-        let size = |x: &Tensor| x.sqr().unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap().sqrt();
+        let size =
+            |x: &Tensor| x.sqr().unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap().sqrt();
         let off = size(&(found - &dense).unwrap()) / size(&dense);
         assert!((1e-3..0.06).contains(&off), "{off}");
     }

@@ -1,12 +1,14 @@
 //! The network: images, prompt, history and state in; foresight tokens and actions out.
 //!
-//! Everything here works on batches and is differentiable; [`crate::F1Policy`] is the user's side of it and
-//! [`crate::training`] holds the losses.
+//! Everything here works on batches and is differentiable; [`crate::F1Policy`] is the user's side
+//! of it and [`crate::training`] holds the losses.
 
 use candle_core::{DType, Device, Tensor};
 
 use crate::config::{AttentionMode, Config, GenerationConfig};
-use crate::experts::{Block, Expert, Experts, KvCache, Role, RopeTable, RopeTables, Stream, Wanted};
+use crate::experts::{
+    Block, Expert, Experts, KvCache, Role, RopeTable, RopeTables, Stream, Wanted,
+};
 use crate::flow::ActionHeads;
 use crate::foresight::ForesightHeads;
 use crate::linear::Quant;
@@ -47,7 +49,8 @@ pub struct F1Network {
     unquantised: Vec<String>,
 }
 
-/// Understanding, history condition and foresight tokens of a batch: what the action expert attends to.
+/// Understanding, history condition and foresight tokens of a batch: what the action expert attends
+/// to.
 #[derive(Clone)]
 pub struct PrefixState {
     /// Keys and values of all prefix tokens.
@@ -89,7 +92,8 @@ impl F1Network {
             None => (None, None),
         };
         let device = text_embedding.device().clone();
-        // On a CPU activations stay f32 under bf16 weights: widening a weight is cheaper than bf16 arithmetic.
+        // On a CPU activations stay f32 under bf16 weights: widening a weight is cheaper than bf16
+        // arithmetic.
         let stream = if device.is_cpu() { DType::F32 } else { text_embedding.dtype() };
         Ok(Self {
             config: config.clone(),
@@ -105,8 +109,8 @@ impl F1Network {
         })
     }
 
-    /// Puts weights that multiply the same numbers below one another: fewer and larger products, the same numbers. For a network that
-    /// is not trained.
+    /// Puts weights that multiply the same numbers below one another: fewer and larger products,
+    /// the same numbers. For a network that is not trained.
     ///
     /// # Errors
     /// The device refuses the memory.
@@ -168,11 +172,13 @@ impl F1Network {
     pub fn embed_prompt(&self, ids: &Tensor) -> Result<Tensor> {
         let (batch, tokens) = ids.dims2()?;
         let width = self.config.understanding.hidden_size;
-        let rows = self.text_embedding.index_select(&ids.flatten_all()?, 0)?.to_dtype(self.stream)?;
+        let rows =
+            self.text_embedding.index_select(&ids.flatten_all()?, 0)?.to_dtype(self.stream)?;
         Ok((rows.reshape((batch, tokens, width))? * (width as f64).sqrt())?)
     }
 
-    /// Token ids `[n, L]` of history frames `[n, 3, s, s]`, and their vectors `[n, L - 1, codes]` for the temporal convolution.
+    /// Token ids `[n, L]` of history frames `[n, 3, s, s]`, and their vectors `[n, L - 1, codes]`
+    /// for the temporal convolution.
     ///
     /// # Errors
     /// The frames have another size.
@@ -184,7 +190,8 @@ impl F1Network {
         self.ropes.of(positions)
     }
 
-    /// Who sees whom among `understanding` tokens, the condition, and the scales from the second to `scales`.
+    /// Who sees whom among `understanding` tokens, the condition, and the scales from the second to
+    /// `scales`.
     pub fn prefix_blocks(&self, understanding: usize, scales: usize) -> Vec<Block> {
         let Some(foresight) = &self.foresight else {
             return vec![Block { rows: understanding, keys: understanding }];
@@ -214,8 +221,8 @@ impl F1Network {
 
     /// Understanding and foresight: fills the cache and generates `num_resolutions` scales.
     ///
-    /// `understanding` `[batch, tokens, width]`, `history` `[batch, frames, L - 1, codes]` (absent in the pi0
-    /// layout). Differentiable; token ids carry no gradient.
+    /// `understanding` `[batch, tokens, width]`, `history` `[batch, frames, L - 1, codes]` (absent
+    /// in the pi0 layout). Differentiable; token ids carry no gradient.
     ///
     /// # Errors
     /// The history is absent where it is needed, or sizes do not fit.
@@ -283,7 +290,8 @@ impl F1Network {
         };
         let (mut outputs, mut cache) = self.experts.forward(
             vec![understanding, generation],
-            &self.cache(padding.batch(), tokens + count + foresight.config.generated_tokens() - 1)?,
+            &self
+                .cache(padding.batch(), tokens + count + foresight.config.generated_tokens() - 1)?,
             &self.rope(&slice(0, keys))?,
             &blocks,
             padding.bias(keys, &self.device)?.as_ref(),
@@ -318,7 +326,8 @@ impl F1Network {
                 cache = longer;
                 out = outputs.pop().flatten();
             }
-            let last = out.take().ok_or_else(|| Error::input("the generation expert gave no output"))?;
+            let last =
+                out.take().ok_or_else(|| Error::input("the generation expert gave no output"))?;
             let last = if scale == 0 { last.narrow(1, last.dim(1)? - 1, 1)? } else { last };
             let logits = heads.logits(&last)?;
             let ids = source.take(&logits, offset)?;
@@ -366,7 +375,8 @@ impl F1Network {
         self.rope(&positions)
     }
 
-    /// Velocity `[batch, chunk, max_action_dim]` of noisy actions at one time a sample, in one pass: for training.
+    /// Velocity `[batch, chunk, max_action_dim]` of noisy actions at one time a sample, in one
+    /// pass: for training.
     ///
     /// # Errors
     /// The sizes do not fit.
@@ -386,18 +396,31 @@ impl F1Network {
         let blocks = self.action_blocks(prefix);
         let bias = prefix.padding.bias(prefix.cache.len() + 1 + chunk, &self.device)?;
         recorder.keep("embs", &embedded);
-        let stream =
-            Stream { role: Role::Action, hidden: embedded.to_dtype(self.stream)?, wanted: Wanted::All };
-        let (mut outputs, _) =
-            self.experts.forward(vec![stream], &prefix.cache, &rope, &blocks, bias.as_ref(), recorder)?;
-        let out = outputs.pop().flatten().ok_or_else(|| Error::input("the action expert gave no output"))?;
+        let stream = Stream {
+            role: Role::Action,
+            hidden: embedded.to_dtype(self.stream)?,
+            wanted: Wanted::All,
+        };
+        let (mut outputs, _) = self.experts.forward(
+            vec![stream],
+            &prefix.cache,
+            &rope,
+            &blocks,
+            bias.as_ref(),
+            recorder,
+        )?;
+        let out = outputs
+            .pop()
+            .flatten()
+            .ok_or_else(|| Error::input("the action expert gave no output"))?;
         self.actions.velocity(&out.narrow(1, 1, chunk)?)
     }
 
     /// Actions `[batch, chunk, max_action_dim]` from noise by Euler steps of the flow.
     ///
     /// `guidance` is the previous chunk and its weights, `[batch or 1, chunk, max_action_dim]` and
-    /// `[batch or 1, chunk, 1]`. The state's keys and values are computed once, the prefix's are reused.
+    /// `[batch or 1, chunk, 1]`. The state's keys and values are computed once, the prefix's are
+    /// reused.
     ///
     /// # Errors
     /// The sizes do not fit.
@@ -418,7 +441,8 @@ impl F1Network {
         self.act_after(prefix, &cache, state, noise, guidance, recorder)
     }
 
-    /// As [`F1Network::act`] with the prefix's keys and values in `cache`, whose room is written to.
+    /// As [`F1Network::act`] with the prefix's keys and values in `cache`, whose room is written
+    /// to.
     pub(crate) fn act_after(
         &self,
         prefix: &PrefixState,
@@ -464,13 +488,16 @@ impl F1Network {
             if step == 0 {
                 cache = longer.first(cache.len() + 1)?;
             }
-            let out =
-                outputs.pop().flatten().ok_or_else(|| Error::input("the action expert gave no output"))?;
+            let out = outputs
+                .pop()
+                .flatten()
+                .ok_or_else(|| Error::input("the action expert gave no output"))?;
             let mut velocity = self.actions.velocity(&out.narrow(1, before, chunk)?)?;
             recorder.set_prefix("");
             recorder.keep(format_args!("act.step{step}.v_t"), &velocity);
             if let Some((previous, weights)) = guidance {
-                // The clean chunk being headed for is x - t v; pull it, then turn it back into a velocity.
+                // The clean chunk being headed for is x - t v; pull it, then turn it back into a
+                // velocity.
                 let clean = (&x - (&velocity * f64::from(time))?)?;
                 let pull = previous.broadcast_sub(&clean)?.broadcast_mul(weights)?;
                 velocity = ((&x - (clean + pull)?)? / f64::from(time))?;

@@ -1,4 +1,5 @@
-//! The operations the network is made of: the kernels of this crate, and what is thin enough to stand here.
+//! The operations the network is made of: the kernels of this crate, and what is thin enough to
+//! stand here.
 //!
 //! Every operation is differentiable and runs on every device.
 
@@ -7,8 +8,8 @@ use candle_core::{CpuStorage, CudaStorage, CustomOp2, D, Layout, Result, Shape, 
 
 use crate::kernels;
 pub use crate::kernels::{
-    add_layer_norm, add_rms_norm, attention, attention_in_blocks, geglu, geglu_joined, gelu_tanh, group_norm,
-    layer_norm, rms_norm, rope, rope_joined, silu, with_gradients, write_rows,
+    add_layer_norm, add_rms_norm, attention, attention_in_blocks, geglu, geglu_joined, gelu_tanh,
+    group_norm, layer_norm, rms_norm, rope, rope_joined, silu, with_gradients, write_rows,
 };
 
 /// `x W^T + b` over the last dimension: x `[.., in]`, weight `[out, in]`, bias `[out]`.
@@ -89,7 +90,12 @@ pub fn linear_gelu(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor>
 struct LinearOp;
 
 impl LinearOp {
-    fn forward<S: BackendStorage>(x: &S, x_layout: &Layout, w: &S, w_layout: &Layout) -> Result<(S, Shape)> {
+    fn forward<S: BackendStorage>(
+        x: &S,
+        x_layout: &Layout,
+        w: &S,
+        w_layout: &Layout,
+    ) -> Result<(S, Shape)> {
         let (rows, input) = x_layout.shape().dims2()?;
         let (output, w_input) = w_layout.shape().dims2()?;
         if input != w_input {
@@ -125,7 +131,8 @@ impl CustomOp2 for LinearOp {
     ) -> Result<(CudaStorage, Shape)> {
         #[cfg(feature = "cuda")]
         {
-            let ((rows, input), (output, w_input)) = (x_layout.shape().dims2()?, w_layout.shape().dims2()?);
+            let ((rows, input), (output, w_input)) =
+                (x_layout.shape().dims2()?, w_layout.shape().dims2()?);
             if input == w_input
                 && let Some(out) = kernels::linear_of_few_rows((x, x_layout), (w, w_layout))?
             {
@@ -151,13 +158,18 @@ impl CustomOp2 for LinearOp {
 /// # Errors
 /// The tensor operation fails.
 pub fn softmax(x: &Tensor) -> Result<Tensor> {
-    if x.track_op() { candle_nn::ops::softmax(x, D::Minus1) } else { candle_nn::ops::softmax_last_dim(x) }
+    if x.track_op() {
+        candle_nn::ops::softmax(x, D::Minus1)
+    } else {
+        candle_nn::ops::softmax_last_dim(x)
+    }
 }
 
 /// Numbers that one block of threads sums in [`sum_in_parts`].
 const PART: usize = 4096;
 
-/// Sum of all numbers, a scalar. On a GPU in two steps: candle's own has a single block of threads for a whole tensor.
+/// Sum of all numbers, a scalar. On a GPU in two steps: candle's own has a single block of threads
+/// for a whole tensor.
 ///
 /// # Errors
 /// The tensor operation fails.
@@ -198,7 +210,11 @@ mod tests {
         for shape in [(1, 1), (3, 1000), (2, PART), (7, PART / 2), (5, PART + 3)] {
             // Whole numbers below 2^24: every order gives the same sum.
             let values = Tensor::arange(0f32, (shape.0 * shape.1) as f32, &Device::Cpu).unwrap();
-            let values = (values.reshape(shape).unwrap() / 8.0).unwrap().floor().unwrap().clamp(0f32, 500f32);
+            let values = (values.reshape(shape).unwrap() / 8.0)
+                .unwrap()
+                .floor()
+                .unwrap()
+                .clamp(0f32, 500f32);
             let values = values.unwrap();
             let sums = [sum_in_parts(&values).unwrap(), sum_of_parts(&values).unwrap()];
             let [whole, parts] = sums.each_ref().map(|sum| sum.to_scalar::<f32>().unwrap());

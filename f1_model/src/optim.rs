@@ -107,7 +107,8 @@ impl AdamW {
         Ok(ops::sum_on_host(&sums.collect::<Result<Vec<_>>>()?)?.sqrt())
     }
 
-    /// One step; gradients are scaled down to a global norm of `clip` first. Returns the norm before clipping.
+    /// One step; gradients are scaled down to a global norm of `clip` first. Returns the norm
+    /// before clipping.
     ///
     /// # Errors
     /// A tensor operation fails.

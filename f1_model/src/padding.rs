@@ -29,7 +29,9 @@ impl Padding {
                 )));
             }
             if !row.iter().any(|valid| *valid) {
-                return Err(Error::input(format!("sample {index} has no valid understanding token")));
+                return Err(Error::input(format!(
+                    "sample {index} has no valid understanding token"
+                )));
             }
         }
         Ok(Self { rows })
@@ -60,7 +62,8 @@ impl Padding {
         self.rows.iter().map(|row| row.iter().filter(|valid| **valid).count()).collect()
     }
 
-    /// Positions of the tokens in front and of `following` valid ones: the cumulative count minus one.
+    /// Positions of the tokens in front and of `following` valid ones: the cumulative count minus
+    /// one.
     pub fn positions(&self, following: usize) -> Vec<Vec<i64>> {
         self.rows
             .iter()
@@ -94,8 +97,8 @@ impl Padding {
         Ok(Some(Tensor::from_vec(values, (self.batch(), 1, keys), device)?))
     }
 
-    /// The dense mask that blocks and padding amount to, `[batch][row][key]`, for comparison with a reference.
-    /// `first` is the index of the first row among all tokens.
+    /// The dense mask that blocks and padding amount to, `[batch][row][key]`, for comparison with a
+    /// reference. `first` is the index of the first row among all tokens.
     pub fn dense_mask(&self, blocks: &[Block], first: usize, keys: usize) -> Vec<Vec<Vec<bool>>> {
         let valid = |batch: &Vec<bool>, token: usize| batch.get(token).copied().unwrap_or(true);
         self.rows
@@ -107,7 +110,9 @@ impl Padding {
                         let row = first + rows.len();
                         rows.push(
                             (0..keys)
-                                .map(|key| key < block.keys && valid(batch, row) && valid(batch, key))
+                                .map(|key| {
+                                    key < block.keys && valid(batch, row) && valid(batch, key)
+                                })
                                 .collect(),
                         );
                     }

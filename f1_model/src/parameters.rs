@@ -1,7 +1,8 @@
-//! Every tensor of a model by its official name: shape, group, weight decay, stored type, initial value.
+//! Every tensor of a model by its official name: shape, group, weight decay, stored type, initial
+//! value.
 //!
-//! One table serves loading, strict checking, writing, random initialisation, the optimiser's groups and
-//! `f1 inspect`. Names, shapes and stored types are those of the published checkpoint.
+//! One table serves loading, strict checking, writing, random initialisation, the optimiser's
+//! groups and `f1 inspect`. Names, shapes and stored types are those of the published checkpoint.
 
 use candle_core::DType;
 
@@ -18,7 +19,8 @@ pub const GENERATION: &str = "model.paligemma_with_expert.gemma_wm_expert.model"
 /// Prefix of the action expert's decoder stack.
 pub const ACTION: &str = "model.paligemma_with_expert.gemma_expert.model";
 /// The text embedding, tied to the language head and saved under its name.
-pub const TEXT_EMBEDDING: &str = "model.paligemma_with_expert.paligemma.language_model.lm_head.weight";
+pub const TEXT_EMBEDDING: &str =
+    "model.paligemma_with_expert.paligemma.language_model.lm_head.weight";
 /// Prefix of the image tokenizer.
 pub const TOKENIZER: &str = "model.vae";
 
@@ -125,7 +127,13 @@ impl Table {
 
     fn weight(&mut self, name: String, shape: &[usize]) {
         let fan_in: usize = shape.iter().skip(1).product();
-        self.push(name, shape, Kind::Parameter, true, Init::Normal((1.0 / fan_in.max(1) as f64).sqrt()));
+        self.push(
+            name,
+            shape,
+            Kind::Parameter,
+            true,
+            Init::Normal((1.0 / fan_in.max(1) as f64).sqrt()),
+        );
     }
 
     fn bias(&mut self, name: String, width: usize) {
@@ -171,7 +179,13 @@ impl Table {
     }
 
     fn final_norm(&mut self, prefix: &str, hidden: usize) {
-        self.push(format!("{prefix}.norm.weight"), &[hidden], Kind::Parameter, true, Init::Constant(0.0));
+        self.push(
+            format!("{prefix}.norm.weight"),
+            &[hidden],
+            Kind::Parameter,
+            true,
+            Init::Constant(0.0),
+        );
     }
 }
 
@@ -228,7 +242,13 @@ pub fn used_parameters(config: &Config) -> Vec<ParameterSpec> {
 
 fn unused_head(table: &mut Table, expert: &str, config: &ExpertConfig) {
     let shape = [config.vocab_size, config.hidden_size];
-    table.push(format!("{EXPERTS}.{expert}.lm_head.weight"), &shape, Kind::Unused, true, Init::Constant(0.0));
+    table.push(
+        format!("{EXPERTS}.{expert}.lm_head.weight"),
+        &shape,
+        Kind::Unused,
+        true,
+        Init::Constant(0.0),
+    );
 }
 
 fn vision(table: &mut Table, config: &Config) {

@@ -17,7 +17,7 @@ use crate::flow::RtcGuidance;
 #[cfg(feature = "cuda")]
 use crate::graphs::Turn;
 use crate::graphs::{Graphs, Stage};
-use crate::image_prep::{self, Pictures};
+use crate::image_prep::{self, ImageUploader};
 use crate::linear::Quant;
 use crate::network::{F1Network, PrefixState};
 use crate::padding::Padding;
@@ -88,8 +88,9 @@ pub struct LoadOptions {
     pub dtype: Dtype,
     /// Quantisation of the experts' linear layers.
     pub quant: Option<Quant>,
-    /// On a GPU, record each stage once for each number of cameras and length of the instruction and start it as one from then on. What
-    /// the recording computes is compared with what was computed without it before it is used.
+    /// On a GPU, record each stage once for each number of cameras and length of the instruction
+    /// and start it as one from then on. What the recording computes is compared with what was
+    /// computed without it before it is used.
     pub cuda_graphs: bool,
     /// Initialise tensors the checkpoint lacks; they are listed in the report and the log.
     pub allow_missing: bool,
@@ -188,7 +189,8 @@ impl Prefix {
             // Of all scales at once: the host waits for the device here and nowhere before.
             let ids = Tensor::cat(&state.tokens, 1)?;
             let probabilities = crate::ops::softmax(&Tensor::cat(&state.logits, 1)?)?;
-            confidence = probabilities.gather(&ids.unsqueeze(2)?, 2)?.flatten_all()?.to_vec1::<f32>()?;
+            confidence =
+                probabilities.gather(&ids.unsqueeze(2)?, 2)?.flatten_all()?.to_vec1::<f32>()?;
             if confidence.iter().any(|probability| !probability.is_finite()) {
                 return Err(Error::input("foresight logits are not finite"));
             }
@@ -197,7 +199,8 @@ impl Prefix {
                 tokens.push(ids.by_ref().take(scale.elem_count()).collect());
             }
         }
-        let foreseen = state.f_hat.as_ref().map(|f_hat| f_hat.to_device(&Device::Cpu)).transpose()?;
+        let foreseen =
+            state.f_hat.as_ref().map(|f_hat| f_hat.to_device(&Device::Cpu)).transpose()?;
         let state = Arc::new(Held::new(state));
         Ok(Self { state, foreseen, tokens: Arc::new(tokens), confidence: Arc::new(confidence) })
     }
@@ -228,13 +231,14 @@ impl Prefix {
     }
 }
 
-/// A loaded policy: shared by `Arc`, every method takes `&self`. Dropped while another one records a graph, it waits.
+/// A loaded policy: shared by `Arc`, every method takes `&self`. Dropped while another one records
+/// a graph, it waits.
 pub struct F1Policy {
     network: Held<Arc<F1Network>>,
     /// Makes the foresight image, on a GPU beside everything else; with the device it is on.
     painter: Option<(Held<Arc<Painter>>, Device)>,
     graphs: Held<Graphs>,
-    pictures: Held<Pictures>,
+    images: Held<ImageUploader>,
     prompts: Option<PromptEncoder>,
     report: LoadReport,
 }
@@ -242,7 +246,8 @@ pub struct F1Policy {
 impl F1Policy {
     /// Loads `config.json`, the weights and `tokenizer.json` from a directory.
     ///
-    /// A directory without `tokenizer.json` loads; then [`F1Policy::encode_prompt`] says what is missing.
+    /// A directory without `tokenizer.json` loads; then [`F1Policy::encode_prompt`] says what is
+    /// missing.
     ///
     /// # Errors
     /// The configuration or the checkpoint is faulty; every fault is listed.
@@ -259,14 +264,19 @@ impl F1Policy {
         let device = options.device.open()?;
         // Uploading would break a graph that another policy records meanwhile.
         let _using = device.is_cuda().then(device::using);
-        let precision = LoadPrecision { dtype: options.dtype.candle(), allow_missing: options.allow_missing };
+        let precision =
+            LoadPrecision { dtype: options.dtype.candle(), allow_missing: options.allow_missing };
         let (weights, report) = checkpoint::load(dir, config, precision, &device)?;
         for name in &report.initialised {
             tracing::warn!(tensor = name, "missing in the checkpoint, initialised");
         }
         let tokenizer = dir.join("tokenizer.json");
         let prompts = if tokenizer.is_file() {
-            Some(PromptEncoder::load(&tokenizer, config.prompt_length, config.understanding.vocab_size)?)
+            Some(PromptEncoder::load(
+                &tokenizer,
+                config.prompt_length,
+                config.understanding.vocab_size,
+            )?)
         } else {
             None
         };
@@ -321,12 +331,15 @@ impl F1Policy {
             device::release_freed_memory(network.device())?;
         }
         for name in network.unquantised() {
-            tracing::warn!(layer = name, "its width is not a multiple of the block; it stays unquantised");
+            tracing::warn!(
+                layer = name,
+                "its width is not a multiple of the block; it stays unquantised"
+            );
         }
         let network = Held::new(Arc::new(network));
         let graphs = Held::new(Graphs::new(options.cuda_graphs));
-        let pictures = Held::new(Pictures::default());
-        Ok(Self { network, painter, graphs, pictures, prompts, report })
+        let images = Held::new(ImageUploader::default());
+        Ok(Self { network, painter, graphs, images, prompts, report })
     }
 
     /// Adds a prompt encoder, for a directory that keeps `tokenizer.json` elsewhere.
@@ -362,7 +375,7 @@ impl F1Policy {
     pub fn prepare_camera(&self, image: &RgbImage) -> Result<CameraInput> {
         let [width, height] = self.config().image_fit;
         let _using = self.using();
-        let tensor = self.pictures.camera(image, [width, height], self.network.device())?;
+        let tensor = self.images.camera(image, [width, height], self.network.device())?;
         Ok(CameraInput { tensor: Held::new(tensor) })
     }
 
@@ -383,12 +396,12 @@ impl F1Policy {
         let side = self.network.foresight()?.config.frame_side();
         let _using = self.using();
         let ratio = self.config().run.crop_ratio;
-        let tensor = self.pictures.frame(image, side, ratio, self.network.device())?;
+        let tensor = self.images.frame(image, side, ratio, self.network.device())?;
         Ok(FrameInput { tensor: Held::new(tensor) })
     }
 
-    /// As [`F1Policy::encode_frame`] from frames of [`F1Policy::prepare_frame`]: on a GPU all at once, on a CPU, which a single one keeps
-    /// busy, one after another.
+    /// As [`F1Policy::encode_frame`] from frames of [`F1Policy::prepare_frame`]: on a GPU all at
+    /// once, on a CPU, which a single one keeps busy, one after another.
     ///
     /// # Errors
     /// A frame of another model, or a model that does not foresee.
@@ -404,10 +417,11 @@ impl F1Policy {
         let pixels: Vec<&Tensor> = frames.iter().map(FrameInput::tensor).collect();
         let inputs = vec![Tensor::stack(&pixels, 0)?];
         let network = Arc::clone(&self.network);
-        let (outputs, _using) = turn.compute(self.network.device(), inputs, &[], using, move |inputs| {
-            let (tokens, vectors) = network.encode_frames(&inputs[0])?;
-            Ok(vec![tokens, vectors])
-        })?;
+        let (outputs, _using) =
+            turn.compute(self.network.device(), inputs, &[], using, move |inputs| {
+                let (tokens, vectors) = network.encode_frames(&inputs[0])?;
+                Ok(vec![tokens, vectors])
+            })?;
         let [tokens, vectors] = of_stage(outputs)?;
         let frame = |(index, tokens): (usize, Vec<u32>)| -> Result<HistoryFrame> {
             Ok(HistoryFrame { tokens: Arc::new(tokens), vectors: Held::new(vectors.get(index)?) })
@@ -454,8 +468,8 @@ impl F1Policy {
         self.perceive_embedded(&embedded, &input.history, source)
     }
 
-    /// The understanding tokens of one observation: cameras that are there, then the prompt without its padding. Nothing padded is ever
-    /// computed.
+    /// The understanding tokens of one observation: cameras that are there, then the prompt without
+    /// its padding. Nothing padded is ever computed.
     ///
     /// # Errors
     /// More cameras than the model takes, or nothing at all.
@@ -463,7 +477,8 @@ impl F1Policy {
         let turn = self.graphs.turn(Stage::Images);
         let mut using = self.using();
         let mut parts = Vec::new();
-        let cameras: Vec<&Tensor> = input.cameras.iter().flatten().map(CameraInput::tensor).collect();
+        let cameras: Vec<&Tensor> =
+            input.cameras.iter().flatten().map(CameraInput::tensor).collect();
         if !cameras.is_empty() {
             let images = Tensor::stack(&cameras, 0)?;
             let network = Arc::clone(&self.network);
@@ -511,7 +526,13 @@ impl F1Policy {
         let _using = (turn, using);
         let padding = Padding::none(1, embedded.dim(1)?);
         let history = history.as_ref();
-        Prefix::read(self.network.perceive(embedded, &padding, history, source, &mut Recorder::off())?)
+        Prefix::read(self.network.perceive(
+            embedded,
+            &padding,
+            history,
+            source,
+            &mut Recorder::off(),
+        )?)
     }
 
     /// Understanding and foresight as one graph, where the tokens' source lets the device draw.
@@ -535,7 +556,10 @@ impl F1Policy {
         };
         let Some((uniform, top_k, top_p)) = numbers else {
             let recorder = &mut Recorder::off();
-            return Ok((network.perceive(embedded, &padding, history.as_ref(), source, recorder)?, using));
+            return Ok((
+                network.perceive(embedded, &padding, history.as_ref(), source, recorder)?,
+                using,
+            ));
         };
         let mut inputs = vec![embedded.clone(), uniform];
         inputs.extend(history);
@@ -543,9 +567,15 @@ impl F1Policy {
         let (network, of_prefix) = (Arc::clone(&self.network), padding.clone());
         let (outputs, using) = turn.compute(device, inputs, &settings, using, move |inputs| {
             let mut source = TokenSource::Numbers { uniform: inputs[1].clone(), top_k, top_p };
-            let state =
-                network.perceive(&inputs[0], &of_prefix, inputs.get(2), &mut source, &mut Recorder::off())?;
-            let block = state.cache.block().ok_or_else(|| Error::input("weights that are trained"))?;
+            let state = network.perceive(
+                &inputs[0],
+                &of_prefix,
+                inputs.get(2),
+                &mut source,
+                &mut Recorder::off(),
+            )?;
+            let block =
+                state.cache.block().ok_or_else(|| Error::input("weights that are trained"))?;
             let mut outputs = vec![block.clone()];
             outputs.extend(state.f_hat);
             outputs.extend(state.tokens.into_iter().chain(state.logits));
@@ -571,10 +601,14 @@ impl F1Policy {
     /// `[1, frames, L - 1, codes]`, the first frame repeated where frames are missing.
     fn history(&self, frames: &[HistoryFrame]) -> Result<Tensor> {
         let wanted = self.config().run.history_frames;
-        let first =
-            frames.first().ok_or_else(|| Error::input("this model needs at least one history frame"))?;
+        let first = frames
+            .first()
+            .ok_or_else(|| Error::input("this model needs at least one history frame"))?;
         if frames.len() > wanted {
-            return Err(Error::input(format!("{} history frames, the model takes {wanted}", frames.len())));
+            return Err(Error::input(format!(
+                "{} history frames, the model takes {wanted}",
+                frames.len()
+            )));
         }
         let missing = std::iter::repeat_n(first, wanted - frames.len());
         let vectors: Vec<&Tensor> = missing.chain(frames).map(|frame| &*frame.vectors).collect();
@@ -583,12 +617,17 @@ impl F1Policy {
 
     /// A chunk of actions, `[chunk][max_action_dim]`, normalised.
     ///
-    /// The state may be shorter than `max_state_dim`; it is padded with zeros. The same prefix, state and request
-    /// give the same chunk.
+    /// The state may be shorter than `max_state_dim`; it is padded with zeros. The same prefix,
+    /// state and request give the same chunk.
     ///
     /// # Errors
     /// A state or guidance of the wrong size, or values that are not finite, given or computed.
-    pub fn act(&self, prefix: &Prefix, state: &[f32], request: &ActRequest) -> Result<Vec<Vec<f32>>> {
+    pub fn act(
+        &self,
+        prefix: &Prefix,
+        state: &[f32],
+        request: &ActRequest,
+    ) -> Result<Vec<Vec<f32>>> {
         let config = self.config();
         let (chunk, width) = (config.chunk_size, config.max_action_dim);
         let mut random = ChaCha8Rng::seed_from_u64(request.seed);
@@ -628,7 +667,8 @@ impl F1Policy {
         let using = self.using();
         let state = Tensor::from_vec(padded, (1, config.max_state_dim), device)?;
         let noise = Tensor::from_slice(noise, (1, chunk, width), device)?;
-        let guidance = guidance.map(|guidance| guidance.tensors(chunk, width, device)).transpose()?;
+        let guidance =
+            guidance.map(|guidance| guidance.tensors(chunk, width, device)).transpose()?;
         let cache = prefix.state.cache.with_room(1 + chunk)?;
         let block = cache.block().cloned().ok_or_else(|| Error::input("a cache without room"))?;
         drop(cache);
@@ -655,7 +695,9 @@ impl F1Policy {
     /// The model does not foresee.
     pub fn imagine(&self, prefix: &Prefix) -> Result<RgbImage> {
         let (Some(foreseen), Some((painter, device))) = (&prefix.foreseen, &self.painter) else {
-            return Err(Error::input("this model has no generation expert: there is no foresight image"));
+            return Err(Error::input(
+                "this model has no generation expert: there is no foresight image",
+            ));
         };
         let turn = self.graphs.turn(Stage::Foresight);
         let using = self.using();
@@ -671,7 +713,7 @@ impl F1Policy {
 
 /// The results of a stage, as many as it has.
 fn of_stage<T, const N: usize>(outputs: Vec<T>) -> Result<[T; N]> {
-    outputs
-        .try_into()
-        .map_err(|other: Vec<T>| Error::input(format!("{} results of a stage that has {N}", other.len())))
+    outputs.try_into().map_err(|other: Vec<T>| {
+        Error::input(format!("{} results of a stage that has {N}", other.len()))
+    })
 }

@@ -8,8 +8,9 @@ use crate::{Error, Result};
 
 /// Probabilities of one row of logits after both filters.
 ///
-/// `top_k` keeps the k largest, ties at the k-th included (0 keeps all, more than there are means all); `top_p`
-/// then drops the least likely whose sum stays within `1 - top_p` (0 keeps all), never the likeliest.
+/// `top_k` keeps the k largest, ties at the k-th included (0 keeps all, more than there are means
+/// all); `top_p` then drops the least likely whose sum stays within `1 - top_p` (0 keeps all),
+/// never the likeliest.
 pub fn filtered_probabilities(logits: &[f32], top_k: usize, top_p: f64) -> Vec<f32> {
     let mut kept: Vec<f32> = logits.to_vec();
     if top_k > 0 && top_k < kept.len() {
@@ -65,9 +66,11 @@ pub enum TokenSource {
         /// Seeded generator.
         random: Box<ChaCha8Rng>,
     },
-    /// Given, `[batch, tokens]` in u32, scale after scale: the same foresight under other arithmetic.
+    /// Given, `[batch, tokens]` in u32, scale after scale: the same foresight under other
+    /// arithmetic.
     Fixed(Tensor),
-    /// Drawn on the device after top-k and top-p, by numbers in [0, 1) that are there already, `[1, tokens]` scale after scale.
+    /// Drawn on the device after top-k and top-p, by numbers in [0, 1) that are there already, `[1,
+    /// tokens]` scale after scale.
     #[cfg(feature = "cuda")]
     Numbers {
         /// The numbers.
@@ -101,8 +104,9 @@ impl TokenSource {
         Self::Observed { source: Box::new(self), seen: Box::new(seen) }
     }
 
-    /// What this source will draw `tokens` tokens of one observation by, `[1, tokens]` on the device, and how; none where the host has a
-    /// say in each. Greedy needs no numbers and gets some.
+    /// What this source will draw `tokens` tokens of one observation by, `[1, tokens]` on the
+    /// device, and how; none where the host has a say in each. Greedy needs no numbers and gets
+    /// some.
     #[cfg(feature = "cuda")]
     pub(crate) fn numbers(
         &mut self,
@@ -121,7 +125,8 @@ impl TokenSource {
         }
     }
 
-    /// Ids `[batch, rows]` in u32 for logits `[batch, rows, vocabulary]`; `offset` tokens were taken before.
+    /// Ids `[batch, rows]` in u32 for logits `[batch, rows, vocabulary]`; `offset` tokens were
+    /// taken before.
     ///
     /// # Errors
     /// Logits are not finite, or fixed tokens do not reach this far.
@@ -138,11 +143,17 @@ impl TokenSource {
             #[cfg(feature = "cuda")]
             Self::Numbers { uniform, top_k, top_p } => {
                 let logits = logits.detach().to_dtype(DType::F32)?;
-                Ok(crate::kernels::draw(&logits, &uniform.narrow(1, offset, rows)?, *top_k, *top_p)?)
+                Ok(crate::kernels::draw(
+                    &logits,
+                    &uniform.narrow(1, offset, rows)?,
+                    *top_k,
+                    *top_p,
+                )?)
             }
             #[cfg(feature = "cuda")]
             Self::Sampled { top_k, top_p, random }
-                if logits.device().is_cuda() && logits.dim(D::Minus1)? <= crate::kernels::LONGEST_ROW =>
+                if logits.device().is_cuda()
+                    && logits.dim(D::Minus1)? <= crate::kernels::LONGEST_ROW =>
             {
                 let uniform: Vec<f32> = (0..batch * rows).map(|_| random.random()).collect();
                 let uniform = Tensor::from_vec(uniform, (batch, rows), logits.device())?;
@@ -150,13 +161,17 @@ impl TokenSource {
                 Ok(crate::kernels::draw(&logits, &uniform, *top_k, *top_p)?)
             }
             Self::Sampled { top_k, top_p, random } => {
-                let values: Vec<Vec<f32>> = logits.detach().to_dtype(DType::F32)?.flatten(0, 1)?.to_vec2()?;
+                let values: Vec<Vec<f32>> =
+                    logits.detach().to_dtype(DType::F32)?.flatten(0, 1)?.to_vec2()?;
                 let mut ids = Vec::with_capacity(values.len());
                 for row in &values {
                     if row.iter().any(|value| !value.is_finite()) {
                         return Err(Error::input("foresight logits are not finite"));
                     }
-                    ids.push(draw(&filtered_probabilities(row, *top_k, *top_p), random.random::<f32>()));
+                    ids.push(draw(
+                        &filtered_probabilities(row, *top_k, *top_p),
+                        random.random::<f32>(),
+                    ));
                 }
                 Ok(Tensor::from_vec(ids, (batch, rows), logits.device())?)
             }

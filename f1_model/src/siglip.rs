@@ -17,7 +17,8 @@ struct Norm {
 
 impl Norm {
     fn new(width: usize, epsilon: f64, weights: &Weights) -> Result<Self> {
-        let weights = LayerNormWeights::new(weights.get(width, "weight")?, weights.get(width, "bias")?)?;
+        let weights =
+            LayerNormWeights::new(weights.get(width, "weight")?, weights.get(width, "bias")?)?;
         Ok(Self { weights, epsilon })
     }
 
@@ -63,7 +64,8 @@ impl EncoderLayer {
         })
     }
 
-    /// After `delta` was added to `hidden`; what the layer adds is returned beside what it is to be added to: the next norm does it.
+    /// After `delta` was added to `hidden`; what the layer adds is returned beside what it is to be
+    /// added to: the next norm does it.
     fn forward(&self, hidden: &Tensor, delta: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
         let (batch, tokens, width) = hidden.dims3()?;
         let head = width / self.heads;
@@ -81,7 +83,8 @@ impl EncoderLayer {
             }
         };
         let attended = ops::attention(&query, &key, &value, None, (head as f64).powf(-0.5))?;
-        let (hidden, x) = self.layer_norm2.forward(&hidden, Some(&self.out_proj.forward(&attended)?))?;
+        let (hidden, x) =
+            self.layer_norm2.forward(&hidden, Some(&self.out_proj.forward(&attended)?))?;
         Ok((hidden, self.fc2.forward(&self.fc1.forward_gelu(&x)?)?))
     }
 }
@@ -127,7 +130,8 @@ impl Siglip {
         })
     }
 
-    /// Puts weights that multiply the same numbers below one another, where none of them is trained.
+    /// Puts weights that multiply the same numbers below one another, where none of them is
+    /// trained.
     ///
     /// # Errors
     /// The device refuses the memory.
@@ -140,7 +144,8 @@ impl Siglip {
 
     /// Images `[batch, 3, side, side]` in [-1, 1] to tokens `[batch, tokens, understanding width]`.
     ///
-    /// The library's division by the square root of the width and the policy's multiplication by it cancel.
+    /// The library's division by the square root of the width and the policy's multiplication by it
+    /// cancel.
     ///
     /// # Errors
     /// The images have another size.

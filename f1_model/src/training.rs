@@ -21,7 +21,8 @@ pub enum LossReduction {
 
 /// One batch, on the network's device.
 pub struct Batch {
-    /// One camera each: `[batch, 3, side, side]` in [-1, 1], prepared as [`crate::image_prep::prepare_camera`] does.
+    /// One camera each: `[batch, 3, side, side]` in [-1, 1], prepared as
+    /// [`crate::image_prep::prepare_camera`] does.
     pub images: Vec<Tensor>,
     /// For each camera, which samples have it.
     pub image_valid: Vec<Vec<bool>>,
@@ -29,8 +30,9 @@ pub struct Batch {
     pub prompt: Tensor,
     /// Valid prompt tokens of each sample.
     pub prompt_valid: Vec<Vec<bool>>,
-    /// Token ids `[batch, frames, L]` in u32 of the history, oldest first, then the target frame; empty in the pi0
-    /// layout. See [`F1Network::tokenize`]: the tokenizer is frozen, so a data set's tokens can be kept.
+    /// Token ids `[batch, frames, L]` in u32 of the history, oldest first, then the target frame;
+    /// empty in the pi0 layout. See [`F1Network::tokenize`]: the tokenizer is frozen, so a
+    /// data set's tokens can be kept.
     pub frame_tokens: Option<Tensor>,
     /// `[batch, max_state_dim]`, normalised, padded with zeros.
     pub state: Tensor,
@@ -42,8 +44,9 @@ pub struct Batch {
     pub noise: Tensor,
     /// Time of the flow, one a sample, within (0, 1].
     pub time: Vec<f32>,
-    /// Further draws of noise and time for the same observations. The prefix, which is most of the work, is computed once
-    /// for all draws, and the action loss is their mean: a steadier gradient for little.
+    /// Further draws of noise and time for the same observations. The prefix, which is most of the
+    /// work, is computed once for all draws, and the action loss is their mean: a steadier
+    /// gradient for little.
     pub more_draws: Vec<FlowDraw>,
 }
 
@@ -81,7 +84,8 @@ pub struct LossOutput {
     pub targets: Option<Tensor>,
     /// Cross entropy of each token `[batch, tokens]`.
     pub token_losses: Option<Tensor>,
-    /// Share of tokens whose likeliest id is the true one: teacher forced in stage I, on own tokens after it.
+    /// Share of tokens whose likeliest id is the true one: teacher forced in stage I, on own
+    /// tokens after it.
     pub token_accuracy: Option<f64>,
     /// The same over the last `num_resolutions^2` tokens, as the reference reports it.
     pub tail_accuracy: Option<f64>,
@@ -163,8 +167,8 @@ impl F1Network {
         Ok((embedded, Padding::new(valid)?))
     }
 
-    /// History vectors `[batch, frames, L - 1, codes]`, target vectors `[batch, L - 1, codes]` and target ids
-    /// `[batch, L]` of a batch.
+    /// History vectors `[batch, frames, L - 1, codes]`, target vectors `[batch, L - 1, codes]` and
+    /// target ids `[batch, L]` of a batch.
     fn split_frames(&self, batch: &Batch) -> Result<(Tensor, Tensor, Tensor)> {
         let foresight = self.foresight()?;
         let tokens = batch
@@ -178,8 +182,10 @@ impl F1Network {
                 "a batch of {frames} frames; {history} of history and the target are needed"
             )));
         }
-        let vectors =
-            foresight.tokenizer.quantizer().next_scale_input(&tokens.reshape((samples * frames, count))?)?;
+        let vectors = foresight
+            .tokenizer
+            .quantizer()
+            .next_scale_input(&tokens.reshape((samples * frames, count))?)?;
         let (_, positions, codes) = vectors.dims3()?;
         let vectors = vectors.reshape((samples, frames, positions, codes))?;
         let target = tokens.narrow(1, history, 1)?.squeeze(1)?.contiguous()?;
@@ -220,8 +226,12 @@ impl F1Network {
         let count = heads.tokens();
         let total = tokens + generation.dim(1)?;
         let und = &self.config().understanding;
-        let rope =
-            RopeTable::new(&padding.positions(2 * count - 1), und.head_dim, und.rope_theta, self.device())?;
+        let rope = RopeTable::new(
+            &padding.positions(2 * count - 1),
+            und.head_dim,
+            und.rope_theta,
+            self.device(),
+        )?;
         let blocks = self.prefix_blocks(tokens, heads.scales().len());
         let wanted = if recorder.is_on() { Wanted::All } else { Wanted::Nothing };
         recorder.set_prefix("pass0.");
@@ -236,8 +246,10 @@ impl F1Network {
             padding.bias(total, self.device())?.as_ref(),
             recorder,
         )?;
-        let out =
-            outputs.pop().flatten().ok_or_else(|| Error::input("the generation expert gave no output"))?;
+        let out = outputs
+            .pop()
+            .flatten()
+            .ok_or_else(|| Error::input("the generation expert gave no output"))?;
         let logits = heads.logits(&out.narrow(1, count - 1, count)?)?;
         let mut output = token_loss(&logits, &ids, self.tail())?;
         output.loss = output.generation_loss.clone().unwrap_or(output.loss);
@@ -257,7 +269,8 @@ impl F1Network {
         let (understanding, padding) = self.embed_batch(batch, recorder)?;
         let frames = if self.has_foresight() { Some(self.history_of(batch)?) } else { None };
         let history = frames.as_ref().map(|(history, _)| history);
-        let prefix = self.perceive(&understanding, &padding, history, &mut settings.source, recorder)?;
+        let prefix =
+            self.perceive(&understanding, &padding, history, &mut settings.source, recorder)?;
         let base = prefix.tokens.len().max(1);
         recorder.set_prefix(format!("pass{base}."));
         let (noisy, aim) = interpolate(&batch.actions, &batch.noise, &batch.time)?;
@@ -266,9 +279,11 @@ impl F1Network {
         let mut action_loss = reduce_actions(&errors, &batch.action_is_pad, settings.reduction)?;
         for draw in &batch.more_draws {
             let (noisy, aim) = interpolate(&batch.actions, &draw.noise, &draw.time)?;
-            let other = self.velocity(&prefix, &batch.state, &noisy, &draw.time, &mut Recorder::off())?;
+            let other =
+                self.velocity(&prefix, &batch.state, &noisy, &draw.time, &mut Recorder::off())?;
             let errors = (aim - other)?.sqr()?;
-            action_loss = (action_loss + reduce_actions(&errors, &batch.action_is_pad, settings.reduction)?)?;
+            action_loss =
+                (action_loss + reduce_actions(&errors, &batch.action_is_pad, settings.reduction)?)?;
         }
         if !batch.more_draws.is_empty() {
             action_loss = (action_loss / (1 + batch.more_draws.len()) as f64)?;
@@ -316,7 +331,13 @@ impl F1Network {
     ) -> Result<PrefixState> {
         let (understanding, padding) = self.embed_batch(batch, recorder)?;
         let frames = if self.has_foresight() { Some(self.history_of(batch)?) } else { None };
-        self.perceive(&understanding, &padding, frames.as_ref().map(|(history, _)| history), source, recorder)
+        self.perceive(
+            &understanding,
+            &padding,
+            frames.as_ref().map(|(history, _)| history),
+            source,
+            recorder,
+        )
     }
 
     /// History vectors, and the target's ids when the batch has a frame behind the history.
@@ -328,7 +349,9 @@ impl F1Network {
         let (samples, frames, count) = tokens.dims3()?;
         let history = self.config().run.history_frames;
         if frames < history {
-            return Err(Error::input(format!("a batch of {frames} frames; {history} of history are needed")));
+            return Err(Error::input(format!(
+                "a batch of {frames} frames; {history} of history are needed"
+            )));
         }
         let observed = tokens.narrow(1, 0, history)?.reshape((samples * history, count))?;
         let vectors = self.foresight()?.tokenizer.quantizer().next_scale_input(&observed)?;
@@ -347,16 +370,19 @@ impl F1Network {
     }
 }
 
-/// Cross entropy and accuracies of logits `[batch, tokens, vocabulary]` against ids `[batch, tokens]`.
+/// Cross entropy and accuracies of logits `[batch, tokens, vocabulary]` against ids `[batch,
+/// tokens]`.
 fn token_loss(logits: &Tensor, ids: &Tensor, tail: usize) -> Result<LossOutput> {
     let (batch, tokens, vocabulary) = logits.dims3()?;
     let flat = logits.reshape((batch * tokens, vocabulary))?;
     let log = candle_nn::ops::log_softmax(&flat, D::Minus1)?;
-    let elements = log.gather(&ids.reshape((batch * tokens, 1))?, 1)?.neg()?.reshape((batch, tokens))?;
+    let elements =
+        log.gather(&ids.reshape((batch * tokens, 1))?, 1)?.neg()?.reshape((batch, tokens))?;
     let mean = elements.mean_all()?;
     let right = logits.detach().argmax(D::Minus1)?.eq(ids)?.to_dtype(DType::F32)?;
     let tail = tail.clamp(1, tokens);
-    let share = |part: Tensor| -> Result<f64> { Ok(f64::from(part.mean_all()?.to_scalar::<f32>()?)) };
+    let share =
+        |part: Tensor| -> Result<f64> { Ok(f64::from(part.mean_all()?.to_scalar::<f32>()?)) };
     Ok(LossOutput {
         loss: mean.clone(),
         generation_loss: Some(mean),
@@ -371,8 +397,8 @@ fn token_loss(logits: &Tensor, ids: &Tensor, tail: usize) -> Result<LossOutput> 
     })
 }
 
-/// The point between action and noise at a time a sample, and the velocity there: `t * noise + (1 - t) * action`
-/// and `noise - action`.
+/// The point between action and noise at a time a sample, and the velocity there: `t * noise + (1 -
+/// t) * action` and `noise - action`.
 ///
 /// # Errors
 /// The shapes differ.
@@ -384,12 +410,17 @@ pub fn interpolate(actions: &Tensor, noise: &Tensor, times: &[f32]) -> Result<(T
 }
 
 /// The action loss of element losses `[batch, chunk, width]`.
-fn reduce_actions(errors: &Tensor, padded: &[Vec<bool>], reduction: LossReduction) -> Result<Tensor> {
+fn reduce_actions(
+    errors: &Tensor,
+    padded: &[Vec<bool>],
+    reduction: LossReduction,
+) -> Result<Tensor> {
     let (batch, chunk, width) = errors.dims3()?;
     if padded.len() != batch || padded.iter().any(|row| row.len() != chunk) {
         return Err(Error::input(format!("action_is_pad is not {batch} rows of {chunk}")));
     }
-    let kept: Vec<f32> = padded.iter().flatten().map(|padded| if *padded { 0.0 } else { 1.0 }).collect();
+    let kept: Vec<f32> =
+        padded.iter().flatten().map(|padded| if *padded { 0.0 } else { 1.0 }).collect();
     let steps = kept.iter().filter(|kept| **kept > 0.0).count();
     let mask = Tensor::from_vec(kept, (batch, chunk, 1), errors.device())?;
     let sum = errors.broadcast_mul(&mask)?.sum_all()?;
@@ -400,8 +431,9 @@ fn reduce_actions(errors: &Tensor, padded: &[Vec<bool>], reduction: LossReductio
     Ok((sum / count as f64)?)
 }
 
-/// Which target-input tokens stage I hides, from uniform numbers: a sample is chosen with probability `sample`,
-/// and in a chosen sample each token is hidden with probability `token`. `[batch, tokens]` in u8.
+/// Which target-input tokens stage I hides, from uniform numbers: a sample is chosen with
+/// probability `sample`, and in a chosen sample each token is hidden with probability `token`.
+/// `[batch, tokens]` in u8.
 ///
 /// # Errors
 /// The device refuses the memory.

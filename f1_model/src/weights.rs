@@ -29,13 +29,17 @@ impl Weights {
 
     /// The weights below `part`.
     pub fn pp(&self, part: impl std::fmt::Display) -> Self {
-        let prefix =
-            if self.prefix.is_empty() { part.to_string() } else { format!("{}.{part}", self.prefix) };
+        let prefix = if self.prefix.is_empty() {
+            part.to_string()
+        } else {
+            format!("{}.{part}", self.prefix)
+        };
         Self { tensors: self.tensors.clone(), prefix, allows_tf32: self.allows_tf32 }
     }
 
-    /// The same, for a tokenizer whose convolutions may round the factors of their products to TF32 on a GPU, as PyTorch's do unless
-    /// told otherwise. Everything else stays as precise as its type.
+    /// The same, for a tokenizer whose convolutions may round the factors of their products to TF32
+    /// on a GPU, as PyTorch's do unless told otherwise. Everything else stays as precise as its
+    /// type.
     #[must_use]
     pub fn allowing_tf32(self) -> Self {
         Self { allows_tf32: true, ..self }
@@ -51,10 +55,17 @@ impl Weights {
     /// # Errors
     /// It is missing or has another shape.
     pub fn get(&self, shape: impl Into<candle_core::Shape>, name: &str) -> Result<Tensor> {
-        let full = if self.prefix.is_empty() { name.to_string() } else { format!("{}.{name}", self.prefix) };
+        let full = if self.prefix.is_empty() {
+            name.to_string()
+        } else {
+            format!("{}.{name}", self.prefix)
+        };
         let expected: candle_core::Shape = shape.into();
         let Some(tensor) = self.tensors.get(&full) else {
-            return Err(Error::input(format!("{full}: missing, expected shape {:?}", expected.dims())));
+            return Err(Error::input(format!(
+                "{full}: missing, expected shape {:?}",
+                expected.dims()
+            )));
         };
         if tensor.shape() != &expected {
             return Err(Error::input(format!(
@@ -77,7 +88,11 @@ impl Weights {
             // By way of the host: two streams of one GPU are two devices.
             tensors.insert(name.clone(), tensor.to_device(&Device::Cpu)?.to_device(device)?);
         }
-        Ok(Self { tensors: Arc::new(tensors), prefix: self.prefix.clone(), allows_tf32: self.allows_tf32 })
+        Ok(Self {
+            tensors: Arc::new(tensors),
+            prefix: self.prefix.clone(),
+            allows_tf32: self.allows_tf32,
+        })
     }
 
     /// All names, sorted.
@@ -119,11 +134,13 @@ pub fn initial_values(spec: &ParameterSpec, config: &Config, seed: u64) -> Vec<f
 
 /// FNV-1a of a name: its random stream does not depend on the order of the table.
 fn stream_of(name: &str) -> u64 {
-    name.bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
-/// The tensors of a model for training: every one by its official name, the trained ones as variables.
+/// The tensors of a model for training: every one by its official name, the trained ones as
+/// variables.
 pub struct ParameterSet {
     specs: Vec<ParameterSpec>,
     tensors: Vec<Tensor>,
@@ -158,12 +175,16 @@ impl ParameterSet {
         Self::assemble(specs, tensors, trained)
     }
 
-    /// Weights by official name (as [`crate::checkpoint::load`] returns them) in f32; groups for which `trained`
-    /// holds become variables.
+    /// Weights by official name (as [`crate::checkpoint::load`] returns them) in f32; groups for
+    /// which `trained` holds become variables.
     ///
     /// # Errors
     /// A tensor is missing or mis-shaped.
-    pub fn from_weights(config: &Config, weights: &Weights, trained: impl Fn(Group) -> bool) -> Result<Self> {
+    pub fn from_weights(
+        config: &Config,
+        weights: &Weights,
+        trained: impl Fn(Group) -> bool,
+    ) -> Result<Self> {
         let specs = used_parameters(config);
         let mut tensors = Vec::with_capacity(specs.len());
         for spec in &specs {
@@ -194,8 +215,11 @@ impl ParameterSet {
 
     /// The tensors as weights to build a network on; variables stay variables.
     pub fn weights(&self) -> Weights {
-        let map =
-            self.specs.iter().zip(&self.tensors).map(|(spec, tensor)| (spec.name.clone(), tensor.clone()));
+        let map = self
+            .specs
+            .iter()
+            .zip(&self.tensors)
+            .map(|(spec, tensor)| (spec.name.clone(), tensor.clone()));
         Weights::new(map.collect())
     }
 
@@ -213,6 +237,9 @@ impl ParameterSet {
 
     /// One tensor by its official name.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
-        self.specs.iter().position(|spec| spec.name == name).and_then(|index| self.tensors.get(index))
+        self.specs
+            .iter()
+            .position(|spec| spec.name == name)
+            .and_then(|index| self.tensors.get(index))
     }
 }

@@ -1,4 +1,5 @@
-//! The one place where the four nodes write how they are; `status` and `/diagnostics` are read from it.
+//! The one place where the four nodes write how they are; `status` and `/diagnostics` are read from
+//! it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,7 +50,8 @@ pub struct Board {
     pub active: BTreeMap<&'static str, bool>,
     /// A failure that ends the process, with its reason.
     pub fault: Option<String>,
-    /// What keeps the policy from running, by its source (a camera, the joints, the instruction): a sentence each.
+    /// What keeps the policy from running, by its source (a camera, the joints, the instruction):
+    /// a sentence each.
     pub conditions: BTreeMap<String, String>,
     /// What the safety filter does.
     pub motion: MotionState,
@@ -99,7 +101,8 @@ impl Board {
         match reason {
             Some(reason) => {
                 let known = self.conditions.get(source);
-                // Numbers in a sentence change all the time: the kind of fault is what counts as news.
+                // Numbers in a sentence change all the time: the kind of fault is what counts as
+                // news.
                 let news = known.is_none();
                 self.conditions.insert(source.to_owned(), reason);
                 news
@@ -126,7 +129,8 @@ impl Board {
         sorted.get(index).copied().unwrap_or_default()
     }
 
-    /// State and reason, by the first of: a fault, no model, not active, latched, held, waiting, running.
+    /// State and reason, by the first of: a fault, no model, not active, latched, held, waiting,
+    /// running.
     #[must_use]
     pub fn state(&self) -> (PolicyState, String) {
         if let Some(fault) = &self.fault {
@@ -155,7 +159,9 @@ impl Board {
                     if why.is_empty() { reason.clone() } else { format!("{reason}: {why}") },
                 )
             }
-            MotionState::Moving if self.conditions.is_empty() => (PolicyState::Running, String::new()),
+            MotionState::Moving if self.conditions.is_empty() => {
+                (PolicyState::Running, String::new())
+            }
             _ if !self.conditions.is_empty() => (PolicyState::Waiting, conditions()),
             MotionState::Rest if self.total_chunks > 0 => (PolicyState::Running, String::new()),
             _ => (PolicyState::Waiting, "the first chunk is not there yet".into()),
@@ -183,7 +189,10 @@ mod tests {
         board.condition("instruction", Some("no instruction".into()));
         assert_eq!(board.state(), (PolicyState::Waiting, "no instruction".into()));
         board.motion = MotionState::Held("observation age 2.1 s".into());
-        assert_eq!(board.state(), (PolicyState::Holding, "observation age 2.1 s: no instruction".into()));
+        assert_eq!(
+            board.state(),
+            (PolicyState::Holding, "observation age 2.1 s: no instruction".into())
+        );
         board.motion = MotionState::Latched("10 interventions".into());
         assert_eq!(board.state(), (PolicyState::Stopped, "10 interventions".into()));
         board.active.insert("action", false);

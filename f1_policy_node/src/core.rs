@@ -1,4 +1,5 @@
-//! What the four nodes of one process share: resources, instruction, epoch, pacing, ports and the board.
+//! What the four nodes of one process share: resources, instruction, epoch, pacing, ports and the
+//! board.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,7 +40,8 @@ pub struct Core {
     pub prefixes: Port<Foreseen>,
     /// action -> safety filter
     pub chunks: Port<PolicyChunk>,
-    /// Whoever wants to know that the policy's memory restarts (a new epoch, with its reason), by the node's name.
+    /// Whoever wants to know that the policy's memory restarts (a new epoch, with its reason), by
+    /// the node's name.
     pub restarts: Mutex<BTreeMap<&'static str, Restart>>,
     /// What demands that the robot stands still, by its source, with the reason.
     holds: Mutex<BTreeMap<String, String>>,
@@ -80,8 +82,8 @@ impl Core {
         Arc::new(core)
     }
 
-    /// The loaded resources, loading them for the first node that asks. The lock is held while loading: four nodes that are configured
-    /// at once load once.
+    /// The loaded resources, loading them for the first node that asks. The lock is held while
+    /// loading: four nodes that are configured at once load once.
     ///
     /// # Errors
     /// Whatever the loader finds wrong.
@@ -166,7 +168,8 @@ impl Core {
         }
     }
 
-    /// Demands, or no longer demands, that the robot stands still: the safety filter brakes at its next tick.
+    /// Demands, or no longer demands, that the robot stands still: the safety filter brakes at its
+    /// next tick.
     pub fn hold(&self, source: &str, reason: Option<String>) {
         let mut holds = self.holds.lock();
         match reason {
@@ -212,7 +215,8 @@ impl Core {
         self.future_ns.load(Ordering::Relaxed)
     }
 
-    /// Sets what to do; an empty text brings the robot to rest. The same text again changes nothing. Returns whether it changed.
+    /// Sets what to do; an empty text brings the robot to rest. The same text again changes
+    /// nothing. Returns whether it changed.
     pub fn set_instruction(&self, text: &str) -> bool {
         let text = text.trim();
         {
@@ -229,7 +233,11 @@ impl Core {
             board.instruction = text.into();
             board.condition("instruction", text.is_empty().then(|| "no instruction".to_owned()));
         }
-        self.restart(if text.is_empty() { "the instruction was taken back" } else { "a new instruction" });
+        self.restart(if text.is_empty() {
+            "the instruction was taken back"
+        } else {
+            "a new instruction"
+        });
         true
     }
 

@@ -1,9 +1,10 @@
 //! The topic `instruction`, heard from whoever publishes it.
 //!
-//! A subscription that asks for what was published before it came (transient local) does not match a publisher that
-//! keeps nothing, and that is what `ros2 topic pub`, rqt and most programs make by default. So there are two: one hears
-//! everybody, the other brings what a latched publisher said before. A latched publisher's later messages come on both,
-//! in any order of the two; each is told once.
+//! A subscription that asks for what was published before it came (transient local) does not match
+//! a publisher that keeps nothing, and that is what `ros2 topic pub`, rqt and most programs make by
+//! default. So there are two: one hears everybody, the other brings what a latched publisher said
+//! before. A latched publisher's later messages come on both, in any order of the two; each is told
+//! once.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -33,7 +34,8 @@ struct Twice {
 }
 
 impl Twice {
-    /// Whether a message that came on `way` is to be told, and not one that the other way brought before.
+    /// Whether a message that came on `way` is to be told, and not one that the other way brought
+    /// before.
     fn is_new(&mut self, way: Way, text: &str, now: Duration) -> bool {
         for alone in &mut self.alone {
             while alone.front().is_some_and(|(at, _)| now.saturating_sub(*at) > APART) {
@@ -64,7 +66,8 @@ pub fn subscribe(
     node: &Node,
     told: impl Fn(&StringMessage) + Send + Sync + 'static,
 ) -> f1_middleware::Result<[Subscription<StringMessage>; 2]> {
-    let (twice, told, clock) = (Arc::new(Mutex::new(Twice::default())), Arc::new(told), node.clock());
+    let (twice, told, clock) =
+        (Arc::new(Mutex::new(Twice::default())), Arc::new(told), node.clock());
     let subscribe = |way, qos| {
         let (twice, told, clock) = (twice.clone(), told.clone(), clock.clone());
         node.create_subscription::<StringMessage>("instruction", qos, move |message, _| {
@@ -106,7 +109,8 @@ mod tests {
     fn what_comes_on_one_way_alone_is_told_each_time() {
         let mut twice = Twice::default();
         assert!(twice.is_new(Way::Live, "a", NOW) && twice.is_new(Way::Live, "a", NOW));
-        // A latched publisher that comes with an older text is another message once the first is long past.
+        // A latched publisher that comes with an older text is another message once the first is
+        // long past.
         assert!(twice.is_new(Way::Latched, "a", NOW + APART + Duration::from_millis(1)));
     }
 }

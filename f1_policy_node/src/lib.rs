@@ -1,8 +1,10 @@
 //! Perception, foresight, action and safety filter: four ROS 2 nodes in one process.
 //!
-//! [`process::PolicyProcess`] composes them on any back end; the programs `f1_policy_node` and `f1` only parse arguments. The way of one
-//! observation: [`perception`] matches messages to an [`observation::Observation`], [`foresight`] turns it into a prefix and an image,
-//! [`action`] into a chunk, [`safety`] into motion. Values cross from node to node through a [`port::Port`], in process, by `Arc`.
+//! [`process::PolicyProcess`] composes them on any back end; the programs `f1_policy_node` and `f1`
+//! only parse arguments. The way of one observation: [`perception`] matches messages to an
+//! [`observation::Observation`], [`foresight`] turns it into a prefix and an image, [`action`] into
+//! a chunk, [`safety`] into motion. Values cross from node to node through a [`port::Port`], in
+//! process, by `Arc`.
 
 pub mod action;
 pub mod board;

@@ -1,4 +1,5 @@
-//! When to infer anew: after so many executed steps, when the world left the plan, or when there is no plan.
+//! When to infer anew: after so many executed steps, when the world left the plan, or when there is
+//! no plan.
 
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ struct Running {
     epoch: u64,
 }
 
-/// Decides which observation is worth an inference. Times of chunks are ROS time, latency is on the steady clock.
+/// Decides which observation is worth an inference. Times of chunks are ROS time, latency is on the
+/// steady clock.
 #[derive(Debug, Clone)]
 pub struct Pacer {
     replan_steps: f64,
@@ -39,14 +41,17 @@ impl Pacer {
         self.replan_steps = replan_steps as f64;
     }
 
-    /// Whether an observation of `epoch` should be taken now. The rows that pass while inference runs count as executed: the new chunk
-    /// is there when it is wanted, not when it was asked for.
+    /// Whether an observation of `epoch` should be taken now. The rows that pass while inference
+    /// runs count as executed: the new chunk is there when it is wanted, not when it was asked
+    /// for.
     #[must_use]
     pub fn due(&self, now_ns: i64, epoch: u64) -> bool {
         if self.in_flight.is_some() {
             return false;
         }
-        let Some(running) = self.running.filter(|running| running.epoch == epoch) else { return true };
+        let Some(running) = self.running.filter(|running| running.epoch == epoch) else {
+            return true;
+        };
         let executed = (now_ns - running.stamp_ns) as f64 * 1e-9 * running.rate_hz;
         self.demanded
             || executed + self.latency.as_secs_f64() * running.rate_hz >= self.replan_steps
@@ -59,7 +64,8 @@ impl Pacer {
         self.demanded = false;
     }
 
-    /// Inference ended with a chunk stamped `stamp_ns`, `latency` after the observation's last message arrived.
+    /// Inference ended with a chunk stamped `stamp_ns`, `latency` after the observation's last
+    /// message arrived.
     pub fn delivered(&mut self, stamp_ns: i64, rate_hz: f64, epoch: u64, latency: Duration) {
         self.in_flight = None;
         self.running = Some(Running { stamp_ns, rate_hz, epoch });

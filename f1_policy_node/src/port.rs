@@ -1,7 +1,8 @@
-//! The seam between two nodes of this process: one sender's values go to whoever takes the port at the moment.
+//! The seam between two nodes of this process: one sender's values go to whoever takes the port at
+//! the moment.
 //!
-//! A port holds no queue. The taker decides what to do with a value at once (hand it to a worker, where the newest wins), and while
-//! nobody takes the port values are dropped and counted.
+//! A port holds no queue. The taker decides what to do with a value at once (hand it to a worker,
+//! where the newest wins), and while nobody takes the port values are dropped and counted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,5 @@
-//! The four nodes of one process, put together: lifecycle, status, diagnostics, and coming to rest whatever happens.
+//! The four nodes of one process, put together: lifecycle, status, diagnostics, and coming to rest
+//! whatever happens.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -120,15 +121,23 @@ impl ManagedNode for Managed {
 }
 
 impl PolicyProcess {
-    /// Makes the four nodes on a context. Nothing is loaded yet: that is what configuring does, and it may fail without ending the process.
+    /// Makes the four nodes on a context. Nothing is loaded yet: that is what configuring does, and
+    /// it may fail without ending the process.
     ///
     /// # Errors
     /// Parameters or names that the middleware refuses.
-    pub fn compose(context: &Context, loader: LoaderOf, options: &ProcessOptions) -> NodeResult<Self> {
+    pub fn compose(
+        context: &Context,
+        loader: LoaderOf,
+        options: &ProcessOptions,
+    ) -> NodeResult<Self> {
         let namespace = NodeOptions::in_namespace(options.namespace.clone());
-        // What leads to motion has threads of its own: neither a picture nor a parameter call delays it.
-        let safety_node = context.create_node_with("safety_filter", namespace.clone().on_own_thread())?;
-        let perception_node = context.create_node_with("perception", namespace.clone().on_own_thread())?;
+        // What leads to motion has threads of its own: neither an image nor a parameter call
+        // delays it.
+        let safety_node =
+            context.create_node_with("safety_filter", namespace.clone().on_own_thread())?;
+        let perception_node =
+            context.create_node_with("perception", namespace.clone().on_own_thread())?;
         let foresight_node = context.create_node_with("foresight", namespace.clone())?;
         let action_node = context.create_node_with("action", namespace.on_own_thread())?;
         let core = Core::new(loader(&foresight_node), 1);
@@ -148,10 +157,12 @@ impl PolicyProcess {
             (&perception_node, perception),
         ];
         for (node, part) in parts {
-            lifecycles.push(Lifecycle::manage(node, Managed { part, inline: context.is_virtual() })?);
+            lifecycles
+                .push(Lifecycle::manage(node, Managed { part, inline: context.is_virtual() })?);
             keep.push(Box::new(diagnose(node, &core)?));
         }
-        let status = Arc::new(safety_node.create_publisher::<PolicyStatus>("status", Qos::latched())?);
+        let status =
+            Arc::new(safety_node.create_publisher::<PolicyStatus>("status", Qos::latched())?);
         keep.push(Box::new(publish_status(&safety_node, &core, status.clone())));
         keep.push(Box::new(TaskServer::offer(&action_node, &core)?));
         come_to_rest_on_shutdown(context, &safety_node, &stopper);
@@ -159,7 +170,8 @@ impl PolicyProcess {
         let started = Arc::new(AtomicBool::new(false));
         let process = Self { core, stopper, lifecycles, nodes, started, status, _keep: keep };
         let autostart = process.nodes.first().map_or(Ok(true), |node| {
-            let descriptor = Descriptor::new("Walk the four nodes up to active at start.").read_only();
+            let descriptor =
+                Descriptor::new("Walk the four nodes up to active at start.").read_only();
             node.parameters().declare("autostart", true, descriptor)
         })?;
         if autostart && options.autostart {
@@ -168,7 +180,8 @@ impl PolicyProcess {
         Ok(process)
     }
 
-    /// Walks all nodes up to active, the safety filter first; a node that fails stays where it is, with its reason on `status`.
+    /// Walks all nodes up to active, the safety filter first; a node that fails stays where it is,
+    /// with its reason on `status`.
     pub fn start(&self) {
         fn next(mut left: std::vec::IntoIter<Lifecycle>, done: Arc<AtomicBool>) {
             match left.next() {
@@ -226,16 +239,19 @@ impl PolicyProcess {
         self.core.board.lock().clone()
     }
 
-    /// From now on a panic in any thread of the process stops motion first and then ends the process with a failure.
+    /// From now on a panic in any thread of the process stops motion first and then ends the
+    /// process with a failure.
     pub fn stop_on_panic(&self) {
-        let (core, stopper, status) = (self.core.clone(), self.stopper.clone(), self.status.clone());
+        let (core, stopper, status) =
+            (self.core.clone(), self.stopper.clone(), self.status.clone());
         let clock = self.nodes.first().map(Node::clock);
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             before(info);
             let thread = std::thread::current();
             let reason = format!("thread {} panicked", thread.name().unwrap_or("without name"));
-            // The panicking thread may hold locks: everything else happens on another one, and this one waits for it.
+            // The panicking thread may hold locks: everything else happens on another one, and this
+            // one waits for it.
             let (core, stopper, status) = (core.clone(), stopper.clone(), status.clone());
             let now_ns = clock.as_ref().map_or(0, |clock| clock.now().nanoseconds());
             let stopping = std::thread::spawn(move || {
@@ -265,7 +281,8 @@ impl PolicyProcess {
     }
 }
 
-/// Makes the loader of the resources from the node `foresight`, which has the parameters that say what to load.
+/// Makes the loader of the resources from the node `foresight`, which has the parameters that say
+/// what to load.
 pub type LoaderOf = Box<dyn FnOnce(&Node) -> Loader>;
 
 /// A loader that reads robot file and model from the parameters of the node `foresight`.
@@ -297,18 +314,20 @@ fn come_to_rest_on_shutdown(context: &Context, node: &Node, stopper: &Stopper) {
         if weak_context.is_virtual() || !stopper.moves() {
             return;
         }
-        // The controllers brake by themselves on what was sent; the process stays until they are at rest.
+        // The controllers brake by themselves on what was sent; the process stays until they are at
+        // rest.
         let timer: Arc<parking_lot::Mutex<Option<f1_middleware::Timer>>> = Arc::default();
         let (held, mut guard) = (timer.clone(), Some(guard));
-        *timer.lock() = Some(node.create_timer(Duration::from_millis(10), ClockKind::Steady, move || {
-            if !stopper.moves() {
-                guard = None;
-                if let Some(mut held) = held.try_lock() {
-                    *held = None;
+        *timer.lock() =
+            Some(node.create_timer(Duration::from_millis(10), ClockKind::Steady, move || {
+                if !stopper.moves() {
+                    guard = None;
+                    if let Some(mut held) = held.try_lock() {
+                        *held = None;
+                    }
                 }
-            }
-            let _ = &guard;
-        }));
+                let _ = &guard;
+            }));
     });
 }
 
@@ -342,7 +361,10 @@ fn diagnose(node: &Node, core: &Arc<Core>) -> NodeResult<Diagnostics> {
         report.value("joint state age (s)", age(board.joints_ns));
         match name.as_str() {
             crate::perception::NAME => {
-                report.value("observations (Hz)", format!("{:.1}", board.observation_rate.rate(now_ns)));
+                report.value(
+                    "observations (Hz)",
+                    format!("{:.1}", board.observation_rate.rate(now_ns)),
+                );
                 report.value("dropped frames", board.dropped_frames);
                 report.value("overtaken observations", board.overtaken);
             }
@@ -357,7 +379,10 @@ fn diagnose(node: &Node, core: &Arc<Core>) -> NodeResult<Diagnostics> {
                 report.value("chunks (Hz)", format!("{:.1}", board.chunk_rate.rate(now_ns)));
             }
             _ => {
-                report.value("trajectories (Hz)", format!("{:.1}", board.trajectory_rate.rate(now_ns)));
+                report.value(
+                    "trajectories (Hz)",
+                    format!("{:.1}", board.trajectory_rate.rate(now_ns)),
+                );
                 report.value("interventions", board.interventions);
                 report.value("locks", board.locks.join(" "));
             }
@@ -400,10 +425,14 @@ fn publish_status(
 #[must_use]
 pub fn status_message(board: &mut Board, now_ns: i64) -> PolicyStatus {
     let (state, reason) = board.state();
-    let age = |stamp: Option<i64>| stamp.map_or(f64::INFINITY, |stamp| (now_ns - stamp) as f64 * 1e-9);
+    let age =
+        |stamp: Option<i64>| stamp.map_or(f64::INFINITY, |stamp| (now_ns - stamp) as f64 * 1e-9);
     let (psnr, agreement) = board.foresight.unwrap_or((f64::NAN, f64::NAN));
     PolicyStatus {
-        header: Header { stamp: WireTime::saturating_from_nanoseconds(now_ns), frame_id: String::new() },
+        header: Header {
+            stamp: WireTime::saturating_from_nanoseconds(now_ns),
+            frame_id: String::new(),
+        },
         state: match state {
             PolicyState::Unconfigured => PolicyStatus::STATE_UNCONFIGURED,
             PolicyState::Inactive => PolicyStatus::STATE_INACTIVE,

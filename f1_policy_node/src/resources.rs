@@ -1,4 +1,5 @@
-//! What configuring loads: the robot, the network, the statistics; checked against each other, all faults at once.
+//! What configuring loads: the robot, the network, the statistics; checked against each other, all
+//! faults at once.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -81,11 +82,17 @@ impl Resources {
     ///
     /// # Errors
     /// Whatever is wrong with either, or that they do not fit.
-    pub fn load(robot_file: &Path, model: &Path, options: &LoadOptions) -> Result<Self, ResourceError> {
+    pub fn load(
+        robot_file: &Path,
+        model: &Path,
+        options: &LoadOptions,
+    ) -> Result<Self, ResourceError> {
         let robot = Arc::new(Robot::load(robot_file)?);
         let statistics = load_statistics(&robot, robot_file, model)?;
-        let policy = F1Policy::load(model, options)
-            .map_err(|source| ResourceError::Model { folder: model.display().to_string(), source })?;
+        let policy = F1Policy::load(model, options).map_err(|source| ResourceError::Model {
+            folder: model.display().to_string(),
+            source,
+        })?;
         Self::assemble(robot, Arc::new(policy), &statistics, model)
     }
 
@@ -102,7 +109,11 @@ impl Resources {
         let name = robot.file().name.clone();
         let faults = mismatches(&robot, &policy);
         if !faults.is_empty() {
-            return Err(ResourceError::Mismatch { robot: name, model: model.display().to_string(), faults });
+            return Err(ResourceError::Mismatch {
+                robot: name,
+                model: model.display().to_string(),
+                faults,
+            });
         }
         let wrong = |source| ResourceError::Statistics { robot: name.clone(), source };
         let encoder = StateEncoder::new(robot.clone(), statistics).map_err(wrong)?;
@@ -111,7 +122,8 @@ impl Resources {
         Ok(Self { robot, policy, threads, encoder, decoder, model: model.to_owned() })
     }
 
-    /// The robot file's cameras that the understanding expert sees, in order: (index in the file, masked by the file).
+    /// The robot file's cameras that the understanding expert sees, in order: (index in the file,
+    /// masked by the file).
     #[must_use]
     pub fn understanding_cameras(&self) -> Vec<usize> {
         cameras_with(&self.robot, CameraRole::Und)
@@ -123,17 +135,22 @@ impl Resources {
         self.policy.config().generation.is_some()
     }
 
-    /// One stride: the distance of two history frames, and how far ahead the foreseen image lies, s.
+    /// One stride: the distance of two history frames, and how far ahead the foreseen image lies,
+    /// s.
     #[must_use]
     pub fn stride(&self) -> f64 {
         self.policy.config().run.obs_img_stride as f64 / self.robot.rate_hz()
     }
 
-    /// The camera's picture as the network sees its history: the shorter side shrunk, the middle cut out.
+    /// The camera's image as the network sees its history: the shorter side shrunk, the middle
+    /// cut out.
     ///
     /// # Errors
-    /// A picture without pixels, or a network that does not foresee.
-    pub fn history_view(&self, image: &image::RgbImage) -> Result<image::RgbImage, f1_model::Error> {
+    /// An image without pixels, or a network that does not foresee.
+    pub fn history_view(
+        &self,
+        image: &image::RgbImage,
+    ) -> Result<image::RgbImage, f1_model::Error> {
         let config = self.policy.config();
         let side = config.frame_side().unwrap_or(1);
         let frame = prepare_frame(image, side, config.run.crop_ratio, &candle_core::Device::Cpu)?;
@@ -152,7 +169,8 @@ fn cameras_with(robot: &Robot, role: CameraRole) -> Vec<usize> {
     cameras.filter(|(_, camera)| camera.roles.contains(&role)).map(|(index, _)| index).collect()
 }
 
-/// The entry of `stats.json` that the robot file names: from the path that it gives, else from the checkpoint folder.
+/// The entry of `stats.json` that the robot file names: from the path that it gives, else from the
+/// checkpoint folder.
 fn load_statistics(
     robot: &Robot,
     robot_file: &Path,
@@ -174,7 +192,9 @@ fn mismatches(robot: &Robot, policy: &F1Policy) -> Vec<String> {
     let mut faults = Vec::new();
     let mut larger = |what: &str, found: usize, room: usize| {
         if found > room {
-            faults.push(format!("{what}: the robot file needs {found}, the network has room for {room}"));
+            faults.push(format!(
+                "{what}: the robot file needs {found}, the network has room for {room}"
+            ));
         }
     };
     larger("state", file.state_dim(), config.max_state_dim);
@@ -183,8 +203,10 @@ fn mismatches(robot: &Robot, policy: &F1Policy) -> Vec<String> {
         faults.push("cameras: the network foresees, but no camera has the role history".into());
     }
     if config.run.history_in_understanding {
-        faults
-            .push("f1.history_in_understanding: a model for comparisons, which the nodes do not feed".into());
+        faults.push(
+            "f1.history_in_understanding: a model for comparisons, which the nodes do not feed"
+                .into(),
+        );
     }
     faults
 }

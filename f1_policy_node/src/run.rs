@@ -1,4 +1,5 @@
-//! Running a composed process: spinning until a signal, the live status line, the page of parameters.
+//! Running a composed process: spinning until a signal, the live status line, the page of
+//! parameters.
 
 use std::fmt::Write as _;
 
@@ -46,7 +47,8 @@ pub fn parameter_page() -> NodeResult<String> {
     let context = Context::new(ContextOptions::new(Backend::mem_virtual()))?;
     let options = ProcessOptions { autostart: false, ..ProcessOptions::default() };
     let process = PolicyProcess::compose(&context, load_from_parameters(), &options)?;
-    let parameters: Vec<Parameters> = process.nodes().iter().map(|node| node.parameters().clone()).collect();
+    let parameters: Vec<Parameters> =
+        process.nodes().iter().map(|node| node.parameters().clone()).collect();
     let mut page = String::from(
         "# Parameters\n\nWritten by `f1_policy_node --print-parameters`; a test keeps this page up to date. All are ROS 2 parameters: on the \
          command line (`--ros-args -p name:=value`), in a file (`--params-file`), by `ros2 param set` while the node runs. A set that is not \

@@ -1,7 +1,9 @@
-//! The seed of one observation follows from its stamp, so that a recording replayed gives the same tokens and the same noise.
+//! The seed of one observation follows from its stamp, so that a recording replayed gives the same
+//! tokens and the same noise.
 
-/// The seed for the observation stamped `stamp_ns` (ns of ROS time): the output function of SplitMix64 (Steele, Lea and Flood,
-/// "Fast splittable pseudorandom number generators"), which spreads neighbouring stamps over all 64 bits.
+/// The seed for the observation stamped `stamp_ns` (ns of ROS time): the output function of
+/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators"), which
+/// spreads neighbouring stamps over all 64 bits.
 #[must_use]
 pub fn seed_from_stamp(stamp_ns: i64) -> u64 {
     let mut z = (stamp_ns as u64).wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -1,4 +1,5 @@
-//! Times of the stages of one chunk (the rows of the paper's table 9), and what `/diagnostics` and `status` say of them.
+//! Times of the stages of one chunk (the rows of the paper's table 9), and what `/diagnostics` and
+//! `status` say of them.
 
 use std::time::{Duration, Instant};
 
@@ -43,8 +44,9 @@ impl StageTimes {
     }
 }
 
-/// Runs a stage within a `tracing` span of its name and says how long it took on the machine's clock, virtual time or not.
-/// The programs print a span's time when it closes, with `RUST_LOG=f1_policy_node=debug`.
+/// Runs a stage within a `tracing` span of its name and says how long it took on the machine's
+/// clock, virtual time or not. The programs print a span's time when it closes, with
+/// `RUST_LOG=f1_policy_node=debug`.
 macro_rules! stage {
     ($name:literal, $work:expr) => {{
         let span = tracing::debug_span!($name);
@@ -87,7 +89,10 @@ impl RateMeter {
     }
 
     fn forget(&mut self, now_ns: i64) {
-        while self.stamps_ns.front().is_some_and(|&first| now_ns - first > Self::WINDOW_NS || first > now_ns)
+        while self
+            .stamps_ns
+            .front()
+            .is_some_and(|&first| now_ns - first > Self::WINDOW_NS || first > now_ns)
         {
             self.stamps_ns.pop_front();
         }

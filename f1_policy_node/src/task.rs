@@ -41,7 +41,11 @@ impl TaskServer {
         let server = node.create_action_server::<ExecuteTask>(
             "execute_task",
             |_, goal| {
-                if goal.instruction.trim().is_empty() { GoalDecision::Reject } else { GoalDecision::Accept }
+                if goal.instruction.trim().is_empty() {
+                    GoalDecision::Reject
+                } else {
+                    GoalDecision::Accept
+                }
             },
             move |goal: Goal| {
                 let chunks_before = told.board.lock().total_chunks;
@@ -130,15 +134,17 @@ impl Running {
                 (ExecuteTaskResult::OUTCOME_TIME_LIMIT, "the time limit was reached".to_owned())
             }
             Ending::Cancelled => (ExecuteTaskResult::OUTCOME_CANCELLED, "cancelled".to_owned()),
-            Ending::Replaced => {
-                (ExecuteTaskResult::OUTCOME_REPLACED, "a newer goal or instruction took its place".to_owned())
-            }
+            Ending::Replaced => (
+                ExecuteTaskResult::OUTCOME_REPLACED,
+                "a newer goal or instruction took its place".to_owned(),
+            ),
             Ending::Stopped => (ExecuteTaskResult::OUTCOME_STOPPED, core.board.lock().state().1),
         };
         let result = ExecuteTaskResult {
             outcome,
             message,
-            elapsed: WireDuration::try_from(clock.steady().saturating_sub(self.began)).unwrap_or_default(),
+            elapsed: WireDuration::try_from(clock.steady().saturating_sub(self.began))
+                .unwrap_or_default(),
             chunk_count: self.chunks(core),
         };
         match ending {

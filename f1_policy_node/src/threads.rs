@@ -1,7 +1,8 @@
-//! Threads of the network: one pool for what leads to motion, a smaller one for pictures of it.
+//! Threads of the network: one pool for what leads to motion, a smaller one for images of it.
 //!
-//! In one common pool an action step that waits for its last row would be handed a piece of a picture to compute first. Both pools yield
-//! to the threads that hand messages and trajectories on ([`Urgency`]).
+//! In one common pool an action step that waits for its last row would be handed a piece of a
+//! image to compute first. Both pools yield to the threads that hand messages and trajectories on
+//! ([`Urgency`]).
 
 use f1_middleware::Urgency;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -14,8 +15,9 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// As many threads as `RAYON_NUM_THREADS` says, else one a core, for inference, and half of them for pictures. Where the system gives
-    /// no threads, work is done in the pool that the process has.
+    /// As many threads as `RAYON_NUM_THREADS` says, else one a core, for inference, and half of
+    /// them for images. Where the system gives no threads, work is done in the pool that the
+    /// process has.
     #[must_use]
     pub fn new(on_processor: bool) -> Self {
         if !on_processor {
@@ -24,7 +26,7 @@ impl Threads {
         let count = rayon::current_num_threads();
         Self {
             motion: pool("inference", count, Urgency::Motion),
-            display: pool("picture", count.div_ceil(2), Urgency::Display),
+            display: pool("image", count.div_ceil(2), Urgency::Display),
         }
     }
 

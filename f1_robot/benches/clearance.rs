@@ -15,7 +15,8 @@ const ROBOTS: [&str; 3] = ["bench_arm", "genie1", "arx_lift2"];
 
 #[allow(clippy::panic)] // A benchmark without its robot has nothing to measure.
 fn load(name: &str) -> Robot {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../config/robots/{name}.yaml"));
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../config/robots/{name}.yaml"));
     Robot::load(&path).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -24,7 +25,8 @@ fn chunk(robot: &Robot) -> Vec<Vec<f64>> {
     (0..50)
         .map(|row| {
             let home = robot.home().iter().enumerate();
-            home.map(|(i, position)| position + 0.1 * (0.1 * f64::from(row) + i as f64).sin()).collect()
+            home.map(|(i, position)| position + 0.1 * (0.1 * f64::from(row) + i as f64).sin())
+                .collect()
         })
         .collect()
 }

@@ -1,4 +1,5 @@
-//! One call of the safety filter with a chunk of fifty steps: `cargo bench -p f1_robot --bench filter`.
+//! One call of the safety filter with a chunk of fifty steps: `cargo bench -p f1_robot --bench
+//! filter`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +16,8 @@ const ROBOTS: [&str; 3] = ["bench_arm", "genie1", "arx_lift2"];
 
 #[allow(clippy::panic)] // A benchmark without its robot has nothing to measure.
 fn load(name: &str) -> Arc<Robot> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../config/robots/{name}.yaml"));
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../config/robots/{name}.yaml"));
     Arc::new(Robot::load(&path).unwrap_or_else(|error| panic!("{error}")))
 }
 
@@ -82,7 +84,8 @@ fn clearance_on(bencher: Bencher, name: &str) {
 /// A chunk too fast for teach mode: it has to be stretched.
 #[divan::bench(args = ROBOTS)]
 fn stretched_for_teaching(bencher: Bencher, name: &str) {
-    let settings = FilterSettings { clearance: false, speed: Speed::Teach, ..FilterSettings::default() };
+    let settings =
+        FilterSettings { clearance: false, speed: Speed::Teach, ..FilterSettings::default() };
     call(bencher, name, 2.0, settings, Verdict::Modified);
 }
 

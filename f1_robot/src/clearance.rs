@@ -1,7 +1,7 @@
 //! Distances between the robot's links and to fixed obstacles.
 //!
-//! Every collision shape of the URDF becomes one or more capsules that enclose it; obstacles are boxes. Which pairs
-//! are looked at is settled once, when the robot is loaded.
+//! Every collision shape of the URDF becomes one or more capsules that enclose it; obstacles are
+//! boxes. Which pairs are looked at is settled once, when the robot is loaded.
 
 mod capsule;
 mod shapes;
@@ -38,13 +38,14 @@ struct ObstacleBox {
     half: Vector3<f64>,
 }
 
-/// What is nearest: a distance in m (negative: shapes overlap by that much at most) and between what.
+/// What is nearest: a distance in m (negative: shapes overlap by that much at most) and between
+/// what.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Nearest {
     /// The distance, or the cut-off if nothing is nearer.
     pub distance: f64,
-    /// Between which two: link indices for the robot itself; a link and an obstacle's index for the scene. `None`
-    /// if nothing is nearer than the cut-off.
+    /// Between which two: link indices for the robot itself; a link and an obstacle's index for
+    /// the scene. `None` if nothing is nearer than the cut-off.
     pub pair: Option<(usize, usize)>,
 }
 
@@ -163,7 +164,13 @@ impl Clearance {
     }
 
     /// Settles which pairs are looked at.
-    fn choose_pairs(&mut self, tree: &Tree, joints: &[JointLimits], home: &[f64], file: &RobotFile) {
+    fn choose_pairs(
+        &mut self,
+        tree: &Tree,
+        joints: &[JointLimits],
+        home: &[f64],
+        file: &RobotFile,
+    ) {
         let body = bodies(tree, joints);
         let neighbours: BTreeSet<(usize, usize)> = tree
             .links
@@ -184,8 +191,12 @@ impl Clearance {
         for i in 0..self.capsules.len() {
             for j in i + 1..self.capsules.len() {
                 let (a, b) = (self.capsules[i].link, self.capsules[j].link);
-                // One rigid body cannot touch itself; two that share a joint are kept apart by its bounds.
-                if body[a] != body[b] && !neighbours.contains(&ordered(body[a], body[b])) && !ignored(a, b) {
+                // One rigid body cannot touch itself; two that share a joint are kept apart by its
+                // bounds.
+                if body[a] != body[b]
+                    && !neighbours.contains(&ordered(body[a], body[b]))
+                    && !ignored(a, b)
+                {
                     own.push((i, j));
                 }
             }
@@ -214,8 +225,9 @@ impl Clearance {
                 .collect();
             self.place(&positions, &mut scratch);
             for (count, (i, j)) in near_own.iter_mut().zip(&own) {
-                *count +=
-                    usize::from(own_distance(&scratch.placed[*i], &scratch.placed[*j]) < self.self_distance);
+                *count += usize::from(
+                    own_distance(&scratch.placed[*i], &scratch.placed[*j]) < self.self_distance,
+                );
             }
             for (count, (i, j)) in near_scene.iter_mut().zip(&scene) {
                 let distance = self.obstacles[*j].distance(&scratch.placed[*i]);
@@ -240,7 +252,8 @@ impl Clearance {
         scene.retain(|(i, j)| !standing.contains(&(self.capsules[*i].link, *j)));
         let name = |link: usize| tree.links[link].name.clone();
         self.left_out = touching.iter().map(|(a, b)| (name(*a), name(*b))).collect();
-        self.left_out.extend(standing.iter().map(|(link, j)| (name(*link), file.scene[*j].name.clone())));
+        self.left_out
+            .extend(standing.iter().map(|(link, j)| (name(*link), file.scene[*j].name.clone())));
         self.own_pairs = own;
         self.scene_pairs = scene;
     }
@@ -271,9 +284,9 @@ impl Clearance {
         &self.left_out
     }
 
-    /// For each joint a bound on how far any point of the robot moves per unit of its motion within the joints' bounds
-    /// (`positions`), m/rad (m/m): two points come closer by no more than the sum over all joints, because a joint that
-    /// moves both does not change their distance.
+    /// For each joint a bound on how far any point of the robot moves per unit of its motion within
+    /// the joints' bounds (`positions`), m/rad (m/m): two points come closer by no more than
+    /// the sum over all joints, because a joint that moves both does not change their distance.
     pub fn reach(&self, kinematics: &Kinematics, positions: &[(f64, f64)]) -> Vec<f64> {
         let mut reach = vec![0.0_f64; kinematics.dof()];
         for capsule in &self.capsules {
@@ -282,7 +295,8 @@ impl Clearance {
             reach.iter_mut().zip(levers).for_each(|(reach, lever)| *reach = reach.max(lever));
         }
         // Two fingers of one joint come closer twice as fast as each moves.
-        let several = reach.iter_mut().enumerate().filter(|(joint, _)| kinematics.drives_several(*joint));
+        let several =
+            reach.iter_mut().enumerate().filter(|(joint, _)| kinematics.drives_several(*joint));
         several.for_each(|(_, reach)| *reach *= 2.0);
         reach
     }
@@ -300,13 +314,24 @@ impl Clearance {
             let pose = &poses[capsule.link];
             let (a, b) = (pose * capsule.a, pose * capsule.b);
             let center = nalgebra::center(&a, &b);
-            Placed { a, b, radius: capsule.radius, center, bound: (b - a).norm() * 0.5 + capsule.radius }
+            Placed {
+                a,
+                b,
+                radius: capsule.radius,
+                center,
+                bound: (b - a).norm() * 0.5 + capsule.radius,
+            }
         }));
     }
 
-    /// The nearest pairs at a joint vector. Only distances below `cutoff` are looked for (the sharper, the
-    /// faster); infinity finds the nearest pair however far.
-    pub fn distances(&self, positions: &[f64], cutoff: f64, scratch: &mut ClearanceScratch) -> Distances {
+    /// The nearest pairs at a joint vector. Only distances below `cutoff` are looked for (the
+    /// sharper, the faster); infinity finds the nearest pair however far.
+    pub fn distances(
+        &self,
+        positions: &[f64],
+        cutoff: f64,
+        scratch: &mut ClearanceScratch,
+    ) -> Distances {
         self.place(positions, scratch);
         let placed = &scratch.placed;
         let mut own = Nearest { distance: cutoff, pair: None };
@@ -316,7 +341,10 @@ impl Clearance {
             if reach > 0.0 && (a.center - b.center).norm_squared() < reach * reach {
                 let distance = own_distance(a, b);
                 if distance < own.distance {
-                    own = Nearest { distance, pair: Some((self.capsules[i].link, self.capsules[j].link)) };
+                    own = Nearest {
+                        distance,
+                        pair: Some((self.capsules[i].link, self.capsules[j].link)),
+                    };
                 }
             }
         }
@@ -354,8 +382,8 @@ fn ordered(a: usize, b: usize) -> (usize, usize) {
     if a < b { (a, b) } else { (b, a) }
 }
 
-/// For each link the first link of the rigid body it belongs to: fixed joints and joints that nothing commands do
-/// not part links.
+/// For each link the first link of the rigid body it belongs to: fixed joints and joints that
+/// nothing commands do not part links.
 fn bodies(tree: &Tree, joints: &[JointLimits]) -> Vec<usize> {
     let mut body: Vec<usize> = (0..tree.links.len()).collect();
     for (link, entry) in tree.links.iter().enumerate() {
@@ -369,7 +397,8 @@ fn bodies(tree: &Tree, joints: &[JointLimits]) -> Vec<usize> {
     body
 }
 
-/// A number in 0..1 that depends on both arguments only: the same pairs are chosen on every machine.
+/// A number in 0..1 that depends on both arguments only: the same pairs are chosen on every
+/// machine.
 fn scatter(sample: usize, dimension: usize) -> f64 {
     // SplitMix64.
     let mut x = (sample as u64) << 32 | dimension as u64;

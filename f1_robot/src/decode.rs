@@ -1,7 +1,8 @@
 //! From the network's normalised chunk to joint waypoints.
 //!
-//! A chunk is `[horizon][max_action_dim]`; the first `action_dim` entries of a row are the robot's, the rest is the
-//! network's padding. Nothing is checked or limited here: that is the safety filter's work.
+//! A chunk is `[horizon][max_action_dim]`; the first `action_dim` entries of a row are the robot's,
+//! the rest is the network's padding. Nothing is checked or limited here: that is the safety
+//! filter's work.
 
 use std::sync::Arc;
 
@@ -18,7 +19,8 @@ use crate::trajectory::{SECOND, Stamp};
 /// A chunk in joint units, exactly as the policy asks for it: nothing about it is checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RawChunk {
-    /// The moment of the observation behind the chunk, nanoseconds: row i is due at `stamp + (i + 1) / rate_hz`.
+    /// The moment of the observation behind the chunk, nanoseconds: row i is due at `stamp + (i +
+    /// 1) / rate_hz`.
     pub stamp: Stamp,
     /// Counts chunks within an epoch.
     pub sequence: u64,
@@ -171,14 +173,16 @@ impl ChunkDecoder {
                 if values.len() < needed {
                     return Err(DecodeError::Width { row, found: values.len(), needed });
                 }
-                let mut values: Vec<f64> = values[..needed].iter().map(|value| f64::from(*value)).collect();
+                let mut values: Vec<f64> =
+                    values[..needed].iter().map(|value| f64::from(*value)).collect();
                 self.normaliser.denormalise(&mut values);
                 Ok(values)
             })
             .collect()
     }
 
-    /// Rows in the units of the action layout to normalised rows: the inverse of [`Self::denormalise`].
+    /// Rows in the units of the action layout to normalised rows: the inverse of
+    /// [`Self::denormalise`].
     pub fn normalise(&self, rows: &[Vec<f64>]) -> Vec<Vec<f32>> {
         rows.iter()
             .map(|row| {
@@ -189,8 +193,9 @@ impl ChunkDecoder {
             .collect()
     }
 
-    /// Decodes a chunk. `start` is the joint vector from which deltas count: measured, or where the running motion
-    /// will be at the splice. Numbers that are not finite come out as such (in every row that depends on them).
+    /// Decodes a chunk. `start` is the joint vector from which deltas count: measured, or where the
+    /// running motion will be at the splice. Numbers that are not finite come out as such (in
+    /// every row that depends on them).
     ///
     /// # Errors
     /// An empty chunk, a short row, a start of the wrong length.
@@ -234,8 +239,8 @@ impl ChunkDecoder {
                 ActionPart::JointPositions(part) => {
                     for (row, out) in rows.iter().zip(&mut out) {
                         for i in 0..part.joints.len() {
-                            out[to + i] =
-                                self.saturated(to + i, row[from + i] * self.unit(to + i, part.units));
+                            out[to + i] = self
+                                .saturated(to + i, row[from + i] * self.unit(to + i, part.units));
                         }
                     }
                     to += part.joints.len();
@@ -276,12 +281,20 @@ impl ChunkDecoder {
         }
         let ChunkStamp { stamp, sequence, epoch } = stamp;
         let rate_hz = self.robot.rate_hz();
-        let chunk = RawChunk { stamp, sequence, epoch, joint_names: self.names.clone(), rate_hz, rows: out };
+        let chunk = RawChunk {
+            stamp,
+            sequence,
+            epoch,
+            joint_names: self.names.clone(),
+            rate_hz,
+            rows: out,
+        };
         Ok(Decoded { chunk, warnings })
     }
 
-    /// A gripper that is asked to open wider than open, or to close further than closed, is asked for that, whatever
-    /// part of the layout it is in: a policy's noise around either is no fault.
+    /// A gripper that is asked to open wider than open, or to close further than closed, is asked
+    /// for that, whatever part of the layout it is in: a policy's noise around either is no
+    /// fault.
     fn saturated(&self, joint: usize, position: f64) -> f64 {
         match self.grip.get(joint) {
             Some(Some([least, greatest])) => position.clamp(*least, *greatest),
@@ -315,16 +328,18 @@ impl ChunkDecoder {
         let mut condition = condition_number(&kinematics.jacobian(arm, &vector).1);
         for (index, (row, out)) in rows.iter().zip(out).enumerate() {
             let delta = &row[from..from + 6];
-            let finite =
-                delta.iter().all(|value| value.is_finite()) && vector.iter().all(|value| value.is_finite());
+            let finite = delta.iter().all(|value| value.is_finite())
+                && vector.iter().all(|value| value.is_finite());
             lost = !finite || (lost && part.reference == DeltaReference::Chained);
             if lost {
                 joints.iter().for_each(|joint| out[*joint] = f64::NAN);
                 continue;
             }
-            let reference = if part.reference == DeltaReference::Chained { &target } else { &start };
+            let reference =
+                if part.reference == DeltaReference::Chained { &target } else { &start };
             target = moved(reference, delta, part);
-            let solution = kinematics.inverse(arm, &target, &vector, self.robot.joints(), &self.inverse);
+            let solution =
+                kinematics.inverse(arm, &target, &vector, self.robot.joints(), &self.inverse);
             let mut next = vector.clone();
             for (joint, position) in joints.iter().zip(&solution.positions) {
                 next[*joint] = *position;
@@ -334,7 +349,12 @@ impl ChunkDecoder {
             let scale = singularity_scale(worst, ahead > condition);
             if scale < 1.0 {
                 let name = part.arm.clone();
-                warnings.push(DecodeWarning::Slowed { row: index, arm: name, condition: worst, scale });
+                warnings.push(DecodeWarning::Slowed {
+                    row: index,
+                    arm: name,
+                    condition: worst,
+                    scale,
+                });
                 for joint in &joints {
                     next[*joint] = vector[*joint] + scale * (next[*joint] - vector[*joint]);
                 }
@@ -367,7 +387,9 @@ fn moved(pose: &Isometry3<f64>, delta: &[f64], part: &EndEffectorDelta) -> Isome
     };
     let (position, rotation) = match part.frame {
         DeltaFrame::Base => (pose.translation.vector + position, rotation * pose.rotation),
-        DeltaFrame::Tool => (pose.translation.vector + pose.rotation * position, pose.rotation * rotation),
+        DeltaFrame::Tool => {
+            (pose.translation.vector + pose.rotation * position, pose.rotation * rotation)
+        }
     };
     Isometry3::from_parts(Translation3::from(position), rotation)
 }

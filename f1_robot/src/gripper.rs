@@ -3,8 +3,8 @@
 use crate::robot_file::{Binarise, Gripper, GripperConvention};
 
 impl Gripper {
-    /// How far open an action asks the gripper to be: 0 closed, 1 open. Actions outside `action_range` count as
-    /// its nearest end; one that is not finite stays so.
+    /// How far open an action asks the gripper to be: 0 closed, 1 open. Actions outside
+    /// `action_range` count as its nearest end; one that is not finite stays so.
     pub fn opening_of_action(&self, action: f64) -> f64 {
         let [least, greatest] = self.action_range;
         let share = match self.binarise {
@@ -26,7 +26,8 @@ impl Gripper {
         self.position_of_opening(self.opening_of_action(action))
     }
 
-    /// How far open a measured joint position is: 0 closed, 1 open; slightly outside if the joint is.
+    /// How far open a measured joint position is: 0 closed, 1 open; slightly outside if the joint
+    /// is.
     pub fn opening_of_position(&self, position: f64) -> f64 {
         (position - self.closed) / (self.open - self.closed)
     }

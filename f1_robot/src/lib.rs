@@ -1,7 +1,8 @@
-//! The robot side without ROS: robot files, kinematics, action decoding, splice and the safety filter.
+//! The robot side without ROS: robot files, kinematics, action decoding, splice and the safety
+//! filter.
 //!
-//! [`Robot::load`] reads a robot file and its URDF and checks them against each other; everything else works on
-//! the [`Robot`]. Joint vectors have the order of [`Robot::joints`].
+//! [`Robot::load`] reads a robot file and its URDF and checks them against each other; everything
+//! else works on the [`Robot`]. Joint vectors have the order of [`Robot::joints`].
 
 pub mod clearance;
 pub mod decode;

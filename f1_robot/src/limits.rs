@@ -21,8 +21,8 @@ pub struct JointLimits {
     pub acceleration: f64,
     /// Greatest jerk, rad/s³ or m/s³.
     pub jerk: f64,
-    /// True: a joint that turns without end. Its bounds come from the robot file and count turns, so a measured
-    /// angle is not wrapped.
+    /// True: a joint that turns without end. Its bounds come from the robot file and count turns,
+    /// so a measured angle is not wrapped.
     pub continuous: bool,
     /// True: a sliding joint, in metres.
     pub prismatic: bool,
@@ -52,7 +52,13 @@ fn stated(kind: &JointType, urdf: &UrdfLimit) -> JointLimit {
     let finite = |value: f64| value.is_finite().then_some(value);
     if all_zero {
         // urdf-rs fills a missing <limit> with zeros.
-        return JointLimit { lower: None, upper: None, velocity: None, acceleration: None, jerk: None };
+        return JointLimit {
+            lower: None,
+            upper: None,
+            velocity: None,
+            acceleration: None,
+            jerk: None,
+        };
     }
     let bounded = *kind != JointType::Continuous;
     JointLimit {
@@ -79,18 +85,24 @@ pub(crate) fn join(
     let name = &joint.name;
     let at = format!("joint_limits.{name}");
     let urdf = stated(&joint.joint_type, &joint.limit);
-    let mut pick =
-        |key: &str, urdf: Option<f64>, file: Option<f64>, stricter: fn(f64, f64) -> f64| match (urdf, file) {
-            (Some(a), Some(b)) => Some(stricter(a, b)),
-            (one, other) => one.or(other).or_else(|| {
-                faults.add(format!("{at}.{key}"), "missing: neither the robot file nor the URDF states it");
-                None
-            }),
-        };
+    let mut pick = |key: &str,
+                    urdf: Option<f64>,
+                    file: Option<f64>,
+                    stricter: fn(f64, f64) -> f64| match (urdf, file) {
+        (Some(a), Some(b)) => Some(stricter(a, b)),
+        (one, other) => one.or(other).or_else(|| {
+            faults.add(
+                format!("{at}.{key}"),
+                "missing: neither the robot file nor the URDF states it",
+            );
+            None
+        }),
+    };
     let lower = pick("lower", urdf.lower, file.and_then(|f| f.lower), f64::max);
     let upper = pick("upper", urdf.upper, file.and_then(|f| f.upper), f64::min);
     let velocity = pick("velocity", urdf.velocity, file.and_then(|f| f.velocity), f64::min);
-    let acceleration = pick("acceleration", urdf.acceleration, file.and_then(|f| f.acceleration), f64::min);
+    let acceleration =
+        pick("acceleration", urdf.acceleration, file.and_then(|f| f.acceleration), f64::min);
     let jerk = pick("jerk", urdf.jerk, file.and_then(|f| f.jerk), f64::min);
     let limits = JointLimits {
         name: name.clone(),
@@ -110,9 +122,11 @@ pub(crate) fn join(
         );
         return None;
     }
-    for (key, value) in
-        [("velocity", limits.velocity), ("acceleration", limits.acceleration), ("jerk", limits.jerk)]
-    {
+    for (key, value) in [
+        ("velocity", limits.velocity),
+        ("acceleration", limits.acceleration),
+        ("jerk", limits.jerk),
+    ] {
         if value < 0.0 {
             faults.add(format!("{at}.{key}"), format!("{value} is negative"));
         }

@@ -9,8 +9,8 @@ use crate::kinematics::{Kinematics, Tree};
 use crate::limits::{self, JointLimits};
 use crate::robot_file::reader::Faults;
 use crate::robot_file::{
-    ActionPart, CameraRole, Controller, ControllerInterface, MAX_FILE_BYTES, RobotFile, RobotFileError,
-    StatePart, Workspace,
+    ActionPart, CameraRole, Controller, ControllerInterface, MAX_FILE_BYTES, RobotFile,
+    RobotFileError, StatePart, Workspace,
 };
 
 /// A robot that can be used: every check passed. Shared by `Arc`.
@@ -37,7 +37,7 @@ pub struct PolicyShape {
     pub max_state_dim: usize,
     /// The longest action row; shorter ones are padded.
     pub max_action_dim: usize,
-    /// The number of pictures for the understanding expert, masked ones included, if it is fixed.
+    /// The number of images for the understanding expert, masked ones included, if it is fixed.
     pub cameras: Option<usize>,
 }
 
@@ -71,7 +71,9 @@ impl Robot {
                 return Err(named(faults.list));
             }
         };
-        let Some(file) = RobotFile::read_text(&text, &mut faults) else { return Err(named(faults.list)) };
+        let Some(file) = RobotFile::read_text(&text, &mut faults) else {
+            return Err(named(faults.list));
+        };
         let mut urdf = None;
         if !file.urdf.is_empty() {
             let beside = path.parent().unwrap_or(Path::new("")).join(&file.urdf);
@@ -107,7 +109,9 @@ impl Robot {
         let names = file.action_joints();
         let joints: Vec<Option<JointLimits>> = names
             .iter()
-            .map(|name| limits::join(tree.joints.get(name)?, file.joint_limits.get(name), &mut faults))
+            .map(|name| {
+                limits::join(tree.joints.get(name)?, file.joint_limits.get(name), &mut faults)
+            })
             .collect();
         let joints: Vec<JointLimits> = joints.into_iter().flatten().collect();
         check_positions(&file, &tree, &joints, &mut faults);
@@ -133,21 +137,40 @@ impl Robot {
         let home: Vec<f64> = names.iter().filter_map(|name| file.home.get(name).copied()).collect();
         let mimics = tree.joints.values().filter_map(|joint| {
             let mimic = joint.mimic.as_ref()?;
-            let (multiplier, offset) = (mimic.multiplier.unwrap_or(1.0), mimic.offset.unwrap_or(0.0));
+            let (multiplier, offset) =
+                (mimic.multiplier.unwrap_or(1.0), mimic.offset.unwrap_or(0.0));
             Some((joint.name.clone(), mimic.joint.clone(), multiplier, offset))
         });
         let mimics = mimics.collect();
-        let is_sliding = |joint: &&urdf_rs::Joint| joint.joint_type == urdf_rs::JointType::Prismatic;
-        let sliding = tree.joints.values().filter(is_sliding).map(|joint| joint.name.clone()).collect();
-        let workspaces =
-            file.arms.iter().map(|arm| file.workspace.iter().position(|w| w.arm == arm.name)).collect();
+        let is_sliding =
+            |joint: &&urdf_rs::Joint| joint.joint_type == urdf_rs::JointType::Prismatic;
+        let sliding =
+            tree.joints.values().filter(is_sliding).map(|joint| joint.name.clone()).collect();
+        let workspaces = file
+            .arms
+            .iter()
+            .map(|arm| file.workspace.iter().position(|w| w.arm == arm.name))
+            .collect();
         // Distances are judged only of a robot that is right otherwise.
-        let Some(kinematics) = kinematics.filter(|_| faults.list.is_empty()) else { return Err(faults) };
+        let Some(kinematics) = kinematics.filter(|_| faults.list.is_empty()) else {
+            return Err(faults);
+        };
         let clearance = Clearance::new(&tree, &kinematics, &joints, &home, &file, &mut faults);
         if !faults.list.is_empty() {
             return Err(faults);
         }
-        Ok(Self { file, urdf, joints, controllers, kinematics, clearance, home, mimics, sliding, workspaces })
+        Ok(Self {
+            file,
+            urdf,
+            joints,
+            controllers,
+            kinematics,
+            clearance,
+            home,
+            mimics,
+            sliding,
+            workspaces,
+        })
     }
 
     /// Whether a checkpoint fits the robot's layouts.
@@ -161,10 +184,16 @@ impl Robot {
             ("action.parts", self.file.action_dim(), shape.max_action_dim),
         ] {
             if has > takes {
-                faults.add(path, format!("{has} entries, but the checkpoint takes at most {takes}"));
+                faults
+                    .add(path, format!("{has} entries, but the checkpoint takes at most {takes}"));
             }
         }
-        let und = self.file.cameras.iter().filter(|camera| camera.roles.contains(&CameraRole::Und)).count();
+        let und = self
+            .file
+            .cameras
+            .iter()
+            .filter(|camera| camera.roles.contains(&CameraRole::Und))
+            .count();
         if let Some(cameras) = shape.cameras.filter(|cameras| *cameras != und) {
             faults.add(
                 "cameras",
@@ -188,8 +217,8 @@ impl Robot {
         &self.urdf
     }
 
-    /// The commanded joints with the limits in force, in the order of the action layout, grippers included: the
-    /// columns of a decoded chunk and of every joint vector of this crate.
+    /// The commanded joints with the limits in force, in the order of the action layout, grippers
+    /// included: the columns of a decoded chunk and of every joint vector of this crate.
     pub fn joints(&self) -> &[JointLimits] {
         &self.joints
     }
@@ -204,7 +233,8 @@ impl Robot {
         self.joints.iter().position(|joint| joint.name == name)
     }
 
-    /// The controllers, each with at least one joint; together they move every commanded joint exactly once.
+    /// The controllers, each with at least one joint; together they move every commanded joint
+    /// exactly once.
     pub fn controllers(&self) -> &[ControllerJoints] {
         &self.controllers
     }
@@ -229,8 +259,8 @@ impl Robot {
         &self.clearance
     }
 
-    /// The box that an arm's end effector stays in, if the robot file gives one. `arm` is an index into
-    /// [`Kinematics::arms`].
+    /// The box that an arm's end effector stays in, if the robot file gives one. `arm` is an index
+    /// into [`Kinematics::arms`].
     pub fn workspace(&self, arm: usize) -> Option<&Workspace> {
         self.workspaces.get(arm).copied().flatten().and_then(|index| self.file.workspace.get(index))
     }
@@ -257,7 +287,8 @@ fn read(path: &Path) -> Result<String, String> {
     Ok(text)
 }
 
-/// Elements nested deeper than this are no URDF; the parser below would follow them until its stack ends.
+/// Elements nested deeper than this are no URDF; the parser below would follow them until its stack
+/// ends.
 const MAX_URDF_DEPTH: usize = 64;
 
 /// Whether elements are nested no deeper than [`MAX_URDF_DEPTH`].
@@ -324,16 +355,17 @@ fn check_against_urdf(file: &RobotFile, tree: &Tree, faults: &mut Faults) {
         found
     };
     // A joint that can be commanded (`own`) or at least measured.
-    let joint = |name: &str, own: bool, path: String, faults: &mut Faults| match tree.joints.get(name) {
-        None => faults.add(path, format!("the URDF has no joint `{name}`")),
-        Some(joint) if !crate::kinematics::moves(joint) => {
-            faults.add(path, format!("joint `{name}` is fixed"));
-        }
-        Some(joint) if own && joint.mimic.is_some() => {
-            faults.add(path, format!("joint `{name}` only mimics another joint"));
-        }
-        Some(_) => {}
-    };
+    let joint =
+        |name: &str, own: bool, path: String, faults: &mut Faults| match tree.joints.get(name) {
+            None => faults.add(path, format!("the URDF has no joint `{name}`")),
+            Some(joint) if !crate::kinematics::moves(joint) => {
+                faults.add(path, format!("joint `{name}` is fixed"));
+            }
+            Some(joint) if own && joint.mimic.is_some() => {
+                faults.add(path, format!("joint `{name}` only mimics another joint"));
+            }
+            Some(_) => {}
+        };
     for (i, camera) in file.cameras.iter().enumerate() {
         if let Some(frame) = &camera.frame {
             link(frame, format!("cameras[{i}].frame"), faults);
@@ -358,10 +390,15 @@ fn check_against_urdf(file: &RobotFile, tree: &Tree, faults: &mut Faults) {
                         .into_iter()
                         .filter(|joint| arm.joints.contains(joint) || commanded.contains(joint))
                         .collect();
-                    if chain != arm.joints && arm.joints.iter().all(|joint| tree.joints.contains_key(joint)) {
+                    if chain != arm.joints
+                        && arm.joints.iter().all(|joint| tree.joints.contains_key(joint))
+                    {
                         faults.add(
                             format!("arms[{i}].joints"),
-                            format!("the joints from base to tip are, in order: {}", chain.join(", ")),
+                            format!(
+                                "the joints from base to tip are, in order: {}",
+                                chain.join(", ")
+                            ),
                         );
                     }
                 }
@@ -390,9 +427,12 @@ fn check_against_urdf(file: &RobotFile, tree: &Tree, faults: &mut Faults) {
     }
     let commanded = file.action_joints();
     for (i, arm) in file.arms.iter().enumerate() {
-        for (j, name) in arm.joints.iter().enumerate().filter(|(_, name)| !commanded.contains(name)) {
-            faults
-                .add(format!("arms[{i}].joints[{j}]"), format!("joint `{name}` is not in the action layout"));
+        for (j, name) in arm.joints.iter().enumerate().filter(|(_, name)| !commanded.contains(name))
+        {
+            faults.add(
+                format!("arms[{i}].joints[{j}]"),
+                format!("joint `{name}` is not in the action layout"),
+            );
         }
     }
     for name in file.joint_limits.keys() {
@@ -416,13 +456,18 @@ fn check_against_urdf(file: &RobotFile, tree: &Tree, faults: &mut Faults) {
 /// Positions that must lie within the limits in force.
 fn check_positions(file: &RobotFile, tree: &Tree, joints: &[JointLimits], faults: &mut Faults) {
     let mut inside = |name: &str, position: f64, path: String| {
-        let commanded =
-            joints.iter().find(|joint| joint.name == name).map(|limits| (limits.lower, limits.upper));
+        let commanded = joints
+            .iter()
+            .find(|joint| joint.name == name)
+            .map(|limits| (limits.lower, limits.upper));
         // A joint that is not commanded has the URDF's bounds only.
         let held = || limits::bounds(tree.joints.get(name)?);
         let Some((lower, upper)) = commanded.or_else(held) else { return };
         if !(lower..=upper).contains(&position) {
-            faults.add(path, format!("{position} is outside the limits of `{name}`, [{lower}, {upper}]"));
+            faults.add(
+                path,
+                format!("{position} is outside the limits of `{name}`, [{lower}, {upper}]"),
+            );
         }
     };
     for (name, position) in &file.home {

@@ -1,8 +1,9 @@
-//! The robot file: everything about one robot that is data, in one YAML file (`config/robots/*.yaml`).
+//! The robot file: everything about one robot that is data, in one YAML file
+//! (`config/robots/*.yaml`).
 //!
-//! Lengths are metres, angles radians, times seconds unless a key says otherwise. Unknown keys are refused. The
-//! file alone is read here ([`RobotFile::parse`]); [`crate::Robot::load`] reads the URDF it names as well and
-//! checks the two against each other.
+//! Lengths are metres, angles radians, times seconds unless a key says otherwise. Unknown keys are
+//! refused. The file alone is read here ([`RobotFile::parse`]); [`crate::Robot::load`] reads the
+//! URDF it names as well and checks the two against each other.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +12,15 @@ mod layout;
 pub(crate) mod reader;
 
 pub use layout::{
-    ActionGripper, ActionJointDeltas, ActionJoints, ActionLayout, ActionPart, AngleUnit, DeltaFrame,
-    DeltaReference, EndEffectorDelta, GripperConvention, Padding, RotationFormat, StateGripper, StateJoints,
-    StateLayout, StatePart, StatePose,
+    ActionGripper, ActionJointDeltas, ActionJoints, ActionLayout, ActionPart, AngleUnit,
+    DeltaFrame, DeltaReference, EndEffectorDelta, GripperConvention, Padding, RotationFormat,
+    StateGripper, StateJoints, StateLayout, StatePart, StatePose,
 };
 pub use reader::Fault;
 use reader::{Faults, Read, section, words};
 
-/// The largest robot file or URDF that is read, in bytes; anything larger is a mistake or an attack.
+/// The largest robot file or URDF that is read, in bytes; anything larger is a mistake or an
+/// attack.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The longest list in a robot file, state vector and action row.
@@ -35,8 +37,11 @@ pub struct RobotFileError {
 }
 
 fn describe(file: &str, faults: &[Fault]) -> String {
-    let mut text =
-        format!("robot file {file}: {} fault{}", faults.len(), if faults.len() == 1 { "" } else { "s" });
+    let mut text = format!(
+        "robot file {file}: {} fault{}",
+        faults.len(),
+        if faults.len() == 1 { "" } else { "s" }
+    );
     for fault in faults {
         text.push_str("\n  ");
         text.push_str(&fault.to_string());
@@ -86,13 +91,13 @@ section! {
 section! {
     /// One camera.
     pub struct Camera {
-        /// The camera's name: also the key of its picture in a data set.
+        /// The camera's name: also the key of its image in a data set.
         pub name: String,
         /// The topic, relative to the robot's namespace.
         pub topic: String,
         /// True: the topic carries `CompressedImage`; false: `Image`.
         pub compressed: bool = false,
-        /// What the network uses the picture for.
+        /// What the network uses the image for.
         pub roles: Vec<CameraRole>,
         /// False: the slot exists in the network's input but stays empty and masked (the robot has no such camera).
         pub mask: bool = true,
@@ -102,7 +107,7 @@ section! {
 }
 
 words! {
-    /// What a camera's picture is used for.
+    /// What a camera's image is used for.
     pub enum CameraRole {
         /// Seen by the understanding expert.
         Und = "und",
@@ -317,9 +322,12 @@ impl Default for ClearanceSettings {
 }
 
 impl Workspace {
-    /// How far a point (root frame, m) is inside the box: the distance to the nearest face, negative outside.
+    /// How far a point (root frame, m) is inside the box: the distance to the nearest face,
+    /// negative outside.
     pub fn inside_by(&self, point: &[f64; 3]) -> f64 {
-        (0..3).map(|i| (point[i] - self.min[i]).min(self.max[i] - point[i])).fold(f64::INFINITY, f64::min)
+        (0..3)
+            .map(|i| (point[i] - self.min[i]).min(self.max[i] - point[i]))
+            .fold(f64::INFINITY, f64::min)
     }
 }
 
@@ -336,7 +344,8 @@ impl RobotFile {
         }
     }
 
-    /// Reads and checks; with faults the file is returned all the same, for further checks. `None`: not YAML, or far too long.
+    /// Reads and checks; with faults the file is returned all the same, for further checks. `None`:
+    /// not YAML, or far too long.
     pub(crate) fn read_text(text: &str, faults: &mut Faults) -> Option<Self> {
         // A number that is not finite is a fault of its key, not of the file.
         let options = serde_saphyr::options! {
@@ -345,7 +354,8 @@ impl RobotFile {
         match serde_saphyr::from_str_with_options::<serde_json::Value>(text, options) {
             Ok(value) => {
                 let file = <Self as Read>::read(&value, "", faults);
-                // Lists are bounded one by one; a file whose parts are too long together is not looked at further.
+                // Lists are bounded one by one; a file whose parts are too long together is not
+                // looked at further.
                 if !check::sizes(&file, faults) {
                     return None;
                 }
@@ -379,8 +389,8 @@ impl RobotFile {
         self.action.parts.iter().map(ActionPart::width).fold(0, usize::saturating_add)
     }
 
-    /// The commanded joints in the order of the action layout, grippers included: the columns of a decoded
-    /// chunk. An end-effector part stands for its arm's joints.
+    /// The commanded joints in the order of the action layout, grippers included: the columns of a
+    /// decoded chunk. An end-effector part stands for its arm's joints.
     pub fn action_joints(&self) -> Vec<String> {
         let mut joints = Vec::new();
         for part in &self.action.parts {
@@ -388,7 +398,9 @@ impl RobotFile {
                 ActionPart::JointPositions(part) => joints.extend(part.joints.iter().cloned()),
                 ActionPart::JointDeltas(part) => joints.extend(part.joints.iter().cloned()),
                 ActionPart::EndEffectorDelta(part) => {
-                    joints.extend(self.arm(&part.arm).into_iter().flat_map(|arm| arm.joints.iter().cloned()));
+                    joints.extend(
+                        self.arm(&part.arm).into_iter().flat_map(|arm| arm.joints.iter().cloned()),
+                    );
                 }
                 ActionPart::Gripper(part) => {
                     joints.extend(self.gripper(&part.gripper).map(|gripper| gripper.joint.clone()));

@@ -1,8 +1,8 @@
 //! The safety filter: nothing moves that it has not proved harmless.
 //!
-//! A chunk becomes a candidate motion (`plan`), the candidate is checked exactly ([`verify`]), and only then it is
-//! released as [`CheckedTrajectory`]s, which nothing else can make. If no candidate passes, the motion that runs is
-//! kept or stopped; a way to stop it was part of its own check.
+//! A chunk becomes a candidate motion (`plan`), the candidate is checked exactly ([`verify`]), and
+//! only then it is released as [`CheckedTrajectory`]s, which nothing else can make. If no candidate
+//! passes, the motion that runs is kept or stopped; a way to stop it was part of its own check.
 
 #![allow(clippy::neg_cmp_op_on_partial_ord, reason = "a comparison with not-a-number has to fail")]
 

@@ -1,10 +1,12 @@
 //! Joining a chunk with the one before it, on the actions that were really consumed.
 //!
-//! - `replace`: the new chunk takes over at once; the filter's trajectory starts where the running one is.
-//! - `ensemble`: rows that several chunks give for the same moment are averaged (ACT, Zhao et al. 2023, section IV).
-//! - `rtc`: the rows that will be executed anyway while inference runs are held fixed while the flow is integrated,
-//!   the rest is drawn toward the old chunk with decaying weight (Black et al. 2025, "Real-Time Execution of Action
-//!   Chunking Flow Policies", equation 5).
+//! - `replace`: the new chunk takes over at once; the filter's trajectory starts where the running
+//!   one is.
+//! - `ensemble`: rows that several chunks give for the same moment are averaged (ACT, Zhao et al.
+//!   2023, section IV).
+//! - `rtc`: the rows that will be executed anyway while inference runs are held fixed while the
+//!   flow is integrated, the rest is drawn toward the old chunk with decaying weight (Black et al.
+//!   2025, "Real-Time Execution of Action Chunking Flow Policies", equation 5).
 
 #![allow(clippy::neg_cmp_op_on_partial_ord, reason = "a comparison with not-a-number has to fail")]
 
@@ -14,9 +16,10 @@ use crate::trajectory::seconds;
 /// So many chunks are averaged at most.
 pub const LONGEST_HISTORY: usize = 64;
 
-/// The rows of the newest (last) of `chunks`, each averaged with what the older ones say for the same moment, with
-/// weights `exp(-decay * i)`, where `i` counts from the oldest chunk that has a row then. Older rows are
-/// interpolated where the moments do not coincide. Chunks of another width are left out.
+/// The rows of the newest (last) of `chunks`, each averaged with what the older ones say for the
+/// same moment, with weights `exp(-decay * i)`, where `i` counts from the oldest chunk that has a
+/// row then. Older rows are interpolated where the moments do not coincide. Chunks of another width
+/// are left out.
 pub fn ensemble(chunks: &[RawChunk], decay: f64) -> Vec<Vec<f64>> {
     let Some((newest, older)) = chunks.split_last() else { return Vec::new() };
     (0..newest.rows.len())
@@ -24,7 +27,10 @@ pub fn ensemble(chunks: &[RawChunk], decay: f64) -> Vec<Vec<f64>> {
             let at = newest.due(row);
             let mut sum = vec![0.0; newest.rows[row].len()];
             let (mut total, mut weight) = (0.0, 1.0);
-            let says = older.iter().filter_map(|chunk| row_at(chunk, at)).chain([newest.rows[row].clone()]);
+            let says = older
+                .iter()
+                .filter_map(|chunk| row_at(chunk, at))
+                .chain([newest.rows[row].clone()]);
             for says in says.filter(|says| says.len() == newest.rows[row].len()) {
                 sum.iter_mut().zip(&says).for_each(|(sum, says)| *sum += weight * says);
                 total += weight;
@@ -53,20 +59,22 @@ fn row_at(chunk: &RawChunk, at: i64) -> Option<Vec<f64>> {
     Some(before.iter().zip(after).map(|(a, b)| a + part * (b - a)).collect())
 }
 
-/// What real-time chunking gives to the integration of the flow: the old chunk aligned to the new one, and how firmly
-/// each row is held. Fits `f1_model`'s `RtcGuidance` field by field.
+/// What real-time chunking gives to the integration of the flow: the old chunk aligned to the new
+/// one, and how firmly each row is held. Fits `f1_model`'s `RtcGuidance` field by field.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rtc {
-    /// `[horizon][width]`, in the units of the chunk given (usually normalised); rows past the old chunk's end repeat
-    /// its last row (their weight is 0; they are never zeros, which would be the data set's mean).
+    /// `[horizon][width]`, in the units of the chunk given (usually normalised); rows past the old
+    /// chunk's end repeat its last row (their weight is 0; they are never zeros, which would
+    /// be the data set's mean).
     pub previous: Vec<Vec<f32>>,
     /// `[horizon]`: 1 frozen, between soft, 0 free.
     pub weights: Vec<f32>,
 }
 
-/// Guidance for the next chunk. `previous` is the chunk that is executed, of which `consumed` rows lie before the new
-/// chunk's first row; `frozen` rows of the new chunk will have been executed before it can take over (the inference
-/// delay, rounded up); `horizon` rows are asked for. `None` if nothing of the old chunk is left.
+/// Guidance for the next chunk. `previous` is the chunk that is executed, of which `consumed` rows
+/// lie before the new chunk's first row; `frozen` rows of the new chunk will have been executed
+/// before it can take over (the inference delay, rounded up); `horizon` rows are asked for. `None`
+/// if nothing of the old chunk is left.
 pub fn rtc(previous: &[Vec<f32>], consumed: usize, frozen: usize, horizon: usize) -> Option<Rtc> {
     let left = previous.get(consumed..).filter(|left| !left.is_empty())?;
     let last = left.last()?;
@@ -76,8 +84,8 @@ pub fn rtc(previous: &[Vec<f32>], consumed: usize, frozen: usize, horizon: usize
     Some(Rtc { previous: aligned, weights: rtc_weights(frozen, overlap, horizon) })
 }
 
-/// The soft mask: 1 for the first `frozen` rows, then `c (e^c - 1) / (e - 1)` with `c` falling linearly from just below
-/// 1 to 0 at `overlap` (the rows that the old chunk still has), then 0.
+/// The soft mask: 1 for the first `frozen` rows, then `c (e^c - 1) / (e - 1)` with `c` falling
+/// linearly from just below 1 to 0 at `overlap` (the rows that the old chunk still has), then 0.
 pub fn rtc_weights(frozen: usize, overlap: usize, horizon: usize) -> Vec<f32> {
     (0..horizon)
         .map(|row| {
@@ -105,7 +113,14 @@ mod tests {
 
     fn chunk(stamp: i64, rows: &[f64]) -> RawChunk {
         let rows = rows.iter().map(|x| vec![*x]).collect();
-        RawChunk { stamp, epoch: 0, sequence: 0, joint_names: vec!["j".into()], rows, rate_hz: 10.0 }
+        RawChunk {
+            stamp,
+            epoch: 0,
+            sequence: 0,
+            joint_names: vec!["j".into()],
+            rows,
+            rate_hz: 10.0,
+        }
     }
 
     #[test]
@@ -145,7 +160,9 @@ mod tests {
 
     #[test]
     fn rows_are_consumed_when_they_are_due() {
-        for (now, expected) in [(-SECOND, 0), (0, 0), (SECOND / 10 - 1, 1), (SECOND / 10, 1), (SECOND, 10)] {
+        for (now, expected) in
+            [(-SECOND, 0), (0, 0), (SECOND / 10 - 1, 1), (SECOND / 10, 1), (SECOND, 10)]
+        {
             let got = consumed(0, 10.0, now);
             assert_eq!(got, if now == SECOND / 10 - 1 { 1 } else { expected }, "{now}");
         }

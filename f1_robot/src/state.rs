@@ -32,8 +32,8 @@ fn describe(missing: &[String], not_finite: &[String], lengths: &Option<(usize, 
     parts.join("; ")
 }
 
-/// Picks `wanted` out of a message by name. `mimics` gives (joint, driver, multiplier, offset) for joints that can
-/// be computed when the message leaves them out.
+/// Picks `wanted` out of a message by name. `mimics` gives (joint, driver, multiplier, offset) for
+/// joints that can be computed when the message leaves them out.
 fn pick(
     wanted: &[String],
     names: &[String],
@@ -44,12 +44,14 @@ fn pick(
     if names.len() != positions.len() {
         error.lengths = Some((names.len(), positions.len()));
     }
-    let find =
-        |name: &str| names.iter().position(|known| known == name).and_then(|i| positions.get(i).copied());
+    let find = |name: &str| {
+        names.iter().position(|known| known == name).and_then(|i| positions.get(i).copied())
+    };
     let mut picked = Vec::with_capacity(wanted.len());
     for name in wanted {
         let value = find(name).or_else(|| {
-            let (_, driver, multiplier, offset) = mimics.iter().find(|(joint, ..)| joint == name)?;
+            let (_, driver, multiplier, offset) =
+                mimics.iter().find(|(joint, ..)| joint == name)?;
             Some(multiplier * find(driver)? + offset)
         });
         match value {
@@ -66,12 +68,16 @@ fn pick(
 }
 
 impl Robot {
-    /// The joint vector (order of [`Robot::joints`]) out of measured joints, taken by name; further joints in
-    /// `names` are passed over.
+    /// The joint vector (order of [`Robot::joints`]) out of measured joints, taken by name; further
+    /// joints in `names` are passed over.
     ///
     /// # Errors
     /// Joints that are missing or not finite, and lists of different lengths.
-    pub fn joint_vector(&self, names: &[String], positions: &[f64]) -> Result<Vec<f64>, MeasurementError> {
+    pub fn joint_vector(
+        &self,
+        names: &[String],
+        positions: &[f64],
+    ) -> Result<Vec<f64>, MeasurementError> {
         let wanted: Vec<String> = self.joints().iter().map(|joint| joint.name.clone()).collect();
         pick(&wanted, names, positions, self.mimics())
     }
@@ -109,18 +115,27 @@ impl StateEncoder {
     ///
     /// # Errors
     /// Joints that are missing or not finite.
-    pub fn encode(&self, names: &[String], positions: &[f64]) -> Result<Vec<f32>, MeasurementError> {
+    pub fn encode(
+        &self,
+        names: &[String],
+        positions: &[f64],
+    ) -> Result<Vec<f32>, MeasurementError> {
         let mut state = raw_state(&self.robot, names, positions)?;
         self.normaliser.normalise(&mut state);
         Ok(state.into_iter().map(|value| value as f32).collect())
     }
 }
 
-/// The state vector in the units of the state layout, not normalised: what a data set records. `[state_dim]`.
+/// The state vector in the units of the state layout, not normalised: what a data set records.
+/// `[state_dim]`.
 ///
 /// # Errors
 /// Joints that are missing or not finite.
-pub fn raw_state(robot: &Robot, names: &[String], positions: &[f64]) -> Result<Vec<f64>, MeasurementError> {
+pub fn raw_state(
+    robot: &Robot,
+    names: &[String],
+    positions: &[f64],
+) -> Result<Vec<f64>, MeasurementError> {
     let vector = robot.joint_vector(names, positions)?;
     let mut state = Vec::with_capacity(robot.file().state_dim());
     for part in &robot.file().state.parts {

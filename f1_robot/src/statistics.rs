@@ -1,9 +1,10 @@
 //! Normalisation statistics: the file `stats.json`, its checks, and the normalisation itself.
 //!
-//! The file is a map from a data set's name to its entry. An entry has LeRobot's names: `observation.state` and
-//! `action`, each with `mean`, `std`, `min`, `max`, `count` and, if known, `q01` and `q99` (lists with one number a
-//! dimension). `state` is read as `observation.state`; other features of an entry (cameras, indices) are passed
-//! over, so the `meta/stats.json` of a LeRobot data set is itself an entry.
+//! The file is a map from a data set's name to its entry. An entry has LeRobot's names:
+//! `observation.state` and `action`, each with `mean`, `std`, `min`, `max`, `count` and, if known,
+//! `q01` and `q99` (lists with one number a dimension). `state` is read as `observation.state`;
+//! other features of an entry (cameras, indices) are passed over, so the `meta/stats.json` of a
+//! LeRobot data set is itself an entry.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -77,7 +78,8 @@ impl VectorStatistics {
         self.mean.len()
     }
 
-    /// Every reason not to trust the numbers; `name` is the feature's, `dims` the length it must have.
+    /// Every reason not to trust the numbers; `name` is the feature's, `dims` the length it must
+    /// have.
     pub fn faults(&self, name: &str, dims: usize) -> Vec<String> {
         let mut faults = Vec::new();
         let lists = [
@@ -146,8 +148,10 @@ impl StatisticsFile {
     /// # Errors
     /// [`StatisticsError::File`] with the place of the fault.
     pub fn parse(text: &str) -> Result<Self, StatisticsError> {
-        serde_json::from_str(text)
-            .map_err(|error| StatisticsError::File { place: "stats.json".into(), message: error.to_string() })
+        serde_json::from_str(text).map_err(|error| StatisticsError::File {
+            place: "stats.json".into(),
+            message: error.to_string(),
+        })
     }
 
     /// Reads a file.
@@ -155,11 +159,14 @@ impl StatisticsFile {
     /// # Errors
     /// [`StatisticsError::File`] with the path.
     pub fn load(path: &Path) -> Result<Self, StatisticsError> {
-        let fail = |message: String| StatisticsError::File { place: path.display().to_string(), message };
+        let fail =
+            |message: String| StatisticsError::File { place: path.display().to_string(), message };
         let file = std::fs::File::open(path).map_err(|error| fail(error.to_string()))?;
         let mut text = String::new();
-        let read =
-            file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(|e| fail(e.to_string()))?;
+        let read = file
+            .take(MAX_FILE_BYTES + 1)
+            .read_to_string(&mut text)
+            .map_err(|e| fail(e.to_string()))?;
         if read as u64 > MAX_FILE_BYTES {
             return Err(fail(format!("larger than {MAX_FILE_BYTES} bytes")));
         }
@@ -171,7 +178,8 @@ impl StatisticsFile {
     /// # Errors
     /// [`StatisticsError::File`] with the path.
     pub fn save(&self, path: &Path) -> Result<(), StatisticsError> {
-        let fail = |message: String| StatisticsError::File { place: path.display().to_string(), message };
+        let fail =
+            |message: String| StatisticsError::File { place: path.display().to_string(), message };
         let text = serde_json::to_string_pretty(self).map_err(|error| fail(error.to_string()))?;
         std::fs::write(path, text + "\n").map_err(|error| fail(error.to_string()))
     }
@@ -199,12 +207,13 @@ pub struct Normaliser {
 }
 
 impl Normaliser {
-    /// A normaliser for vectors of `ignored.len()` numbers; `ignored` marks dimensions without meaning (padding),
-    /// whose statistics are not looked at. `name` is the feature's, for messages.
+    /// A normaliser for vectors of `ignored.len()` numbers; `ignored` marks dimensions without
+    /// meaning (padding), whose statistics are not looked at. `name` is the feature's, for
+    /// messages.
     ///
     /// # Errors
-    /// [`StatisticsError::Numbers`] with every list of the wrong length, value that is not finite, and spread
-    /// that is smaller than [`MIN_SPREAD`].
+    /// [`StatisticsError::Numbers`] with every list of the wrong length, value that is not finite,
+    /// and spread that is smaller than [`MIN_SPREAD`].
     pub fn new(
         statistics: &VectorStatistics,
         kind: Normalisation,
@@ -249,7 +258,8 @@ impl Normaliser {
         if !faults.is_empty() {
             return Err(StatisticsError::Numbers { faults });
         }
-        let mut normaliser = Self { offset: offset.clone(), divisor, shift: 0.0, ignored: ignored.to_vec() };
+        let mut normaliser =
+            Self { offset: offset.clone(), divisor, shift: 0.0, ignored: ignored.to_vec() };
         if kind == Normalisation::Quantile {
             // 2 (x - q01) / d - 1 is (x - q01) / (d / 2) - 1.
             normaliser.divisor.iter_mut().for_each(|divisor| *divisor *= 0.5);
@@ -276,16 +286,22 @@ impl Normaliser {
     /// Raw to normalised, in place; entries beyond [`Self::dims`] are left alone.
     pub fn normalise(&self, row: &mut [f64]) {
         for (i, value) in row.iter_mut().enumerate().take(self.dims()) {
-            *value =
-                if self.ignored[i] { 0.0 } else { (*value - self.offset[i]) / self.divisor[i] + self.shift };
+            *value = if self.ignored[i] {
+                0.0
+            } else {
+                (*value - self.offset[i]) / self.divisor[i] + self.shift
+            };
         }
     }
 
     /// Normalised to raw, in place; entries beyond [`Self::dims`] are left alone.
     pub fn denormalise(&self, row: &mut [f64]) {
         for (i, value) in row.iter_mut().enumerate().take(self.dims()) {
-            *value =
-                if self.ignored[i] { 0.0 } else { (*value - self.shift) * self.divisor[i] + self.offset[i] };
+            *value = if self.ignored[i] {
+                0.0
+            } else {
+                (*value - self.shift) * self.divisor[i] + self.offset[i]
+            };
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Motion as a JointTrajectoryController executes it: knots with position, velocity and acceleration, joined by
-//! quintics, ending at rest.
+//! Motion as a JointTrajectoryController executes it: knots with position, velocity and
+//! acceleration, joined by quintics, ending at rest.
 //!
-//! Times are whole nanoseconds, so that what is planned is exactly what a ROS message carries. Positions are in
-//! rad (m for sliding joints), velocities per second, and so on.
+//! Times are whole nanoseconds, so that what is planned is exactly what a ROS message carries.
+//! Positions are in rad (m for sliding joints), velocities per second, and so on.
 
 pub mod brake;
 pub mod path_stop;
@@ -23,15 +23,16 @@ pub fn seconds(nanoseconds: i64) -> f64 {
     nanoseconds as f64 / 1e9
 }
 
-/// Nanoseconds of a span of seconds, rounded; not-a-number counts as 0 and what does not fit saturates.
+/// Nanoseconds of a span of seconds, rounded; not-a-number counts as 0 and what does not fit
+/// saturates.
 pub fn nanoseconds(seconds: f64) -> i64 {
     // Apart, because the product of a time of today and 1e9 is only good to 256 nanoseconds.
     let (whole, part) = (seconds.trunc() as i64, (seconds.fract() * 1e9).round() as i64);
     whole.saturating_mul(SECOND).saturating_add(part)
 }
 
-/// A motion of all joints: knots at increasing times and one quintic a joint between neighbours. After the last
-/// knot the joints hold its position, before the first knot they hold the first.
+/// A motion of all joints: knots at increasing times and one quintic a joint between neighbours.
+/// After the last knot the joints hold its position, before the first knot they hold the first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Motion {
     start: Stamp,
@@ -50,7 +51,8 @@ impl Motion {
 
     /// As [`Motion::new`], with room for so many knots.
     fn with_room(start: Stamp, first: &[State], knots: usize) -> Self {
-        let (mut times, mut states) = (Vec::with_capacity(knots), Vec::with_capacity(knots * first.len()));
+        let (mut times, mut states) =
+            (Vec::with_capacity(knots), Vec::with_capacity(knots * first.len()));
         times.push(0);
         states.extend_from_slice(first);
         Self { start, joints: first.len(), times, states }
@@ -62,8 +64,8 @@ impl Motion {
         Self::new(start, &first)
     }
 
-    /// Adds a knot `time` nanoseconds after the start. A time that does not come after the last knot's is left
-    /// out: two knots at one instant have no quintic between them.
+    /// Adds a knot `time` nanoseconds after the start. A time that does not come after the last
+    /// knot's is left out: two knots at one instant have no quintic between them.
     pub fn push(&mut self, time: i64, states: impl IntoIterator<Item = State>) {
         if self.times.last().is_none_or(|&last| time > last) {
             self.times.push(time);
@@ -77,8 +79,8 @@ impl Motion {
         self.start
     }
 
-    /// The instant of the first knot: a motion that goes on with another one may have it a little after its start (see
-    /// [`Motion::piece`]). Until then the other one is under way.
+    /// The instant of the first knot: a motion that goes on with another one may have it a little
+    /// after its start (see [`Motion::piece`]). Until then the other one is under way.
     pub fn begin(&self) -> Stamp {
         self.start.saturating_add(self.times.first().copied().unwrap_or(0))
     }
@@ -134,7 +136,9 @@ impl Motion {
             // Exactly at the last knot the state is the knot's; later it is rest there.
             let exact = self.times.last() == Some(&time);
             states.extend(
-                self.last().iter().map(|state| if exact { *state } else { State::rest(state.position) }),
+                self.last()
+                    .iter()
+                    .map(|state| if exact { *state } else { State::rest(state.position) }),
             );
         } else {
             let (before, after) = (after - 1, after);
@@ -157,17 +161,19 @@ impl Motion {
         let time = at.saturating_sub(self.start);
         let from = self.times.partition_point(|&knot| knot <= time).saturating_sub(1);
         let hold = self.knot(from);
-        hold.iter().all(State::is_rest) && (from + 1..self.times.len()).all(|knot| self.knot(knot) == hold)
+        hold.iter().all(State::is_rest)
+            && (from + 1..self.times.len()).all(|knot| self.knot(knot) == hold)
     }
 
-    /// The part of the motion from `from` to `to`, with a knot at both: the same polynomials, cut. The piece
-    /// starts at the first knot when `from` lies less than `shortest` before it, because a quintic over a sliver of
-    /// time cannot be written exactly in 64 bits.
+    /// The part of the motion from `from` to `to`, with a knot at both: the same polynomials, cut.
+    /// The piece starts at the first knot when `from` lies less than `shortest` before it,
+    /// because a quintic over a sliver of time cannot be written exactly in 64 bits.
     pub fn piece(&self, from: Stamp, to: Stamp, shortest: i64) -> Self {
         let at = |&knot: &usize| self.start.saturating_add(self.times[knot]);
         let inside: Vec<usize> =
             (0..self.times.len()).filter(|knot| at(knot) > from && at(knot) < to).collect();
-        let mut piece = Self { start: from, joints: self.joints, times: Vec::new(), states: Vec::new() };
+        let mut piece =
+            Self { start: from, joints: self.joints, times: Vec::new(), states: Vec::new() };
         let first = inside.first().map_or(to.max(from), at);
         if first - from >= shortest || first == from {
             piece.times.push(0);

@@ -1,8 +1,10 @@
 //! Measures a policy on the bench: success, violations, latency, filter decisions.
 //!
-//! `cargo run --release -p f1_sim --example closed_loop -- ROBOT_FILE MODEL EPISODES [EVERY] [LATENCY_S]`
+//! `cargo run --release -p f1_sim --example closed_loop -- ROBOT_FILE MODEL EPISODES [EVERY]
+//! [LATENCY_S]`
 //!
-//! `expert` in place of MODEL plays the scripted expert through the same loop: what the loop itself allows.
+//! `expert` in place of MODEL plays the scripted expert through the same loop: what the loop itself
+//! allows.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Plays the scripted expert and says how often it succeeds, how fast pictures are drawn, and leaves pictures of one episode.
+//! Plays the scripted expert and says how often it succeeds, how fast images are drawn, and
+//! leaves images of one episode.
 //!
 //! `cargo run --release -p f1_sim --example expert_episodes -- ROBOT_FILE EPISODES [FOLDER]`
 
@@ -39,8 +40,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     && steps.is_multiple_of(4)
                 {
                     for camera in [CameraId::Fixed, CameraId::Wrist] {
-                        let name =
-                            format!("{}_{}_{:04}_{camera:?}.png", task.name(), disturbance.push > 0.0, steps);
+                        let name = format!(
+                            "{}_{}_{:04}_{camera:?}.png",
+                            task.name(),
+                            disturbance.push > 0.0,
+                            steps
+                        );
                         bench.render(camera).save(folder.join(name))?;
                     }
                 }
@@ -54,7 +59,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 *others.entry(format!("{:?}", bench.outcome())).or_insert(0) += 1;
             }
             if bench.arm().violation_count() > 0 && violations == 0 {
-                println!("{:?}", &bench.arm().violations()[..bench.arm().violations().len().min(3)]);
+                println!(
+                    "{:?}",
+                    &bench.arm().violations()[..bench.arm().violations().len().min(3)]
+                );
             }
             violations += bench.arm().violation_count();
         }
@@ -68,7 +76,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     for size in [64, 128] {
         let mut settings = BenchSettings::new(Task::Dynamic, Split::Training, 1);
-        settings.picture = [size, size];
+        settings.image = [size, size];
         let bench = Bench::new(robot.clone(), settings)?;
         for camera in [CameraId::Fixed, CameraId::Wrist] {
             let begun = Instant::now();

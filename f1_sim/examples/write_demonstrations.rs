@@ -1,6 +1,7 @@
 //! Writes demonstrations of the scripted expert as a LeRobot data set.
 //!
-//! `cargo run --release -p f1_sim --example write_demonstrations -- ROBOT_FILE FOLDER EPISODES SEED`
+//! `cargo run --release -p f1_sim --example write_demonstrations -- ROBOT_FILE FOLDER EPISODES
+//! SEED`
 
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         beside: Vec::new(),
         anywhere: false,
         first: None,
-        picture: [64, 64],
+        image: [64, 64],
         disturbance: Disturbance::NOMINAL,
         lead_in: LEAD_IN,
     };

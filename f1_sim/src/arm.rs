@@ -1,4 +1,5 @@
-//! The arm at its controllers: set-points in, lagging joints out, and a count of every limit that a set-point broke.
+//! The arm at its controllers: set-points in, lagging joints out, and a count of every limit that a
+//! set-point broke.
 
 use std::sync::Arc;
 
@@ -81,22 +82,27 @@ pub enum ArmError {
 }
 
 impl Arm {
-    /// The arm at rest at `positions` (robot's joint order); joints follow set-points with time constant `lag` seconds.
+    /// The arm at rest at `positions` (robot's joint order); joints follow set-points with time
+    /// constant `lag` seconds.
     ///
     /// # Errors
     /// A robot without exactly one arm and one commanded gripper.
     pub fn new(robot: Arc<Robot>, positions: &[f64], lag: f64) -> Result<Self, ArmError> {
         let file = robot.file();
         let (arms, grippers) = (file.arms.len(), file.grippers.len());
-        let [gripper] = file.grippers.as_slice() else { return Err(ArmError::Parts { arms, grippers }) };
+        let [gripper] = file.grippers.as_slice() else {
+            return Err(ArmError::Parts { arms, grippers });
+        };
         if arms != 1 {
             return Err(ArmError::Parts { arms, grippers });
         }
-        let index =
-            robot.joint_index(&gripper.joint).ok_or_else(|| ArmError::Gripper(gripper.joint.clone()))?;
+        let index = robot
+            .joint_index(&gripper.joint)
+            .ok_or_else(|| ArmError::Gripper(gripper.joint.clone()))?;
         let gripper_closed = gripper.closed;
         let controllers = robot.controllers().iter().map(|c| {
-            let names: Vec<String> = c.joints.iter().map(|&j| robot.joints()[j].name.clone()).collect();
+            let names: Vec<String> =
+                c.joints.iter().map(|&j| robot.joints()[j].name.clone()).collect();
             let start: Vec<f64> = c.joints.iter().map(|&j| positions[j]).collect();
             (Controller::new(&c.name, &names, &start), c.joints.clone())
         });
@@ -129,7 +135,12 @@ impl Arm {
     ///
     /// # Errors
     /// An unknown controller, or the controller's refusal.
-    pub fn command(&mut self, now: f64, name: &str, trajectory: &Trajectory) -> Result<(), ArmError> {
+    pub fn command(
+        &mut self,
+        now: f64,
+        name: &str,
+        trajectory: &Trajectory,
+    ) -> Result<(), ArmError> {
         let controller = self.controllers.iter_mut().map(|(c, _)| c).find(|c| c.name() == name);
         let controller = controller.ok_or_else(|| ArmError::Controller(name.to_owned()))?;
         controller
@@ -137,7 +148,8 @@ impl Arm {
             .map_err(|refusal| ArmError::Refused { controller: name.to_owned(), refusal })
     }
 
-    /// One controller period: set-points at `now`, then the joints follow. Fingers stop at `finger_stop` metres.
+    /// One controller period: set-points at `now`, then the joints follow. Fingers stop at
+    /// `finger_stop` metres.
     pub fn advance(&mut self, now: f64, dt: f64, finger_stop: f64) {
         let blend = if self.lag > 0.0 { 1.0 - (-dt / self.lag).exp() } else { 1.0 };
         for (controller, joints) in &mut self.controllers {
@@ -149,7 +161,8 @@ impl Arm {
                     set_point.velocities[column],
                     set_point.accelerations[column],
                 );
-                // A step between set-points is a velocity too, whatever the trajectory says of itself.
+                // A step between set-points is a velocity too, whatever the trajectory says of
+                // itself.
                 let v = if (p - self.commanded[joint]).abs() > v.abs() * dt {
                     v.abs().max((p - self.commanded[joint]).abs() / dt)
                 } else {
@@ -171,14 +184,25 @@ impl Arm {
                         limits.acceleration,
                         a.abs() > limits.acceleration * (1.0 + SLACK) + 1e-9,
                     ),
-                    (Quantity::Jerk, jerk, limits.jerk, jerk.abs() > limits.jerk * (1.0 + 1e-3) + 1e-6),
+                    (
+                        Quantity::Jerk,
+                        jerk,
+                        limits.jerk,
+                        jerk.abs() > limits.jerk * (1.0 + 1e-3) + 1e-6,
+                    ),
                 ];
                 for (quantity, value, limit, broken) in checks {
                     if broken {
                         self.violation_count += 1;
                         if self.violations.len() < KEPT {
                             let joint = limits.name.clone();
-                            self.violations.push(Violation { time: now, joint, quantity, value, limit });
+                            self.violations.push(Violation {
+                                time: now,
+                                joint,
+                                quantity,
+                                value,
+                                limit,
+                            });
                         }
                     }
                 }

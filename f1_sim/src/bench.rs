@@ -1,4 +1,5 @@
-//! The bench as a pure machine: time in, pictures and joints out. The same seed gives the same episode to the last bit.
+//! The bench as a pure machine: time in, images and joints out. The same seed gives the same
+//! episode to the last bit.
 
 use std::sync::Arc;
 
@@ -40,24 +41,27 @@ pub struct BenchSettings {
     pub speed: Option<f64>,
     /// The object asked for; `None`: drawn from the split.
     pub kind: Option<Kind>,
-    /// The one thing that lies beside it is of these, in another colour; empty: one or two things drawn from the split.
+    /// The one thing that lies beside it is of these, in another colour; empty: one or two things
+    /// drawn from the split.
     pub beside: Vec<Kind>,
-    /// Of three things in a row any may be the one asked for; without it, it is the one in the middle.
+    /// Of three things in a row any may be the one asked for; without it, it is the one in the
+    /// middle.
     pub anywhere: bool,
     /// Pixels of both cameras: width, height.
-    pub picture: [u32; 2],
+    pub image: [u32; 2],
     /// Scale of sensor noise, lamp changes and camera jitter; 1 is nominal.
     pub disturbance: f32,
     /// Time constant with which joints follow set-points, s.
     pub lag: f64,
     /// Joint positions at the start (robot's joint order); `None`: home.
     pub start: Option<Vec<f64>>,
-    /// Seconds that the belt runs and the arm waits before the episode begins, so that a history of pictures can be had.
+    /// Seconds that the belt runs and the arm waits before the episode begins, so that a history
+    /// of images can be had.
     pub lead_in: f64,
 }
 
 impl BenchSettings {
-    /// An episode of `task` with nominal disturbances and 64x64 pictures.
+    /// An episode of `task` with nominal disturbances and 64x64 images.
     #[must_use]
     pub fn new(task: Task, split: Split, seed: u64) -> Self {
         BenchSettings {
@@ -68,7 +72,7 @@ impl BenchSettings {
             kind: None,
             beside: Vec::new(),
             anywhere: false,
-            picture: [64, 64],
+            image: [64, 64],
             disturbance: 1.0,
             lag: 0.04,
             start: None,
@@ -112,7 +116,7 @@ impl Bench {
         let stream = |number: u64| stream(settings.seed, number);
         let scene = Scene::draw(&settings, &mut stream(1));
         let start = settings.start.clone().unwrap_or_else(|| robot.home().to_vec());
-        let cameras = Cameras::draw(&robot, settings.picture, settings.disturbance, &mut stream(2))?;
+        let cameras = Cameras::draw(&robot, settings.image, settings.disturbance, &mut stream(2))?;
         let visuals = Arc::new(Visual::of(&robot)?);
         let arm = Arm::new(robot, &start, settings.lag)?;
         let lead = (settings.lead_in.max(0.0) / PERIOD).round();
@@ -217,13 +221,14 @@ impl Bench {
             CameraId::Fixed => 1,
             CameraId::Wrist => 2,
         };
-        let seed =
-            self.settings.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ ((self.ticks as u64) << 2) ^ number;
+        let seed = self.settings.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            ^ ((self.ticks as u64) << 2)
+            ^ number;
         let pinhole = self.cameras.pinhole(camera, &self.arm);
         crate::render::draw(&bodies, &pinhole, &self.cameras.exposure, seed)
     }
 
-    /// Where a point of the world falls in a camera's picture, in pixels.
+    /// Where a point of the world falls in a camera's image, in pixels.
     #[must_use]
     pub fn project(&self, camera: CameraId, point: &Vector3<f64>) -> Option<[f32; 2]> {
         self.cameras.pinhole(camera, &self.arm).project(point.cast())

@@ -16,8 +16,8 @@ use crate::expert::{self, Disturbance, Expert, STEP};
 use crate::objects::Kind;
 use crate::{Bench, BenchSettings, CameraId, Outcome, Split, Task};
 
-/// Seconds that a demonstration waits for its instruction while the belt runs: history frames, and the arm at rest. Runs leave these
-/// frames out as samples by `full_history`.
+/// Seconds that a demonstration waits for its instruction while the belt runs: history frames, and
+/// the arm at rest. Runs leave these frames out as samples by `full_history`.
 pub const LEAD_IN: f64 = 1.5;
 /// Frames recorded after success, so that the end of every action chunk is there.
 const AFTER: u32 = 5;
@@ -78,7 +78,7 @@ pub fn demonstrate(
         Task::Dynamic
     };
     let mut settings = BenchSettings::new(task, Split::Training, seed);
-    settings.picture = how.picture;
+    settings.image = how.image;
     settings.start = Some(expert::start(robot, seed, disturbance));
     settings.lead_in = how.lead_in;
     settings.kind = how.asked.choose(&mut stream(seed, 14)).copied();
@@ -90,7 +90,8 @@ pub fn demonstrate(
     let mut left = AFTER;
     let vector = |joints: &[f64]| -> Vec<f32> { joints.iter().map(|q| *q as f32).collect() };
     while bench.time() < -0.5 * STEP {
-        let (fixed, wrist) = rayon::join(|| bench.render(CameraId::Fixed), || bench.render(CameraId::Wrist));
+        let (fixed, wrist) =
+            rayon::join(|| bench.render(CameraId::Fixed), || bench.render(CameraId::Wrist));
         let state = vector(bench.arm().position());
         let action = vector(bench.arm().commanded());
         frames.push(Frame { fixed, wrist, state, action });
@@ -109,7 +110,8 @@ pub fn demonstrate(
             bench.advance(STEP);
             continue;
         }
-        let (fixed, wrist) = rayon::join(|| bench.render(CameraId::Fixed), || bench.render(CameraId::Wrist));
+        let (fixed, wrist) =
+            rayon::join(|| bench.render(CameraId::Fixed), || bench.render(CameraId::Wrist));
         let state = vector(bench.arm().position());
         let action = expert.step(&mut bench)?;
         frames.push(Frame { fixed, wrist, state, action: vector(&action.joints) });
@@ -150,14 +152,17 @@ pub struct RecordSettings {
     pub mix: Mix,
     /// What is asked for is one of these; empty: any that training may show.
     pub asked: Vec<Kind>,
-    /// The one thing beside it is one of these in another colour; empty: one or two of any that training may show.
+    /// The one thing beside it is one of these in another colour; empty: one or two of any that
+    /// training may show.
     pub beside: Vec<Kind>,
-    /// Of three things in a row any may be the one asked for; without it, it is the one in the middle.
+    /// Of three things in a row any may be the one asked for; without it, it is the one in the
+    /// middle.
     pub anywhere: bool,
-    /// Only so many seconds after the instruction are kept: where what is asked for decides the motion, before the arm is beside it.
+    /// Only so many seconds after the instruction are kept: where what is asked for decides the
+    /// motion, before the arm is beside it.
     pub first: Option<f64>,
     /// Pixels of both cameras.
-    pub picture: [u32; 2],
+    pub image: [u32; 2],
     /// How the expert is disturbed.
     pub disturbance: Disturbance,
     /// Seconds before the instruction, [`LEAD_IN`].
@@ -167,7 +172,8 @@ pub struct RecordSettings {
 /// Episodes played side by side before they are written, in order.
 const BATCH: u64 = 32;
 
-/// Plays demonstrations on all cores and writes them as a LeRobot v3.0 data set with pictures in the tables.
+/// Plays demonstrations on all cores and writes them as a LeRobot v3.0 data set with images in
+/// the tables.
 ///
 /// `progress` is told how many episodes of how many are done.
 ///
@@ -183,9 +189,12 @@ pub fn write_demonstrations(
     let camera = |wrist: bool| {
         let name = file.cameras.iter().find(|camera| camera.name.contains("wrist") == wrist);
         CameraFeature {
-            name: format!("observation.images.{}", name.map_or("camera", |camera| camera.name.as_str())),
-            width: settings.picture[0],
-            height: settings.picture[1],
+            name: format!(
+                "observation.images.{}",
+                name.map_or("camera", |camera| camera.name.as_str())
+            ),
+            width: settings.image[0],
+            height: settings.image[1],
             encoding: ImageEncoding::Png,
         }
     };
@@ -202,16 +211,23 @@ pub fn write_demonstrations(
     let mut next = 0;
     while next < settings.episodes {
         let end = (next + BATCH).min(settings.episodes);
-        let played: Vec<_> =
-            (next..end).into_par_iter().map(|n| demonstrate(robot, settings.seed + n, settings)).collect();
+        let played: Vec<_> = (next..end)
+            .into_par_iter()
+            .map(|n| demonstrate(robot, settings.seed + n, settings))
+            .collect();
         for demonstration in played {
             let Some(demonstration) = demonstration? else {
                 written.failed += 1;
                 continue;
             };
             for frame in demonstration.frames {
-                let pictures = [frame.fixed, frame.wrist];
-                writer.add_frame(&pictures, &frame.state, &frame.action, &demonstration.instruction)?;
+                let images = [frame.fixed, frame.wrist];
+                writer.add_frame(
+                    &images,
+                    &frame.state,
+                    &frame.action,
+                    &demonstration.instruction,
+                )?;
                 written.frames += 1;
             }
             writer.finish_episode()?;

@@ -1,7 +1,8 @@
-//! One episode with a policy in the loop, without ROS: bench, policy, decoding and safety filter on one virtual clock.
+//! One episode with a policy in the loop, without ROS: bench, policy, decoding and safety filter on
+//! one virtual clock.
 //!
-//! The same parts run behind topics in the demo; here an episode is a function of its settings, so that thousands can be
-//! measured and repeated.
+//! The same parts run behind topics in the demo; here an episode is a function of its settings, so
+//! that thousands can be measured and repeated.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -53,19 +54,20 @@ pub struct LoopSettings {
     pub latency: f64,
     /// The safety filter.
     pub filter: FilterSettings,
-    /// Keep every foresight image (for pictures; costs a decoding each).
+    /// Keep every foresight image (for images; costs a decoding each).
     pub keep_foresight: bool,
 }
 
 impl Default for LoopSettings {
     fn default() -> Self {
-        // No latch: an intervention is counted here, and an episode is not a robot that somebody must look after.
+        // No latch: an intervention is counted here, and an episode is not a robot that somebody
+        // must look after.
         let filter = FilterSettings { latch: None, ..FilterSettings::default() };
         LoopSettings { every: 2, latency: 0.02, filter, keep_foresight: false }
     }
 }
 
-/// An imagined picture beside what was there and what came.
+/// An imagined image beside what was there and what came.
 #[derive(Clone, Debug)]
 pub struct Foreseen {
     /// Seconds of the observation.
@@ -76,7 +78,7 @@ pub struct Foreseen {
     pub foreseen: Option<RgbImage>,
     /// What came one stride later.
     pub came: Option<RgbImage>,
-    /// Share of foreseen tokens that were those of the picture that came.
+    /// Share of foreseen tokens that were those of the image that came.
     pub token_accuracy: Option<f64>,
 }
 
@@ -123,7 +125,11 @@ impl Driver {
     ///
     /// # Errors
     /// Whatever is wrong with model, robot file or statistics.
-    pub fn play(&self, bench: BenchSettings, settings: &LoopSettings) -> Result<Report, EpisodeError> {
+    pub fn play(
+        &self,
+        bench: BenchSettings,
+        settings: &LoopSettings,
+    ) -> Result<Report, EpisodeError> {
         self.play_until(&mut Bench::new(self.robot.clone(), bench)?, settings, f64::INFINITY)
     }
 
@@ -142,17 +148,18 @@ impl Driver {
         let (frames_wanted, stride) = (config.run.history_frames, config.run.obs_img_stride);
         let seed = bench.settings().seed;
         let prompt = self.policy.encode_prompt(&bench.instruction())?;
-        // The nodes refuse a model that is shown its past as cameras; here it is played, for comparison.
+        // The nodes refuse a model that is shown its past as cameras; here it is played, for
+        // comparison.
         let shown = config.run.history_in_understanding;
         let mut history: Vec<HistoryFrame> = Vec::new();
-        let mut pictures: Vec<RgbImage> = Vec::new();
+        let mut images: Vec<RgbImage> = Vec::new();
         while bench.time() < -0.5 * STEP {
             let fixed = bench.render(CameraId::Fixed);
             if foresees {
                 history.push(self.policy.encode_frame(&fixed)?);
             }
             if shown {
-                pictures.push(fixed);
+                images.push(fixed);
             }
             bench.advance(STEP);
         }
@@ -169,7 +176,7 @@ impl Driver {
                 history.push(frame);
             }
             if shown {
-                pictures.push(fixed.clone());
+                images.push(fixed.clone());
             }
             if !wanted {
                 return Ok(None);
@@ -184,11 +191,12 @@ impl Driver {
             };
             let mut cameras = vec![&fixed, &wrist];
             if shown {
-                cameras.extend(past(pictures.len()).take(frames_wanted - 1).map(|index| &pictures[index]));
+                cameras
+                    .extend(past(images.len()).take(frames_wanted - 1).map(|index| &images[index]));
             }
             let cameras = cameras
                 .into_iter()
-                .map(|picture| self.policy.prepare_camera(picture).map(Some))
+                .map(|image| self.policy.prepare_camera(image).map(Some))
                 .collect::<Result<_, _>>()?;
             let input = PolicyInput {
                 cameras,
@@ -208,10 +216,14 @@ impl Driver {
             let decoded = self.decoder.decode(&chunk, &joints.positions, stamp)?;
             if foresees {
                 tokens.push((step, prefix.tokens().concat()));
-                let foreseen =
-                    if settings.keep_foresight { Some(self.policy.imagine(&prefix)?) } else { None };
+                let foreseen = if settings.keep_foresight {
+                    Some(self.policy.imagine(&prefix)?)
+                } else {
+                    None
+                };
                 let time = bench.time();
-                let entry = Foreseen { time, now: fixed, foreseen, came: None, token_accuracy: None };
+                let entry =
+                    Foreseen { time, now: fixed, foreseen, came: None, token_accuracy: None };
                 report.foreseen.push(entry);
             }
             Ok(Some(decoded.chunk))
@@ -219,8 +231,8 @@ impl Driver {
     }
 }
 
-/// Plays an episode with the scripted expert in the policy's place: its chunks go through filter and controllers as a policy's
-/// do. What it reaches is what the loop itself allows.
+/// Plays an episode with the scripted expert in the policy's place: its chunks go through filter
+/// and controllers as a policy's do. What it reaches is what the loop itself allows.
 ///
 /// # Errors
 /// A robot that the bench cannot play.
@@ -254,8 +266,8 @@ pub fn play_expert(
     })
 }
 
-/// Bench, filter and controllers on one clock; `infer` is asked at every step of the data set's rate and its chunk arrives
-/// `latency` later.
+/// Bench, filter and controllers on one clock; `infer` is asked at every step of the data set's
+/// rate and its chunk arrives `latency` later.
 fn closed_loop(
     robot: &Arc<Robot>,
     bench: &mut Bench,
@@ -330,14 +342,16 @@ fn compare(
     step: u64,
     stride: u64,
     frame: &HistoryFrame,
-    picture: &RgbImage,
+    image: &RgbImage,
 ) {
     tokens.retain(|(made, _)| made + stride >= step);
-    let Some((made, foreseen)) = tokens.iter().find(|(made, _)| made + stride == step) else { return };
+    let Some((made, foreseen)) = tokens.iter().find(|(made, _)| made + stride == step) else {
+        return;
+    };
     let right = foreseen.iter().zip(frame.tokens()).filter(|(a, b)| a == b).count();
     let time = *made as f64 * STEP;
     if let Some(entry) = report.foreseen.iter_mut().find(|entry| (entry.time - time).abs() < 1e-6) {
-        entry.came = Some(picture.clone());
+        entry.came = Some(image.clone());
         entry.token_accuracy = Some(right as f64 / foreseen.len().max(1) as f64);
     }
 }

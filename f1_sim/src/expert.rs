@@ -1,10 +1,11 @@
-//! The scripted expert: it knows where everything is, plans the interception, and is now and then pushed off its way so that
-//! demonstrations hold corrections too.
+//! The scripted expert: it knows where everything is, plans the interception, and is now and then
+//! pushed off its way so that demonstrations hold corrections too.
 //!
-//! What it does next depends only on where hand and objects are measured now and how fast the belt runs: not on a clock, a plan
-//! made earlier, or the set-points that it sent before. So the same pictures and joints always go with the same motion, and
-//! there is nothing in a demonstration that a policy cannot see. Far from the object it stays high; the nearer it comes the
-//! lower it goes (a funnel); over the object it follows the belt, closes, and lifts.
+//! What it does next depends only on where hand and objects are measured now and how fast the belt
+//! runs: not on a clock, a plan made earlier, or the set-points that it sent before. So the same
+//! images and joints always go with the same motion, and there is nothing in a demonstration that
+//! a policy cannot see. Far from the object it stays high; the nearer it comes the lower it goes (a
+//! funnel); over the object it follows the belt, closes, and lifts.
 
 use std::sync::Arc;
 
@@ -23,18 +24,20 @@ use crate::task::Task;
 
 /// Seconds between two actions: the data set's rate.
 pub const STEP: f64 = 0.1;
-/// Share of the distance to the object made good in one step. Whoever follows with a belt speed in mind that is wrong by dv stays
-/// `dv * STEP / GAIN` beside the object: 8 mm for 0.05 m/s.
+/// Share of the distance to the object made good in one step. Whoever follows with a belt speed in
+/// mind that is wrong by dv stays `dv * STEP / GAIN` beside the object: 8 mm for 0.05 m/s.
 const GAIN: f64 = 0.6;
 /// Share of the way up or down made good in one step.
 const GAIN_Z: f64 = 0.28;
 /// Fastest motion of the tool along the belt plane and vertically, m/s.
 const SPEED: f64 = 0.28;
 const SPEED_Z: f64 = 0.24;
-/// Fastest lift while the fingers may still be closing, m/s, and up to which height above the grasp.
+/// Fastest lift while the fingers may still be closing, m/s, and up to which height above the
+/// grasp.
 const FIRST_LIFT: f64 = 0.06;
 const FIRST_LIFT_HEIGHT: f64 = 0.012;
-/// Distance within which the hand goes all the way down, m, and height gained for each metre farther away.
+/// Distance within which the hand goes all the way down, m, and height gained for each metre
+/// farther away.
 const FUNNEL: f64 = 0.018;
 const FUNNEL_SLOPE: f64 = 5.0;
 /// Share of the gripper's opening that one step changes.
@@ -91,10 +94,19 @@ impl Expert {
         let robot = bench.arm().robot().clone();
         let rotation = robot.kinematics().tip_pose(0, robot.home()).rotation;
         let rng = stream(bench.settings().seed, 11);
-        Expert { robot, rotation, released: false, rng, disturbance, push: Vector3::zeros(), push_steps: 0 }
+        Expert {
+            robot,
+            rotation,
+            released: false,
+            rng,
+            disturbance,
+            push: Vector3::zeros(),
+            push_steps: 0,
+        }
     }
 
-    /// Decides on the next action and sends it; the arm may be pushed, which the returned action does not show.
+    /// Decides on the next action and sends it; the arm may be pushed, which the returned action
+    /// does not show.
     ///
     /// # Errors
     /// A controller's refusal.
@@ -112,8 +124,8 @@ impl Expert {
         Ok(action)
     }
 
-    /// Joint set-points one [`STEP`] from now that move the measured tool at `velocity`, m/s; the measured joints where that
-    /// cannot be reached.
+    /// Joint set-points one [`STEP`] from now that move the measured tool at `velocity`, m/s; the
+    /// measured joints where that cannot be reached.
     fn set_points(&self, bench: &Bench, velocity: Vector3<f64>) -> Vec<f64> {
         let measured = bench.arm().position();
         let mut place = bench.arm().tool().translation.vector + velocity * (STEP + LEAD);
@@ -122,7 +134,8 @@ impl Expert {
         ik::solve(&self.robot, &tool, measured).unwrap_or_else(|| measured.to_vec())
     }
 
-    /// The velocity that the tool should have, m/s, and where the gripper should be one step from now.
+    /// The velocity that the tool should have, m/s, and where the gripper should be one step from
+    /// now.
     fn decide(&mut self, bench: &Bench) -> (Vector3<f64>, f64) {
         let (task, target) = (bench.settings().task, &bench.world().objects[0]);
         let tool = bench.arm().tool().translation.vector;
@@ -213,7 +226,8 @@ impl Expert {
             // At a bound the joint comes to rest there: running on would leave it.
             let speed = |joint: usize| {
                 let limits = &self.robot.joints()[joint];
-                let inside = joints[joint] > limits.lower + 1e-6 && joints[joint] < limits.upper - 1e-6;
+                let inside =
+                    joints[joint] > limits.lower + 1e-6 && joints[joint] < limits.upper - 1e-6;
                 if inside { (joints[joint] - before[joint]) / STEP } else { 0.0 }
             };
             let zero = vec![0.0; columns.len()];
@@ -225,11 +239,15 @@ impl Expert {
                 velocities,
                 accelerations: zero.clone(),
             };
-            let clamp =
-                |joint: usize| self.robot.joints()[joint].clamp(joints[joint] + 0.5 * rest * speed(joint));
+            let clamp = |joint: usize| {
+                self.robot.joints()[joint].clamp(joints[joint] + 0.5 * rest * speed(joint))
+            };
             let trajectory = Trajectory {
                 start: None,
-                joints: columns.iter().map(|&joint| self.robot.joints()[joint].name.clone()).collect(),
+                joints: columns
+                    .iter()
+                    .map(|&joint| self.robot.joints()[joint].name.clone())
+                    .collect(),
                 points: vec![
                     point(STEP, pick(&|joint| joints[joint]), pick(&speed)),
                     point(STEP + rest, pick(&clamp), zero.clone()),
@@ -281,7 +299,9 @@ pub fn start(robot: &Robot, seed: u64, disturbance: Disturbance) -> Vec<f64> {
         tool.translation.vector += Vector3::new(side(0.02), side(0.02), side(0.02));
     }
     let mut joints = ik::solve(robot, &tool, robot.home()).unwrap_or_else(|| robot.home().to_vec());
-    if let Some(index) = robot.file().grippers.first().and_then(|gripper| robot.joint_index(&gripper.joint)) {
+    if let Some(index) =
+        robot.file().grippers.first().and_then(|gripper| robot.joint_index(&gripper.joint))
+    {
         joints[index] = grip * open(robot);
     }
     joints

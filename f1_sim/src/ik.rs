@@ -1,5 +1,6 @@
-//! Joint angles for a tool pose, for the scripted expert: damped least squares with the third joint set by how far the tool is to
-//! the side, so that each pose has one answer and demonstrations of the same motion look the same.
+//! Joint angles for a tool pose, for the scripted expert: damped least squares with the third joint
+//! set by how far the tool is to the side, so that each pose has one answer and demonstrations of
+//! the same motion look the same.
 
 use f1_robot::Robot;
 use nalgebra::{DMatrix, DVector, Isometry3, Vector6};
@@ -11,8 +12,8 @@ const ELBOW: usize = 2;
 /// Its angle for each metre that the tool is to the side, rad/m: the elbow leans with the arm.
 const LEAN: f64 = 0.6;
 
-/// Solves for `tool` (end effector in the base frame) from `start` (robot's joint order); `None` if it does not converge to
-/// 0.1 mm and 0.1 mrad. Joints outside the arm keep their values.
+/// Solves for `tool` (end effector in the base frame) from `start` (robot's joint order); `None` if
+/// it does not converge to 0.1 mm and 0.1 mrad. Joints outside the arm keep their values.
 #[must_use]
 pub fn solve(robot: &Robot, tool: &Isometry3<f64>, start: &[f64]) -> Option<Vec<f64>> {
     let kinematics = robot.kinematics();

@@ -1,14 +1,18 @@
-//! A controller with the semantics of ros2_control's `JointTrajectoryController`, one joint group at a time.
+//! A controller with the semantics of ros2_control's `JointTrajectoryController`, one joint group
+//! at a time.
 //!
-//! A new trajectory replaces the running one at the moment its first segment begins; a stamp of zero means "now", a stamp in
-//! the future lets the old trajectory run until then, and one that ends in the past is refused. Between two points a segment is
-//! a quintic when both carry accelerations, a cubic when both carry velocities, and a straight line otherwise. Before the
-//! first point the segment starts from the set-point that the controller had when the trajectory was taken up.
+//! A new trajectory replaces the running one at the moment its first segment begins; a stamp of
+//! zero means "now", a stamp in the future lets the old trajectory run until then, and one that
+//! ends in the past is refused. Between two points a segment is a quintic when both carry
+//! accelerations, a cubic when both carry velocities, and a straight line otherwise. Before the
+//! first point the segment starts from the set-point that the controller had when the trajectory
+//! was taken up.
 
 use f1_robot::safety::CheckedTrajectory;
 use thiserror::Error;
 
-/// One point of a trajectory: positions and, optionally, velocities and accelerations of every joint (rad or m, seconds).
+/// One point of a trajectory: positions and, optionally, velocities and accelerations of every
+/// joint (rad or m, seconds).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Point {
     /// Seconds after the trajectory's start.
@@ -24,7 +28,8 @@ pub struct Point {
 /// A trajectory as it comes in a `trajectory_msgs/JointTrajectory`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trajectory {
-    /// Start in seconds on the bench's clock; `None` stands for the zero stamp, which means "when it arrives".
+    /// Start in seconds on the bench's clock; `None` stands for the zero stamp, which means "when
+    /// it arrives".
     pub start: Option<f64>,
     /// Names, in the order of the values of each point.
     pub joints: Vec<String>,
@@ -102,7 +107,8 @@ impl SetPoint {
 #[derive(Clone, Debug)]
 struct Active {
     start: f64,
-    /// The set-point at the moment the trajectory was taken up, as a point relative to `start` (its time is not positive).
+    /// The set-point at the moment the trajectory was taken up, as a point relative to `start`
+    /// (its time is not positive).
     before: Point,
     points: Vec<Point>,
 }
@@ -160,7 +166,8 @@ impl Controller {
     /// Takes a trajectory at time `now` (seconds).
     ///
     /// # Errors
-    /// The first fault found, with the same rules as `validate_trajectory_msg` of ros2_control; the running trajectory stays.
+    /// The first fault found, with the same rules as `validate_trajectory_msg` of ros2_control; the
+    /// running trajectory stays.
     pub fn command(&mut self, now: f64, trajectory: &Trajectory) -> Result<(), Refusal> {
         let order = self.order(trajectory)?;
         let last = trajectory.points.last().ok_or(Refusal::Empty)?;
@@ -216,7 +223,8 @@ impl Controller {
         let time = now - active.start;
         let Some(next) = active.points.iter().position(|point| point.time > time) else {
             // Past the end a JTC holds the last point at rest.
-            let positions = active.points.last().map_or_else(Vec::new, |point| point.positions.clone());
+            let positions =
+                active.points.last().map_or_else(Vec::new, |point| point.positions.clone());
             return SetPoint::at_rest(positions);
         };
         let from = if next == 0 { &active.before } else { &active.points[next - 1] };
@@ -232,12 +240,23 @@ impl Controller {
             return Err(Refusal::UnknownJoint(unknown.clone()));
         }
         let find = |name: &String| trajectory.joints.iter().position(|other| other == name);
-        self.joints.iter().map(|name| find(name).ok_or_else(|| Refusal::MissingJoint(name.clone()))).collect()
+        self.joints
+            .iter()
+            .map(|name| find(name).ok_or_else(|| Refusal::MissingJoint(name.clone())))
+            .collect()
     }
 
-    fn checked_point(&self, index: usize, point: &Point, order: &[usize]) -> Result<Point, Refusal> {
+    fn checked_point(
+        &self,
+        index: usize,
+        point: &Point,
+        order: &[usize],
+    ) -> Result<Point, Refusal> {
         let expected = self.joints.len();
-        let pick = |what: &'static str, values: &[f64], optional: bool| -> Result<Vec<f64>, Refusal> {
+        let pick = |what: &'static str,
+                    values: &[f64],
+                    optional: bool|
+         -> Result<Vec<f64>, Refusal> {
             if optional && values.is_empty() {
                 return Ok(Vec::new());
             }
@@ -268,7 +287,8 @@ fn interpolate(from: &Point, to: &Point, time: f64) -> SetPoint {
     let count = to.positions.len();
     let mut out = SetPoint::at_rest(vec![0.0; count]);
     let velocities = from.velocities.len() == count && to.velocities.len() == count;
-    let accelerations = velocities && from.accelerations.len() == count && to.accelerations.len() == count;
+    let accelerations =
+        velocities && from.accelerations.len() == count && to.accelerations.len() == count;
     for joint in 0..count {
         let (p0, p1) = (from.positions[joint], to.positions[joint]);
         // Coefficients of a polynomial in t, lowest power first.
@@ -280,7 +300,8 @@ fn interpolate(from: &Point, to: &Point, time: f64) -> SetPoint {
                 p0,
                 v0,
                 0.5 * a0,
-                (20.0 * (p1 - p0) - (8.0 * v1 + 12.0 * v0) * span - (3.0 * a0 - a1) * s2) / (2.0 * s3),
+                (20.0 * (p1 - p0) - (8.0 * v1 + 12.0 * v0) * span - (3.0 * a0 - a1) * s2)
+                    / (2.0 * s3),
                 (-30.0 * (p1 - p0) + (14.0 * v1 + 16.0 * v0) * span + (3.0 * a0 - 2.0 * a1) * s2)
                     / (2.0 * s4),
                 (12.0 * (p1 - p0) - 6.0 * (v1 + v0) * span + (a1 - a0) * s2) / (2.0 * s5),
@@ -295,7 +316,8 @@ fn interpolate(from: &Point, to: &Point, time: f64) -> SetPoint {
         };
         out.positions[joint] = c.iter().rev().fold(0.0, |sum, k| sum * t + k);
         out.velocities[joint] = (1..6).rev().fold(0.0, |sum, k| sum * t + k as f64 * c[k]);
-        out.accelerations[joint] = (2..6).rev().fold(0.0, |sum, k| sum * t + (k * (k - 1)) as f64 * c[k]);
+        out.accelerations[joint] =
+            (2..6).rev().fold(0.0, |sum, k| sum * t + (k * (k - 1)) as f64 * c[k]);
     }
     out
 }
@@ -396,10 +418,16 @@ mod tests {
         let bad = [
             (goal(None, vec![]), Refusal::Empty),
             (goal(Some(-2.0), vec![point(1.0, [0.0; 2], None, None)]), Refusal::EndsInThePast(1.5)),
-            (goal(None, vec![point(1.0, [0.0; 2], Some([0.1, 0.0]), None)]), Refusal::LastVelocityNotZero),
+            (
+                goal(None, vec![point(1.0, [0.0; 2], Some([0.1, 0.0]), None)]),
+                Refusal::LastVelocityNotZero,
+            ),
             (goal(None, vec![point(1.0, [f64::NAN, 0.0], None, None)]), Refusal::NotFinite(0)),
             (
-                goal(None, vec![point(1.0, [0.0; 2], None, None), point(1.0, [0.0; 2], None, None)]),
+                goal(
+                    None,
+                    vec![point(1.0, [0.0; 2], None, None), point(1.0, [0.0; 2], None, None)],
+                ),
                 Refusal::TimesDoNotIncrease(1),
             ),
         ];

@@ -1,4 +1,5 @@
-//! Where things stand on the bench. Metres, in the arm's base frame: x away from the arm, y along the belt, z up.
+//! Where things stand on the bench. Metres, in the arm's base frame: x away from the arm, y along
+//! the belt, z up.
 
 /// Middle of the belt.
 pub const BELT_X: f64 = 0.42;

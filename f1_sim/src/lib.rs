@@ -1,8 +1,8 @@
 //! The bench: a simulated arm at a moving belt, on the same topics as a real robot.
 //!
-//! [`Bench`] is a pure machine: seed in, pictures and joints out, trajectories obeyed as ros2_control's
-//! `JointTrajectoryController` obeys them. [`expert`] plays it with knowledge that a policy does not have and so makes
-//! demonstrations.
+//! [`Bench`] is a pure machine: seed in, images and joints out, trajectories obeyed as
+//! ros2_control's `JointTrajectoryController` obeys them. [`expert`] plays it with knowledge that a
+//! policy does not have and so makes demonstrations.
 
 pub mod arm;
 pub mod bench;

@@ -1,7 +1,8 @@
 //! The bench on topics: to the policy a robot like any other.
 //!
-//! It gives `joint_states`, both cameras' images, and for whoever keeps score the episode's `bench/outcome`; it takes
-//! `<controller>/joint_trajectory` for every controller of the robot file. An episode runs from one reset to the next.
+//! It gives `joint_states`, both cameras' images, and for whoever keeps score the episode's
+//! `bench/outcome`; it takes `<controller>/joint_trajectory` for every controller of the robot
+//! file. An episode runs from one reset to the next.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,11 +101,16 @@ impl SimNode {
         )?;
         let bench = Bench::new(robot.clone(), settings)?;
         let began_ns = Episode::begins_ns(&bench, node.now().nanoseconds());
-        let episode =
-            Arc::new(Mutex::new(Episode { bench, began_ns, violations: 0, late: 0, told: Outcome::Running }));
+        let episode = Arc::new(Mutex::new(Episode {
+            bench,
+            began_ns,
+            violations: 0,
+            late: 0,
+            told: Outcome::Running,
+        }));
         let sim = Self { node, robot: robot.clone(), episode };
         sim.give_joints(options)?;
-        sim.give_pictures(options)?;
+        sim.give_images(options)?;
         sim.give_outcome(options)?;
         sim.take_trajectories()?;
         let reset = (sim.robot.clone(), sim.episode.clone(), sim.node.clock());
@@ -167,8 +173,9 @@ impl SimNode {
         episode.violations + episode.bench.arm().violation_count()
     }
 
-    /// Trajectories that came after their first point's instant, over all episodes: the controllers join those midway, with a
-    /// step. It takes a machine or a network that holds messages up for longer than the safety filter looks ahead.
+    /// Trajectories that came after their first point's instant, over all episodes: the controllers
+    /// join those midway, with a step. It takes a machine or a network that holds messages up
+    /// for longer than the safety filter looks ahead.
     #[must_use]
     pub fn late_trajectories(&self) -> u64 {
         self.episode.lock().late
@@ -200,7 +207,7 @@ impl SimNode {
         Ok(())
     }
 
-    fn give_pictures(&self, options: &SimOptions) -> Result<(), SimError> {
+    fn give_images(&self, options: &SimOptions) -> Result<(), SimError> {
         let period = Duration::from_secs_f64(1.0 / options.camera_rate.max(0.1));
         let mut cameras = Vec::new();
         for (name, camera) in [("front", CameraId::Fixed), ("wrist", CameraId::Wrist)] {
@@ -217,13 +224,14 @@ impl SimNode {
                 let mut episode = episode.lock();
                 let seconds = episode.seconds(now_ns);
                 episode.bench.advance_to(seconds);
-                // Rendering takes longer than a controller period: it works on a copy, and the controllers go on.
+                // Rendering takes longer than a controller period: it works on a copy, and the
+                // controllers go on.
                 episode.bench.clone()
             };
             for (camera, frame, publisher) in &cameras {
-                let picture = bench.render(*camera);
-                let message = f1_middleware::image::encode(&picture, header(now_ns, frame));
-                warn("picture", publisher.publish(message));
+                let image = bench.render(*camera);
+                let message = f1_middleware::image::encode(&image, header(now_ns, frame));
+                warn("image", publisher.publish(message));
             }
         });
         self.node.keep(timer);
@@ -255,7 +263,9 @@ impl SimNode {
             if endless && outcome.is_over() {
                 let mut settings = episode.bench.settings().clone();
                 settings.seed = settings.seed.wrapping_add(1);
-                if let Err(error) = replace(&mut episode, &robot, settings, clock.now().nanoseconds()) {
+                if let Err(error) =
+                    replace(&mut episode, &robot, settings, clock.now().nanoseconds())
+                {
                     tracing::error!(%error, "no next episode");
                 }
             }
@@ -270,7 +280,8 @@ impl SimNode {
                 "" => format!("{}/joint_trajectory", controller.name),
                 namespace => format!("{namespace}/{}/joint_trajectory", controller.name),
             };
-            let (episode, clock, name) = (self.episode.clone(), self.node.clock(), controller.name.clone());
+            let (episode, clock, name) =
+                (self.episode.clone(), self.node.clock(), controller.name.clone());
             let subscription = self.node.create_subscription::<JointTrajectory>(
                 &topic,
                 Qos::reliable().keep_last(1),

@@ -1,4 +1,5 @@
-//! What lies on the belt: shapes, colours, which pairs are kept out of training, and how an episode is laid out.
+//! What lies on the belt: shapes, colours, which pairs are kept out of training, and how an episode
+//! is laid out.
 
 use nalgebra::Vector3;
 use rand::Rng;
@@ -119,7 +120,9 @@ impl Shape {
 impl Kind {
     /// Every pair.
     pub fn all() -> impl Iterator<Item = Kind> {
-        COLOURS.into_iter().flat_map(|colour| SHAPES.into_iter().map(move |shape| Kind { colour, shape }))
+        COLOURS
+            .into_iter()
+            .flat_map(|colour| SHAPES.into_iter().map(move |shape| Kind { colour, shape }))
     }
 
     /// Whether training may show it.
@@ -190,7 +193,8 @@ impl Scene {
     pub fn draw(settings: &BenchSettings, rng: &mut ChaCha8Rng) -> Scene {
         let BenchSettings { task, split, speed, kind, ref beside, anywhere, .. } = *settings;
         let kinds: Vec<Kind> = Kind::all().filter(|kind| split.allows(*kind)).collect();
-        let drawn = kinds.choose(rng).copied().unwrap_or(Kind { colour: Colour::Red, shape: Shape::Cube });
+        let drawn =
+            kinds.choose(rng).copied().unwrap_or(Kind { colour: Colour::Red, shape: Shape::Cube });
         let target = kind.unwrap_or(drawn);
         let drawn_speed = split.speed(rng);
         let speed = if task.belt_moves() { speed.unwrap_or(drawn_speed).max(0.0) } else { 0.0 };
@@ -213,7 +217,8 @@ impl Scene {
             count = 1;
         }
         let mut ahead = rng.random_bool(0.5);
-        // Of three in a row any is equally likely the one asked for, or always the one in the middle.
+        // Of three in a row any is equally likely the one asked for, or always the one in the
+        // middle.
         let same_side = anywhere && rng.random_bool(2.0 / 3.0);
         let mut from = y;
         for kind in others.into_iter().take(count) {
@@ -228,7 +233,8 @@ impl Scene {
         if anywhere && speed == 0.0 {
             // The row is where it is whichever of it is asked for.
             let ys = || objects.iter().map(|object| object.position.y);
-            let middle = 0.5 * (ys().fold(f64::INFINITY, f64::min) + ys().fold(f64::NEG_INFINITY, f64::max));
+            let middle =
+                0.5 * (ys().fold(f64::INFINITY, f64::min) + ys().fold(f64::NEG_INFINITY, f64::max));
             let shift = rng.random_range(-0.12..0.12) - middle;
             objects.iter_mut().for_each(|object| object.position.y += shift);
         }

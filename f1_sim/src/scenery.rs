@@ -31,40 +31,44 @@ pub struct Cameras {
     /// Link and pose of the optical frame in it.
     fixed: (usize, Isometry3<f32>),
     wrist: (usize, Isometry3<f32>),
-    picture: [u32; 2],
+    image: [u32; 2],
     /// Lamp, gain and noise.
     pub exposure: Exposure,
 }
 
 impl Cameras {
-    /// Cameras at their frames of the URDF, with a little jitter. A camera whose name contains "wrist" is the wrist camera.
+    /// Cameras at their frames of the URDF, with a little jitter. A camera whose name contains
+    /// "wrist" is the wrist camera.
     ///
     /// # Errors
     /// A robot file without a fixed and a wrist camera that have frames.
     pub fn draw(
         robot: &Robot,
-        picture: [u32; 2],
+        image: [u32; 2],
         disturbance: f32,
         rng: &mut ChaCha8Rng,
     ) -> Result<Self, ArmError> {
         let mut n = |sigma: f32| sigma * disturbance * normal(rng) as f32;
-        let mut mounted =
-            |wrist: bool, metres: f32, radians: f32| -> Result<(usize, Isometry3<f32>), ArmError> {
-                let camera =
-                    robot.file().cameras.iter().find(|camera| camera.name.contains("wrist") == wrist);
-                let frame = camera.and_then(|camera| camera.frame.as_deref());
-                let frame = frame.ok_or(ArmError::Camera(if wrist { "wrist" } else { "fixed" }))?;
-                let link = robot.kinematics().link(frame).ok_or_else(|| ArmError::Link(frame.to_owned()))?;
-                let shift = V3::new(n(metres), n(metres), n(metres));
-                let turn = V3::new(n(radians), n(radians), n(radians));
-                Ok((link, Isometry3::new(shift, turn)))
-            };
+        let mut mounted = |wrist: bool,
+                           metres: f32,
+                           radians: f32|
+         -> Result<(usize, Isometry3<f32>), ArmError> {
+            let camera =
+                robot.file().cameras.iter().find(|camera| camera.name.contains("wrist") == wrist);
+            let frame = camera.and_then(|camera| camera.frame.as_deref());
+            let frame = frame.ok_or(ArmError::Camera(if wrist { "wrist" } else { "fixed" }))?;
+            let link =
+                robot.kinematics().link(frame).ok_or_else(|| ArmError::Link(frame.to_owned()))?;
+            let shift = V3::new(n(metres), n(metres), n(metres));
+            let turn = V3::new(n(radians), n(radians), n(radians));
+            Ok((link, Isometry3::new(shift, turn)))
+        };
         let fixed = mounted(false, 0.003, 0.003)?;
         let wrist = mounted(true, 0.0005, 0.003)?;
         let nominal = Exposure::default();
         let lamp = nominal.lamp.map(|c| c + n(0.03));
         let exposure = Exposure { lamp, gain: 1.0 + n(0.03), noise: nominal.noise * disturbance };
-        Ok(Cameras { fixed, wrist, picture, exposure })
+        Ok(Cameras { fixed, wrist, image, exposure })
     }
 
     /// The camera with the arm as it is.
@@ -75,7 +79,7 @@ impl Cameras {
             CameraId::Wrist => (self.wrist, WRIST_VIEW),
         };
         let pose = arm.link_poses()[link].cast::<f32>() * jitter;
-        Pinhole { pose, field_of_view, width: self.picture[0], height: self.picture[1] }
+        Pinhole { pose, field_of_view, width: self.image[0], height: self.image[1] }
     }
 }
 
@@ -94,12 +98,15 @@ impl Visual {
     /// # Errors
     /// A URDF that cannot be read.
     pub fn of(robot: &Robot) -> Result<Vec<Visual>, ArmError> {
-        let urdf =
-            urdf_rs::read_from_string(robot.urdf()).map_err(|error| ArmError::Link(error.to_string()))?;
+        let urdf = urdf_rs::read_from_string(robot.urdf())
+            .map_err(|error| ArmError::Link(error.to_string()))?;
         let colour = |material: &urdf_rs::Material| {
             let own = material.color.as_ref();
-            let shared =
-                urdf.materials.iter().find(|m| m.name == material.name).and_then(|m| m.color.as_ref());
+            let shared = urdf
+                .materials
+                .iter()
+                .find(|m| m.name == material.name)
+                .and_then(|m| m.color.as_ref());
             own.or(shared).map(|c| [c.rgba[0] as f32, c.rgba[1] as f32, c.rgba[2] as f32])
         };
         let mut visuals = Vec::new();
@@ -110,9 +117,10 @@ impl Visual {
                     Geometry::Box { size } => {
                         Solid::Cuboid { half: V3::from(size.0.map(|s| 0.5 * s as f32)) }
                     }
-                    Geometry::Cylinder { radius, length } => {
-                        Solid::Cylinder { radius: *radius as f32, half_height: 0.5 * *length as f32 }
-                    }
+                    Geometry::Cylinder { radius, length } => Solid::Cylinder {
+                        radius: *radius as f32,
+                        half_height: 0.5 * *length as f32,
+                    },
                     Geometry::Capsule { radius, length } => {
                         Solid::Capsule { radius: *radius as f32, half_height: 0.5 * *length as f32 }
                     }
@@ -126,8 +134,11 @@ impl Visual {
                     UnitQuaternion::from_euler_angles(roll, pitch, yaw),
                 );
                 // Colours are seen colours; reflectance is their square under this camera's gamma.
-                let paint =
-                    visual.material.as_ref().and_then(colour).map_or(UNPAINTED, |c| c.map(|v| v * v * 0.8));
+                let paint = visual
+                    .material
+                    .as_ref()
+                    .and_then(colour)
+                    .map_or(UNPAINTED, |c| c.map(|v| v * v * 0.8));
                 visuals.push(Visual { link: index, origin, solid, paint: Paint::plain(paint) });
             }
         }
@@ -150,7 +161,11 @@ pub fn bodies(visuals: &[Visual], arm: &Arm, world: &World) -> Vec<Body> {
     let mut bodies = vec![cuboid([0.3, 0.0, -0.05], [0.9, 1.2, 0.05], TABLE)];
     let belt = Paint { colour: BELT, stripes: [0.25, 0.12, world.belt_travel as f32] };
     let half = 0.5 * l::BELT_TOP;
-    bodies.push(cuboid([l::BELT_X, 0.0, half], [l::BELT_HALF_WIDTH, l::BELT_HALF_LENGTH, half], belt));
+    bodies.push(cuboid(
+        [l::BELT_X, 0.0, half],
+        [l::BELT_HALF_WIDTH, l::BELT_HALF_LENGTH, half],
+        belt,
+    ));
     for side in [-1.0, 1.0] {
         let x = l::BELT_X + side * (l::BELT_HALF_WIDTH + 0.008);
         bodies.push(cuboid([x, 0.0, 0.026], [0.008, l::BELT_HALF_LENGTH, 0.026], RAIL));

@@ -1,4 +1,5 @@
-//! What a demonstration run leaves behind: a sheet of foresights, an animated episode, a plot of latencies.
+//! What a demonstration run leaves behind: a sheet of foresights, an animated episode, a plot of
+//! latencies.
 
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
@@ -18,27 +19,32 @@ pub enum ShowcaseError {
     Image(#[from] image::ImageError),
 }
 
-/// Side of one picture on the sheet, pixels.
+/// Side of one image on the sheet, pixels.
 const TILE: u32 = 192;
 const GAP: u32 = 8;
 const PAPER: [u8; 3] = [245, 245, 242];
 
-fn enlarged(picture: &RgbImage, side: u32) -> RgbImage {
-    image::imageops::resize(picture, side, side, image::imageops::FilterType::CatmullRom)
+fn enlarged(image: &RgbImage, side: u32) -> RgbImage {
+    image::imageops::resize(image, side, side, image::imageops::FilterType::CatmullRom)
 }
 
-/// Peak signal-to-noise ratio of a foreseen picture against what came, dB; the larger is brought to the smaller's size.
+/// Peak signal-to-noise ratio of a foreseen image against what came, dB; the larger is brought to
+/// the smaller's size.
 #[must_use]
 pub fn psnr(foreseen: &RgbImage, came: &RgbImage) -> f64 {
     let (width, height) = foreseen.dimensions();
     let came = image::imageops::resize(came, width, height, image::imageops::FilterType::Lanczos3);
-    let errors =
-        foreseen.as_raw().iter().zip(came.as_raw()).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2));
+    let errors = foreseen
+        .as_raw()
+        .iter()
+        .zip(came.as_raw())
+        .map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2));
     let mean = errors.sum::<f64>() / foreseen.as_raw().len().max(1) as f64;
     10.0 * (255.0 * 255.0 / mean.max(1e-9)).log10()
 }
 
-/// Writes a PNG with a column for each moment (at most six): what was seen, what was foreseen, what came.
+/// Writes a PNG with a column for each moment (at most six): what was seen, what was foreseen, what
+/// came.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -51,33 +57,54 @@ pub fn write_sheet(path: &Path, foreseen: &[Foreseen]) -> Result<(), ShowcaseErr
     let mut sheet = RgbImage::from_pixel(size.0, size.1, image::Rgb(PAPER));
     for (column, moment) in whole.iter().step_by(every).enumerate() {
         let rows = [Some(&moment.now), moment.foreseen.as_ref(), moment.came.as_ref()];
-        for (row, picture) in rows.into_iter().enumerate() {
-            let Some(picture) = picture else { continue };
+        for (row, image) in rows.into_iter().enumerate() {
+            let Some(image) = image else { continue };
             let (x, y) = (GAP + column as u32 * (TILE + GAP), GAP + row as u32 * (TILE + GAP));
-            image::imageops::replace(&mut sheet, &enlarged(picture, TILE), i64::from(x), i64::from(y));
+            image::imageops::replace(
+                &mut sheet,
+                &enlarged(image, TILE),
+                i64::from(x),
+                i64::from(y),
+            );
         }
     }
     sheet.save(path)?;
     Ok(())
 }
 
-/// Writes an animated GIF of what the history camera saw, with the foresight beside it where there is one.
+/// Writes an animated GIF of what the history camera saw, with the foresight beside it where there
+/// is one.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write_animation(path: &Path, foreseen: &[Foreseen], milliseconds: u32) -> Result<(), ShowcaseError> {
+pub fn write_animation(
+    path: &Path,
+    foreseen: &[Foreseen],
+    milliseconds: u32,
+) -> Result<(), ShowcaseError> {
     let file = BufWriter::new(std::fs::File::create(path)?);
     let mut encoder = GifEncoder::new_with_speed(file, 10);
     encoder.set_repeat(Repeat::Infinite)?;
     for moment in foreseen {
         let mut canvas =
             RgbaImage::from_pixel(2 * TILE + GAP, TILE, Rgba([PAPER[0], PAPER[1], PAPER[2], 255]));
-        for (index, picture) in [Some(&moment.now), moment.foreseen.as_ref()].into_iter().enumerate() {
-            let Some(picture) = picture else { continue };
-            let large = image::DynamicImage::ImageRgb8(enlarged(picture, TILE)).to_rgba8();
-            image::imageops::replace(&mut canvas, &large, i64::from(index as u32 * (TILE + GAP)), 0);
+        for (index, image) in [Some(&moment.now), moment.foreseen.as_ref()].into_iter().enumerate()
+        {
+            let Some(image) = image else { continue };
+            let large = image::DynamicImage::ImageRgb8(enlarged(image, TILE)).to_rgba8();
+            image::imageops::replace(
+                &mut canvas,
+                &large,
+                i64::from(index as u32 * (TILE + GAP)),
+                0,
+            );
         }
-        encoder.encode_frame(Frame::from_parts(canvas, 0, 0, Delay::from_numer_denom_ms(milliseconds, 1)))?;
+        encoder.encode_frame(Frame::from_parts(
+            canvas,
+            0,
+            0,
+            Delay::from_numer_denom_ms(milliseconds, 1),
+        ))?;
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Belt, objects and grasping, purely by geometry: what lies on the belt moves with it, what closing fingers meet is centred and
-//! then held, what is let go falls.
+//! Belt, objects and grasping, purely by geometry: what lies on the belt moves with it, what
+//! closing fingers meet is centred and then held, what is let go falls.
 
 use nalgebra::{Isometry3, Vector3};
 
@@ -10,13 +10,15 @@ use crate::task::{Outcome, Task};
 /// The gripper as the world meets it, at one instant.
 #[derive(Clone, Copy, Debug)]
 pub struct Hand {
-    /// Tool frame in the world: origin between the finger tips, z out of the hand, y the closing direction.
+    /// Tool frame in the world: origin between the finger tips, z out of the hand, y the closing
+    /// direction.
     pub tool: Isometry3<f64>,
     /// Distance of each finger's inner face from the middle, m.
     pub half_opening: f64,
 }
 
-/// Reach of a finger's pad about the tool point, m: along the hand's x, above and below along its z.
+/// Reach of a finger's pad about the tool point, m: along the hand's x, above and below along its
+/// z.
 const PAD_HALF_WIDTH: f64 = 0.022;
 const PAD_UP: f64 = 0.065;
 const PAD_DOWN: f64 = 0.008;
@@ -61,7 +63,8 @@ impl World {
         }
     }
 
-    /// The world `seconds` before the scene is as it was drawn: what lies on the belt is still upstream.
+    /// The world `seconds` before the scene is as it was drawn: what lies on the belt is still
+    /// upstream.
     #[must_use]
     pub fn before(mut scene: Scene, seconds: f64) -> Self {
         for object in &mut scene.objects {
@@ -166,12 +169,15 @@ impl World {
     #[must_use]
     pub fn outcome(&self, task: Task, time: f64) -> Outcome {
         let target = &self.objects[0];
-        if self.objects[1..].iter().any(|o| o.rest == Rest::Held && o.position.z > layout::PICKED_Z) {
+        if self.objects[1..].iter().any(|o| o.rest == Rest::Held && o.position.z > layout::PICKED_Z)
+        {
             return Outcome::WrongObject;
         }
         let done = match task {
             Task::Dynamic | Task::Static => self.up >= 0.3,
-            Task::Bin => target.rest == Rest::Free && in_bin(&target.position) && target.fall == 0.0,
+            Task::Bin => {
+                target.rest == Rest::Free && in_bin(&target.position) && target.fall == 0.0
+            }
         };
         if done {
             Outcome::Success
@@ -287,7 +293,9 @@ mod tests {
 
     #[test]
     fn fingers_beside_or_above_hold_nothing() {
-        for (x, z) in [(layout::BELT_X + 0.03, layout::GRASP_Z), (layout::BELT_X, layout::GRASP_Z + 0.05)] {
+        for (x, z) in
+            [(layout::BELT_X + 0.03, layout::GRASP_Z), (layout::BELT_X, layout::GRASP_Z + 0.05)]
+        {
             let mut w = world(0.0, 0.0);
             for step in 0..45 {
                 w.advance(0.01, &hand(x, 0.0, z, 0.045 - 0.001 * f64::from(step)));

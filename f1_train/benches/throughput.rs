@@ -1,8 +1,9 @@
-//! Samples a second of the loader, and what a training step costs beside its forward and backward passes.
+//! Samples a second of the loader, and what a training step costs beside its forward and backward
+//! passes.
 //!
-//! `cargo bench -p f1_train --bench throughput -- [loader] [step]`; prints a table. The loader's rate is that of two cores
-//! which do nothing else, from the processor seconds that a sample takes: the clock on the wall would measure whatever else
-//! the machine does.
+//! `cargo bench -p f1_train --bench throughput -- [loader] [step]`; prints a table. The loader's
+//! rate is that of two cores which do nothing else, from the processor seconds that a sample takes:
+//! the clock on the wall would measure whatever else the machine does.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +21,8 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 fn main() -> Outcome {
     f1_model::kernels::keep_freed_memory();
-    let asked: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let asked: Vec<String> =
+        std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let wants = |name: &str| asked.is_empty() || asked.iter().any(|word| word == name);
     let folder = tempfile::tempdir()?;
     if wants("loader") {
@@ -42,13 +44,17 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// A scene with smooth shades, edges and a little noise: compresses as camera pictures do.
+/// A scene with smooth shades, edges and a little noise: compresses as camera images do.
 fn scene(side: u32, seed: u32) -> RgbImage {
     RgbImage::from_fn(side, side, |x, y| {
         let noise = (x.wrapping_mul(7919) ^ y.wrapping_mul(104_729) ^ seed.wrapping_mul(31)) % 5;
         let thing = x.abs_diff((seed * 3) % side) < side / 8 && y.abs_diff(side / 2) < side / 8;
         let shade = ((x + y) * 200 / (2 * side) + noise) as u8;
-        if thing { Rgb([200, 40 + shade / 4, 40]) } else { Rgb([shade, 120 + shade / 3, 250 - shade]) }
+        if thing {
+            Rgb([200, 40 + shade / 4, 40])
+        } else {
+            Rgb([shade, 120 + shade / 3, 250 - shade])
+        }
     })
 }
 
@@ -85,10 +91,13 @@ fn write(path: &Path, side: u32, encoding: ImageEncoding, episodes: u32, frames:
     Ok(())
 }
 
-/// 224 px, two cameras, four history frames and the target cut for a 256 px tokenizer, everything decoded and normalised.
+/// 224 px, two cameras, four history frames and the target cut for a 256 px tokenizer, everything
+/// decoded and normalised.
 fn loader(folder: &Path) -> Outcome {
     println!("{:<28}{:>14}{:>14}{:>14}", "loader", "CPU ms/sample", "on two cores", "by the clock");
-    for (name, encoding) in [("JPEG", ImageEncoding::Jpeg { quality: 95 }), ("PNG", ImageEncoding::Png)] {
+    for (name, encoding) in
+        [("JPEG", ImageEncoding::Jpeg { quality: 95 }), ("PNG", ImageEncoding::Png)]
+    {
         let path = folder.join(name);
         write(&path, 224, encoding, 8, 60)?;
         let config = folder.join("config.json");
@@ -130,8 +139,9 @@ fn loader(folder: &Path) -> Outcome {
         let take = |batches: usize| -> Result<usize, TrainError> {
             let mut samples = 0;
             for _ in 0..batches {
-                samples +=
-                    loader.next_batch().map_or(Ok(0), |batch| batch.map(|batch| batch.samples.len()))?;
+                samples += loader
+                    .next_batch()
+                    .map_or(Ok(0), |batch| batch.map(|batch| batch.samples.len()))?;
             }
             Ok(samples)
         };
@@ -145,11 +155,15 @@ fn loader(folder: &Path) -> Outcome {
     Ok(())
 }
 
-/// The bench model's stages: the share of a step that is forward and backward, read from the journal.
+/// The bench model's stages: the share of a step that is forward and backward, read from the
+/// journal.
 fn steps(folder: &Path) -> Outcome {
     let data = folder.join("bench");
     write(&data, 96, ImageEncoding::Png, 8, 40)?;
-    println!("{:<28}{:>14}{:>14}{:>14}{:>14}", "step", "s/update", "over fw+bw", "loader waits", "samples/s");
+    println!(
+        "{:<28}{:>14}{:>14}{:>14}{:>14}",
+        "step", "s/update", "over fw+bw", "loader waits", "samples/s"
+    );
     for (stage, batch) in [("tokenizer", 16), ("stage1", 32), ("stage3", 32)] {
         let output = folder.join(stage);
         let text = format!(

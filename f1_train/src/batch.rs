@@ -27,15 +27,16 @@ enum Stream {
     Hidden = 4,
 }
 
-/// The generator of one stream of one sample: depends on the run's seed and the sample's number alone, which is why a resumed
-/// run draws the same numbers.
+/// The generator of one stream of one sample: depends on the run's seed and the sample's number
+/// alone, which is why a resumed run draws the same numbers.
 fn random(seed: u64, drawn: Drawn, stream: Stream) -> ChaCha8Rng {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(drawn.number.wrapping_mul(8).wrapping_add(stream as u64));
     random
 }
 
-/// Cameras that the understanding expert sees: those of the data, and the past frames of the history where the model wants them.
+/// Cameras that the understanding expert sees: those of the data, and the past frames of the
+/// history where the model wants them.
 #[must_use]
 pub fn understanding_cameras(config: &Config, of_data: usize) -> usize {
     let past = config.run.history_frames.saturating_sub(1);
@@ -116,7 +117,7 @@ impl Preparer {
     /// Prepares one sample.
     ///
     /// # Errors
-    /// When its episode or pictures cannot be read; the message names them.
+    /// When its episode or images cannot be read; the message names them.
     pub fn prepare(&self, drawn: Drawn) -> Result<Prepared> {
         let raw = self.reader.sample(drawn)?;
         let source = &self.reader.sources()[drawn.source];
@@ -139,8 +140,8 @@ impl Preparer {
         if self.wants_cameras {
             let [width, height] = self.config.image_fit;
             let mut numbers = random(self.seed, drawn, Stream::Augmentation);
-            for (name, picture) in source.columns.cameras.iter().zip(&raw.cameras) {
-                let mut image = picture.decode().map_err(|fault| broken(name, &fault))?;
+            for (name, image) in source.columns.cameras.iter().zip(&raw.cameras) {
+                let mut image = image.decode().map_err(|fault| broken(name, &fault))?;
                 if let Some(augmentation) = &self.augmentation {
                     image = augmentation.apply(image, &mut numbers);
                 }
@@ -148,8 +149,8 @@ impl Preparer {
             }
             if self.config.run.history_in_understanding {
                 let past = self.config.run.history_frames.saturating_sub(1);
-                for picture in raw.history.iter().take(past) {
-                    let image = picture.decode().map_err(|fault| broken("history", &fault))?;
+                for image in raw.history.iter().take(past) {
+                    let image = image.decode().map_err(|fault| broken("history", &fault))?;
                     cameras.push(image_prep::prepare_camera(&image, width, height, &Device::Cpu)?);
                 }
             }
@@ -166,10 +167,13 @@ impl Preparer {
         let time = flow_time(place);
         // The times of one sample's draws are spread evenly over the distribution.
         let more_draws = (1..self.flow_draws)
-            .map(|k| (draw(&mut numbers), flow_time((place + k as f32 / self.flow_draws as f32).fract())))
+            .map(|k| {
+                (draw(&mut numbers), flow_time((place + k as f32 / self.flow_draws as f32).fract()))
+            })
             .collect();
         let mut numbers = random(self.seed, drawn, Stream::Hidden);
-        let tokens = self.config.generation.as_ref().map_or(0, |generation| generation.total_tokens() - 1);
+        let tokens =
+            self.config.generation.as_ref().map_or(0, |generation| generation.total_tokens() - 1);
         let hiding = (numbers.random(), (0..tokens).map(|_| numbers.random()).collect());
         Ok(Prepared {
             drawn,
@@ -190,19 +194,22 @@ impl Preparer {
         let Some(side) = self.config.frame_side() else { return Ok(Frames::None) };
         if let Some(cache) = &self.tokens {
             let of_frame = |frame: &usize| cache.get(raw.drawn.source, raw.drawn.episode, *frame);
-            return Ok(Frames::Tokens(raw.history_frames.iter().map(of_frame).collect::<Result<_>>()?));
+            return Ok(Frames::Tokens(
+                raw.history_frames.iter().map(of_frame).collect::<Result<_>>()?,
+            ));
         }
         let ratio = self.config.run.crop_ratio;
         let mut numbers = random(self.seed, raw.drawn, Stream::Crop);
         let place: (f64, f64) = (numbers.random(), numbers.random());
         let mut frames = Vec::with_capacity(raw.history.len());
         let mut shrink: Option<Shrink> = None;
-        for picture in &raw.history {
-            let image = picture.decode().map_err(|fault| TrainError::Stopped(fault.to_string()))?;
+        for image in &raw.history {
+            let image = image.decode().map_err(|fault| TrainError::Stopped(fault.to_string()))?;
             let shrink = match &mut shrink {
                 Some(shrink) => shrink,
                 None => {
-                    let (width, height) = image_prep::frame_size(image.width(), image.height(), side, ratio);
+                    let (width, height) =
+                        image_prep::frame_size(image.width(), image.height(), side, ratio);
                     // The same place for all frames of a sample, or things would jump between them.
                     let at = |share: f64, length: u32| match self.random_crop {
                         true => (share * f64::from(length + 1 - side as u32)) as u32,
@@ -219,18 +226,19 @@ impl Preparer {
 
     fn vectors(&self, raw: &RawSample) -> Result<(Vec<f32>, Vec<f32>)> {
         let (of_state, of_action) = &self.normalisers[raw.drawn.source];
-        let fit = |normaliser: &Normaliser, row: &[f32], width: usize, name: &str| -> Result<Vec<f32>> {
-            if row.len() > width {
-                return Err(TrainError::Stopped(format!(
-                    "{name} has {} dimensions, the model takes {width}",
-                    row.len()
-                )));
-            }
-            let mut row: Vec<f64> = row.iter().map(|value| f64::from(*value)).collect();
-            normaliser.normalise(&mut row);
-            row.resize(width, 0.0);
-            Ok(row.into_iter().map(|value| value as f32).collect())
-        };
+        let fit =
+            |normaliser: &Normaliser, row: &[f32], width: usize, name: &str| -> Result<Vec<f32>> {
+                if row.len() > width {
+                    return Err(TrainError::Stopped(format!(
+                        "{name} has {} dimensions, the model takes {width}",
+                        row.len()
+                    )));
+                }
+                let mut row: Vec<f64> = row.iter().map(|value| f64::from(*value)).collect();
+                normaliser.normalise(&mut row);
+                row.resize(width, 0.0);
+                Ok(row.into_iter().map(|value| value as f32).collect())
+            };
         let state = fit(of_state, &raw.state, self.config.max_state_dim, "state")?;
         let mut actions = Vec::with_capacity(raw.actions.len() * self.config.max_action_dim);
         for row in &raw.actions {
@@ -254,10 +262,13 @@ impl Preparer {
         if self.wants_cameras {
             let empty = Tensor::zeros((3, height, width), candle_core::DType::F32, &Device::Cpu)?;
             for camera in 0..self.cameras {
-                let of_camera: Vec<&Tensor> =
-                    samples.iter().map(|sample| sample.cameras.get(camera).unwrap_or(&empty)).collect();
+                let of_camera: Vec<&Tensor> = samples
+                    .iter()
+                    .map(|sample| sample.cameras.get(camera).unwrap_or(&empty))
+                    .collect();
                 images.push(Tensor::stack(&of_camera, 0)?.to_device(device)?);
-                image_valid.push(samples.iter().map(|sample| camera < sample.cameras.len()).collect());
+                image_valid
+                    .push(samples.iter().map(|sample| camera < sample.cameras.len()).collect());
             }
         }
         let count = samples.len();
@@ -266,7 +277,9 @@ impl Preparer {
         let (mut ids, mut prompt_valid) = (Vec::new(), Vec::new());
         for sample in samples {
             let given = sample.prompt.len();
-            ids.extend(sample.prompt.iter().copied().chain(std::iter::repeat_n(0, longest - given)));
+            ids.extend(
+                sample.prompt.iter().copied().chain(std::iter::repeat_n(0, longest - given)),
+            );
             prompt_valid.push((0..longest).map(|place| place < given).collect());
         }
         let (chunk, wide) = (self.config.chunk_size, self.config.max_action_dim);
@@ -275,9 +288,13 @@ impl Preparer {
         };
         let more_draws = (0..samples.first().map_or(0, |sample| sample.more_draws.len()))
             .map(|draw| {
-                let of = |sample: &Prepared| sample.more_draws.get(draw).cloned().unwrap_or_default();
+                let of =
+                    |sample: &Prepared| sample.more_draws.get(draw).cloned().unwrap_or_default();
                 let (noise, time): (Vec<Vec<f32>>, Vec<f32>) = samples.iter().map(of).unzip();
-                Ok(FlowDraw { noise: Tensor::from_vec(noise.concat(), (count, chunk, wide), device)?, time })
+                Ok(FlowDraw {
+                    noise: Tensor::from_vec(noise.concat(), (count, chunk, wide), device)?,
+                    time,
+                })
             })
             .collect::<Result<_>>()?;
         Ok(Batch {
@@ -291,7 +308,11 @@ impl Preparer {
                 (count, self.config.max_state_dim),
                 device,
             )?,
-            actions: Tensor::from_vec(flat(|sample| &sample.actions), (count, chunk, wide), device)?,
+            actions: Tensor::from_vec(
+                flat(|sample| &sample.actions),
+                (count, chunk, wide),
+                device,
+            )?,
             action_is_pad: samples.iter().map(|sample| sample.padded.clone()).collect(),
             noise: Tensor::from_vec(flat(|sample| &sample.noise), (count, chunk, wide), device)?,
             time: samples.iter().map(|sample| sample.time).collect(),
@@ -318,7 +339,8 @@ impl Preparer {
         }
         let frames = tokens.first().map_or(0, |frames| frames.len());
         let length = tokens.first().and_then(|frames| frames.first()).map_or(0, Vec::len);
-        let flat: Vec<u32> = tokens.iter().flat_map(|frames| frames.iter().flatten()).copied().collect();
+        let flat: Vec<u32> =
+            tokens.iter().flat_map(|frames| frames.iter().flatten()).copied().collect();
         Ok(Some(Tensor::from_vec(flat, (samples.len(), frames, length), device)?))
     }
 }
@@ -327,7 +349,10 @@ impl Preparer {
 ///
 /// # Errors
 /// When the encoder fails.
-pub fn encode_prompts(reader: &Reader, encoder: &PromptEncoder) -> Result<HashMap<String, Arc<Vec<u32>>>> {
+pub fn encode_prompts(
+    reader: &Reader,
+    encoder: &PromptEncoder,
+) -> Result<HashMap<String, Arc<Vec<u32>>>> {
     let mut prompts = HashMap::new();
     for source in reader.sources() {
         for task in source.dataset.tasks() {

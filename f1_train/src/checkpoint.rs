@@ -1,7 +1,7 @@
 //! Checkpoints of a run: the model in the reference layout, and beside it what resuming needs.
 //!
-//! A checkpoint is a folder, written under another name and renamed when it is whole: whatever stops the machine, the newest folder
-//! with its proper name is complete.
+//! A checkpoint is a folder, written under another name and renamed when it is whole: whatever
+//! stops the machine, the newest folder with its proper name is complete.
 
 use std::collections::HashMap;
 use std::fs;
@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::optimizer::Optimizer;
 use crate::{Result, TrainError};
 
-/// Where a run stands, beside tensors. Everything random is drawn from the seed and these numbers, so no generator has a state of
-/// its own to save.
+/// Where a run stands, beside tensors. Everything random is drawn from the seed and these numbers,
+/// so no generator has a state of its own to save.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// Updates attempted.
@@ -56,7 +56,12 @@ pub struct Contents<'a> {
 /// When the folder cannot be written.
 pub fn write_model(folder: &Path, contents: &Contents<'_>) -> Result<()> {
     fs::create_dir_all(folder).map_err(TrainError::io(folder))?;
-    f1_model::checkpoint::save_with_weights(folder, contents.config, &contents.weights, DType::F32)?;
+    f1_model::checkpoint::save_with_weights(
+        folder,
+        contents.config,
+        &contents.weights,
+        DType::F32,
+    )?;
     write_beside(folder, contents)?;
     if let Some(average) = &contents.average {
         let folder = folder.join("average");
@@ -135,10 +140,11 @@ fn write_partial(
         tensors.insert(format!("average.{name}"), average.clone());
     }
     let path = partial.join("optimizer.safetensors");
-    candle_core::safetensors::save(&tensors, &path).map_err(|fault| TrainError::tensors(&path, fault))?;
+    candle_core::safetensors::save(&tensors, &path)
+        .map_err(|fault| TrainError::tensors(&path, fault))?;
     let path = partial.join("progress.json");
-    let text =
-        serde_json::to_string_pretty(progress).map_err(|fault| TrainError::Stopped(fault.to_string()))?;
+    let text = serde_json::to_string_pretty(progress)
+        .map_err(|fault| TrainError::Stopped(fault.to_string()))?;
     fs::write(&path, text).map_err(TrainError::io(&path))?;
     flush(partial)
 }
@@ -148,7 +154,9 @@ fn flush(folder: &Path) -> Result<()> {
     for entry in fs::read_dir(folder).map_err(TrainError::io(folder))? {
         let path = entry.map_err(TrainError::io(folder))?.path();
         if path.is_file() {
-            fs::File::open(&path).and_then(|file| file.sync_all()).map_err(TrainError::io(&path))?;
+            fs::File::open(&path)
+                .and_then(|file| file.sync_all())
+                .map_err(TrainError::io(&path))?;
         }
     }
     Ok(())
@@ -182,7 +190,8 @@ pub fn list(output: &Path) -> Result<Vec<PathBuf>> {
 pub fn progress(checkpoint: &Path) -> Result<Progress> {
     let path = checkpoint.join("progress.json");
     let text = fs::read_to_string(&path).map_err(TrainError::io(&path))?;
-    serde_json::from_str(&text).map_err(|fault| TrainError::Stopped(format!("{}: {fault}", path.display())))
+    serde_json::from_str(&text)
+        .map_err(|fault| TrainError::Stopped(format!("{}: {fault}", path.display())))
 }
 
 /// Puts moments, values and averages of a checkpoint back.
@@ -199,7 +208,10 @@ pub fn restore(
     let tensors = candle_core::safetensors::load(&path, device)?;
     let find = |name: String| {
         tensors.get(&name).cloned().ok_or_else(|| {
-            TrainError::Stopped(format!("{}: no tensor `{name}`; the run file has changed", path.display()))
+            TrainError::Stopped(format!(
+                "{}: no tensor `{name}`; the run file has changed",
+                path.display()
+            ))
         })
     };
     for slot in optimizer.slots_mut() {

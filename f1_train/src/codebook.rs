@@ -1,4 +1,5 @@
-//! Training of the image tokenizer: reconstruction, codebook and commitment losses, and codes that nobody uses brought back.
+//! Training of the image tokenizer: reconstruction, codebook and commitment losses, and codes that
+//! nobody uses brought back.
 
 use candle_core::{Device, Tensor};
 use f1_model::Config;
@@ -25,10 +26,12 @@ pub struct CodebookWatch {
 }
 
 impl CodebookWatch {
-    /// A watch over the codebook of `config` that looks every `every` updates; 0 never changes a code.
+    /// A watch over the codebook of `config` that looks every `every` updates; 0 never changes a
+    /// code.
     #[must_use]
     pub fn new(config: &Config, every: u64, seed: u64) -> Self {
-        let codes = config.generation.as_ref().map_or(0, |generation| generation.tokenizer.vocab_size);
+        let codes =
+            config.generation.as_ref().map_or(0, |generation| generation.tokenizer.vocab_size);
         Self { uses: vec![0; codes], every, seed, features: None }
     }
 
@@ -49,7 +52,8 @@ impl CodebookWatch {
         self.every > 0 && (step + 1).is_multiple_of(self.every)
     }
 
-    /// Reconstruction, codebook and commitment loss of a batch of frames, with what the journal shows.
+    /// Reconstruction, codebook and commitment loss of a batch of frames, with what the journal
+    /// shows.
     ///
     /// # Errors
     /// When the frames are not pixels or sizes do not fit.
@@ -89,7 +93,8 @@ impl CodebookWatch {
         }
         let scalar = |tensor: &Tensor| -> Result<f64> { Ok(f64::from(tensor.to_scalar::<f32>()?)) };
         let mean_square = scalar(&squared)?;
-        let used = self.uses.iter().filter(|uses| **uses > 0).count() as f64 / self.uses.len().max(1) as f64;
+        let used = self.uses.iter().filter(|uses| **uses > 0).count() as f64
+            / self.uses.len().max(1) as f64;
         let values = vec![
             ("loss", scalar(&loss)?),
             ("reconstruction_loss", mean_square),
@@ -101,7 +106,8 @@ impl CodebookWatch {
         Ok((loss, values))
     }
 
-    /// Replaces codes that were not used since the last look by feature vectors of the newest batch.
+    /// Replaces codes that were not used since the last look by feature vectors of the newest
+    /// batch.
     ///
     /// # Errors
     /// When a tensor operation fails.
@@ -124,7 +130,8 @@ impl CodebookWatch {
                 if *uses == 0 && !features.is_empty() {
                     // Small noise keeps two codes born of one feature apart.
                     let feature = &features[random.random_range(0..features.len())];
-                    rows[code] = feature.iter().map(|v| v * (0.9 + 0.2 * random.random::<f32>())).collect();
+                    rows[code] =
+                        feature.iter().map(|v| v * (0.9 + 0.2 * random.random::<f32>())).collect();
                     for half in 0..2 {
                         let start = (half * codes + code) * width;
                         moments[start..start + width].fill(0.0);
@@ -135,7 +142,8 @@ impl CodebookWatch {
             if revived > 0 {
                 let value = Tensor::new(rows, slot.variable.device())?;
                 slot.variable.set(&value)?;
-                slot.moments = Tensor::from_vec(moments, slot.moments.shape(), slot.variable.device())?;
+                slot.moments =
+                    Tensor::from_vec(moments, slot.moments.shape(), slot.variable.device())?;
             }
         }
         self.uses.fill(0);

@@ -99,10 +99,14 @@ mod tests {
 
     #[test]
     fn a_full_gpu_names_what_makes_a_run_smaller() {
-        let fault =
-            candle_core::Error::Msg("DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")".into());
+        let fault = candle_core::Error::Msg(
+            "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")".into(),
+        );
         let text = TrainError::from(fault).to_string();
         assert!(text.contains("`batch`") && text.contains("`accumulate`"), "{text}");
-        assert!(matches!(TrainError::from(candle_core::Error::Msg("other".into())), TrainError::Tensor(_)));
+        assert!(matches!(
+            TrainError::from(candle_core::Error::Msg("other".into())),
+            TrainError::Tensor(_)
+        ));
     }
 }

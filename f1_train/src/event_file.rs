@@ -1,8 +1,9 @@
 //! TensorBoard event files.
 //!
-//! A file is a sequence of TFRecord frames (length, masked CRC-32C of the length, payload, masked CRC-32C of the payload), each
-//! payload an `Event` protocol buffer with a wall time, a step and scalar values. That is small enough to write out here:
-//! the crates for it bring an old protobuf and image stack.
+//! A file is a sequence of TFRecord frames (length, masked CRC-32C of the length, payload, masked
+//! CRC-32C of the payload), each payload an `Event` protocol buffer with a wall time, a step and
+//! scalar values. That is small enough to write out here: the crates for it bring an old protobuf
+//! and image stack.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -18,15 +19,19 @@ pub struct EventFile {
 }
 
 impl EventFile {
-    /// Starts a file of its own in `folder`; `seconds` is the wall time since 1970. TensorBoard joins the files of a folder, so a
-    /// resumed run simply starts another.
+    /// Starts a file of its own in `folder`; `seconds` is the wall time since 1970. TensorBoard
+    /// joins the files of a folder, so a resumed run simply starts another.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn create(folder: &Path, seconds: f64) -> Result<Self> {
         let name = format!("events.out.tfevents.{:010}.f1.{}", seconds as u64, std::process::id());
         let path = folder.join(name);
-        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(TrainError::io(&path))?;
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(TrainError::io(&path))?;
         let mut events = Self { file, path };
         let mut first = Vec::new();
         put_double(&mut first, 1, seconds);
@@ -96,7 +101,9 @@ fn put_bytes(out: &mut Vec<u8>, field: u64, bytes: &[u8]) {
 /// CRC-32C (Castagnoli), bit by bit: event files are a few kilobytes.
 fn crc32c(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0x82f6_3b78 & 0u32.wrapping_sub(crc & 1)))
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0x82f6_3b78 & 0u32.wrapping_sub(crc & 1))
+        })
     })
 }
 

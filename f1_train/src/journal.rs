@@ -24,8 +24,8 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal in `folder`. Lines of a run that is resumed at `step` are kept up to that step: what came after it
-    /// will be written again.
+    /// Opens the journal in `folder`. Lines of a run that is resumed at `step` are kept up to that
+    /// step: what came after it will be written again.
     ///
     /// # Errors
     /// When the files cannot be written.
@@ -33,9 +33,14 @@ impl Journal {
         fs::create_dir_all(folder).map_err(TrainError::io(folder))?;
         let path = folder.join("metrics.csv");
         let kept = keep_until(&path, step)?;
-        let csv = OpenOptions::new().create(true).append(true).open(&path).map_err(TrainError::io(&path))?;
+        let csv = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(TrainError::io(&path))?;
         let bar = ProgressBar::new(total).with_position(step);
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} [{elapsed} left {eta}] {msg}");
+        let style =
+            ProgressStyle::with_template("{bar:30} {pos}/{len} [{elapsed} left {eta}] {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.reset_eta();
         Ok(Self { csv, path, events: EventFile::create(folder, now())?, bar, header: kept })

@@ -1,7 +1,8 @@
 //! The three-stage recipe, tokenizer training and the paper's measurements.
 //!
 //! - [`run_file`]: one YAML a run; [`setup`] opens what it names.
-//! - [`trainer`]: the loop; [`batch`] turns samples into network input, [`tokens`] keeps frame tokens.
+//! - [`trainer`]: the loop; [`batch`] turns samples into network input, [`tokens`] keeps frame
+//!   tokens.
 //! - [`optimizer`], [`schedule`]: AdamW over groups, learning rates.
 //! - [`parallel`]: several processes that average their gradients.
 //! - [`checkpoint`], [`journal`]: what a run leaves behind, and how it resumes.

@@ -1,7 +1,8 @@
 //! Gradients averaged from GPU to GPU by NCCL, without passing through the processor's memory.
 //!
-//! One process a GPU: each sees its own alone (`CUDA_VISIBLE_DEVICES`). The processes meet over TCP as without NCCL; process 0 makes the
-//! identifier of the ring, the others get it there. Type-checked only: see docs/gpu.md.
+//! One process a GPU: each sees its own alone (`CUDA_VISIBLE_DEVICES`). The processes meet over TCP
+//! as without NCCL; process 0 makes the identifier of the ring, the others get it there.
+//! Type-checked only: see docs/gpu.md.
 
 use std::cell::RefCell;
 
@@ -31,15 +32,25 @@ pub fn has_joined() -> bool {
 ///
 /// # Errors
 /// NCCL refuses, or a process is gone.
-pub fn join(device: &CudaDevice, place: &Place, share: impl FnOnce(&mut [f32]) -> Result<()>) -> Result<()> {
+pub fn join(
+    device: &CudaDevice,
+    place: &Place,
+    share: impl FnOnce(&mut [f32]) -> Result<()>,
+) -> Result<()> {
     let own = if place.rank == 0 { Some(Id::new().map_err(fault)?) } else { None };
     let mut bytes = [0_f32; 128];
     if let Some(id) = &own {
-        bytes.iter_mut().zip(id.internal()).for_each(|(number, byte)| *number = f32::from(*byte as i8));
+        bytes
+            .iter_mut()
+            .zip(id.internal())
+            .for_each(|(number, byte)| *number = f32::from(*byte as i8));
     }
     share(&mut bytes)?;
     let mut internal = [0 as core::ffi::c_char; 128];
-    internal.iter_mut().zip(bytes).for_each(|(byte, number)| *byte = number as i8 as core::ffi::c_char);
+    internal
+        .iter_mut()
+        .zip(bytes)
+        .for_each(|(byte, number)| *byte = number as i8 as core::ffi::c_char);
     let id = own.unwrap_or_else(|| Id::uninit(internal));
     let comm = Comm::from_rank(device.cuda_stream(), place.rank, place.world, id).map_err(fault)?;
     RING.set(Some(comm));
@@ -65,7 +76,11 @@ impl CustomOp1 for AllReduce {
         candle_core::bail!("NCCL sums tensors on GPUs")
     }
 
-    fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> candle_core::Result<(CudaStorage, Shape)> {
+    fn cuda_fwd(
+        &self,
+        storage: &CudaStorage,
+        layout: &Layout,
+    ) -> candle_core::Result<(CudaStorage, Shape)> {
         let device = storage.device().clone();
         let Some((begin, end)) = layout.contiguous_offsets() else {
             candle_core::bail!("a tensor that is not contiguous")

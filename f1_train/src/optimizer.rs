@@ -1,6 +1,7 @@
 //! AdamW over parameter groups, with clipping by the global norm.
 //!
-//! On a CPU the update is two fused passes over each tensor; elsewhere it is written in tensor operations.
+//! On a CPU the update is two fused passes over each tensor; elsewhere it is written in tensor
+//! operations.
 
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, DType, InplaceOp2, Layout, Tensor, Var};
@@ -117,13 +118,14 @@ impl Optimizer {
     /// Takes the slots' gradients out of a backward pass.
     #[must_use]
     pub fn collect(&self, store: &mut GradStore) -> Gradients {
-        // Detached: a sum of gradients would go on holding what each was computed from, and moments made of it all steps before.
+        // Detached: a sum of gradients would go on holding what each was computed from, and moments
+        // made of it all steps before.
         let of = |slot: &Slot| Some(store.remove(slot.variable.as_tensor())?.detach());
         self.slots.iter().map(of).collect()
     }
 
-    /// Updates every tensor that has a gradient; `rate` gives each group's learning rate. Returns the gradients' global norm
-    /// before clipping; when it is not finite nothing is changed.
+    /// Updates every tensor that has a gradient; `rate` gives each group's learning rate. Returns
+    /// the gradients' global norm before clipping; when it is not finite nothing is changed.
     ///
     /// # Errors
     /// When a tensor operation fails.
@@ -148,7 +150,8 @@ impl Optimizer {
                 root: corrections[1].sqrt() as f32,
                 eps: self.settings.eps as f32,
             };
-            let accumulate = Accumulate { scale: scale as f32, beta1: beta1 as f32, beta2: beta2 as f32 };
+            let accumulate =
+                Accumulate { scale: scale as f32, beta1: beta1 as f32, beta2: beta2 as f32 };
             slot.update(&gradient.to_dtype(DType::F32)?.contiguous()?, &accumulate, &step)?;
         }
         Ok(norm)
@@ -277,15 +280,16 @@ impl InplaceOp2 for Accumulate {
         let moments = mutable(moments, moments_layout)?;
         let gradient = readable(gradient, gradient_layout)?;
         let (m, v) = moments.split_at_mut(gradient.len());
-        m.par_chunks_mut(CHUNK).zip(v.par_chunks_mut(CHUNK)).zip(gradient.par_chunks(CHUNK)).for_each(
-            |((m, v), gradient)| {
+        m.par_chunks_mut(CHUNK)
+            .zip(v.par_chunks_mut(CHUNK))
+            .zip(gradient.par_chunks(CHUNK))
+            .for_each(|((m, v), gradient)| {
                 for ((m, v), gradient) in m.iter_mut().zip(v).zip(gradient) {
                     let gradient = gradient * self.scale;
                     *m = *m * self.beta1 + gradient * (1.0 - self.beta1);
                     *v = *v * self.beta2 + gradient * gradient * (1.0 - self.beta2);
                 }
-            },
-        );
+            });
         Ok(())
     }
 }
@@ -307,7 +311,8 @@ impl InplaceOp2 for Step {
         parameter.par_chunks_mut(CHUNK).zip(m.par_chunks(CHUNK)).zip(v.par_chunks(CHUNK)).for_each(
             |((parameter, m), v)| {
                 for ((parameter, m), v) in parameter.iter_mut().zip(m).zip(v) {
-                    *parameter = *parameter * self.keep - self.rate * m / (v.sqrt() / self.root + self.eps);
+                    *parameter =
+                        *parameter * self.keep - self.rate * m / (v.sqrt() / self.root + self.eps);
                 }
             },
         );
@@ -327,7 +332,8 @@ mod tests {
             p *= 1.0 - rate * decay;
             m = 0.9 * m + 0.1 * g;
             v = 0.95 * v + 0.05 * g * g;
-            let (c1, c2) = (1.0 - 0.9f64.powi(index as i32 + 1), 1.0 - 0.95f64.powi(index as i32 + 1));
+            let (c1, c2) =
+                (1.0 - 0.9f64.powi(index as i32 + 1), 1.0 - 0.95f64.powi(index as i32 + 1));
             p -= rate * (m / c1) / ((v / c2).sqrt() + 1e-8);
         }
         p
@@ -346,12 +352,18 @@ mod tests {
         for gradient in [0.3f32, -0.7, 0.1] {
             let gradient = Tensor::new(&[gradient, gradient * 2.0], &device).unwrap();
             let gradients = vec![Some(gradient.clone()), Some(gradient)];
-            optimizer.update(&gradients, |group| if group == Group::Vision { 1e-2 } else { 1e-1 }).unwrap();
+            optimizer
+                .update(&gradients, |group| if group == Group::Vision { 1e-2 } else { 1e-1 })
+                .unwrap();
         }
         for (slot, rate) in optimizer.slots().iter().zip([1e-2, 1e-1]) {
             let value = slot.value().to_vec1::<f32>().unwrap();
-            assert!((f64::from(value[0]) - reference(1.5, &[0.3, -0.7, 0.1], rate, 0.1)).abs() < 1e-6);
-            assert!((f64::from(value[1]) - reference(-2.0, &[0.6, -1.4, 0.2], rate, 0.1)).abs() < 1e-6);
+            assert!(
+                (f64::from(value[0]) - reference(1.5, &[0.3, -0.7, 0.1], rate, 0.1)).abs() < 1e-6
+            );
+            assert!(
+                (f64::from(value[1]) - reference(-2.0, &[0.6, -1.4, 0.2], rate, 0.1)).abs() < 1e-6
+            );
         }
     }
 
@@ -391,7 +403,8 @@ mod tests {
     #[test]
     fn small_updates_of_bf16_parameters_add_up_in_their_master() {
         let start = Tensor::new(&[1f32], &Device::Cpu).unwrap().to_dtype(DType::BF16).unwrap();
-        let slot = Slot::new("a".into(), Group::Action, false, Var::from_tensor(&start).unwrap()).unwrap();
+        let slot =
+            Slot::new("a".into(), Group::Action, false, Var::from_tensor(&start).unwrap()).unwrap();
         let mut optimizer = Optimizer::new(AdamW::default(), vec![slot]);
         let gradients = vec![Some(Tensor::new(&[1f32], &Device::Cpu).unwrap())];
         for _ in 0..100 {

@@ -1,9 +1,10 @@
-//! Data parallel training: several processes, each with its part of every batch, average their gradients over TCP.
+//! Data parallel training: several processes, each with its part of every batch, average their
+//! gradients over TCP.
 //!
-//! Process 0 listens, the others connect to it. In every update each sends its gradients, process 0 adds them up in the
-//! order of their ranks (the sum is the same however the network hurries) and sends the mean back to all, so that all of
-//! them make the same update. Tensors pass through the processor's memory; with the feature `nccl` those of GPUs go from GPU to
-//! GPU.
+//! Process 0 listens, the others connect to it. In every update each sends its gradients, process 0
+//! adds them up in the order of their ranks (the sum is the same however the network hurries) and
+//! sends the mean back to all, so that all of them make the same update. Tensors pass through the
+//! processor's memory; with the feature `nccl` those of GPUs go from GPU to GPU.
 
 use std::io::{BufReader, BufWriter, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs as _};
@@ -17,8 +18,8 @@ use crate::{Result, TrainError};
 
 /// Longest wait for the other processes to appear.
 const MEETING: Duration = Duration::from_secs(600);
-/// Longest wait for a message once all are there: process 0 may be encoding all frames of a data set meanwhile. A process
-/// that ends is noticed at once.
+/// Longest wait for a message once all are there: process 0 may be encoding all frames of a data
+/// set meanwhile. A process that ends is noticed at once.
 const PATIENCE: Duration = Duration::from_secs(4 * 3600);
 const GREETING: &[u8; 8] = b"f1train1";
 
@@ -61,7 +62,11 @@ impl Line {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self { rank, reader: BufReader::new(stream.try_clone()?), writer: BufWriter::new(stream) })
+        Ok(Self {
+            rank,
+            reader: BufReader::new(stream.try_clone()?),
+            writer: BufWriter::new(stream),
+        })
     }
 
     fn send(&mut self, values: &[f32]) -> Result<()> {
@@ -83,7 +88,9 @@ impl Line {
             self.reader.read_exact(&mut header)?;
             let sent = u64::from_le_bytes(header);
             if sent != length as u64 {
-                return Err(std::io::Error::other(format!("it sent {sent} numbers instead of {length}")));
+                return Err(std::io::Error::other(format!(
+                    "it sent {sent} numbers instead of {length}"
+                )));
             }
             let mut bytes = vec![0; length * 4];
             self.reader.read_exact(&mut bytes)?;
@@ -102,15 +109,18 @@ fn lost(rank: usize, fault: &std::io::Error) -> TrainError {
 }
 
 impl Peers {
-    /// Meets the other processes; returns once all are there. `run` is the run's fingerprint, `step` where it stands: both
-    /// must be the same everywhere.
+    /// Meets the other processes; returns once all are there. `run` is the run's fingerprint,
+    /// `step` where it stands: both must be the same everywhere.
     ///
     /// # Errors
     /// When the address cannot be used, not all come in time, or one comes with another run.
     pub fn meet(place: Place, run: &str, step: u64) -> Result<Self> {
         let fault = |what: String| TrainError::Stopped(format!("{}: {what}", place.meet));
         if place.world < 2 || place.rank >= place.world {
-            return Err(fault(format!("rank {} of {} processes: there is none", place.rank, place.world)));
+            return Err(fault(format!(
+                "rank {} of {} processes: there is none",
+                place.rank, place.world
+            )));
         }
         let mut introduction = GREETING.to_vec();
         introduction.extend(format!("{run:>16.16}").bytes());
@@ -121,7 +131,8 @@ impl Peers {
         let begun = Instant::now();
         let mut lines = Vec::new();
         if place.rank == 0 {
-            let listener = TcpListener::bind(&place.meet).map_err(|error| fault(error.to_string()))?;
+            let listener =
+                TcpListener::bind(&place.meet).map_err(|error| fault(error.to_string()))?;
             listener.set_nonblocking(true).map_err(|error| fault(error.to_string()))?;
             while lines.len() + 1 < place.world {
                 if begun.elapsed() > MEETING {
@@ -141,12 +152,17 @@ impl Peers {
                 if heard.is_err() || said[..GREETING.len()] != *GREETING {
                     continue;
                 }
-                let rank = u64::from_le_bytes(said[common..].try_into().unwrap_or_default()) as usize;
+                let rank =
+                    u64::from_le_bytes(said[common..].try_into().unwrap_or_default()) as usize;
                 if said[..common] != introduction[..common] {
-                    let why = "its run file, its place in the run or its number of processes is another";
+                    let why =
+                        "its run file, its place in the run or its number of processes is another";
                     return Err(fault(format!("process {rank} does not fit: {why}")));
                 }
-                if rank == 0 || rank >= place.world || lines.iter().any(|line: &Line| line.rank == rank) {
+                if rank == 0
+                    || rank >= place.world
+                    || lines.iter().any(|line: &Line| line.rank == rank)
+                {
                     return Err(fault(format!("two processes have rank {rank}")));
                 }
                 lines.push(Line::new(rank, stream).map_err(|error| fault(error.to_string()))?);
@@ -156,7 +172,9 @@ impl Peers {
             let stream = loop {
                 match connect(&place.meet) {
                     Ok(stream) => break stream,
-                    Err(_) if begun.elapsed() < MEETING => std::thread::sleep(Duration::from_millis(100)),
+                    Err(_) if begun.elapsed() < MEETING => {
+                        std::thread::sleep(Duration::from_millis(100))
+                    }
                     Err(error) => return Err(fault(format!("process 0 does not answer: {error}"))),
                 }
             };
@@ -211,14 +229,22 @@ impl Peers {
     ///
     /// # Errors
     /// When one is gone, or a tensor operation fails.
-    pub fn average(&mut self, slots: &[Slot], gradients: &mut Gradients, more: &mut [f32]) -> Result<()> {
+    pub fn average(
+        &mut self,
+        slots: &[Slot],
+        gradients: &mut Gradients,
+        more: &mut [f32],
+    ) -> Result<()> {
         #[cfg(feature = "nccl")]
-        if let Some(candle_core::Device::Cuda(device)) = slots.first().map(|slot| slot.variable.device()) {
+        if let Some(candle_core::Device::Cuda(device)) =
+            slots.first().map(|slot| slot.variable.device())
+        {
             return self.average_on_gpus(device, slots, gradients, more);
         }
         let mut flat: Vec<f32> = Vec::new();
         for (index, slot) in slots.iter().enumerate() {
-            // A process whose loss was broken sends what breaks everybody's, so that all leave the update out.
+            // A process whose loss was broken sends what breaks everybody's, so that all leave the
+            // update out.
             match gradients.get(index) {
                 Some(Some(gradient)) => {
                     flat.extend(gradient.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?);
@@ -237,7 +263,8 @@ impl Peers {
             let values = flat[at..at + count].to_vec();
             at += count;
             // What no loss depends on has no gradient and no decay either, alone or together.
-            let none = matches!(gradients.get(index), Some(None)) && values.iter().all(|value| *value == 0.0);
+            let none = matches!(gradients.get(index), Some(None))
+                && values.iter().all(|value| *value == 0.0);
             let shape = slot.variable.shape();
             out.push(if none {
                 None
@@ -252,7 +279,8 @@ impl Peers {
 
 #[cfg(feature = "nccl")]
 impl Peers {
-    /// As [`Peers::average`], the tensors by NCCL; `more`, and who has which gradient, still goes over TCP.
+    /// As [`Peers::average`], the tensors by NCCL; `more`, and who has which gradient, still goes
+    /// over TCP.
     fn average_on_gpus(
         &mut self,
         device: &candle_core::CudaDevice,
@@ -265,7 +293,9 @@ impl Peers {
             crate::nccl::join(device, &place, |numbers| {
                 // The mean of one process's numbers and nothing but zeros, times their number.
                 self.mean(numbers)?;
-                numbers.iter_mut().for_each(|number| *number = (*number * place.world as f32).round());
+                numbers
+                    .iter_mut()
+                    .for_each(|number| *number = (*number * place.world as f32).round());
                 Ok(())
             })?;
         }
@@ -287,7 +317,9 @@ impl Peers {
             }
             let own = match gradients.get(index) {
                 Some(Some(gradient)) => gradient.to_dtype(DType::F32)?,
-                Some(None) => Tensor::zeros(slot.variable.shape(), DType::F32, slot.variable.device())?,
+                Some(None) => {
+                    Tensor::zeros(slot.variable.shape(), DType::F32, slot.variable.device())?
+                }
                 None => Tensor::full(f32::NAN, slot.variable.shape(), slot.variable.device())?,
             };
             out.push(Some((crate::nccl::sum(&own)? / place.world as f64)?));
@@ -328,7 +360,8 @@ mod tests {
             let address = &address;
             let work = move |rank: usize| {
                 let mut peers = meet(rank, 3, address, "run").unwrap();
-                let mut values: Vec<f32> = (0..100_000).map(|i| (i * (rank + 1)) as f32 * 1e-3).collect();
+                let mut values: Vec<f32> =
+                    (0..100_000).map(|i| (i * (rank + 1)) as f32 * 1e-3).collect();
                 peers.mean(&mut values).unwrap();
                 values
             };

@@ -17,8 +17,9 @@ use crate::run_file::{Precision, RunFile};
 
 /// All tensors of a model under training.
 ///
-/// Frozen tensors are plain tensors: no gradient is ever computed for them and the optimiser does not know them. Trained ones are
-/// variables held by the optimiser's slots. Adapted ones are frozen tensors plus a product of two thin variables.
+/// Frozen tensors are plain tensors: no gradient is ever computed for them and the optimiser does
+/// not know them. Trained ones are variables held by the optimiser's slots. Adapted ones are frozen
+/// tensors plus a product of two thin variables.
 #[derive(Debug)]
 pub struct Parameters {
     /// Everything by official name; variables included, so that their newest values are seen.
@@ -38,7 +39,8 @@ struct Adapter {
 }
 
 impl Parameters {
-    /// Splits `weights` (f32) into trained, adapted and frozen ones as the run says; also the optimiser's slots.
+    /// Splits `weights` (f32) into trained, adapted and frozen ones as the run says; also the
+    /// optimiser's slots.
     ///
     /// # Errors
     /// When a tensor is missing or memory runs out.
@@ -87,8 +89,8 @@ impl Parameters {
         Ok((Self { tensors, adapters, specs }, slots))
     }
 
-    /// The weights as the network takes them now: a network must be built anew for every step, because some blocks rearrange
-    /// their tensors when they are built.
+    /// The weights as the network takes them now: a network must be built anew for every step,
+    /// because some blocks rearrange their tensors when they are built.
     ///
     /// # Errors
     /// When a tensor operation fails.
@@ -102,7 +104,8 @@ impl Parameters {
         Ok(Weights::new(tensors))
     }
 
-    /// As [`Parameters::weights`], without a graph, with the slots' f32 values (or their averages) in place: for writing.
+    /// As [`Parameters::weights`], without a graph, with the slots' f32 values (or their averages)
+    /// in place: for writing.
     ///
     /// # Errors
     /// When a tensor operation fails.
@@ -111,11 +114,17 @@ impl Parameters {
             self.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.detach())).collect();
         for adapter in &self.adapters {
             if let Some(frozen) = self.tensors.get(&adapter.name) {
-                let down =
-                    values.get(&format!("{}.lora_down", adapter.name)).unwrap_or(adapter.down.as_tensor());
-                let up = values.get(&format!("{}.lora_up", adapter.name)).unwrap_or(adapter.up.as_tensor());
+                let down = values
+                    .get(&format!("{}.lora_down", adapter.name))
+                    .unwrap_or(adapter.down.as_tensor());
+                let up = values
+                    .get(&format!("{}.lora_up", adapter.name))
+                    .unwrap_or(adapter.up.as_tensor());
                 let change = (up.detach().matmul(&down.detach())? * adapter.scale)?;
-                tensors.insert(adapter.name.clone(), (frozen.to_dtype(DType::F32)? + change)?.detach());
+                tensors.insert(
+                    adapter.name.clone(),
+                    (frozen.to_dtype(DType::F32)? + change)?.detach(),
+                );
             }
         }
         for (name, value) in values {
@@ -143,8 +152,12 @@ impl Parameters {
                     .filter(|slot| slot.group == *group)
                     .map(|slot| slot.variable.elem_count())
                     .sum();
-                let all =
-                    self.specs.iter().filter(|spec| spec.group == *group).map(ParameterSpec::elements).sum();
+                let all = self
+                    .specs
+                    .iter()
+                    .filter(|spec| spec.group == *group)
+                    .map(ParameterSpec::elements)
+                    .sum();
                 (*group, trained, all)
             })
             .collect()
@@ -157,11 +170,14 @@ impl Adapter {
         let (output, input) = (spec.shape[0], spec.shape[1]);
         let mut random = ChaCha8Rng::seed_from_u64(run.seed);
         random.set_stream(
-            spec.name.bytes().fold(7, |hash: u64, byte| hash.wrapping_mul(31).wrapping_add(byte.into())),
+            spec.name
+                .bytes()
+                .fold(7, |hash: u64, byte| hash.wrapping_mul(31).wrapping_add(byte.into())),
         );
         let deviation = (1.0 / input as f32).sqrt();
-        let values: Vec<f32> =
-            (0..rank * input).map(|_| random.sample::<f32, _>(StandardNormal) * deviation).collect();
+        let values: Vec<f32> = (0..rank * input)
+            .map(|_| random.sample::<f32, _>(StandardNormal) * deviation)
+            .collect();
         Ok(Self {
             name: spec.name.clone(),
             down: Var::from_tensor(&Tensor::from_vec(values, (rank, input), device)?)?,
@@ -171,8 +187,9 @@ impl Adapter {
         })
     }
 
-    /// The frozen weight with the adapter's product on it, in the weight's type. Of the f32 sums between nothing stays for the backward pass:
-    /// over all layers they would be twice the model.
+    /// The frozen weight with the adapter's product on it, in the weight's type. Of the f32 sums
+    /// between nothing stays for the backward pass: over all layers they would be twice the
+    /// model.
     fn onto(&self, frozen: &Tensor) -> Result<Tensor> {
         let scale = self.scale;
         let forward = |[up, down]: [&Tensor; 2]| {
@@ -214,7 +231,8 @@ mod tests {
             (a - b).unwrap().abs().unwrap().max_all().unwrap().to_scalar().unwrap()
         };
         assert!(far(&found, &plain) < 1e-6);
-        let gradients = |out: Tensor| out.mul(&weighting).unwrap().sum_all().unwrap().backward().unwrap();
+        let gradients =
+            |out: Tensor| out.mul(&weighting).unwrap().sum_all().unwrap().backward().unwrap();
         let (found, plain) = (gradients(found), gradients(plain));
         for variable in [&adapter.up, &adapter.down] {
             assert!(far(found.get(variable).unwrap(), plain.get(variable).unwrap()) < 1e-5);

@@ -45,7 +45,8 @@ impl Stage {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSection {
-    /// `config.json`, a folder with one, or the name of a preset (released, released-2 .. released-10, pi0).
+    /// `config.json`, a folder with one, or the name of a preset (released, released-2 ..
+    /// released-10, pi0).
     pub config: PathBuf,
     /// Checkpoint to start from; fresh weights without one.
     #[serde(default)]
@@ -56,8 +57,8 @@ pub struct ModelSection {
     /// `tokenizer.json` of the prompt; beside `init` or `config` without it.
     #[serde(default)]
     pub prompt_tokenizer: Option<PathBuf>,
-    /// Initialise tensors that `init` lacks (a pi0 checkpoint has no generation expert), and position embeddings whose number
-    /// differs because `init` was trained with other scales.
+    /// Initialise tensors that `init` lacks (a pi0 checkpoint has no generation expert), and
+    /// position embeddings whose number differs because `init` was trained with other scales.
     #[serde(default)]
     pub allow_missing: bool,
     /// Actions in a chunk, where it differs from `config`.
@@ -101,8 +102,8 @@ pub struct SourceSection {
     /// Use one sample in so many (AgiBot in stage II: 3).
     #[serde(default)]
     pub one_in: Option<usize>,
-    /// Only frames whose whole history was recorded become samples; the ones before are history. Without it an episode's first frame
-    /// stands for what was before it.
+    /// Only frames whose whole history was recorded become samples; the ones before are history.
+    /// Without it an episode's first frame stands for what was before it.
     #[serde(default)]
     pub full_history: bool,
     /// Actions come this many steps after their frame (AgiBot: 1).
@@ -120,7 +121,8 @@ pub struct SourceSection {
     /// Dimensions of the action without meaning: normalised to 0.
     #[serde(default)]
     pub ignored_action: Vec<usize>,
-    /// Statistics file (`stats.json`), entry of this source's name; computed from the data set without it.
+    /// Statistics file (`stats.json`), entry of this source's name; computed from the data set
+    /// without it.
     #[serde(default)]
     pub statistics: Option<PathBuf>,
     /// Normalise with the statistics of this other source: several data sets of one robot.
@@ -221,8 +223,9 @@ pub struct LossSection {
     pub hide_sample: f64,
     /// Stage I: probability that a chosen sample's token is hidden.
     pub hide_token: f64,
-    /// Stages II and III: draws of noise and time for each observation. The prefix is computed once for all of them, so that
-    /// four cost about a third more than one and steady the gradient as four times the batch would for the action expert.
+    /// Stages II and III: draws of noise and time for each observation. The prefix is computed
+    /// once for all of them, so that four cost about a third more than one and steady the
+    /// gradient as four times the batch would for the action expert.
     pub flow_draws: usize,
     /// Tokenizer: weight of the commitment loss.
     pub commitment: f64,
@@ -484,7 +487,11 @@ impl RunFile {
             serde_json::from_value(value).map_err(|error| fault(error.to_string()))?
         };
         let faults = run.faults();
-        if faults.is_empty() { Ok(run) } else { Err(TrainError::Run { place: place.to_owned(), faults }) }
+        if faults.is_empty() {
+            Ok(run)
+        } else {
+            Err(TrainError::Run { place: place.to_owned(), faults })
+        }
     }
 
     fn faults(&self) -> Vec<String> {
@@ -499,7 +506,8 @@ impl RunFile {
             let Some(other) = &source.statistics_of else { continue };
             let given = self.data.sources.get(other);
             check(
-                given.is_some_and(|given| given.statistics_of.is_none()) && source.statistics.is_none(),
+                given.is_some_and(|given| given.statistics_of.is_none())
+                    && source.statistics.is_none(),
                 &format!(
                     "data.sources.{name}.statistics_of must name a source with statistics of its own, and stands without \
                      `statistics`; `{other}` does not do"
@@ -508,7 +516,10 @@ impl RunFile {
         }
         check(self.batch > 0, "batch must be positive");
         check(self.accumulate > 0, "accumulate must be positive");
-        check(self.log_every > 0 && self.save_every > 0, "log_every and save_every must be positive");
+        check(
+            self.log_every > 0 && self.save_every > 0,
+            "log_every and save_every must be positive",
+        );
         check(self.steps.is_some() != self.epochs.is_some(), "give either steps or epochs");
         check(self.learning_rate.default >= 0.0, "learning_rate.default must not be negative");
         check(self.ema.is_none_or(|decay| (0.0..1.0).contains(&decay)), "ema must lie in 0..1");
@@ -540,18 +551,24 @@ impl RunFile {
     /// Whether the run trains adapters on this group.
     #[must_use]
     pub fn adapts(&self, group: Group) -> bool {
-        self.lora.as_ref().is_some_and(|lora| lora.groups.iter().any(|name| Group::from(*name) == group))
+        self.lora
+            .as_ref()
+            .is_some_and(|lora| lora.groups.iter().any(|name| Group::from(*name) == group))
     }
 }
 
 /// Puts environment variables in place of `${NAME}`.
-fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> std::result::Result<String, String> {
+fn expand(
+    text: &str,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> std::result::Result<String, String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(open) = rest.find("${") {
         let Some(length) = rest[open..].find('}') else { break };
         let name = &rest[open + 2..open + length];
-        let value = lookup(name).ok_or_else(|| format!("environment variable {name} is not set"))?;
+        let value =
+            lookup(name).ok_or_else(|| format!("environment variable {name} is not set"))?;
         out.push_str(&rest[..open]);
         out.push_str(&value);
         rest = &rest[open + length + 1..];
@@ -562,12 +579,14 @@ fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> std::result::R
 
 /// Applies `key.key=value`, the value read as YAML.
 fn replace(value: &mut serde_json::Value, change: &str) -> std::result::Result<(), String> {
-    let (path, text) = change.split_once('=').ok_or_else(|| format!("`{change}` is not key=value"))?;
+    let (path, text) =
+        change.split_once('=').ok_or_else(|| format!("`{change}` is not key=value"))?;
     let new: serde_json::Value = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
     let mut place = value;
     for key in path.split('.') {
-        let object =
-            place.as_object_mut().ok_or_else(|| format!("`{path}`: `{key}` is below a plain value"))?;
+        let object = place
+            .as_object_mut()
+            .ok_or_else(|| format!("`{path}`: `{key}` is below a plain value"))?;
         place = object.entry(key).or_insert(serde_json::Value::Null);
         if place.is_null() {
             *place = serde_json::Value::Object(serde_json::Map::new());
@@ -622,9 +641,11 @@ schedule: {shape: cosine, warmup_steps: 10}
             RunFile::parse(&RUN.replace("obs_img_stride: 3}", &more), "run.yaml", &[])
         };
         assert!(with("statistics_of: bench").is_ok());
-        for line in
-            ["statistics_of: bank", "statistics_of: more", "statistics_of: bench, statistics: stats.json"]
-        {
+        for line in [
+            "statistics_of: bank",
+            "statistics_of: more",
+            "statistics_of: bench, statistics: stats.json",
+        ] {
             let message = with(line).unwrap_err().to_string();
             assert!(message.contains("data.sources.more.statistics_of"), "{message}");
         }
@@ -639,8 +660,12 @@ schedule: {shape: cosine, warmup_steps: 10}
 
     #[test]
     fn all_faults_are_listed_at_once() {
-        let text = RUN.replace("batch: 8", "batch: 0").replace("steps: 100", "steps: 100\nepochs: 2");
+        let text =
+            RUN.replace("batch: 8", "batch: 0").replace("steps: 100", "steps: 100\nepochs: 2");
         let message = RunFile::parse(&text, "run.yaml", &[]).unwrap_err().to_string();
-        assert!(message.contains("batch must") && message.contains("either steps or epochs"), "{message}");
+        assert!(
+            message.contains("batch must") && message.contains("either steps or epochs"),
+            "{message}"
+        );
     }
 }

@@ -33,7 +33,10 @@ pub fn device(run: &RunFile) -> Result<Device> {
 /// When it cannot be read or the changed one contradicts itself.
 pub fn config(section: &ModelSection) -> Result<Config> {
     // A plain word that is no file or folder here names a preset.
-    let word = section.config.to_str().filter(|name| !name.contains(['/', '.']) && !section.config.exists());
+    let word = section
+        .config
+        .to_str()
+        .filter(|name| !name.contains(['/', '.']) && !section.config.exists());
     let mut config = match word {
         Some(name) => Config::preset(name)?,
         None => Config::load(&section.config)?,
@@ -41,7 +44,8 @@ pub fn config(section: &ModelSection) -> Result<Config> {
     if let Some(chunk) = section.chunk_size {
         config.chunk_size = chunk;
     }
-    if let (Some(scales), Some(generation)) = (section.num_resolutions, config.generation.as_mut()) {
+    if let (Some(scales), Some(generation)) = (section.num_resolutions, config.generation.as_mut())
+    {
         generation.num_resolutions = scales;
     }
     Ok(config)
@@ -74,13 +78,20 @@ pub fn open_sources(run: &RunFile, config: &mut Config) -> Result<Vec<OpenSource
     Ok(sources)
 }
 
-fn open_source(name: &str, section: &SourceSection, stage: Stage, config: &Config) -> Result<OpenSource> {
+fn open_source(
+    name: &str,
+    section: &SourceSection,
+    stage: Stage,
+    config: &Config,
+) -> Result<OpenSource> {
     let dataset = Dataset::open(&section.path)?;
     let all = dataset.info().cameras();
     let mut cameras = section.cameras.clone().unwrap_or_else(|| all.clone());
     let history_camera = section.history_camera.clone().or_else(|| cameras.first().cloned());
     if config.generation.is_some() && history_camera.is_none() {
-        return Err(TrainError::Stopped(format!("`{name}` has no camera for history and foresight")));
+        return Err(TrainError::Stopped(format!(
+            "`{name}` has no camera for history and foresight"
+        )));
     }
     for camera in cameras.iter().chain(&history_camera) {
         if !all.contains(camera) {
@@ -95,7 +106,10 @@ fn open_source(name: &str, section: &SourceSection, stage: Stage, config: &Confi
     }
     let slices = |given: &Option<Vec<String>>, usual: &str| -> Result<Vec<ColumnSlice>> {
         let names = given.clone().unwrap_or_else(|| vec![usual.to_owned()]);
-        Ok(names.iter().map(|name| ColumnSlice::parse(name)).collect::<std::result::Result<_, _>>()?)
+        Ok(names
+            .iter()
+            .map(|name| ColumnSlice::parse(name))
+            .collect::<std::result::Result<_, _>>()?)
     };
     let mut columns = Columns {
         state: slices(&section.state, f1_data::lerobot::STATE)?,
@@ -136,7 +150,8 @@ fn open_source(name: &str, section: &SourceSection, stage: Stage, config: &Confi
     })
 }
 
-/// Statistics of every source that does not use another's: read where the run names a file, computed otherwise.
+/// Statistics of every source that does not use another's: read where the run names a file,
+/// computed otherwise.
 ///
 /// # Errors
 /// When a file lacks an entry or holds unusable numbers.
@@ -178,8 +193,9 @@ pub fn of_source(source: &OpenSource) -> Result<DatasetStatistics> {
         if source.window.delta {
             for frame in 0..table.len() {
                 let (rows, padded) = source.window.chunk(frame, &table.action, &table.state[frame]);
-                actions
-                    .extend(rows.into_iter().zip(padded).filter(|(_, padded)| !padded).map(|(row, _)| row));
+                actions.extend(
+                    rows.into_iter().zip(padded).filter(|(_, padded)| !padded).map(|(row, _)| row),
+                );
             }
         } else {
             actions.extend(table.action);
@@ -231,8 +247,9 @@ pub fn normalisers(
             ))
         };
         let kind = section.normalisation.into();
-        let of_state = Normaliser::new(&entry.state, kind, &flags(state, &section.ignored_state), "state")
-            .map_err(|fault| hint(fault, "ignored_state"))?;
+        let of_state =
+            Normaliser::new(&entry.state, kind, &flags(state, &section.ignored_state), "state")
+                .map_err(|fault| hint(fault, "ignored_state"))?;
         let of_action =
             Normaliser::new(&entry.action, kind, &flags(action, &section.ignored_action), "action")
                 .map_err(|fault| hint(fault, "ignored_action"))?;
@@ -249,7 +266,8 @@ pub fn weights(run: &RunFile, config: &Config) -> Result<(Weights, Vec<String>)>
     let device = Device::Cpu;
     let (base, mut initialised) = match &run.model.init {
         Some(path) => {
-            let precision = LoadPrecision { dtype: DType::F32, allow_missing: run.model.allow_missing };
+            let precision =
+                LoadPrecision { dtype: DType::F32, allow_missing: run.model.allow_missing };
             let (weights, report) = checkpoint::load(path, config, precision, &device)?;
             (weights, report.initialised)
         }
@@ -260,8 +278,10 @@ pub fn weights(run: &RunFile, config: &Config) -> Result<(Weights, Vec<String>)>
     };
     let Some(path) = &run.model.image_tokenizer else { return Ok((base, initialised)) };
     let specs = used_parameters(config);
-    let mut tensors: std::collections::HashMap<_, _> =
-        specs.iter().filter_map(|spec| Some((spec.name.clone(), base.tensor(&spec.name)?.clone()))).collect();
+    let mut tensors: std::collections::HashMap<_, _> = specs
+        .iter()
+        .filter_map(|spec| Some((spec.name.clone(), base.tensor(&spec.name)?.clone())))
+        .collect();
     if path.extension().is_some_and(|extension| extension == "pth") {
         tensors.extend(checkpoint::load_var_tokenizer(path, config, &device)?);
     } else {

@@ -1,7 +1,8 @@
 //! Tokens of every history frame, encoded once.
 //!
-//! The tokenizer is frozen in the three stages and a centre crop shows it the same pixels every time, so a frame's tokens never
-//! change: encoding them again each epoch would be most of a small machine's training time.
+//! The tokenizer is frozen in the three stages and a centre crop shows it the same pixels every
+//! time, so a frame's tokens never change: encoding them again each epoch would be most of a small
+//! machine's training time.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read as _, Write as _};
@@ -30,8 +31,8 @@ pub struct TokenCache {
 }
 
 impl TokenCache {
-    /// Encodes every frame of the history cameras, or reads what an earlier run left in `folder`; `progress` gets the number of
-    /// frames done and of all frames.
+    /// Encodes every frame of the history cameras, or reads what an earlier run left in `folder`;
+    /// `progress` gets the number of frames done and of all frames.
     ///
     /// # Errors
     /// When a frame cannot be read, or the codebook is too large to keep.
@@ -44,7 +45,9 @@ impl TokenCache {
     ) -> Result<Self> {
         let foresight = network.foresight()?;
         if foresight.config.tokenizer.vocab_size > usize::from(u16::MAX) + 1 {
-            return Err(TrainError::Stopped("a codebook of more than 65536 codes cannot be cached".into()));
+            return Err(TrainError::Stopped(
+                "a codebook of more than 65536 codes cannot be cached".into(),
+            ));
         }
         let length = foresight.config.total_tokens();
         std::fs::create_dir_all(folder).map_err(TrainError::io(folder))?;
@@ -93,7 +96,9 @@ impl TokenCache {
         of_episode
             .and_then(|ids| ids.get(frame * self.length..(frame + 1) * self.length))
             .map(|ids| ids.iter().map(|id| u32::from(*id)).collect())
-            .ok_or_else(|| TrainError::Stopped(format!("no tokens of episode {episode}, frame {frame}")))
+            .ok_or_else(|| {
+                TrainError::Stopped(format!("no tokens of episode {episode}, frame {frame}"))
+            })
     }
 }
 
@@ -105,18 +110,17 @@ fn encode_episode(
     camera: &str,
 ) -> Result<Vec<u16>> {
     let table = reader.episode(source, episode)?;
-    let pictures = table
-        .images
-        .get(camera)
-        .ok_or_else(|| TrainError::Stopped(format!("no camera `{camera}` for history and foresight")))?;
+    let images = table.images.get(camera).ok_or_else(|| {
+        TrainError::Stopped(format!("no camera `{camera}` for history and foresight"))
+    })?;
     let config = network.config();
     let side = network.foresight()?.config.frame_side();
     let mut ids = Vec::new();
-    for group in pictures.chunks(BATCH) {
+    for group in images.chunks(BATCH) {
         let frames: Vec<Tensor> = group
             .par_iter()
-            .map(|picture| -> Result<Tensor> {
-                let image = picture.decode().map_err(|fault| {
+            .map(|image| -> Result<Tensor> {
+                let image = image.decode().map_err(|fault| {
                     TrainError::Stopped(format!("episode {episode}, `{camera}`: {fault}"))
                 })?;
                 Ok(image_prep::prepare_frame(&image, side, config.run.crop_ratio, &Device::Cpu)?)
@@ -137,7 +141,8 @@ fn fingerprint(config: &Config, weights: &Weights) -> Result<u64> {
         if spec.group == Group::Tokenizer
             && let Some(tensor) = weights.tensor(&spec.name)
         {
-            let values: Vec<f32> = tensor.to_dtype(candle_core::DType::F32)?.flatten_all()?.to_vec1()?;
+            let values: Vec<f32> =
+                tensor.to_dtype(candle_core::DType::F32)?.flatten_all()?.to_vec1()?;
             for value in values {
                 hash = (hash ^ u64::from(value.to_bits())).wrapping_mul(0x0100_0000_01b3);
             }

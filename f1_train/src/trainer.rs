@@ -56,9 +56,10 @@ pub struct Trainer {
     codebook: CodebookWatch,
     progress: Progress,
     total: u64,
-    /// Runs forward passes, backward passes and updates. Inside a pool, every parallel operation splits its work where it is; from
-    /// outside, each of the thousands of a step is handed over and waited for, which on a busy machine costs more than the
-    /// step itself. The loader stays outside, so that neither waits for the other.
+    /// Runs forward passes, backward passes and updates. Inside a pool, every parallel operation
+    /// splits its work where it is; from outside, each of the thousands of a step is handed
+    /// over and waited for, which on a busy machine costs more than the step itself. The
+    /// loader stays outside, so that neither waits for the other.
     pool: rayon::ThreadPool,
     peers: Option<Peers>,
 }
@@ -98,8 +99,8 @@ impl Trainer {
         Self::open_part(run, resume, None, say)
     }
 
-    /// As [`Self::open`], as one of several processes that train together: each takes `batch` samples in every update, and
-    /// process 0 writes.
+    /// As [`Self::open`], as one of several processes that train together: each takes `batch`
+    /// samples in every update, and process 0 writes.
     ///
     /// # Errors
     /// As [`Self::open`], or when the others do not come.
@@ -110,7 +111,8 @@ impl Trainer {
         say: &mut dyn FnMut(&str),
     ) -> Result<Self> {
         if place.is_some() && run.stage == Stage::Tokenizer {
-            // It replaces dead codes by what its own pictures show, which is different in every process.
+            // It replaces dead codes by what its own images show, which is different in every
+            // process.
             return Err(TrainError::Stopped(
                 "the image tokenizer is trained by one process alone".to_owned(),
             ));
@@ -155,7 +157,10 @@ impl Trainer {
         };
         let (weights, initialised) = setup::weights(&run, &config)?;
         if run.model.init.is_some() && !initialised.is_empty() {
-            say(&format!("initialised, because the checkpoint lacks them: {}", initialised.join(", ")));
+            say(&format!(
+                "initialised, because the checkpoint lacks them: {}",
+                initialised.join(", ")
+            ));
         }
         let (parameters, slots) = Parameters::new(&config, &weights, &run, &device)?;
         for (group, trained, all) in parameters.counts(&slots) {
@@ -168,7 +173,8 @@ impl Trainer {
                 averages.insert(slot.name.clone(), slot.value().detach().copy()?);
             }
         }
-        let mut progress = Progress { seed: run.seed, run: fingerprint(&run), ..Progress::default() };
+        let mut progress =
+            Progress { seed: run.seed, run: fingerprint(&run), ..Progress::default() };
         if let Some(checkpoint) = &from {
             let saved = checkpoint::progress(checkpoint)?;
             if saved.run != progress.run {
@@ -290,7 +296,8 @@ impl Trainer {
     /// Trains to the end, or until `stop` is set.
     ///
     /// # Errors
-    /// When data cannot be read, a file cannot be written, or losses stay broken; the newest checkpoint is whole in any case.
+    /// When data cannot be read, a file cannot be written, or losses stay broken; the newest
+    /// checkpoint is whole in any case.
     pub fn train(&mut self, stop: &AtomicBool) -> Result<Outcome> {
         let output = self.run.output.clone();
         let share = self.peers.as_ref().map_or(Share::WHOLE, |peers| peers.place().share());
@@ -396,7 +403,8 @@ impl Trainer {
                     if self.peers.is_none() {
                         return Ok((Vec::new(), f64::NAN));
                     }
-                    // The others wait for this process's word, and for it to take its part of the data.
+                    // The others wait for this process's word, and for it to take its part of the
+                    // data.
                     broken = true;
                     continue;
                 }
@@ -429,7 +437,8 @@ impl Trainer {
         let rates = self.run.learning_rate;
         // A loss that is not finite has gradients that are not: the norm tells both.
         let (pool, optimizer) = (&self.pool, &mut self.optimizer);
-        let norm = pool.install(|| optimizer.update(&gradients, |group| rates.of(group) * factor))?;
+        let norm =
+            pool.install(|| optimizer.update(&gradients, |group| rates.of(group) * factor))?;
         self.progress.updates = self.optimizer.updates();
         if norm.is_finite() {
             self.average()?;
@@ -453,11 +462,13 @@ impl Trainer {
                 pool.install(|| codebook.loss(&network, &loaded.samples, loss, step, device))?;
             return Ok((loss, values, begun.elapsed()));
         }
-        let batch =
-            self.preparer.collate(&loaded.samples, &self.device, |frames| Ok(network.tokenize(frames)?))?;
+        let batch = self
+            .preparer
+            .collate(&loaded.samples, &self.device, |frames| Ok(network.tokenize(frames)?))?;
         let begun = Instant::now();
         let (run, step) = (&self.run, self.progress.step);
-        let output = self.pool.install(|| stage_loss(&network, &batch, &loaded.samples, run, step))?;
+        let output =
+            self.pool.install(|| stage_loss(&network, &batch, &loaded.samples, run, step))?;
         let forward = begun.elapsed();
         let scalar = |tensor: &Tensor| -> Result<f64> { Ok(f64::from(tensor.to_scalar::<f32>()?)) };
         let mut values = vec![("loss", scalar(&output.loss)?)];
@@ -475,8 +486,10 @@ impl Trainer {
         let Some(decay) = self.run.ema else { return Ok(()) };
         for slot in self.optimizer.slots() {
             if let Some(average) = self.averages.get_mut(&slot.name) {
-                // Without a history: an average that remembered how it came about would keep every average before it.
-                *average = ((&*average * decay)? + (slot.value().detach() * (1.0 - decay))?)?.detach();
+                // Without a history: an average that remembered how it came about would keep every
+                // average before it.
+                *average =
+                    ((&*average * decay)? + (slot.value().detach() * (1.0 - decay))?)?.detach();
             }
         }
         Ok(())
@@ -495,8 +508,11 @@ impl Trainer {
         }
         let seconds = window.begun.map_or(0.0, |begun| begun.elapsed().as_secs_f64()).max(1e-9);
         let updates = window.updates.max(1) as f64;
-        let mut line: Line =
-            window.sums.iter().map(|(name, sum)| (*name, sum / window.counted.max(1) as f64)).collect();
+        let mut line: Line = window
+            .sums
+            .iter()
+            .map(|(name, sum)| (*name, sum / window.counted.max(1) as f64))
+            .collect();
         line.push((
             "learning_rate",
             self.run.learning_rate.default * self.run.schedule.factor(step - 1, self.total),
@@ -506,9 +522,13 @@ impl Trainer {
         line.push(("compute_share", window.computed.as_secs_f64() / seconds));
         line.push(("loader_share", window.waited.as_secs_f64() / seconds));
         journal.write(step, &line)?;
-        let of = |name: &str| line.iter().find(|(of, _)| *of == name).map_or(f64::NAN, |(_, value)| *value);
+        let of = |name: &str| {
+            line.iter().find(|(of, _)| *of == name).map_or(f64::NAN, |(_, value)| *value)
+        };
         let mut message = format!("loss {:.4}", of("loss"));
-        for (name, short) in [("generation_loss", "gen"), ("action_loss", "act"), ("token_accuracy", "acc")] {
+        for (name, short) in
+            [("generation_loss", "gen"), ("action_loss", "act"), ("token_accuracy", "acc")]
+        {
             if line.iter().any(|(of, _)| *of == name) {
                 message.push_str(&format!(" {short} {:.4}", of(name)));
             }
@@ -529,8 +549,12 @@ impl Trainer {
     }
 
     fn contents(&self) -> Result<Contents<'_>> {
-        let values =
-            self.optimizer.slots().iter().map(|slot| (slot.name.clone(), slot.value().clone())).collect();
+        let values = self
+            .optimizer
+            .slots()
+            .iter()
+            .map(|slot| (slot.name.clone(), slot.value().clone()))
+            .collect();
         Ok(Contents {
             config: &self.config,
             weights: self.parameters.to_save(&values)?,
@@ -578,7 +602,8 @@ pub fn stage_loss(
         let (sample, token) = (run.loss.hide_sample as f32, run.loss.hide_token as f32);
         let hidden = if sample > 0.0 && token > 0.0 {
             let of_sample: Vec<f32> = samples.iter().map(|sample| sample.hiding.0).collect();
-            let of_token: Vec<Vec<f32>> = samples.iter().map(|sample| sample.hiding.1.clone()).collect();
+            let of_token: Vec<Vec<f32>> =
+                samples.iter().map(|sample| sample.hiding.1.clone()).collect();
             Some(hidden_tokens(&of_sample, &of_token, sample, token, network.device())?)
         } else {
             None
@@ -604,7 +629,8 @@ fn unit_normalisers(
     Ok((identity(state), identity(action)))
 }
 
-/// Everything in the run file that changes the numbers; where it writes, how long it runs and how often it reports do not.
+/// Everything in the run file that changes the numbers; where it writes, how long it runs and how
+/// often it reports do not.
 fn fingerprint(run: &RunFile) -> String {
     let mut fixed = run.clone();
     fixed.output = PathBuf::new();
@@ -616,9 +642,9 @@ fn fingerprint(run: &RunFile) -> String {
     fixed.data.cache_gb = 0.0;
     fixed.data.token_cache = None;
     let text = serde_json::to_string(&fixed).unwrap_or_default();
-    let hash = text
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     format!("{hash:016x}")
 }
 

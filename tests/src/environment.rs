@@ -1,11 +1,12 @@
-//! Python environments of the foreign programs that ours are held against. Made once, in the target folder.
+//! Python environments of the foreign programs that ours are held against. Made once, in the target
+//! folder.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The Python of a virtual environment `name` with what `requirements` asks for; made at the first call. The environment variable `variable` names another
-/// one, and nothing is made then.
+/// The Python of a virtual environment `name` with what `requirements` asks for; made at the first
+/// call. The environment variable `variable` names another one, and nothing is made then.
 ///
 /// # Errors
 /// The step that failed, with its output.

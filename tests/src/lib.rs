@@ -1,9 +1,11 @@
-//! What the checks that cross rooms share. The checks are in `tests/tests/it`, one module a subject.
+//! What the checks that cross rooms share. The checks are in `tests/tests/it`, one module a
+//! subject.
 
 pub mod environment;
 pub mod peer;
 
-/// Parameters of a policy on a machine that also compiles: it may be late and its motion odd, and neither ends a test before its time.
+/// Parameters of a policy on a machine that also compiles: it may be late and its motion odd, and
+/// neither ends a test before its time.
 pub const PATIENT: [&str; 5] = [
     "latch_count:=0",
     "chunk_age:=30.0",

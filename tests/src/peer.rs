@@ -1,4 +1,5 @@
-//! The Python peer of `tests/peer`: a ROS 2 node made of a DDS that shares no code with ours, as a child process.
+//! The Python peer of `tests/peer`: a ROS 2 node made of a DDS that shares no code with ours, as a
+//! child process.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,8 @@ use serde_json::{Value, json};
 
 use crate::environment;
 
-/// Names a Python that has what `tests/peer/requirements.txt` asks for; no environment is made then.
+/// Names a Python that has what `tests/peer/requirements.txt` asks for; no environment is made
+/// then.
 pub const PYTHON_VARIABLE: &str = "F1_PEER_PYTHON";
 
 /// Why the peer cannot be used.
@@ -44,7 +46,8 @@ pub fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("peer")
 }
 
-/// A Python with Cyclone DDS. Made once, in the target folder: a virtual environment and `pip install`.
+/// A Python with Cyclone DDS. Made once, in the target folder: a virtual environment and `pip
+/// install`.
 ///
 /// # Errors
 /// [`Error::Setup`] with the output of the step that failed.

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use f1_model::sampling::TokenSource;
 use f1_model::{
-    ActRequest, CameraInput, Config, DeviceChoice, Dtype, F1Policy, FrameInput, HistoryFrame, LoadOptions,
-    PolicyInput, Prompt, Quant,
+    ActRequest, CameraInput, Config, DeviceChoice, Dtype, F1Policy, FrameInput, HistoryFrame,
+    LoadOptions, PolicyInput, Prompt, Quant,
 };
 use image::RgbImage;
 use rayon::prelude::*;
@@ -23,7 +23,8 @@ pub struct Args {
     /// Directory with config.json and weights.
     #[arg(long, value_name = "DIR", conflicts_with = "random_weights")]
     model: Option<PathBuf>,
-    /// Configuration to fill with random weights: a file, or the name of a preset (released, released-2 .. released-10, pi0).
+    /// Configuration to fill with random weights: a file, or the name of a preset (released,
+    /// released-2 .. released-10, pi0).
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Seed of the random weights.
@@ -41,7 +42,8 @@ pub struct Args {
     /// Where the network runs.
     #[arg(long, value_enum, default_value = "cpu")]
     device: DeviceArg,
-    /// On a GPU, record each stage as one CUDA graph (generation then counts as prefix). `--cuda-graphs=false` starts the operations one by one.
+    /// On a GPU, record each stage as one CUDA graph (generation then counts as prefix).
+    /// `--cuda-graphs=false` starts the operations one by one.
     #[arg(
         long,
         value_name = "BOOL",
@@ -58,7 +60,8 @@ pub struct Args {
     /// Observations timed, cold and steady each, after one that warms up.
     #[arg(long, default_value_t = 5)]
     runs: usize,
-    /// A table of the reference network (timing_1threads.json) to print ratios of CPU time against.
+    /// A table of the reference network (timing_1threads.json) to print ratios of CPU time
+    /// against.
     #[arg(long, value_name = "FILE")]
     reference: Option<PathBuf>,
     /// One JSON object on stdout.
@@ -81,7 +84,8 @@ pub enum QuantArg {
     /// 4-bit blocks of 256.
     #[value(name = "q4k")]
     Q4k,
-    /// The understanding expert in 8-bit floats, for GPUs of compute capability 8.9 and up; a CPU only rounds.
+    /// The understanding expert in 8-bit floats, for GPUs of compute capability 8.9 and up; a CPU
+    /// only rounds.
     Fp8,
 }
 
@@ -190,8 +194,8 @@ fn configuration(path: &std::path::Path) -> anyhow::Result<Config> {
     }
 }
 
-/// Both thread pools (rayon's and the matrix product's) take their size from `RAYON_NUM_THREADS` when they start, so
-/// another number means starting this program again with it set.
+/// Both thread pools (rayon's and the matrix product's) take their size from `RAYON_NUM_THREADS`
+/// when they start, so another number means starting this program again with it set.
 fn apply_threads(wanted: Option<usize>) -> anyhow::Result<usize> {
     let current = rayon::current_num_threads();
     let Some(wanted) = wanted.filter(|&wanted| wanted != current) else { return Ok(current) };
@@ -201,7 +205,8 @@ fn apply_threads(wanted: Option<usize>) -> anyhow::Result<usize> {
     if std::env::var("RAYON_NUM_THREADS").is_ok_and(|value| value == wanted.to_string()) {
         bail!("RAYON_NUM_THREADS={wanted} is set, and yet the pool has {current} threads");
     }
-    let program = std::env::current_exe().context("finding this program to start it with other threads")?;
+    let program =
+        std::env::current_exe().context("finding this program to start it with other threads")?;
     let status = std::process::Command::new(program)
         .args(std::env::args_os().skip(1))
         .env("RAYON_NUM_THREADS", wanted.to_string())
@@ -237,8 +242,8 @@ impl Scene {
         let vocabulary = config.understanding.vocab_size.max(4) as u32;
         let ids = (0..config.prompt_length as u32).map(|i| 2 + i * 7 % (vocabulary - 3)).collect();
         Ok(Self {
-            cameras: (0..cameras as u32).map(|i| picture(640, 480, i)).collect(),
-            frames: (0..frames as u32).map(|i| picture(640, 480, 17 + i)).collect(),
+            cameras: (0..cameras as u32).map(|i| image(640, 480, i)).collect(),
+            frames: (0..frames as u32).map(|i| image(640, 480, 17 + i)).collect(),
             prompt: Prompt::from_ids(ids, config.prompt_length),
             state: vec![0.1; config.max_state_dim],
         })
@@ -251,7 +256,8 @@ impl Scene {
         // Run 0 of each kind warms caches and is not counted.
         for run in 0..=runs {
             history.clear();
-            let costs = self.observe(policy, clock, run as u64, &mut history, &mut prefix_tokens)?;
+            let costs =
+                self.observe(policy, clock, run as u64, &mut history, &mut prefix_tokens)?;
             if run > 0 {
                 cold.push(costs);
             }
@@ -261,7 +267,8 @@ impl Scene {
             if !history.is_empty() {
                 history.remove(0);
             }
-            let costs = self.observe(policy, clock, run as u64, &mut history, &mut prefix_tokens)?;
+            let costs =
+                self.observe(policy, clock, run as u64, &mut history, &mut prefix_tokens)?;
             if run > 0 {
                 steady.push(costs);
             }
@@ -278,7 +285,8 @@ impl Scene {
         })
     }
 
-    /// One observation from pictures to actions and foresight image; frames that `history` lacks are encoded.
+    /// One observation from images to actions and foresight image; frames that `history` lacks
+    /// are encoded.
     fn observe(
         &self,
         policy: &F1Policy,
@@ -306,7 +314,8 @@ impl Scene {
         let (embedded, image_encoder) = clock.time(|| policy.embed(&input))?;
         let embedded = embedded?;
 
-        // The first scale's tokens come out of the first pass over the prefix; what follows is generation.
+        // The first scale's tokens come out of the first pass over the prefix; what follows is
+        // generation.
         let run = &policy.config().run;
         let begin = clock.start();
         let (sender, first) = std::sync::mpsc::channel();
@@ -333,12 +342,20 @@ impl Scene {
             cost
         };
         // In the order of `Stage::ALL`.
-        Ok([image_process, history_encode, image_encoder, first, both - first, action, foresight_decode])
+        Ok([
+            image_process,
+            history_encode,
+            image_encoder,
+            first,
+            both - first,
+            action,
+            foresight_decode,
+        ])
     }
 }
 
-/// A smooth picture with some texture, another for every `index`.
-fn picture(width: u32, height: u32, index: u32) -> RgbImage {
+/// A smooth image with some texture, another for every `index`.
+fn image(width: u32, height: u32, index: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         let wave = ((x * (3 + index % 5) + y * (7 + index % 3)) / 4 % 256) as u8;
         image::Rgb([wave, (x * 255 / width) as u8, (y * 255 / height) as u8 ^ (wave >> 3)])

@@ -1,7 +1,8 @@
 //! `f1 convert`: turn an MCAP recording into a LeRobot data set.
 //!
-//! A frame is what the policy would have seen at that moment (each camera's newest picture, the measured joints) with the
-//! action that followed: the set-points that the robot was sent for one step later.
+//! A frame is what the policy would have seen at that moment (each camera's newest image, the
+//! measured joints) with the action that followed: the set-points that the robot was sent for one
+//! step later.
 
 mod commands;
 mod episodes;
@@ -51,7 +52,7 @@ pub struct Args {
     /// The instruction of the whole recording, instead of those in it.
     #[arg(long, value_name = "SENTENCE")]
     task: Option<String>,
-    /// Store pictures as JPEG of quality 95 instead of PNG.
+    /// Store images as JPEG of quality 95 instead of PNG.
     #[arg(long)]
     jpeg: bool,
     /// An episode ends where a camera or the joints are silent for longer than this, in seconds.
@@ -76,8 +77,8 @@ pub enum Source {
 /// How actions are written.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// As the robot file's action layout says; parts that are joints (or their deltas) as absolute set-points, which a run
-    /// file's `delta_actions: true` turns into differences.
+    /// As the robot file's action layout says; parts that are joints (or their deltas) as absolute
+    /// set-points, which a run file's `delta_actions: true` turns into differences.
     Layout,
     /// Set-points of all joints, rad or m.
     Joints,
@@ -116,8 +117,9 @@ fn convert(args: &Args, robot: &Robot) -> Result<Summary> {
     };
     let fps = match args.fps {
         Some(fps) => fps,
-        None => whole(robot.rate_hz())
-            .with_context(|| format!("the robot's rate is {} Hz; give a whole --fps", robot.rate_hz()))?,
+        None => whole(robot.rate_hz()).with_context(|| {
+            format!("the robot's rate is {} Hz; give a whole --fps", robot.rate_hz())
+        })?,
     };
     if fps == 0 || args.gap.is_nan() || args.gap <= 0.0 {
         bail!("--fps and --gap must be positive");
@@ -126,21 +128,31 @@ fn convert(args: &Args, robot: &Robot) -> Result<Summary> {
     let place = args.from.display();
     let recorded = Recorded::read(&bag, robot, &args.namespace, args.task.as_deref())
         .with_context(|| place.to_string())?;
-    let commands = Commands::new(&recorded, robot, args.commands).with_context(|| place.to_string())?;
+    let commands =
+        Commands::new(&recorded, robot, args.commands).with_context(|| place.to_string())?;
     let (whole, short): (Vec<Episode>, Vec<Episode>) = episodes::split(&recorded, fps, args.gap)
         .into_iter()
         .partition(|episode| episode.frames.len() >= args.min_frames.max(1));
     if whole.is_empty() {
         let longest = short.iter().map(|episode| episode.frames.len()).max().unwrap_or(0);
-        bail!("{place}: no episode of {} frames at {fps} Hz; the longest has {longest}", args.min_frames);
+        bail!(
+            "{place}: no episode of {} frames at {fps} Hz; the longest has {longest}",
+            args.min_frames
+        );
     }
     let layout = commands::Layout::new(robot, args.action)?;
     let mut cameras = Vec::new();
     for (number, camera) in recorded.cameras.iter().enumerate() {
-        let first = recorded.picture(number, whole[0].frames[0].pictures[number])?;
-        let encoding = if args.jpeg { ImageEncoding::Jpeg { quality: 95 } } else { ImageEncoding::Png };
+        let first = recorded.image(number, whole[0].frames[0].images[number])?;
+        let encoding =
+            if args.jpeg { ImageEncoding::Jpeg { quality: 95 } } else { ImageEncoding::Png };
         let name = format!("observation.images.{}", camera.name);
-        cameras.push(CameraFeature { name, width: first.width(), height: first.height(), encoding });
+        cameras.push(CameraFeature {
+            name,
+            width: first.width(),
+            height: first.height(),
+            encoding,
+        });
     }
     let features = Features {
         fps,
@@ -154,14 +166,14 @@ fn convert(args: &Args, robot: &Robot) -> Result<Summary> {
     let mut written = Vec::new();
     for episode in whole {
         for frame in &episode.frames {
-            let pictures = (0..recorded.cameras.len())
-                .map(|camera| recorded.picture(camera, frame.pictures[camera]))
+            let images = (0..recorded.cameras.len())
+                .map(|camera| recorded.image(camera, frame.images[camera]))
                 .collect::<Result<Vec<_>>>()?;
             let joints = &recorded.joints[frame.joints];
             let state: Vec<f32> = joints.state.iter().map(|value| *value as f32).collect();
             let (now, next) = (commands.at(frame.time_ns), commands.at(frame.time_ns + step_ns));
             let action = layout.action(&now, &next);
-            writer.add_frame(&pictures, &state, &action, &episode.task)?;
+            writer.add_frame(&images, &state, &action, &episode.task)?;
         }
         writer.finish_episode()?;
         written.push((episode.frames.len(), episode.task));

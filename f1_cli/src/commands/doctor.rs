@@ -34,21 +34,23 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<()> {
     let mut findings = doctor::network();
     findings.push(gpu(&args.device));
-    let mut find = |check: &'static str, name: &Option<String>, find: fn(&str) -> anyhow::Result<PathBuf>| {
-        let Some(name) = name else {
-            let mend = format!("f1 doctor --{check} NAME_OR_PATH");
-            findings.push(Finding::warning(check, "not looked at", mend));
-            return None;
-        };
-        match find(name) {
-            Ok(path) => Some(path),
-            Err(error) => {
-                let mend = format!("give --{check} one of the shipped names, or a path that exists");
-                findings.push(Finding::broken(check, error.to_string(), mend));
-                None
+    let mut find =
+        |check: &'static str, name: &Option<String>, find: fn(&str) -> anyhow::Result<PathBuf>| {
+            let Some(name) = name else {
+                let mend = format!("f1 doctor --{check} NAME_OR_PATH");
+                findings.push(Finding::warning(check, "not looked at", mend));
+                return None;
+            };
+            match find(name) {
+                Ok(path) => Some(path),
+                Err(error) => {
+                    let mend =
+                        format!("give --{check} one of the shipped names, or a path that exists");
+                    findings.push(Finding::broken(check, error.to_string(), mend));
+                    None
+                }
             }
-        }
-    };
+        };
     let folder = find("model", &args.model, share::model);
     let file = find("robot", &args.robot, share::robot_file);
     let config = folder.as_deref().and_then(|folder| model(folder, &mut findings));
@@ -77,7 +79,12 @@ fn word(verdict: Verdict) -> &'static str {
 
 fn print_table(findings: &[Finding]) {
     for finding in findings {
-        println!("{:8} {:16} {}", word(finding.verdict), finding.check, finding.found.replace('\n', "\n  "));
+        println!(
+            "{:8} {:16} {}",
+            word(finding.verdict),
+            finding.check,
+            finding.found.replace('\n', "\n  ")
+        );
         if !finding.mend.is_empty() {
             println!("{:25} mend: {}", "", finding.mend);
         }
@@ -97,7 +104,10 @@ fn print_json(findings: &[Finding]) -> anyhow::Result<()> {
         })
         .collect();
     let pass = findings.iter().all(|finding| finding.verdict != Verdict::Broken);
-    println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "pass": pass, "checks": checks }))?);
+    println!(
+        "{}",
+        serde_json::to_string_pretty(&serde_json::json!({ "pass": pass, "checks": checks }))?
+    );
     Ok(())
 }
 
@@ -130,7 +140,10 @@ fn gpu(device: &str) -> Finding {
 fn model(folder: &Path, findings: &mut Vec<Finding>) -> Option<Config> {
     let config = match Config::load(folder) {
         Ok(config) => {
-            findings.push(Finding::good("model config", folder.join("config.json").display().to_string()));
+            findings.push(Finding::good(
+                "model config",
+                folder.join("config.json").display().to_string(),
+            ));
             config
         }
         Err(error) => {
@@ -164,7 +177,11 @@ fn model(folder: &Path, findings: &mut Vec<Finding>) -> Option<Config> {
         Finding::good("text tokenizer", "tokenizer.json is there")
     } else {
         let mend = "copy PaliGemma's tokenizer.json into the folder";
-        Finding::broken("text tokenizer", format!("no tokenizer.json in {}", folder.display()), mend)
+        Finding::broken(
+            "text tokenizer",
+            format!("no tokenizer.json in {}", folder.display()),
+            mend,
+        )
     });
     Some(config)
 }
@@ -177,7 +194,10 @@ fn robot(path: &Path, folder: Option<&Path>, config: Option<&Config>, findings: 
             return findings.push(Finding::broken("robot file", error.to_string(), mend));
         }
     };
-    findings.push(Finding::good("robot file", format!("{}: {} joints", robot.file().name, robot.dof())));
+    findings.push(Finding::good(
+        "robot file",
+        format!("{}: {} joints", robot.file().name, robot.dof()),
+    ));
     if let Some(config) = config {
         let shape = PolicyShape {
             max_state_dim: config.max_state_dim,
@@ -187,7 +207,9 @@ fn robot(path: &Path, folder: Option<&Path>, config: Option<&Config>, findings: 
         let mut faults: Vec<String> =
             robot.check_policy(&shape).err().iter().map(ToString::to_string).collect();
         let mut cameras = robot.file().cameras.iter();
-        if config.generation.is_some() && !cameras.any(|camera| camera.roles.contains(&CameraRole::History)) {
+        if config.generation.is_some()
+            && !cameras.any(|camera| camera.roles.contains(&CameraRole::History))
+        {
             faults.push("the network foresees, but no camera has the role history".to_owned());
         }
         findings.push(if faults.is_empty() {

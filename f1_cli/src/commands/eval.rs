@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use f1_train::RunFile;
 use f1_train::evaluate::{
-    EvalSettings, Evaluator, Example, Judge, Report, Series, TAUS, Verdict, correlation, scatter, sheet,
+    EvalSettings, Evaluator, Example, Judge, Report, Series, TAUS, Verdict, correlation, scatter,
+    sheet,
 };
 use f1_train::run_file::{NormalisationName, SourceSection};
 
@@ -30,8 +31,8 @@ pub struct Args {
     /// The model was trained on differences of actions.
     #[arg(long)]
     delta_actions: bool,
-    /// Read the data set as this run file does its source (the one named by --entry, when it has several): columns,
-    /// cameras, normalisation, differences.
+    /// Read the data set as this run file does its source (the one named by --entry, when it has
+    /// several): columns, cameras, normalisation, differences.
     #[arg(long, value_name = "RUN.yaml", conflicts_with_all = ["normalisation", "delta_actions"])]
     run: Option<PathBuf>,
     /// Cameras of the understanding expert, in order; all of them without it.
@@ -58,10 +59,10 @@ pub struct Args {
     /// Draw action accuracy over token accuracy (SVG): a point a task, or a point a checkpoint.
     #[arg(long)]
     plot: Option<PathBuf>,
-    /// Write a picture: rows of history, foreseen (orange), what came (green).
+    /// Write an image: rows of history, foreseen (orange), what came (green).
     #[arg(long)]
     sheet: Option<PathBuf>,
-    /// Rows of the picture, and examples the judge sees.
+    /// Rows of the image, and examples the judge sees.
     #[arg(long, default_value_t = 8)]
     examples: usize,
     /// Ask an OpenAI-compatible vision endpoint (http://host:port) for the paper's three scores of the last checkpoint;
@@ -78,13 +79,14 @@ pub struct Args {
 /// # Errors
 /// Whatever stops the command, named with its mend.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let normalisation: NormalisationName = serde_json::from_value(serde_json::json!(args.normalisation))
-        .with_context(|| format!("--normalisation {}", args.normalisation))?;
+    let normalisation: NormalisationName =
+        serde_json::from_value(serde_json::json!(args.normalisation))
+            .with_context(|| format!("--normalisation {}", args.normalisation))?;
     let source = match &args.run {
         Some(path) => Some(source_of(path, args.entry.as_deref())?),
         None => None,
     };
-    let pictures = args.sheet.is_some() || args.judge.is_some();
+    let images = args.sheet.is_some() || args.judge.is_some();
     let mut reports = Vec::new();
     let mut last: Vec<Example> = Vec::new();
     for model in &args.model {
@@ -100,7 +102,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             samples: args.samples,
             batch: args.batch,
             seed: args.seed,
-            examples: if pictures { args.examples } else { 0 },
+            examples: if images { args.examples } else { 0 },
         })?;
         let (report, examples) = evaluator.run(|done, all| eprint!("\r{done}/{all} "))?;
         eprintln!();
@@ -116,9 +118,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     }
     let correlations = correlations(&reports);
     for (name, value) in &correlations {
-        println!("correlation of token accuracy and {name} over {} checkpoints: {value:.3}", reports.len());
+        println!(
+            "correlation of token accuracy and {name} over {} checkpoints: {value:.3}",
+            reports.len()
+        );
     }
-    // A judge that fails must not cost what was measured: its fault is reported once everything else is written.
+    // A judge that fails must not cost what was measured: its fault is reported once everything
+    // else is written.
     let mut verdicts = Vec::new();
     let judged = match &args.judge {
         Some(url) => judge(url, &args.judge_model, &last, &mut verdicts),
@@ -129,7 +135,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         write(path, serde_json::to_string_pretty(&all)?.as_bytes())?;
     }
     if let Some(path) = &args.csv {
-        let text: String = reports.iter().enumerate().map(|(index, report)| report.csv(index == 0)).collect();
+        let text: String =
+            reports.iter().enumerate().map(|(index, report)| report.csv(index == 0)).collect();
         write(path, text.as_bytes())?;
     }
     if let Some(path) = &args.plot {
@@ -142,7 +149,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// Has the examples judged and prints the share of each score.
-fn judge(url: &str, model: &str, examples: &[Example], verdicts: &mut Vec<Verdict>) -> anyhow::Result<()> {
+fn judge(
+    url: &str,
+    model: &str,
+    examples: &[Example],
+    verdicts: &mut Vec<Verdict>,
+) -> anyhow::Result<()> {
     if examples.is_empty() {
         anyhow::bail!(
             "--judge: there is no foresight to judge (--examples 0, or a checkpoint without foresight)"
@@ -151,8 +163,9 @@ fn judge(url: &str, model: &str, examples: &[Example], verdicts: &mut Vec<Verdic
     let judge = Judge::new(url, model, std::env::var("F1_JUDGE_KEY").ok());
     for (index, example) in examples.iter().enumerate() {
         eprint!("\rjudged {index}/{} ", examples.len());
-        let verdict =
-            judge.score(example).with_context(|| format!("example {} of {}", index + 1, examples.len()))?;
+        let verdict = judge
+            .score(example)
+            .with_context(|| format!("example {} of {}", index + 1, examples.len()))?;
         verdicts.push(verdict);
     }
     eprintln!();
@@ -174,7 +187,8 @@ fn source_of(path: &Path, entry: Option<&str>) -> anyhow::Result<SourceSection> 
     let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
     // The data set's own path is not needed, so that the variables it is made of need not be set.
     let known = |name: &str| Some(std::env::var(name).unwrap_or_else(|_| name.to_lowercase()));
-    let mut sources = RunFile::parse_with(&text, &path.display().to_string(), &[], known)?.data.sources;
+    let mut sources =
+        RunFile::parse_with(&text, &path.display().to_string(), &[], known)?.data.sources;
     let names: Vec<String> = sources.keys().cloned().collect();
     let name = match (entry, names.as_slice()) {
         (Some(entry), _) => entry.to_owned(),
@@ -185,9 +199,9 @@ fn source_of(path: &Path, entry: Option<&str>) -> anyhow::Result<SourceSection> 
             names.join(", ")
         ),
     };
-    sources
-        .remove(&name)
-        .with_context(|| format!("{} has no source `{name}`; there are {}", path.display(), names.join(", ")))
+    sources.remove(&name).with_context(|| {
+        format!("{} has no source `{name}`; there are {}", path.display(), names.join(", "))
+    })
 }
 
 fn write(path: &PathBuf, bytes: &[u8]) -> anyhow::Result<()> {
@@ -200,7 +214,9 @@ fn correlations(reports: &[Report]) -> Vec<(String, f64)> {
             let name = format!("action_accuracy_{tau}");
             let pairs: Vec<(f64, f64)> = reports
                 .iter()
-                .filter_map(|report| Some((*report.all.get("token_accuracy")?, *report.all.get(&name)?)))
+                .filter_map(|report| {
+                    Some((*report.all.get("token_accuracy")?, *report.all.get(&name)?))
+                })
                 .collect();
             Some((name, correlation(&pairs)?))
         })
@@ -224,5 +240,10 @@ fn plot(reports: &[Report]) -> String {
         })
         .collect();
     let of = if reports.len() == 1 { "tasks" } else { "checkpoints" };
-    scatter(&format!("Foresight and action over {of}"), "image token accuracy", "action accuracy", &series)
+    scatter(
+        &format!("Foresight and action over {of}"),
+        "image token accuracy",
+        "action accuracy",
+        &series,
+    )
 }

@@ -50,7 +50,8 @@ pub struct Args {
     /// Do not check clearance to the robot itself and the scene.
     #[arg(long)]
     no_clearance: bool,
-    /// Latch a stop after so many interventions within ten seconds, until a request says `"reset": true`; 0: never.
+    /// Latch a stop after so many interventions within ten seconds, until a request says `"reset":
+    /// true`; 0: never.
     #[arg(long, default_value_t = 0)]
     latch: usize,
     /// Print the limits in force and nothing else.
@@ -105,7 +106,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         && a == b
         && a.is_file()
     {
-        bail!("--in and --out are the same file, {}: name another for the answers", input.display());
+        bail!(
+            "--in and --out are the same file, {}: name another for the answers",
+            input.display()
+        );
     }
     let reader: Box<dyn Read> = if is_dash(input) {
         Box::new(std::io::stdin())
@@ -115,17 +119,22 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let writer: Box<dyn Write> = if to_stdout {
         Box::new(std::io::stdout())
     } else {
-        Box::new(File::create(output).with_context(|| format!("{} cannot be written", output.display()))?)
+        Box::new(
+            File::create(output)
+                .with_context(|| format!("{} cannot be written", output.display()))?,
+        )
     };
     let mut server = Server::new(robot, settings);
-    // Line by line: someone may be waiting at the other end of a pipe, and an interrupted run leaves whole lines.
+    // Line by line: someone may be waiting at the other end of a pipe, and an interrupted run
+    // leaves whole lines.
     let served = server.serve(BufReader::new(reader), LineWriter::new(writer));
     let summary = match served {
         Ok(summary) => summary,
         // Whoever read the answers has had enough.
         Err(error) if to_stdout && error.kind() == ErrorKind::BrokenPipe => return Ok(()),
         Err(error) => {
-            return Err(error).with_context(|| format!("from {} to {}", input.display(), output.display()));
+            return Err(error)
+                .with_context(|| format!("from {} to {}", input.display(), output.display()));
         }
     };
     let text = if args.json {

@@ -7,10 +7,12 @@ use f1_model::Config;
 /// Arguments of `f1 inspect`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// A `.safetensors` file, a `model.safetensors.index.json`, a directory holding either, or a VAR tokenizer `.pth`.
+    /// A `.safetensors` file, a `model.safetensors.index.json`, a directory holding either, or a
+    /// VAR tokenizer `.pth`.
     checkpoint: PathBuf,
-    /// A configuration (file, directory, or preset: released, released-2, released-4, released-6, released-10, pi0)
-    /// to compare names and shapes with; without it, the `config.json` beside the checkpoint when there is one.
+    /// A configuration (file, directory, or preset: released, released-2, released-4, released-6,
+    /// released-10, pi0) to compare names and shapes with; without it, the `config.json`
+    /// beside the checkpoint when there is one.
     #[arg(long, value_name = "CONFIG")]
     against: Option<String>,
     /// Print one JSON object on stdout.
@@ -34,7 +36,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             } else {
                 args.checkpoint.parent()
             };
-            let beside = folder.map(|folder| folder.join("config.json")).filter(|file| file.is_file());
+            let beside =
+                folder.map(|folder| folder.join("config.json")).filter(|file| file.is_file());
             beside.map(|file| Config::load(&file)).transpose()?
         }
     };
@@ -48,7 +51,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
                 .as_deref()
                 .map(|name| format!("  (in the file: {name})"))
                 .unwrap_or_default();
-            println!("{:5} {:20} {}{name}", tensor.dtype, format!("{:?}", tensor.shape), tensor.name);
+            println!(
+                "{:5} {:20} {}{name}",
+                tensor.dtype,
+                format!("{:?}", tensor.shape),
+                tensor.name
+            );
         }
         println!();
         for (part, count) in &inspection.parameters {

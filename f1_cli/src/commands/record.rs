@@ -36,8 +36,10 @@ pub struct Args {
 /// Whatever stops the command, named with its mend.
 pub fn run(args: Args) -> Result<()> {
     let robot = Robot::load(&share::robot_file(&args.robot)?)?;
-    let context =
-        Context::new(ContextOptions { backend: Backend::from_name(&args.backend)?, args: RosArgs::none() })?;
+    let context = Context::new(ContextOptions {
+        backend: Backend::from_name(&args.backend)?,
+        args: RosArgs::none(),
+    })?;
     context.shutdown_on_signals()?;
     let session = RecordSession::start(&context, &robot, &args.namespace, &args.locks, &args.out)?;
     eprintln!("recording into {}; Ctrl-C ends it", args.out.display());

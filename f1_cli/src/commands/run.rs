@@ -1,4 +1,5 @@
-//! `f1 run`: run the four nodes from a shell, with a live status line, or replay a recording through them.
+//! `f1 run`: run the four nodes from a shell, with a live status line, or replay a recording
+//! through them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,13 +41,15 @@ pub struct Args {
     /// Namespace of all nodes and topics.
     #[arg(long, default_value = "f1")]
     namespace: String,
-    /// Replay this recording through the whole graph on the virtual clock instead of joining a network.
+    /// Replay this recording through the whole graph on the virtual clock instead of joining a
+    /// network.
     #[arg(long, value_name = "FILE.mcap")]
     bag: Option<PathBuf>,
     /// Record everything in and out.
     #[arg(long, value_name = "FILE.mcap")]
     record: Option<PathBuf>,
-    /// ROS arguments, after `--`: `-- --ros-args -p speed:=teach -r front/image_raw:=/camera/color/image_raw`.
+    /// ROS arguments, after `--`: `-- --ros-args -p speed:=teach -r
+    /// front/image_raw:=/camera/color/image_raw`.
     #[arg(last = true)]
     ros_args: Vec<String>,
 }
@@ -60,7 +63,10 @@ impl Args {
             all.extend([
                 "-p".into(),
                 // In whatever namespace the node is.
-                format!("/**/{node}:{name}:=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")),
+                format!(
+                    "/**/{node}:{name}:=\"{}\"",
+                    value.replace('\\', "\\\\").replace('"', "\\\"")
+                ),
             ]);
         };
         parameter("foresight", "robot_file", &robot.display().to_string());
@@ -69,14 +75,21 @@ impl Args {
         parameter("foresight", "dtype", self.dtype.as_deref().unwrap_or_default());
         parameter("foresight", "quant", self.quant.as_deref().unwrap_or_default());
         parameter("perception", "instruction", &self.instruction);
-        // The first rule for a name holds, here and in an installed ROS 2, which reads the command line itself.
+        // The first rule for a name holds, here and in an installed ROS 2, which reads the command
+        // line itself.
         let names = ["__ns:=", "__node:=", "__name:="];
         if let Some(rule) =
             self.ros_args.iter().find(|argument| names.iter().any(|name| argument.contains(name)))
         {
-            bail!("{rule}: the four nodes keep their names, and their namespace is given by --namespace");
+            bail!(
+                "{rule}: the four nodes keep their names, and their namespace is given by --namespace"
+            );
         }
-        all.extend(["-r".into(), format!("__ns:=/{}", self.namespace.trim_matches('/')), "--".into()]);
+        all.extend([
+            "-r".into(),
+            format!("__ns:=/{}", self.namespace.trim_matches('/')),
+            "--".into(),
+        ]);
         all.extend(self.ros_args.iter().cloned());
         let (parsed, rest) = RosArgs::parse(all)?;
         if let Some(unknown) = rest.get(1) {
@@ -108,7 +121,8 @@ fn live(args: &Args, robot: &Robot, ros_args: RosArgs) -> Result<()> {
     let backend = Backend::from_name(&args.backend)?;
     let context = Context::new(ContextOptions { backend, args: ros_args })?;
     context.shutdown_on_signals()?;
-    let process = PolicyProcess::compose(&context, load_from_parameters(), &ProcessOptions::default())?;
+    let process =
+        PolicyProcess::compose(&context, load_from_parameters(), &ProcessOptions::default())?;
     process.stop_on_panic();
     let recording = args
         .record
@@ -147,7 +161,8 @@ fn replay(args: &Args, path: &Path, robot: &Robot, ros_args: RosArgs) -> Result<
     let start = Replay::start_of(&bag)?;
     let backend = Backend::Mem { bus: MemBus::new(), virtual_start: Some(start) };
     let context = Context::new(ContextOptions { backend, args: ros_args })?;
-    let process = PolicyProcess::compose(&context, load_from_parameters(), &ProcessOptions::default())?;
+    let process =
+        PolicyProcess::compose(&context, load_from_parameters(), &ProcessOptions::default())?;
     let recording = args
         .record
         .as_ref()
@@ -160,7 +175,11 @@ fn replay(args: &Args, path: &Path, robot: &Robot, ros_args: RosArgs) -> Result<
     }
     let replay = Replay::open(&context, robot, &args.namespace, &process.locks(), &bag)?;
     if replay.is_empty() {
-        bail!("{} holds none of the robot's inputs in namespace {}", path.display(), args.namespace);
+        bail!(
+            "{} holds none of the robot's inputs in namespace {}",
+            path.display(),
+            args.namespace
+        );
     }
     replay.play(&context, TAIL)?;
     let mut board = process.board();

@@ -32,8 +32,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let mut entries = Vec::new();
     for (index, path) in args.datasets.iter().enumerate() {
         let dataset = Dataset::open(path)?;
-        let folder =
-            path.file_name().map_or_else(|| "dataset".into(), |name| name.to_string_lossy().into_owned());
+        let folder = path
+            .file_name()
+            .map_or_else(|| "dataset".into(), |name| name.to_string_lossy().into_owned());
         let name = args.name.get(index).cloned().unwrap_or(folder);
         let columns = Columns::usual(&[]);
         let (mut state, mut action) = (Vec::new(), Vec::new());
@@ -62,9 +63,15 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         entries.push(entry.clone());
         file.entries.insert(name, entry);
     }
-    if entries.len() > 1 && entries.iter().all(|entry| entry.state.dims() == entries[0].state.dims()) {
+    if entries.len() > 1
+        && entries.iter().all(|entry| entry.state.dims() == entries[0].state.dims())
+    {
         let all = f1_data::statistics::aggregate_datasets(&entries);
-        println!("all {} data sets: {} frames", entries.len(), all.state.count.first().copied().unwrap_or(0));
+        println!(
+            "all {} data sets: {} frames",
+            entries.len(),
+            all.state.count.first().copied().unwrap_or(0)
+        );
     }
     match &args.output {
         Some(path) => {
@@ -76,14 +83,20 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn table(feature: &str, names: Option<&[String]>, rows: &[Vec<f32>], statistics: &VectorStatistics) {
+fn table(
+    feature: &str,
+    names: Option<&[String]>,
+    rows: &[Vec<f32>],
+    statistics: &VectorStatistics,
+) {
     println!(
         "{feature:<24}{:>11}{:>11}{:>11}{:>11}{:>11}{:>11}{:>9}",
         "mean", "std", "min", "max", "q01", "q99", "outside"
     );
     let outside = share_outside(rows, statistics);
     for (dim, outside) in outside.iter().enumerate().take(statistics.dims()) {
-        let name = names.and_then(|names| names.get(dim)).cloned().unwrap_or_else(|| format!("[{dim}]"));
+        let name =
+            names.and_then(|names| names.get(dim)).cloned().unwrap_or_else(|| format!("[{dim}]"));
         println!(
             "  {name:<22}{:>11.4}{:>11.4}{:>11.4}{:>11.4}{:>11.4}{:>11.4}{:>8.1}%{}",
             statistics.mean[dim],

@@ -19,8 +19,9 @@ pub struct Args {
     /// Replace a value of the run file: key.key=value (may be given several times).
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Train together with other processes, started alike with another rank: how many there are. Each takes `batch` samples
-    /// in every update, so that the whole batch is this many times as large.
+    /// Train together with other processes, started alike with another rank: how many there are.
+    /// Each takes `batch` samples in every update, so that the whole batch is this many times
+    /// as large.
     #[arg(long, requires_all = ["rank", "meet"])]
     world: Option<usize>,
     /// Which of them this is: 0, which writes the checkpoints, to world - 1.
@@ -52,7 +53,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let mut trainer = Trainer::open_part(run, args.resume, place, &mut |text| eprintln!("{text}"))?;
     match trainer.train(&stop)? {
         Outcome::Finished => println!("{}", output.join("model").display()),
-        Outcome::Interrupted => println!("stopped; continue with: f1 train {} --resume", args.run.display()),
+        Outcome::Interrupted => {
+            println!("stopped; continue with: f1 train {} --resume", args.run.display())
+        }
     }
     Ok(())
 }

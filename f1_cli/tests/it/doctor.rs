@@ -1,4 +1,5 @@
-//! `f1 doctor` with what is right and with what commonly is not: each finding says how to mend it, and the exit code says whether the policy can run.
+//! `f1 doctor` with what is right and with what commonly is not: each finding says how to mend it,
+//! and the exit code says whether the policy can run.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,8 +14,12 @@ fn root() -> PathBuf {
 fn doctor(arguments: &[&str], environment: &[(&str, &str)]) -> (i32, Value, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_f1"));
     command.arg("doctor").arg("--json").args(arguments).env("F1_SHARE", root());
-    for name in ["ROS_DOMAIN_ID", "RMW_IMPLEMENTATION", "ROS_LOCALHOST_ONLY", "ROS_AUTOMATIC_DISCOVERY_RANGE"]
-    {
+    for name in [
+        "ROS_DOMAIN_ID",
+        "RMW_IMPLEMENTATION",
+        "ROS_LOCALHOST_ONLY",
+        "ROS_AUTOMATIC_DISCOVERY_RANGE",
+    ] {
         command.env_remove(name);
     }
     let output = command.envs(environment.iter().copied()).output().unwrap();
@@ -25,16 +30,23 @@ fn doctor(arguments: &[&str], environment: &[(&str, &str)]) -> (i32, Value, Stri
 
 fn finding<'a>(json: &'a Value, check: &str) -> &'a Value {
     let all = json["checks"].as_array().unwrap();
-    all.iter().find(|one| one["check"] == check).unwrap_or_else(|| panic!("no check {check:?} in {json:#}"))
+    all.iter()
+        .find(|one| one["check"] == check)
+        .unwrap_or_else(|| panic!("no check {check:?} in {json:#}"))
 }
 
 #[test]
 fn the_shipped_robot_and_model_pass() {
     let (code, json, errors) = doctor(&["--model", "f1_bench", "--robot", "bench_arm"], &[]);
     assert_eq!((code, &json["pass"]), (0, &Value::Bool(true)), "{json:#} {errors}");
-    for check in
-        ["model config", "model weights", "text tokenizer", "robot file", "robot and model", "statistics"]
-    {
+    for check in [
+        "model config",
+        "model weights",
+        "text tokenizer",
+        "robot file",
+        "robot and model",
+        "statistics",
+    ] {
         assert_eq!(finding(&json, check)["verdict"], "ok", "{json:#}");
     }
     assert_eq!(finding(&json, "domain")["verdict"], "ok");
@@ -48,18 +60,34 @@ fn what_is_broken_is_named_with_its_mend_and_fails() {
     let cases: [Case; 9] = [
         (&["--model", "no_such"], &[], "model", "no_such", "shipped names"),
         (&["--robot", "no_such.yaml"], &[], "robot", "no_such.yaml", "shipped names"),
-        (&["--model", "f1_bench", "--robot", "genie1"], &[], "robot and model", "state", "checkpoint"),
+        (
+            &["--model", "f1_bench", "--robot", "genie1"],
+            &[],
+            "robot and model",
+            "state",
+            "checkpoint",
+        ),
         (&["--model", "f1_bench", "--robot", "franka"], &[], "statistics", "libero", "f1 stats"),
         (&["--device", "tpu"], &[], "gpu", "tpu", "cpu or cuda"),
         (&[], &[("ROS_DOMAIN_ID", "500")], "domain", "500", "from 0 to 101"),
-        (&[], &[("RMW_IMPLEMENTATION", "rmw_zenoh_cpp")], "rmw", "does not speak DDS", "rmw_fastrtps_cpp"),
+        (
+            &[],
+            &[("RMW_IMPLEMENTATION", "rmw_zenoh_cpp")],
+            "rmw",
+            "does not speak DDS",
+            "rmw_fastrtps_cpp",
+        ),
         (&[], &[("ROS_LOCALHOST_ONLY", "yes")], "discovery", "yes", "0 or 1"),
         (&[], &[("ROS_AUTOMATIC_DISCOVERY_RANGE", "OFF")], "discovery", "OFF", "SUBNET"),
     ];
     for (arguments, environment, check, found, mend) in cases {
         let (code, json, errors) = doctor(arguments, environment);
         let finding = finding(&json, check);
-        assert_eq!((code, &json["pass"]), (1, &Value::Bool(false)), "{arguments:?} {environment:?}");
+        assert_eq!(
+            (code, &json["pass"]),
+            (1, &Value::Bool(false)),
+            "{arguments:?} {environment:?}"
+        );
         assert_eq!(finding["verdict"], "broken", "{finding:#}");
         assert!(finding["found"].as_str().unwrap().contains(found), "{finding:#}");
         assert!(finding["mend"].as_str().unwrap().contains(mend), "{finding:#}");
@@ -79,7 +107,9 @@ fn a_checkpoint_that_lacks_a_file_or_is_cut_short_is_named() {
     let path = folder.path().to_str().unwrap();
     let (code, json, _) = doctor(&["--model", path, "--robot", "bench_arm"], &[]);
     assert_eq!(code, 1);
-    for (check, word) in [("model weights", "model.safetensors"), ("text tokenizer", "tokenizer.json")] {
+    for (check, word) in
+        [("model weights", "model.safetensors"), ("text tokenizer", "tokenizer.json")]
+    {
         let finding = finding(&json, check);
         assert_eq!(finding["verdict"], "broken", "{finding:#}");
         assert!(finding["found"].as_str().unwrap().contains(word), "{finding:#}");
@@ -90,7 +120,11 @@ fn a_checkpoint_that_lacks_a_file_or_is_cut_short_is_named() {
 fn what_only_warns_does_not_fail() {
     let (code, json, _) = doctor(
         &[],
-        &[("ROS_DOMAIN_ID", "150"), ("RMW_IMPLEMENTATION", "rmw_of_a_friend"), ("ROS_LOCALHOST_ONLY", "1")],
+        &[
+            ("ROS_DOMAIN_ID", "150"),
+            ("RMW_IMPLEMENTATION", "rmw_of_a_friend"),
+            ("ROS_LOCALHOST_ONLY", "1"),
+        ],
     );
     assert_eq!(code, 0, "{json:#}");
     for check in ["domain", "rmw", "discovery", "model", "robot"] {

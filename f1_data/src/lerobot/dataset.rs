@@ -10,12 +10,12 @@ use image::RgbImage;
 use serde_json::Value;
 
 use super::info::fill_template;
-use super::table::{cast, column, integers, pictures, read_rows, vectors};
+use super::table::{cast, column, images, integers, read_rows, vectors};
 use super::video::Film;
 use super::{ACTION, DataError, FormatVersion, Info, STATE, stats_file};
 use f1_robot::statistics::DatasetStatistics;
 
-/// Where an episode's pictures are inside a video file.
+/// Where an episode's images are inside a video file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VideoSpan {
     /// The file.
@@ -35,13 +35,13 @@ pub struct Episode {
     pub data: PathBuf,
     /// Rows of that file, the whole file when `None`.
     pub rows: Option<(usize, usize)>,
-    /// Where its pictures are, by camera, when they are in videos.
+    /// Where its images are, by camera, when they are in videos.
     pub videos: HashMap<String, VideoSpan>,
 }
 
-/// A stored picture, cheap to clone.
+/// A stored image, cheap to clone.
 #[derive(Debug, Clone)]
-pub enum Picture {
+pub enum FrameImage {
     /// JPEG or PNG bytes.
     Encoded(Arc<[u8]>),
     /// A frame of a video, by its place in the file.
@@ -50,7 +50,7 @@ pub enum Picture {
     Raw(Arc<RgbImage>),
 }
 
-impl Picture {
+impl FrameImage {
     /// The pixels.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ impl Picture {
         match self {
             Self::Encoded(bytes) => image::load_from_memory(bytes)
                 .map(image::DynamicImage::into_rgb8)
-                .map_err(|source| DataError::Image { what: "picture".into(), source }),
+                .map_err(|source| DataError::Image { what: "image".into(), source }),
             Self::Filmed(film, index) => film.frame(*index),
             Self::Raw(image) => Ok(RgbImage::clone(image)),
         }
@@ -89,13 +89,17 @@ impl ColumnSlice {
     /// # Errors
     /// When the range is not two growing numbers.
     pub fn parse(text: &str) -> Result<Self, DataError> {
-        let Some((column, range)) = text.strip_suffix(']').and_then(|text| text.split_once('[')) else {
+        let Some((column, range)) = text.strip_suffix(']').and_then(|text| text.split_once('['))
+        else {
             return Ok(Self { column: text.to_owned(), range: None });
         };
-        let numbers =
-            range.split_once(':').and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+        let numbers = range
+            .split_once(':')
+            .and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
         match numbers {
-            Some((from, to)) if from < to => Ok(Self { column: column.to_owned(), range: Some((from, to)) }),
+            Some((from, to)) if from < to => {
+                Ok(Self { column: column.to_owned(), range: Some((from, to)) })
+            }
             _ => Err(DataError::Usage(format!(
                 "`{text}` is not a column or a column with a range such as name[0:7]"
             ))),
@@ -134,8 +138,8 @@ pub struct EpisodeTable {
     pub task_index: Vec<usize>,
     /// Seconds since the episode began.
     pub timestamps: Vec<f64>,
-    /// Pictures by camera, for the cameras that were asked for.
-    pub images: HashMap<String, Vec<Picture>>,
+    /// Images by camera, for the cameras that were asked for.
+    pub images: HashMap<String, Vec<FrameImage>>,
 }
 
 impl EpisodeTable {
@@ -155,8 +159,8 @@ impl EpisodeTable {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let vectors = |rows: &[Vec<f32>]| rows.iter().map(|row| row.len() * 4 + 24).sum::<usize>();
-        let pictures: usize = self.images.values().flatten().map(Picture::bytes).sum();
-        vectors(&self.state) + vectors(&self.action) + self.len() * 16 + pictures
+        let images: usize = self.images.values().flatten().map(FrameImage::bytes).sum();
+        vectors(&self.state) + vectors(&self.action) + self.len() * 16 + images
     }
 }
 
@@ -242,13 +246,18 @@ impl Dataset {
         self.info.total_frames
     }
 
-    /// Reads one episode: vectors, and pictures of the cameras named.
+    /// Reads one episode: vectors, and images of the cameras named.
     ///
     /// # Errors
-    /// When a file is damaged or its rows contradict the metadata; the message names the episode and the mend.
+    /// When a file is damaged or its rows contradict the metadata; the message names the episode
+    /// and the mend.
     pub fn read_episode(&self, index: usize, columns: &Columns) -> Result<EpisodeTable, DataError> {
         let episode = self.episodes.get(index).ok_or_else(|| {
-            DataError::Usage(format!("{}: episode {index} of {}", self.root.display(), self.episodes.len()))
+            DataError::Usage(format!(
+                "{}: episode {index} of {}",
+                self.root.display(),
+                self.episodes.len()
+            ))
         })?;
         self.read(episode, columns).map_err(|fault| {
             DataError::content(
@@ -268,25 +277,35 @@ impl Dataset {
                 "image" => stored.push(camera),
                 "video" => filmed.push(camera),
                 other => {
-                    return Err(DataError::content(&self.root, format!("`{camera}` is {other}, no camera")));
+                    return Err(DataError::content(
+                        &self.root,
+                        format!("`{camera}` is {other}, no camera"),
+                    ));
                 }
             }
         }
         let mut names = vec!["timestamp", "task_index"];
-        names.extend(columns.state.iter().chain(&columns.action).map(|slice| slice.column.as_str()));
+        names
+            .extend(columns.state.iter().chain(&columns.action).map(|slice| slice.column.as_str()));
         names.extend(&stored);
         let batches = read_rows(path, episode.rows, Some(&names))?;
         let mut table = EpisodeTable {
             state: self.joined(path, &batches, &columns.state)?,
             action: self.joined(path, &batches, &columns.action)?,
             task_index: Vec::new(),
-            timestamps: vectors(path, &batches, "timestamp")?.iter().map(|t| f64::from(t[0])).collect(),
+            timestamps: vectors(path, &batches, "timestamp")?
+                .iter()
+                .map(|t| f64::from(t[0]))
+                .collect(),
             images: HashMap::new(),
         };
         for index in integers(path, &batches, "task_index")? {
             let known = usize::try_from(index).ok().filter(|index| *index < self.tasks.len());
             let index = known.ok_or_else(|| {
-                DataError::content(path, format!("task {index} is not one of the {} known", self.tasks.len()))
+                DataError::content(
+                    path,
+                    format!("task {index} is not one of the {} known", self.tasks.len()),
+                )
             })?;
             table.task_index.push(index);
         }
@@ -298,17 +317,17 @@ impl Dataset {
             ));
         }
         for camera in stored {
-            let pictures = pictures(path, &batches, camera)?;
-            let pictures = pictures.into_iter().map(|bytes| Picture::Encoded(bytes.into())).collect();
-            table.images.insert(camera.to_owned(), pictures);
+            let images = images(path, &batches, camera)?;
+            let images =
+                images.into_iter().map(|bytes| FrameImage::Encoded(bytes.into())).collect();
+            table.images.insert(camera.to_owned(), images);
         }
         for camera in filmed {
-            let span = episode
-                .videos
-                .get(camera)
-                .ok_or_else(|| DataError::content(&self.root, format!("no video of `{camera}` is listed")))?;
-            let pictures = super::video::pictures(span, &table.timestamps, self.info.fps)?;
-            table.images.insert(camera.to_owned(), pictures);
+            let span = episode.videos.get(camera).ok_or_else(|| {
+                DataError::content(&self.root, format!("no video of `{camera}` is listed"))
+            })?;
+            let images = super::video::images(span, &table.timestamps, self.info.fps)?;
+            table.images.insert(camera.to_owned(), images);
         }
         Ok(table)
     }
@@ -321,16 +340,21 @@ impl Dataset {
     ) -> Result<Vec<Vec<f32>>, DataError> {
         let mut out: Vec<Vec<f32>> = Vec::new();
         for slice in slices {
-            let width = self.info.feature(&self.root, &slice.column)?.shape.first().copied().unwrap_or(0);
+            let width =
+                self.info.feature(&self.root, &slice.column)?.shape.first().copied().unwrap_or(0);
             let (from, to) = slice.range.unwrap_or((0, width));
             let rows = vectors(path, batches, &slice.column)?;
             out.resize(rows.len(), Vec::new());
             for (frame, row) in rows.iter().enumerate() {
-                let usable = row.len() == width && to <= width && row.iter().all(|value| value.is_finite());
+                let usable =
+                    row.len() == width && to <= width && row.iter().all(|value| value.is_finite());
                 if !usable {
                     return Err(DataError::content(
                         path,
-                        format!("`{}` of frame {frame} is not {width} finite numbers", slice.column),
+                        format!(
+                            "`{}` of frame {frame} is not {width} finite numbers",
+                            slice.column
+                        ),
                     ));
                 }
                 out[frame].extend_from_slice(&row[from..to]);
@@ -356,7 +380,10 @@ impl Dataset {
             action.extend(table.action);
         }
         if state.is_empty() {
-            return Err(DataError::content(&self.root, "no episode is left to compute statistics from"));
+            return Err(DataError::content(
+                &self.root,
+                "no episode is left to compute statistics from",
+            ));
         }
         Ok(crate::statistics::of_dataset(&state, &action))
     }
@@ -394,15 +421,18 @@ fn episodes_v2(root: &Path, info: &Info) -> Result<Vec<Episode>, DataError> {
     let mut episodes = Vec::new();
     // A writer that was stopped may have listed one episode more than it counted.
     for line in read_lines(&path)?.into_iter().take(info.total_episodes) {
-        let (Some(index), Some(length)) = (line["episode_index"].as_u64(), line["length"].as_u64()) else {
+        let (Some(index), Some(length)) = (line["episode_index"].as_u64(), line["length"].as_u64())
+        else {
             return Err(DataError::content(&path, format!("not an episode: {line}")));
         };
         let (index, length) = (index as usize, length as usize);
         let chunk = index / info.chunks_size.max(1);
-        let data = fill_template(&info.data_path, &[("episode_chunk", &chunk), ("episode_index", &index)]);
+        let data =
+            fill_template(&info.data_path, &[("episode_chunk", &chunk), ("episode_index", &index)]);
         let mut videos = HashMap::new();
         for camera in info.cameras() {
-            if let (Some(template), "video") = (&info.video_path, info.feature(root, &camera)?.dtype.as_str())
+            if let (Some(template), "video") =
+                (&info.video_path, info.feature(root, &camera)?.dtype.as_str())
             {
                 let values: [(&str, &dyn std::fmt::Display); 3] =
                     [("episode_chunk", &chunk), ("episode_index", &index), ("video_key", &camera)];
@@ -452,21 +482,32 @@ fn episodes_v3(root: &Path, info: &Info) -> Result<Vec<Episode>, DataError> {
     for chunk in sorted_entries(&folder)? {
         if chunk.is_dir() {
             files.extend(
-                sorted_entries(&chunk)?.into_iter().filter(|f| f.extension().is_some_and(|e| e == "parquet")),
+                sorted_entries(&chunk)?
+                    .into_iter()
+                    .filter(|f| f.extension().is_some_and(|e| e == "parquet")),
             );
         }
     }
-    let videos: Vec<String> =
-        info.cameras().into_iter().filter(|camera| info.features[camera]["dtype"] == "video").collect();
+    let videos: Vec<String> = info
+        .cameras()
+        .into_iter()
+        .filter(|camera| info.features[camera]["dtype"] == "video")
+        .collect();
     let mut found: Vec<(Episode, usize)> = Vec::new();
     for file in &files {
-        let mut names: Vec<String> =
-            ["episode_index", "length", "data/chunk_index", "data/file_index", "dataset_from_index"]
-                .map(str::to_owned)
-                .into();
+        let mut names: Vec<String> = [
+            "episode_index",
+            "length",
+            "data/chunk_index",
+            "data/file_index",
+            "dataset_from_index",
+        ]
+        .map(str::to_owned)
+        .into();
         for camera in &videos {
             names.extend(
-                ["chunk_index", "file_index", "from_timestamp"].map(|key| format!("videos/{camera}/{key}")),
+                ["chunk_index", "file_index", "from_timestamp"]
+                    .map(|key| format!("videos/{camera}/{key}")),
             );
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -517,7 +558,8 @@ fn read_episode_rows(
             let chunk = numbers(&format!("videos/{camera}/chunk_index"))?[row];
             let number = numbers(&format!("videos/{camera}/file_index"))?[row];
             let key = format!("videos/{camera}/from_timestamp");
-            let from_timestamp = cast::<Float64Array>(file, column(file, batch, &key)?, &key)?.value(row);
+            let from_timestamp =
+                cast::<Float64Array>(file, column(file, batch, &key)?, &key)?.value(row);
             let values: [(&str, &dyn std::fmt::Display); 3] =
                 [("video_key", camera), ("chunk_index", &chunk), ("file_index", &number)];
             let path = root.join(fill_template(template, &values));
@@ -537,14 +579,19 @@ fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(out)
 }
 
-fn read_statistics(root: &Path, version: FormatVersion) -> Result<Option<DatasetStatistics>, DataError> {
+fn read_statistics(
+    root: &Path,
+    version: FormatVersion,
+) -> Result<Option<DatasetStatistics>, DataError> {
     if version == FormatVersion::V2_1 {
         let path = root.join("meta/episodes_stats.jsonl");
         if !path.exists() {
             return Ok(None);
         }
-        let parts: Vec<DatasetStatistics> =
-            read_lines(&path)?.iter().filter_map(|line| stats_file::from_json(&line["stats"])).collect();
+        let parts: Vec<DatasetStatistics> = read_lines(&path)?
+            .iter()
+            .filter_map(|line| stats_file::from_json(&line["stats"]))
+            .collect();
         return Ok((!parts.is_empty()).then(|| crate::statistics::aggregate_datasets(&parts)));
     }
     let path = root.join("meta/stats.json");

@@ -29,7 +29,7 @@ pub enum DataError {
         /// What the reader said.
         source: parquet::errors::ParquetError,
     },
-    /// A picture cannot be decoded or encoded.
+    /// An image cannot be decoded or encoded.
     #[error("{what}: {source}")]
     Image {
         /// Data set, episode, frame and camera.
@@ -77,7 +77,9 @@ impl DataError {
         move |source| Self::Json { path, source }
     }
 
-    pub(crate) fn parquet(path: impl AsRef<Path>) -> impl FnOnce(parquet::errors::ParquetError) -> Self {
+    pub(crate) fn parquet(
+        path: impl AsRef<Path>,
+    ) -> impl FnOnce(parquet::errors::ParquetError) -> Self {
         let path = path.as_ref().to_path_buf();
         move |source| Self::Parquet { path, source }
     }

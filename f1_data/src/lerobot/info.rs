@@ -130,7 +130,10 @@ impl Info {
         FormatVersion::parse(&self.codebase_version).ok_or_else(|| {
             DataError::content(
                 root,
-                format!("data set version {} is not one of v2.0, v2.1, v3.0", self.codebase_version),
+                format!(
+                    "data set version {} is not one of v2.0, v2.1, v3.0",
+                    self.codebase_version
+                ),
             )
         })
     }
@@ -174,7 +177,8 @@ impl Info {
     }
 }
 
-/// Fills a Python format template such as `data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet`.
+/// Fills a Python format template such as
+/// `data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet`.
 pub(crate) fn fill_template(template: &str, values: &[(&str, &dyn std::fmt::Display)]) -> PathBuf {
     let mut out = String::with_capacity(template.len());
     let mut rest = template;
@@ -185,7 +189,8 @@ pub(crate) fn fill_template(template: &str, values: &[(&str, &dyn std::fmt::Disp
         let (name, format) = field.split_once(':').unwrap_or((field, ""));
         match values.iter().find(|(key, _)| *key == name) {
             Some((_, value)) => {
-                let digits = format.trim_end_matches('d').trim_start_matches('0').parse().unwrap_or(0);
+                let digits =
+                    format.trim_end_matches('d').trim_start_matches('0').parse().unwrap_or(0);
                 let text = value.to_string();
                 if format.ends_with('d') {
                     out.push_str(&format!("{text:0>digits$}"))

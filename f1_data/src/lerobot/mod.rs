@@ -8,8 +8,9 @@
 //! | v2.1 | as v2.0 | as v2.0 | `episodes_stats.jsonl` |
 //! | v3.0 | many episodes a file | `meta/episodes/**.parquet`, `tasks.parquet` | `stats.json` |
 //!
-//! The crate `re_lerobot` was looked at first: it turns an episode into chunks of Rerun's viewer store and brings that store
-//! (some hundred crates) with it; it neither writes nor decodes. The tables are read with `parquet` itself instead.
+//! The crate `re_lerobot` was looked at first: it turns an episode into chunks of Rerun's viewer
+//! store and brings that store (some hundred crates) with it; it neither writes nor decodes. The
+//! tables are read with `parquet` itself instead.
 
 mod dataset;
 mod error;
@@ -20,7 +21,7 @@ mod video;
 mod writer;
 mod yuv;
 
-pub use dataset::{ColumnSlice, Columns, Dataset, Episode, EpisodeTable, Picture, VideoSpan};
+pub use dataset::{ColumnSlice, Columns, Dataset, Episode, EpisodeTable, FrameImage, VideoSpan};
 pub use error::DataError;
 pub use info::{Feature, FormatVersion, Info};
 pub use video::Film;

@@ -1,4 +1,5 @@
-//! The statistics that LeRobot keeps beside a data set: each column's min, max, mean, std and count.
+//! The statistics that LeRobot keeps beside a data set: each column's min, max, mean, std and
+//! count.
 
 use image::RgbImage;
 use serde_json::{Map, Value, json};
@@ -29,7 +30,8 @@ impl PixelSums {
         }
     }
 
-    /// Every fourth pixel of a frame: these numbers are for people and for ImageNet-style input, which F1 does not use.
+    /// Every fourth pixel of a frame: these numbers are for people and for ImageNet-style input,
+    /// which F1 does not use.
     pub fn add(&mut self, image: &RgbImage) {
         for pixel in image.pixels().step_by(4) {
             for channel in 0..3 {
@@ -46,8 +48,9 @@ impl PixelSums {
 
     fn statistics(&self) -> VectorStatistics {
         let mean: Vec<f64> = self.sum.iter().map(|sum| sum / self.pixels).collect();
-        let std =
-            (0..3).map(|c| (self.squares[c] / self.pixels - mean[c] * mean[c]).max(0.0).sqrt()).collect();
+        let std = (0..3)
+            .map(|c| (self.squares[c] / self.pixels - mean[c] * mean[c]).max(0.0).sqrt())
+            .collect();
         VectorStatistics {
             min: self.min.to_vec(),
             max: self.max.to_vec(),
@@ -86,12 +89,12 @@ pub(super) fn episode_statistics(
     out
 }
 
-/// Pictures' statistics have shape `[3, 1, 1]` in these files, vectors' `[dimensions]`.
+/// Images' statistics have shape `[3, 1, 1]` in these files, vectors' `[dimensions]`.
 pub(super) fn to_json(statistics: &ColumnStatistics, cameras: &[String]) -> Value {
     let mut out = Map::new();
     for (name, column) in statistics {
-        let picture = cameras.contains(name);
-        let list = |values: &[f64]| match picture {
+        let image = cameras.contains(name);
+        let list = |values: &[f64]| match image {
             true => values.iter().map(|v| json!([[v]])).collect::<Value>(),
             false => json!(values),
         };
@@ -107,8 +110,12 @@ pub(super) fn to_json(statistics: &ColumnStatistics, cameras: &[String]) -> Valu
 
 /// The lists of numbers a column has, under their names.
 pub(super) fn fields(column: &VectorStatistics) -> Vec<(&'static str, &[f64])> {
-    let mut out: Vec<(&'static str, &[f64])> =
-        vec![("min", &column.min), ("max", &column.max), ("mean", &column.mean), ("std", &column.std)];
+    let mut out: Vec<(&'static str, &[f64])> = vec![
+        ("min", &column.min),
+        ("max", &column.max),
+        ("mean", &column.mean),
+        ("std", &column.std),
+    ];
     if !column.q01.is_empty() {
         out.push(("q01", &column.q01));
         out.push(("q99", &column.q99));

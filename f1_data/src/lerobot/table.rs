@@ -20,7 +20,7 @@ use super::DataError;
 /// Rows of one episode that wait to be written.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
-    /// One list of encoded pictures a camera.
+    /// One list of encoded images a camera.
     pub images: Vec<Vec<Vec<u8>>>,
     /// `[frame][dimension]`.
     pub state: Vec<Vec<f32>>,
@@ -36,7 +36,8 @@ impl Rows {
     }
 }
 
-/// The `huggingface` entry that makes the `datasets` library decode the pictures: without it they arrive as raw bytes.
+/// The `huggingface` entry that makes the `datasets` library decode the images: without it they
+/// arrive as raw bytes.
 fn hugging_face_metadata(cameras: &[String], state_dim: usize, action_dim: usize) -> String {
     let value = |dtype: &str| json!({"dtype": dtype, "_type": "Value"});
     let vector = |dim: usize| match dim {
@@ -60,26 +61,37 @@ fn hugging_face_metadata(cameras: &[String], state_dim: usize, action_dim: usize
 pub(super) fn schema(cameras: &[String], state_dim: usize, action_dim: usize) -> Arc<Schema> {
     let vector = |dim: usize| match dim {
         1 => DataType::Float32,
-        _ => DataType::FixedSizeList(Arc::new(Field::new("item", DataType::Float32, true)), dim as i32),
+        _ => DataType::FixedSizeList(
+            Arc::new(Field::new("item", DataType::Float32, true)),
+            dim as i32,
+        ),
     };
-    let mut fields: Vec<Field> =
-        cameras.iter().map(|name| Field::new(name, DataType::Struct(image_fields()), true)).collect();
+    let mut fields: Vec<Field> = cameras
+        .iter()
+        .map(|name| Field::new(name, DataType::Struct(image_fields()), true))
+        .collect();
     fields.push(Field::new(super::STATE, vector(state_dim), true));
     fields.push(Field::new(super::ACTION, vector(action_dim), true));
     fields.push(Field::new("timestamp", DataType::Float32, true));
     for name in ["frame_index", "episode_index", "index", "task_index"] {
         fields.push(Field::new(name, DataType::Int64, true));
     }
-    let metadata =
-        HashMap::from([("huggingface".to_owned(), hugging_face_metadata(cameras, state_dim, action_dim))]);
+    let metadata = HashMap::from([(
+        "huggingface".to_owned(),
+        hugging_face_metadata(cameras, state_dim, action_dim),
+    )]);
     Arc::new(Schema::new_with_metadata(fields, metadata))
 }
 
 fn image_fields() -> Fields {
-    Fields::from(vec![Field::new("bytes", DataType::Binary, true), Field::new("path", DataType::Utf8, true)])
+    Fields::from(vec![
+        Field::new("bytes", DataType::Binary, true),
+        Field::new("path", DataType::Utf8, true),
+    ])
 }
 
-/// Turns waiting rows into a table; `first_index` is the running number of the first row in the data set.
+/// Turns waiting rows into a table; `first_index` is the running number of the first row in the
+/// data set.
 pub(super) fn to_batch(
     schema: &Arc<Schema>,
     rows: &Rows,
@@ -92,9 +104,9 @@ pub(super) fn to_batch(
     for camera in &rows.images {
         let mut bytes = BinaryBuilder::with_capacity(frames, camera.iter().map(Vec::len).sum());
         let mut paths = StringBuilder::new();
-        for (frame, picture) in camera.iter().enumerate() {
-            bytes.append_value(picture);
-            paths.append_value(format!("frame_{frame:06}{}", extension(picture)));
+        for (frame, image) in camera.iter().enumerate() {
+            bytes.append_value(image);
+            paths.append_value(format!("frame_{frame:06}{}", extension(image)));
         }
         columns.push(Arc::new(StructArray::try_new(
             image_fields(),
@@ -115,16 +127,20 @@ pub(super) fn to_batch(
             )?),
         });
     }
-    columns.push(Arc::new(Float32Array::from_iter_values((0..frames).map(|i| (i as f64 / fps) as f32))));
+    columns.push(Arc::new(Float32Array::from_iter_values(
+        (0..frames).map(|i| (i as f64 / fps) as f32),
+    )));
     columns.push(Arc::new(Int64Array::from_iter_values((0..frames).map(|i| i as i64))));
     columns.push(Arc::new(Int64Array::from_iter_values((0..frames).map(|_| episode as i64))));
-    columns.push(Arc::new(Int64Array::from_iter_values((0..frames).map(|i| (first_index + i) as i64))));
+    columns.push(Arc::new(Int64Array::from_iter_values(
+        (0..frames).map(|i| (first_index + i) as i64),
+    )));
     columns.push(Arc::new(Int64Array::from_iter_values(rows.task_index.iter().copied())));
     RecordBatch::try_new(Arc::clone(schema), columns)
 }
 
-fn extension(picture: &[u8]) -> &'static str {
-    if picture.starts_with(b"\x89PNG") { ".png" } else { ".jpg" }
+fn extension(image: &[u8]) -> &'static str {
+    if image.starts_with(b"\x89PNG") { ".png" } else { ".jpg" }
 }
 
 /// Reads rows `from..to` of a parquet file, only the `columns` named; the result keeps file order.
@@ -134,7 +150,8 @@ pub(super) fn read_rows(
     columns: Option<&[&str]>,
 ) -> Result<Vec<RecordBatch>, DataError> {
     let file = File::open(path).map_err(DataError::io(path))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(DataError::parquet(path))?;
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new(file).map_err(DataError::parquet(path))?;
     let builder = match columns {
         None => builder,
         Some(names) => {
@@ -162,13 +179,19 @@ pub(super) fn read_rows(
 }
 
 /// A vector column as `[row][dimension]`, whatever list type the file uses.
-pub(super) fn vectors(path: &Path, batches: &[RecordBatch], name: &str) -> Result<Vec<Vec<f32>>, DataError> {
+pub(super) fn vectors(
+    path: &Path,
+    batches: &[RecordBatch],
+    name: &str,
+) -> Result<Vec<Vec<f32>>, DataError> {
     let mut out = Vec::new();
     for batch in batches {
         let column = column(path, batch, name)?;
         for row in 0..column.len() {
             let item: ArrayRef = match column.data_type() {
-                DataType::FixedSizeList(..) => cast::<FixedSizeListArray>(path, column, name)?.value(row),
+                DataType::FixedSizeList(..) => {
+                    cast::<FixedSizeListArray>(path, column, name)?.value(row)
+                }
                 DataType::List(_) => cast::<ListArray>(path, column, name)?.value(row),
                 DataType::LargeList(_) => cast::<LargeListArray>(path, column, name)?.value(row),
                 _ => column.slice(row, 1),
@@ -191,12 +214,19 @@ fn floats(path: &Path, item: &ArrayRef, name: &str) -> Result<Vec<f32>, DataErro
     } else if let Some(values) = any.downcast_ref::<Int64Array>() {
         Ok(values.values().iter().map(|v| *v as f32).collect())
     } else {
-        Err(DataError::content(path, format!("column `{name}` holds {}, not numbers", item.data_type())))
+        Err(DataError::content(
+            path,
+            format!("column `{name}` holds {}, not numbers", item.data_type()),
+        ))
     }
 }
 
 /// An integer column.
-pub(super) fn integers(path: &Path, batches: &[RecordBatch], name: &str) -> Result<Vec<i64>, DataError> {
+pub(super) fn integers(
+    path: &Path,
+    batches: &[RecordBatch],
+    name: &str,
+) -> Result<Vec<i64>, DataError> {
     let mut out = Vec::new();
     for batch in batches {
         out.extend_from_slice(cast::<Int64Array>(path, column(path, batch, name)?, name)?.values());
@@ -204,17 +234,24 @@ pub(super) fn integers(path: &Path, batches: &[RecordBatch], name: &str) -> Resu
     Ok(out)
 }
 
-/// A picture column: encoded bytes, or the path of a file beside the data set.
-pub(super) fn pictures(path: &Path, batches: &[RecordBatch], name: &str) -> Result<Vec<Vec<u8>>, DataError> {
+/// An image column: encoded bytes, or the path of a file beside the data set.
+pub(super) fn images(
+    path: &Path,
+    batches: &[RecordBatch],
+    name: &str,
+) -> Result<Vec<Vec<u8>>, DataError> {
     let mut out = Vec::new();
     for batch in batches {
         let column = cast::<StructArray>(path, column(path, batch, name)?, name)?;
-        let bytes = column
-            .column_by_name("bytes")
-            .ok_or_else(|| DataError::content(path, format!("picture column `{name}` has no bytes")))?;
+        let bytes = column.column_by_name("bytes").ok_or_else(|| {
+            DataError::content(path, format!("image column `{name}` has no bytes"))
+        })?;
         for row in 0..bytes.len() {
             let value = if bytes.is_null(row) {
-                return Err(DataError::content(path, format!("`{name}`: row {row} has no picture bytes")));
+                return Err(DataError::content(
+                    path,
+                    format!("`{name}`: row {row} has no image bytes"),
+                ));
             } else if let Some(array) = bytes.as_any().downcast_ref::<BinaryArray>() {
                 array.value(row)
             } else {
@@ -226,7 +263,11 @@ pub(super) fn pictures(path: &Path, batches: &[RecordBatch], name: &str) -> Resu
     Ok(out)
 }
 
-pub(super) fn column<'a>(path: &Path, batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, DataError> {
+pub(super) fn column<'a>(
+    path: &Path,
+    batch: &'a RecordBatch,
+    name: &str,
+) -> Result<&'a ArrayRef, DataError> {
     batch
         .column_by_name(name)
         .ok_or_else(|| DataError::content(path, format!("the table has no column `{name}`")))

@@ -1,11 +1,13 @@
 //! Frames of video files: MP4 with AV1 or H.264, the two codecs LeRobot writes.
 //!
-//! `re_mp4` reads the container, `re_rav1d` decodes AV1 and `openh264` H.264: each is maintained (Rerun's viewer, Cisco) and
-//! built by cargo alone, so that neither ffmpeg nor an assembler has to be installed.
+//! `re_mp4` reads the container, `re_rav1d` decodes AV1 and `openh264` H.264: each is maintained
+//! (Rerun's viewer, Cisco) and built by cargo alone, so that neither ffmpeg nor an assembler has to
+//! be installed.
 //!
-//! A frame is decoded when it is asked for, from the last frame before it that stands alone. LeRobot writes every second
-//! frame so, and an episode of pixels would take a hundred times the memory of the episode itself. Files whose frames hang
-//! together over longer stretches are decoded an episode at a time instead.
+//! A frame is decoded when it is asked for, from the last frame before it that stands alone.
+//! LeRobot writes every second frame so, and an episode of pixels would take a hundred times the
+//! memory of the episode itself. Files whose frames hang together over longer stretches are decoded
+//! an episode at a time instead.
 
 use std::fs::File;
 use std::io::{BufReader, Read as _, Seek as _, SeekFrom};
@@ -19,11 +21,12 @@ use openh264::formats::YUVSource as _;
 use re_mp4::{Mp4, Sample, StsdBoxContent, Track, TrackKind};
 use re_rav1d::dav1d;
 
-use super::dataset::Picture;
+use super::dataset::FrameImage;
 use super::yuv::Yuv;
 use super::{DataError, VideoSpan};
 
-/// Up to this many frames are decoded to see one; beyond it an episode is decoded at once and kept as pixels.
+/// Up to this many frames are decoded to see one; beyond it an episode is decoded at once and kept
+/// as pixels.
 const LONGEST_RUN: usize = 8;
 
 /// The index of one video file: everything needed to decode any of its frames.
@@ -41,18 +44,26 @@ enum Codec {
     H264(Vec<Vec<u8>>, usize),
 }
 
-/// The pictures of an episode, one for each of its `timestamps` (seconds since the episode began): the frame whose time is
-/// nearest, which must be within half a frame of it.
-pub(super) fn pictures(span: &VideoSpan, timestamps: &[f64], fps: f64) -> Result<Vec<Picture>, DataError> {
+/// The images of an episode, one for each of its `timestamps` (seconds since the episode began):
+/// the frame whose time is nearest, which must be within half a frame of it.
+pub(super) fn images(
+    span: &VideoSpan,
+    timestamps: &[f64],
+    fps: f64,
+) -> Result<Vec<FrameImage>, DataError> {
     let film = Film::open(&span.path)?;
-    let chosen = film.choose(span.from_timestamp, timestamps, fps).map_err(|what| film.fault(what))?;
+    let chosen =
+        film.choose(span.from_timestamp, timestamps, fps).map_err(|what| film.fault(what))?;
     let run = |index: &usize| index + 1 - film.start(*index);
     if chosen.iter().map(run).max().unwrap_or(0) <= LONGEST_RUN {
         let film = Arc::new(film);
-        return Ok(chosen.into_iter().map(|index| Picture::Filmed(Arc::clone(&film), index)).collect());
+        return Ok(chosen
+            .into_iter()
+            .map(|index| FrameImage::Filmed(Arc::clone(&film), index))
+            .collect());
     }
     let images = film.decode(&chosen)?;
-    Ok(images.into_iter().map(|image| Picture::Raw(Arc::new(image))).collect())
+    Ok(images.into_iter().map(|image| FrameImage::Raw(Arc::new(image))).collect())
 }
 
 impl Film {
@@ -70,7 +81,8 @@ impl Film {
             StsdBoxContent::Av01(_) => Codec::Av1,
             StsdBoxContent::Avc1(config) => {
                 let config = &config.avcc.contents;
-                let sets = config.sequence_parameter_sets.iter().chain(&config.picture_parameter_sets);
+                let sets =
+                    config.sequence_parameter_sets.iter().chain(&config.picture_parameter_sets);
                 let sets = sets.map(|unit| unit.bytes.clone()).collect();
                 Codec::H264(sets, usize::from(config.length_size_minus_one & 3) + 1)
             }
@@ -90,9 +102,14 @@ impl Film {
 
     /// Index, in decoding order, of the frame for each timestamp.
     fn choose(&self, from: f64, timestamps: &[f64], fps: f64) -> Result<Vec<usize>, String> {
-        let seconds = |sample: &Sample| sample.composition_timestamp as f64 / sample.timescale.max(1) as f64;
-        let mut times: Vec<(f64, usize)> =
-            self.samples.iter().enumerate().map(|(index, sample)| (seconds(sample), index)).collect();
+        let seconds =
+            |sample: &Sample| sample.composition_timestamp as f64 / sample.timescale.max(1) as f64;
+        let mut times: Vec<(f64, usize)> = self
+            .samples
+            .iter()
+            .enumerate()
+            .map(|(index, sample)| (seconds(sample), index))
+            .collect();
         times.sort_by(|a, b| a.0.total_cmp(&b.0));
         let tolerance = 0.5 / fps.max(1e-6);
         let nearest = |timestamp: &f64| {
@@ -142,7 +159,10 @@ impl Film {
         let mut file = File::open(&self.path).map_err(DataError::io(&self.path))?;
         let mut packets = Vec::with_capacity(last + 1);
         for sample in &self.samples[self.start(*first)..=*last] {
-            packets.push(Packet { time: sample.composition_timestamp, bytes: self.read(&mut file, sample)? });
+            packets.push(Packet {
+                time: sample.composition_timestamp,
+                bytes: self.read(&mut file, sample)?,
+            });
         }
         let decoded = match &self.codec {
             Codec::Av1 => av1(packets),
@@ -156,7 +176,9 @@ impl Film {
         };
         chosen
             .iter()
-            .map(|index| image(index).ok_or_else(|| self.fault(format!("frame {index} was not decoded"))))
+            .map(|index| {
+                image(index).ok_or_else(|| self.fault(format!("frame {index} was not decoded")))
+            })
             .collect()
     }
 
@@ -183,7 +205,8 @@ fn av1(packets: Vec<Packet>) -> Decoded {
     let mut settings = dav1d::Settings::new();
     settings.set_n_threads(1);
     settings.set_max_frame_delay(1);
-    let mut decoder = dav1d::Decoder::with_settings(&settings).map_err(|error| error.to_string())?;
+    let mut decoder =
+        dav1d::Decoder::with_settings(&settings).map_err(|error| error.to_string())?;
     let mut out = Vec::new();
     for packet in packets {
         let mut sent = decoder.send_data(packet.bytes, None, Some(packet.time), None);
@@ -203,31 +226,31 @@ fn av1(packets: Vec<Packet>) -> Decoded {
 fn drain(decoder: &mut dav1d::Decoder, out: &mut Vec<(i64, RgbImage)>) -> Result<(), String> {
     use dav1d::{PixelLayout, PlanarImageComponent as Plane};
     loop {
-        let picture = match decoder.get_picture() {
-            Ok(picture) => picture,
+        let image = match decoder.get_picture() {
+            Ok(image) => image,
             Err(error) if error.is_again() => return Ok(()),
             Err(error) => return Err(format!("AV1: {error}")),
         };
-        if picture.bit_depth() != 8 {
-            return Err(format!("{} bits a sample; 8 are supported", picture.bit_depth()));
+        if image.bit_depth() != 8 {
+            return Err(format!("{} bits a sample; 8 are supported", image.bit_depth()));
         }
-        let halved = match picture.pixel_layout() {
+        let halved = match image.pixel_layout() {
             PixelLayout::I420 => (true, true),
             PixelLayout::I422 => (true, false),
             PixelLayout::I444 => (false, false),
             PixelLayout::I400 => return Err("a grey video; colour is expected".into()),
         };
         let planes = [Plane::Y, Plane::U, Plane::V];
-        let bytes = planes.map(|plane| picture.plane(plane));
+        let bytes = planes.map(|plane| image.plane(plane));
         let yuv = Yuv {
-            size: (picture.width(), picture.height()),
+            size: (image.width(), image.height()),
             planes: [&bytes[0], &bytes[1], &bytes[2]],
-            strides: planes.map(|plane| picture.stride(plane) as usize),
+            strides: planes.map(|plane| image.stride(plane) as usize),
             halved,
-            full_range: picture.color_range() == dav1d::pixel::YUVRange::Full,
-            high_definition: picture.matrix_coefficients() == dav1d::pixel::MatrixCoefficients::BT709,
+            full_range: image.color_range() == dav1d::pixel::YUVRange::Full,
+            high_definition: image.matrix_coefficients() == dav1d::pixel::MatrixCoefficients::BT709,
         };
-        out.push((picture.timestamp().unwrap_or(0), yuv.to_rgb()?));
+        out.push((image.timestamp().unwrap_or(0), yuv.to_rgb()?));
     }
 }
 
@@ -269,7 +292,8 @@ fn rgb_of_h264(frame: &DecodedYUV<'_>) -> Result<RgbImage, String> {
         planes: [frame.y(), frame.u(), frame.v()],
         strides: [strides.0, strides.1, strides.2],
         halved: (true, true),
-        // What encoders assume of RGB pictures when nobody says otherwise; the decoder does not tell.
+        // What encoders assume of RGB images when nobody says otherwise; the decoder does not
+        // tell.
         full_range: false,
         high_definition: false,
     };

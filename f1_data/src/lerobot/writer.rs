@@ -1,4 +1,4 @@
-//! Writing data sets, layouts v2.1 and v3.0, with pictures inside the parquet files.
+//! Writing data sets, layouts v2.1 and v3.0, with images inside the parquet files.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -31,7 +31,7 @@ const DATA_V2: &str = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d
 const DATA_V3: &str = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet";
 const CHUNKS_SIZE: usize = 1000;
 
-/// How a camera's pictures are stored.
+/// How a camera's images are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImageEncoding {
     /// Lossless.
@@ -52,7 +52,7 @@ pub struct CameraFeature {
     pub width: u32,
     /// Pixels.
     pub height: u32,
-    /// How pictures are stored.
+    /// How images are stored.
     pub encoding: ImageEncoding,
 }
 
@@ -63,7 +63,7 @@ pub struct Features {
     pub fps: u32,
     /// Free text.
     pub robot_type: String,
-    /// Cameras, in the order their pictures are given to [`Writer::add_frame`].
+    /// Cameras, in the order their images are given to [`Writer::add_frame`].
     pub cameras: Vec<CameraFeature>,
     /// Names of the state's dimensions.
     pub state: Vec<String>,
@@ -81,11 +81,17 @@ impl Features {
         for camera in &self.cameras {
             let shape = [camera.height, camera.width, 3];
             let names = ["height", "width", "channels"];
-            out.insert(camera.name.clone(), json!({"dtype": "image", "shape": shape, "names": names}));
+            out.insert(
+                camera.name.clone(),
+                json!({"dtype": "image", "shape": shape, "names": names}),
+            );
         }
         for (name, dimensions) in [(STATE, &self.state), (ACTION, &self.action)] {
             let shape = [dimensions.len()];
-            out.insert(name.into(), json!({"dtype": "float32", "shape": shape, "names": dimensions}));
+            out.insert(
+                name.into(),
+                json!({"dtype": "float32", "shape": shape, "names": dimensions}),
+            );
         }
         out.extend(default_features().map(|(name, feature)| (name.to_owned(), feature)));
         out
@@ -104,7 +110,8 @@ struct Finished {
 
 /// Writes one data set, frame by frame.
 ///
-/// In layout v2.1 every finished episode is on disk and listed; in v3.0 the metadata comes with [`Writer::finish`].
+/// In layout v2.1 every finished episode is on disk and listed; in v3.0 the metadata comes with
+/// [`Writer::finish`].
 pub struct Writer {
     root: PathBuf,
     features: Features,
@@ -137,7 +144,10 @@ impl Writer {
             return Err(DataError::Usage("a data set needs a state, an action and a rate".into()));
         }
         if root.join("meta/info.json").exists() {
-            return Err(DataError::content(&root, "already holds a data set; choose another folder"));
+            return Err(DataError::content(
+                &root,
+                "already holds a data set; choose another folder",
+            ));
         }
         for folder in ["meta", "data"] {
             let path = root.join(folder);
@@ -161,11 +171,11 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Adds one frame to the current episode: a picture of each camera, state and action in the data set's own units,
-    /// and the instruction.
+    /// Adds one frame to the current episode: an image of each camera, state and action in the
+    /// data set's own units, and the instruction.
     ///
     /// # Errors
-    /// When a picture or vector has another size than the features say, or cannot be encoded.
+    /// When an image or vector has another size than the features say, or cannot be encoded.
     pub fn add_frame(
         &mut self,
         images: &[RgbImage],
@@ -173,7 +183,8 @@ impl Writer {
         action: &[f32],
         task: &str,
     ) -> Result<(), DataError> {
-        let wants = (self.features.cameras.len(), self.features.state.len(), self.features.action.len());
+        let wants =
+            (self.features.cameras.len(), self.features.state.len(), self.features.action.len());
         if (images.len(), state.len(), action.len()) != wants {
             return Err(DataError::Usage(format!(
                 "frame has (cameras, state, action) = {:?}, the data set {wants:?}",
@@ -183,16 +194,19 @@ impl Writer {
         if let Some(bad) = state.iter().chain(action).find(|value| !value.is_finite()) {
             return Err(DataError::Usage(format!("state or action holds {bad}")));
         }
-        let pairs: Vec<(&CameraFeature, &RgbImage)> = self.features.cameras.iter().zip(images).collect();
-        let encoded: Vec<Vec<u8>> =
-            pairs.par_iter().map(|(camera, image)| encode(camera, image)).collect::<Result<_, _>>()?;
+        let pairs: Vec<(&CameraFeature, &RgbImage)> =
+            self.features.cameras.iter().zip(images).collect();
+        let encoded: Vec<Vec<u8>> = pairs
+            .par_iter()
+            .map(|(camera, image)| encode(camera, image))
+            .collect::<Result<_, _>>()?;
         // A tenth of the frames is enough for numbers that only people read.
         let sampled = self.rows.len().is_multiple_of(10);
-        for (index, picture) in encoded.into_iter().enumerate() {
+        for (index, image) in encoded.into_iter().enumerate() {
             if sampled {
                 self.pixels[index].add(&images[index]);
             }
-            self.rows.images[index].push(picture);
+            self.rows.images[index].push(image);
         }
         self.rows.state.push(state.to_vec());
         self.rows.action.push(action.to_vec());
@@ -238,7 +252,8 @@ impl Writer {
         let cameras = self.features.camera_names();
         let batch = to_batch(&self.schema, &self.rows, episode, self.frames, fps)
             .map_err(|fault| DataError::content(&self.root, fault.to_string()))?;
-        let statistics = episode_statistics(&cameras, &self.pixels, &self.rows, episode, self.frames, fps);
+        let statistics =
+            episode_statistics(&cameras, &self.pixels, &self.rows, episode, self.frames, fps);
         let mut tasks: Vec<String> = Vec::new();
         for index in &self.rows.task_index {
             let task = &self.tasks[*index as usize];
@@ -265,7 +280,7 @@ impl Writer {
     fn properties(&self) -> WriterProperties {
         let mut builder = WriterProperties::builder().set_compression(Compression::SNAPPY);
         for camera in &self.features.cameras {
-            // Pictures are compressed already; a dictionary of them would only cost memory.
+            // Images are compressed already; a dictionary of them would only cost memory.
             let column = ColumnPath::from(vec![camera.name.clone(), "bytes".to_owned()]);
             builder = builder
                 .set_column_dictionary_enabled(column.clone(), false)
@@ -273,14 +288,19 @@ impl Writer {
                 .set_column_compression(column, Compression::UNCOMPRESSED);
         }
         // Both in the arrow schema and as a plain key: readers differ in where they look.
-        let metadata =
-            self.schema.metadata().iter().map(|(k, v)| KeyValue::new(k.clone(), v.clone())).collect();
+        let metadata = self
+            .schema
+            .metadata()
+            .iter()
+            .map(|(k, v)| KeyValue::new(k.clone(), v.clone()))
+            .collect();
         builder.set_key_value_metadata(Some(metadata)).build()
     }
 
     fn write_own_file(&self, batch: &RecordBatch, episode: usize) -> Result<(), DataError> {
         let chunk = episode / CHUNKS_SIZE;
-        let name = fill_template(DATA_V2, &[("episode_chunk", &chunk), ("episode_index", &episode)]);
+        let name =
+            fill_template(DATA_V2, &[("episode_chunk", &chunk), ("episode_index", &episode)]);
         write_table(&self.root.join(name), batch, Some(self.properties()))
     }
 
@@ -363,16 +383,18 @@ impl Writer {
     pub fn finish(mut self) -> Result<PathBuf, DataError> {
         if self.rows.len() > 0 {
             let waiting = self.rows.len();
-            return Err(DataError::Usage(format!("{waiting} frames wait in an unfinished episode")));
+            return Err(DataError::Usage(format!(
+                "{waiting} frames wait in an unfinished episode"
+            )));
         }
         if self.episodes.is_empty() {
             return Err(DataError::Usage("a data set needs at least one episode".into()));
         }
         if self.version == FormatVersion::V3_0 {
             if let Some(writer) = self.open_file.take() {
-                writer
-                    .close()
-                    .map_err(DataError::parquet(self.root.join(data_file(self.open_file_number))))?;
+                writer.close().map_err(DataError::parquet(
+                    self.root.join(data_file(self.open_file_number)),
+                ))?;
             }
             self.write_v3_metadata()?;
             self.write_info()?;
@@ -381,7 +403,8 @@ impl Writer {
     }
 
     fn write_v3_metadata(&self) -> Result<(), DataError> {
-        let tasks = tasks_table(&self.tasks).map_err(|e| DataError::content(&self.root, e.to_string()))?;
+        let tasks =
+            tasks_table(&self.tasks).map_err(|e| DataError::content(&self.root, e.to_string()))?;
         write_table(&self.root.join("meta/tasks.parquet"), &tasks, None)?;
         let cameras = self.features.camera_names();
         let episodes = episodes_table(&self.episodes, &cameras)
@@ -392,12 +415,15 @@ impl Writer {
             .map(|column| {
                 let parts: Vec<VectorStatistics> =
                     self.episodes.iter().map(|e| e.statistics[column].1.clone()).collect();
-                (self.episodes[0].statistics[column].0.clone(), crate::statistics::aggregate(&parts))
+                (
+                    self.episodes[0].statistics[column].0.clone(),
+                    crate::statistics::aggregate(&parts),
+                )
             })
             .collect();
         let path = self.root.join("meta/stats.json");
-        let text =
-            serde_json::to_string_pretty(&to_json(&whole, &cameras)).map_err(DataError::json(&path))?;
+        let text = serde_json::to_string_pretty(&to_json(&whole, &cameras))
+            .map_err(DataError::json(&path))?;
         write_atomically(&path, text.as_bytes())
     }
 }
@@ -407,7 +433,8 @@ fn data_file(number: usize) -> PathBuf {
     fill_template(DATA_V3, &[("chunk_index", &chunk), ("file_index", &file)])
 }
 
-/// Tasks as pandas writes them: the instruction is the index of the frame, so the `pandas` entry must say so.
+/// Tasks as pandas writes them: the instruction is the index of the frame, so the `pandas` entry
+/// must say so.
 fn tasks_table(tasks: &[String]) -> Result<RecordBatch, arrow_schema::ArrowError> {
     let pandas = json!({
         "index_columns": ["__index_level_0__"],
@@ -440,7 +467,9 @@ fn episodes_table(
 ) -> Result<RecordBatch, arrow_schema::ArrowError> {
     let mut columns: Vec<(String, ArrayRef)> = Vec::new();
     let integers = |value: &dyn Fn(usize, &Finished) -> usize| -> ArrayRef {
-        Arc::new(Int64Array::from_iter_values(episodes.iter().enumerate().map(|(i, e)| value(i, e) as i64)))
+        Arc::new(Int64Array::from_iter_values(
+            episodes.iter().enumerate().map(|(i, e)| value(i, e) as i64),
+        ))
     };
     columns.push(("episode_index".into(), integers(&|index, _| index)));
     let mut tasks = ListBuilder::new(StringBuilder::new());
@@ -461,7 +490,8 @@ fn episodes_table(
         let name = &episodes[0].statistics[column].0;
         for (place, (key, _)) in fields(&episodes[0].statistics[column].1).into_iter().enumerate() {
             let lists = episodes.iter().map(|e| fields(&e.statistics[column].1)[place].1);
-            let array = if cameras.contains(name) { pixel_lists(lists) } else { plain_lists(lists) };
+            let array =
+                if cameras.contains(name) { pixel_lists(lists) } else { plain_lists(lists) };
             columns.push((format!("stats/{name}/{key}"), array));
         }
         let mut counts = ListBuilder::new(Int64Builder::new());
@@ -475,7 +505,9 @@ fn episodes_table(
     }
     columns.push(("meta/episodes/chunk_index".into(), integers(&|_, _| 0)));
     columns.push(("meta/episodes/file_index".into(), integers(&|_, _| 0)));
-    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true)))
+    RecordBatch::try_from_iter_with_nullable(
+        columns.into_iter().map(|(name, array)| (name, array, true)),
+    )
 }
 
 fn plain_lists<'a>(lists: impl Iterator<Item = &'a [f64]>) -> ArrayRef {
@@ -487,7 +519,7 @@ fn plain_lists<'a>(lists: impl Iterator<Item = &'a [f64]>) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-/// `[channel, 1, 1]`, the shape LeRobot keeps pictures' statistics in.
+/// `[channel, 1, 1]`, the shape LeRobot keeps images' statistics in.
 fn pixel_lists<'a>(lists: impl Iterator<Item = &'a [f64]>) -> ArrayRef {
     let mut builder = ListBuilder::new(ListBuilder::new(ListBuilder::new(Float64Builder::new())));
     for list in lists {
@@ -539,8 +571,12 @@ fn write_table(
     let partial = path.with_extension("partial");
     let file = File::create(&partial).map_err(DataError::io(&partial))?;
     let properties = properties.or_else(|| {
-        let metadata =
-            batch.schema().metadata().iter().map(|(k, v)| KeyValue::new(k.clone(), v.clone())).collect();
+        let metadata = batch
+            .schema()
+            .metadata()
+            .iter()
+            .map(|(k, v)| KeyValue::new(k.clone(), v.clone()))
+            .collect();
         let builder = WriterProperties::builder().set_compression(Compression::SNAPPY);
         Some(builder.set_key_value_metadata(Some(metadata)).build())
     });
@@ -558,6 +594,7 @@ fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
 }
 
 fn append_line(path: &Path, value: &Value) -> Result<(), DataError> {
-    let mut file = OpenOptions::new().create(true).append(true).open(path).map_err(DataError::io(path))?;
+    let mut file =
+        OpenOptions::new().create(true).append(true).open(path).map_err(DataError::io(path))?;
     file.write_all(format!("{value}\n").as_bytes()).map_err(DataError::io(path))
 }

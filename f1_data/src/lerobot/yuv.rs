@@ -2,7 +2,7 @@
 
 use image::RgbImage;
 
-/// A picture in luma and chroma planes of 8 bits.
+/// An image in luma and chroma planes of 8 bits.
 pub(super) struct Yuv<'a> {
     pub size: (u32, u32),
     pub planes: [&'a [u8]; 3],
@@ -19,7 +19,8 @@ pub(super) struct Yuv<'a> {
 const BITS: u32 = 14;
 
 impl Yuv<'_> {
-    /// The pixels; each chroma sample serves all pixels it covers, as ffmpeg's default conversion does.
+    /// The pixels; each chroma sample serves all pixels it covers, as ffmpeg's default conversion
+    /// does.
     pub fn to_rgb(&self) -> Result<RgbImage, String> {
         let (red, blue) = if self.high_definition { (0.2126, 0.0722) } else { (0.299, 0.114) };
         let green = 1.0 - red - blue;
@@ -32,7 +33,8 @@ impl Yuv<'_> {
         let green_of_u = fixed(-2.0 * (1.0 - blue) * chroma * blue / green);
         let green_of_v = fixed(-2.0 * (1.0 - red) * chroma * red / green);
         let (width, height) = (self.size.0 as usize, self.size.1 as usize);
-        let covered = |length: usize, halved: bool| if halved { length.div_ceil(2) } else { length };
+        let covered =
+            |length: usize, halved: bool| if halved { length.div_ceil(2) } else { length };
         let mut out = vec![0u8; width * height * 3];
         for (y, line) in out.chunks_exact_mut((width * 3).max(1)).enumerate() {
             let lower = if self.halved.1 { y / 2 } else { y };
@@ -49,11 +51,16 @@ impl Yuv<'_> {
                 let at = if self.halved.0 { x / 2 } else { x };
                 let base = luma * (i32::from(ys[x]) - offset) + (1 << (BITS - 1));
                 let (u, v) = (i32::from(us[at]) - 128, i32::from(vs[at]) - 128);
-                let rgb = [base + red_of_v * v, base + green_of_u * u + green_of_v * v, base + blue_of_u * u];
+                let rgb = [
+                    base + red_of_v * v,
+                    base + green_of_u * u + green_of_v * v,
+                    base + blue_of_u * u,
+                ];
                 pixel.copy_from_slice(&rgb.map(|value| (value >> BITS).clamp(0, 255) as u8));
             }
         }
-        RgbImage::from_raw(self.size.0, self.size.1, out).ok_or_else(|| "a picture without pixels".into())
+        RgbImage::from_raw(self.size.0, self.size.1, out)
+            .ok_or_else(|| "an image without pixels".into())
     }
 }
 
@@ -77,7 +84,10 @@ mod tests {
     #[test]
     fn primary_colours_come_back_from_their_definition() {
         let near = |seen: [u8; 3], wanted: [u8; 3]| {
-            assert!(seen.iter().zip(wanted).all(|(a, b)| a.abs_diff(b) <= 2), "{seen:?}, not {wanted:?}");
+            assert!(
+                seen.iter().zip(wanted).all(|(a, b)| a.abs_diff(b) <= 2),
+                "{seen:?}, not {wanted:?}"
+            );
         };
         // Limited range, BT.601 and BT.709: black, white, red, blue.
         for high_definition in [false, true] {

@@ -11,7 +11,7 @@ import numpy as np
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
 
-def picture(seed):
+def image(seed):
     y, x = np.mgrid[0:48, 0:64]
     image = np.zeros((48, 64, 3), np.uint8)
     image[..., 0] = 40 + 10 * seed
@@ -57,7 +57,7 @@ def write(folder, kind):
         for frame in range(6 + episode):
             seed = episode * 8 + frame
             row = {
-                "observation.images.front": picture(seed),
+                "observation.images.front": image(seed),
                 "observation.state": np.array([seed, seed * 0.5, 1], np.float32),
                 "action": np.array([seed * 2, -seed], np.float32),
             }

@@ -1,8 +1,9 @@
 //! The `lerobot` package reads what we write, and we read what it writes.
 //!
-//! What it wrote is committed and read in every run. The package itself needs PyTorch, from PyPI with CUDA: 7.6 GB on disk
-//! and several minutes to install. So it is installed (in a virtual environment below the target folder) and asked only when
-//! `F1_TEST_LEROBOT=1`; `F1_LEROBOT_PYTHON` names the Python (3.10 to 3.12) to make the environment with.
+//! What it wrote is committed and read in every run. The package itself needs PyTorch, from PyPI
+//! with CUDA: 7.6 GB on disk and several minutes to install. So it is installed (in a virtual
+//! environment below the target folder) and asked only when `F1_TEST_LEROBOT=1`;
+//! `F1_LEROBOT_PYTHON` names the Python (3.10 to 3.12) to make the environment with.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,11 +11,14 @@ use std::process::Command;
 use f1_data::lerobot::{Columns, Dataset, FormatVersion};
 use serde_json::Value;
 
-use crate::round_trip::{picture, write};
+use crate::round_trip::{image, write};
 
-/// Layouts with the version of the package that writes them, and of the tables' library that this version goes with.
-const VERSIONS: [(FormatVersion, &str, &str); 2] =
-    [(FormatVersion::V2_1, "0.3.3", "datasets==3.6.0"), (FormatVersion::V3_0, "0.4.4", "datasets==4.1.1")];
+/// Layouts with the version of the package that writes them, and of the tables' library that this
+/// version goes with.
+const VERSIONS: [(FormatVersion, &str, &str); 2] = [
+    (FormatVersion::V2_1, "0.3.3", "datasets==3.6.0"),
+    (FormatVersion::V3_0, "0.4.4", "datasets==4.1.1"),
+];
 /// What the package's data sets need of its dependencies: half of what pip would bring.
 const NEEDED: [&str; 15] = [
     "torch<2.11",
@@ -126,7 +130,7 @@ fn check_ours(found: &Value, dataset: &Dataset) {
             for (dim, value) in table.action[frame].iter().enumerate() {
                 assert!((row["action"][dim].as_f64().unwrap() - f64::from(*value)).abs() < 1e-6);
             }
-            let image = picture(episode * 50 + frame);
+            let image = image(episode * 50 + frame);
             let seen = &row["observation.images.front"];
             assert_eq!(seen[0], serde_json::json!([3, 24, 32]));
             let pixel = f64::from(image.get_pixel(7, 5).0[0]) / 255.0;
@@ -165,10 +169,14 @@ fn check_theirs(folder: &Path, kind: &str, layout: FormatVersion) {
             assert_eq!(dataset.tasks()[table.task_index[frame]], format!("task {episode}"));
             let image = table.images["observation.images.front"][frame].decode().unwrap();
             let pixel = image.get_pixel(20, 24).0;
-            // Lossless in images; in videos near enough to tell a frame from its neighbours, which are 10 apart.
+            // Lossless in images; in videos near enough to tell a frame from its neighbours, which
+            // are 10 apart.
             let near = if kind == "images" { 0 } else { 4 };
             let wanted = 40 + 10 * seed as u8;
-            assert!(pixel[0].abs_diff(wanted) <= near, "{layout:?} {kind} {episode} {frame}: {pixel:?}");
+            assert!(
+                pixel[0].abs_diff(wanted) <= near,
+                "{layout:?} {kind} {episode} {frame}: {pixel:?}"
+            );
         }
     }
     assert!(dataset.statistics().is_some());

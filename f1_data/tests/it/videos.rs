@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
-use f1_data::lerobot::{Columns, Dataset, FormatVersion, Picture, Writer};
+use f1_data::lerobot::{Columns, Dataset, FormatVersion, FrameImage, Writer};
 use image::{Rgb, RgbImage};
 
 const CAMERA: &str = "observation.images.front";
-/// Two of them have a frame that stands alone every second or sixth frame, one has frames shown before their turn.
+/// Two of them have a frame that stands alone every second or sixth frame, one has frames shown
+/// before their turn.
 const CODECS: [&str; 3] = ["av1", "h264", "h264_b_frames"];
 /// Frames of each golden video, at 10 Hz.
 const FRAMES: usize = 12;
@@ -18,7 +19,11 @@ fn shown(i: usize) -> RgbImage {
     RgbImage::from_fn(64, 48, |x, y| {
         let (x, y) = (x as i32, y as i32);
         let inside = (x - (4 + 5 * i as i32)).abs() < 5 && (y - 24).abs() < 8;
-        if inside { Rgb([240, 240, 30]) } else { Rgb([40 + 15 * i as u8, (x * 3) as u8, (y * 4) as u8]) }
+        if inside {
+            Rgb([240, 240, 30])
+        } else {
+            Rgb([40 + 15 * i as u8, (x * 3) as u8, (y * 4) as u8])
+        }
     })
 }
 
@@ -27,9 +32,9 @@ fn distance(a: &RgbImage, b: &RgbImage) -> f64 {
     sum / a.as_raw().len() as f64
 }
 
-/// Fails unless the picture is frame `frame` of the golden video, nearer to it than to any other.
-fn assert_shows(picture: &Picture, frame: usize, what: &str) {
-    let image = picture.decode().unwrap();
+/// Fails unless the image is frame `frame` of the golden video, nearer to it than to any other.
+fn assert_shows(image: &FrameImage, frame: usize, what: &str) {
+    let image = image.decode().unwrap();
     let off = |i: usize| distance(&image, &shown(i));
     assert!(off(frame) < 5.0, "{what}, frame {frame}: {} from what it should show", off(frame));
     let nearest = (0..FRAMES).min_by(|a, b| off(*a).total_cmp(&off(*b))).unwrap();
@@ -53,7 +58,8 @@ fn write(root: &Path, version: FormatVersion, lengths: [usize; 2], video_path: &
     }
     writer.finish().unwrap();
     let path = root.join("meta/info.json");
-    let mut info: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let mut info: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     info["video_path"] = video_path.into();
     info["features"][CAMERA] = serde_json::json!({"dtype": "video", "shape": [48, 64, 3]});
     std::fs::write(&path, info.to_string()).unwrap();
@@ -75,7 +81,8 @@ fn packed(codec: &str, starts: [f64; 2]) -> tempfile::TempDir {
 fn list_videos(root: &Path, starts: [f64; 2]) {
     let path = root.join("meta/episodes/chunk-000/file-000.parquet");
     let file = std::fs::File::open(&path).unwrap();
-    let builder = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let builder =
+        parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
     let batch = builder.build().unwrap().next().unwrap().unwrap();
     let schema = batch.schema();
     let mut columns: Vec<(String, ArrayRef)> = (schema.fields().iter().zip(batch.columns()))
@@ -84,7 +91,10 @@ fn list_videos(root: &Path, starts: [f64; 2]) {
     let zeros: ArrayRef = Arc::new(Int64Array::from(vec![0; 2]));
     columns.push((format!("videos/{CAMERA}/chunk_index"), Arc::clone(&zeros)));
     columns.push((format!("videos/{CAMERA}/file_index"), zeros));
-    columns.push((format!("videos/{CAMERA}/from_timestamp"), Arc::new(Float64Array::from(starts.to_vec()))));
+    columns.push((
+        format!("videos/{CAMERA}/from_timestamp"),
+        Arc::new(Float64Array::from(starts.to_vec())),
+    ));
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     let file = std::fs::File::create(&path).unwrap();
     let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None).unwrap();
@@ -104,8 +114,8 @@ fn every_frame_of_a_packed_file_is_the_one_of_its_time() {
         for (episode, start) in [(0, 0), (1, 7)] {
             let table = dataset.read_episode(episode, &columns()).unwrap();
             assert_eq!(table.images[CAMERA].len(), [7, 5][episode]);
-            for (frame, picture) in table.images[CAMERA].iter().enumerate() {
-                assert_shows(picture, start + frame, codec);
+            for (frame, image) in table.images[CAMERA].iter().enumerate() {
+                assert_shows(image, start + frame, codec);
             }
         }
     }
@@ -117,8 +127,8 @@ fn a_time_between_two_frames_takes_the_nearer_one() {
         for (start, frame) in [(0.36, 4), (0.44, 4), (0.7499, 7)] {
             let dir = packed(codec, [0.0, start]);
             let table = Dataset::open(dir.path()).unwrap().read_episode(1, &columns()).unwrap();
-            for (step, picture) in table.images[CAMERA].iter().enumerate() {
-                assert_shows(picture, frame + step, codec);
+            for (step, image) in table.images[CAMERA].iter().enumerate() {
+                assert_shows(image, frame + step, codec);
             }
         }
     }
@@ -128,7 +138,8 @@ fn a_time_between_two_frames_takes_the_nearer_one() {
 fn a_file_an_episode_is_read_in_the_older_layouts() {
     for older in ["v2.1", "v2.0"] {
         let dir = tempfile::tempdir().unwrap();
-        let template = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4";
+        let template =
+            "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4";
         write(dir.path(), FormatVersion::V2_1, [12, 6], template);
         let info = dir.path().join("meta/info.json");
         let text = std::fs::read_to_string(&info).unwrap().replace("v2.1", older);
@@ -142,29 +153,30 @@ fn a_file_an_episode_is_read_in_the_older_layouts() {
         for (episode, length) in [(0, 12), (1, 6)] {
             let table = dataset.read_episode(episode, &columns()).unwrap();
             assert_eq!(table.images[CAMERA].len(), length);
-            for (frame, picture) in table.images[CAMERA].iter().enumerate() {
-                assert_shows(picture, frame, older);
+            for (frame, image) in table.images[CAMERA].iter().enumerate() {
+                assert_shows(image, frame, older);
             }
         }
     }
 }
 
-/// A recording whose frames hang together over longer stretches is decoded at once: the test above sees its pixels, this
-/// one that single frames are not decoded again and again, and that the others do not sit in memory as pixels.
+/// A recording whose frames hang together over longer stretches is decoded at once: the test above
+/// sees its pixels, this one that single frames are not decoded again and again, and that the
+/// others do not sit in memory as pixels.
 #[test]
 fn frames_are_decoded_when_asked_for_where_that_is_cheap() {
     for codec in CODECS {
         let dir = packed(codec, [0.0, 0.7]);
         let table = Dataset::open(dir.path()).unwrap().read_episode(0, &columns()).unwrap();
-        assert!(matches!(table.images[CAMERA][0], Picture::Filmed(..)), "{codec}");
+        assert!(matches!(table.images[CAMERA][0], FrameImage::Filmed(..)), "{codec}");
         assert!(table.bytes() < 3000, "{codec}: {} bytes", table.bytes());
     }
     let dir = packed("h264_long", [0.0, 0.7]);
     let table = Dataset::open(dir.path()).unwrap().read_episode(1, &columns()).unwrap();
     assert!(table.bytes() > 5 * 64 * 48 * 3);
-    for (frame, picture) in table.images[CAMERA].iter().enumerate() {
-        assert!(matches!(picture, Picture::Raw(_)));
-        assert_shows(picture, 7 + frame, "h264_long");
+    for (frame, image) in table.images[CAMERA].iter().enumerate() {
+        assert!(matches!(image, FrameImage::Raw(_)));
+        assert_shows(image, 7 + frame, "h264_long");
     }
 }
 
@@ -176,7 +188,10 @@ fn a_time_without_a_frame_a_missing_and_a_damaged_file_are_named() {
             Ok(table) => table,
             Err(fault) => return Some(fault.to_string()),
         };
-        table.images[CAMERA].iter().find_map(|picture| picture.decode().err()).map(|fault| fault.to_string())
+        table.images[CAMERA]
+            .iter()
+            .find_map(|image| image.decode().err())
+            .map(|fault| fault.to_string())
     };
     for codec in CODECS {
         let dir = packed(codec, [0.0, 9.0]);
@@ -187,7 +202,8 @@ fn a_time_without_a_frame_a_missing_and_a_damaged_file_are_named() {
         let bytes = std::fs::read(&file).unwrap();
         for cut in [0, 10, bytes.len() / 3, bytes.len() - 40] {
             std::fs::write(&file, &bytes[..cut]).unwrap();
-            let message = refused(dir.path(), 0).unwrap_or_else(|| panic!("{codec} cut at {cut} was read"));
+            let message =
+                refused(dir.path(), 0).unwrap_or_else(|| panic!("{codec} cut at {cut} was read"));
             assert!(message.contains("file-000.mp4"), "{message}");
         }
         // Noise anywhere is either noticed or harmless; it never ends the program.

@@ -1,7 +1,8 @@
 //! Type descriptions and their hashes (REP 2016, version `RIHS01`).
 //!
-//! The hash is SHA-256 over a JSON text of the type's fields and of every type it refers to, written as
-//! Python's `json.dumps` writes it (`", "` and `": "` between items). Defaults, constants and comments are not in it.
+//! The hash is SHA-256 over a JSON text of the type's fields and of every type it refers to,
+//! written as Python's `json.dumps` writes it (`", "` and `": "` between items). Defaults,
+//! constants and comments are not in it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,8 +19,8 @@ struct Member {
     shape: Shape,
 }
 
-/// Every structure that rosidl knows for the interfaces, with the ones that it derives from services and actions
-/// (`_Event`, `_SendGoal_Request`, `_FeedbackMessage`, ...).
+/// Every structure that rosidl knows for the interfaces, with the ones that it derives from
+/// services and actions (`_Event`, `_SendGoal_Request`, `_FeedbackMessage`, ...).
 #[derive(Debug)]
 pub struct Descriptions {
     types: BTreeMap<String, Vec<Member>>,
@@ -43,7 +44,8 @@ impl Descriptions {
         Descriptions { types }
     }
 
-    /// `RIHS01_` and 64 hexadecimal digits; none when the type, or one that it refers to, is not known.
+    /// `RIHS01_` and 64 hexadecimal digits; none when the type, or one that it refers to, is not
+    /// known.
     pub fn hash(&self, full_name: &str) -> Option<String> {
         let mut json = String::from("{\"type_description\": ");
         self.describe(&mut json, full_name)?;

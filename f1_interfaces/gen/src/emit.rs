@@ -91,8 +91,10 @@ fn package_file(
 ) -> Result<String, Error> {
     let mut out = format!("{HEAD}//! Package `{package}`.\n");
     for kind in [Kind::Msg, Kind::Srv, Kind::Action] {
-        let of_kind: Vec<&Interface> =
-            interfaces.values().filter(|i| i.name().package == package && i.name().kind == kind).collect();
+        let of_kind: Vec<&Interface> = interfaces
+            .values()
+            .filter(|i| i.name().package == package && i.name().kind == kind)
+            .collect();
         if of_kind.is_empty() {
             continue;
         }
@@ -128,10 +130,9 @@ impl Writer<'_> {
     fn structure(&self, out: &mut String, structure: &Structure) -> Result<(), Error> {
         let name = &structure.name;
         let rust = name.rust();
-        let by_hand = structure
-            .fields
-            .iter()
-            .any(|f| f.default.is_some() || matches!(f.shape, Shape::Array(n) if n > LONGEST_PLAIN_ARRAY));
+        let by_hand = structure.fields.iter().any(|f| {
+            f.default.is_some() || matches!(f.shape, Shape::Array(n) if n > LONGEST_PLAIN_ARRAY)
+        });
         let traits = self.traits(structure);
         let mut derives = vec!["Clone", "Debug", "PartialEq", "Serialize", "Deserialize"];
         if !by_hand {
@@ -156,7 +157,8 @@ impl Writer<'_> {
             if !field.comment.is_empty() {
                 out.push_str("        ///\n");
             }
-            let default = field.default.as_ref().map(|d| format!(", default `{d}`")).unwrap_or_default();
+            let default =
+                field.default.as_ref().map(|d| format!(", default `{d}`")).unwrap_or_default();
             let _ = writeln!(out, "        /// `{}`{default}", ros_type(field));
             if let Some(attribute) = serde_attribute(field) {
                 let _ = writeln!(out, "        #[serde({attribute})]");
@@ -199,12 +201,17 @@ impl Writer<'_> {
             "        const TYPE_HASH: &'static str =\n            \"{}\";",
             self.hash(&name.full())
         );
-        let _ = writeln!(out, "        const DEFINITION: &'static str = {};", self.definition(structure));
+        let _ = writeln!(
+            out,
+            "        const DEFINITION: &'static str = {};",
+            self.definition(structure)
+        );
         out.push_str("    }\n");
     }
 
     fn hash(&self, full_name: &str) -> String {
-        // `read` has checked that every type referred to is there; only `service_msgs` is referred to by rule.
+        // `read` has checked that every type referred to is there; only `service_msgs` is referred
+        // to by rule.
         self.descriptions.hash(full_name).unwrap_or_default()
     }
 
@@ -258,7 +265,8 @@ impl Writer<'_> {
         out.push_str("    }\n");
     }
 
-    /// The text in the form that bags and MCAP files hold: the definition, then each one that it needs.
+    /// The text in the form that bags and MCAP files hold: the definition, then each one that it
+    /// needs.
     fn definition(&self, structure: &Structure) -> String {
         let mut needed = Vec::new();
         self.needed(structure, &mut needed);
@@ -308,7 +316,8 @@ impl Writer<'_> {
                 Element::Primitive(primitive) => traits.eq &= !primitive.is_float(),
                 Element::String { .. } => traits.copy = false,
                 Element::Nested(name) => {
-                    for nested in self.interfaces.get(name).into_iter().flat_map(|i| i.structures()) {
+                    for nested in self.interfaces.get(name).into_iter().flat_map(|i| i.structures())
+                    {
                         let inner = self.traits(nested);
                         traits.copy &= inner.copy;
                         traits.eq &= inner.eq;
@@ -340,8 +349,11 @@ fn doc(out: &mut String, indent: &str, lines: &[String]) {
         // Brackets would be read as links.
         let line = line.replace('[', "\\[").replace('<', "\\<").replace('_', "\\_");
         let line = line.trim_end();
-        let _ =
-            if line.is_empty() { writeln!(out, "{indent}///") } else { writeln!(out, "{indent}/// {line}") };
+        let _ = if line.is_empty() {
+            writeln!(out, "{indent}///")
+        } else {
+            writeln!(out, "{indent}/// {line}")
+        };
     }
 }
 
@@ -399,7 +411,9 @@ fn serde_attribute(field: &Field) -> Option<String> {
         (Shape::Sequence, None, true) => Some("with = \"serde_bytes\"".to_owned()),
         (Shape::BoundedSequence(n), None, true) => pair("bounded::bytes", &n.to_string()),
         (Shape::BoundedSequence(n), None, false) => pair("bounded::sequence", &format!("_, {n}")),
-        (Shape::Array(n), None, _) if n > LONGEST_PLAIN_ARRAY => Some("with = \"crate::array\"".to_owned()),
+        (Shape::Array(n), None, _) if n > LONGEST_PLAIN_ARRAY => {
+            Some("with = \"crate::array\"".to_owned())
+        }
         // Sequences of bounded strings: the strings' bound is checked nowhere, as in rmw.
         _ => None,
     }
@@ -407,16 +421,20 @@ fn serde_attribute(field: &Field) -> Option<String> {
 
 fn identifier(name: &str) -> String {
     match name {
-        "type" | "match" | "move" | "ref" | "use" | "loop" | "in" | "as" | "box" | "fn" | "mod" | "where"
-        | "while" | "for" | "if" | "else" | "let" | "mut" | "pub" | "static" | "struct" | "trait"
-        | "true" | "false" | "enum" | "const" | "continue" | "break" | "return" | "unsafe" | "impl"
-        | "dyn" | "async" | "await" | "try" | "gen" | "yield" | "do" | "final" | "macro" | "override"
-        | "priv" | "typeof" | "unsized" | "virtual" | "abstract" | "become" | "extern" => format!("r#{name}"),
+        "type" | "match" | "move" | "ref" | "use" | "loop" | "in" | "as" | "box" | "fn" | "mod"
+        | "where" | "while" | "for" | "if" | "else" | "let" | "mut" | "pub" | "static"
+        | "struct" | "trait" | "true" | "false" | "enum" | "const" | "continue" | "break"
+        | "return" | "unsafe" | "impl" | "dyn" | "async" | "await" | "try" | "gen" | "yield"
+        | "do" | "final" | "macro" | "override" | "priv" | "typeof" | "unsized" | "virtual"
+        | "abstract" | "become" | "extern" => format!("r#{name}"),
         _ => name.to_owned(),
     }
 }
 
-fn constant_value(structure: &Structure, constant: &Constant) -> Result<(&'static str, String), Error> {
+fn constant_value(
+    structure: &Structure,
+    constant: &Constant,
+) -> Result<(&'static str, String), Error> {
     let fail = || Error::Value {
         place: format!("{} {}", structure.name.full(), constant.name),
         value: constant.value.clone(),

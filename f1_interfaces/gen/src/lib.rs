@@ -1,7 +1,7 @@
 //! Turns ROS 2 interface files (`.msg`, `.srv`, `.action`) into the Rust types of `f1_interfaces`.
 //!
-//! [`read`] a tree of definitions, then [`generate`] gives the text of every Rust file; the program of this crate writes
-//! them. Type hashes come from [`describe`].
+//! [`read`] a tree of definitions, then [`generate`] gives the text of every Rust file; the program
+//! of this crate writes them. Type hashes come from [`describe`].
 
 pub mod describe;
 mod emit;
@@ -46,8 +46,8 @@ pub enum Error {
     },
 }
 
-/// Reads `package/{msg,srv,action}/*` below each folder of `roots`, and each of `packages` (a folder that is itself one
-/// package); checks that every type used is defined.
+/// Reads `package/{msg,srv,action}/*` below each folder of `roots`, and each of `packages` (a
+/// folder that is itself one package); checks that every type used is defined.
 ///
 /// # Errors
 /// The first file that cannot be read or understood.

@@ -206,7 +206,8 @@ pub struct Structure {
     pub text: String,
 }
 
-/// The member that rosidl puts into a structure without fields, because IDL allows none that is empty.
+/// The member that rosidl puts into a structure without fields, because IDL allows none that is
+/// empty.
 pub const EMPTY_MEMBER: &str = "structure_needs_at_least_one_member";
 
 /// One interface file.

@@ -41,9 +41,11 @@ pub fn parse(package: &str, kind: Kind, name: &str, text: &str) -> Result<Interf
     };
     Ok(match kind {
         Kind::Msg => Interface::Message(part(0, "")?),
-        Kind::Srv => {
-            Interface::Service { name: full, request: part(0, "_Request")?, response: part(1, "_Response")? }
-        }
+        Kind::Srv => Interface::Service {
+            name: full,
+            request: part(0, "_Request")?,
+            response: part(1, "_Response")?,
+        },
         Kind::Action => Interface::Action {
             name: full,
             goal: part(0, "_Goal")?,
@@ -78,14 +80,18 @@ fn structure(name: Name, text: &str, first_line: usize) -> Result<Structure, Par
     let mut above: Vec<String> = Vec::new();
     let mut at_top = true;
     for (index, line) in text.lines().enumerate() {
-        let fail =
-            |fault: String| ParseError { file: structure.name.full(), line: first_line + index, fault };
+        let fail = |fault: String| ParseError {
+            file: structure.name.full(),
+            line: first_line + index,
+            fault,
+        };
         let (code, comment) = split_comment(line);
         if code.is_empty() {
             match comment {
                 Some(comment) => above.push(comment),
                 None => {
-                    // A comment block ended by an empty line: at the top it is the file's, elsewhere a heading.
+                    // A comment block ended by an empty line: at the top it is the file's,
+                    // elsewhere a heading.
                     if at_top && !above.is_empty() {
                         structure.comment = std::mem::take(&mut above);
                         at_top = false;
@@ -105,7 +111,9 @@ fn structure(name: Name, text: &str, first_line: usize) -> Result<Structure, Par
                 }
                 structure.fields.push(Field { comment: comments, ..field });
             }
-            Line::Constant(constant) => structure.constants.push(Constant { comment: comments, ..constant }),
+            Line::Constant(constant) => {
+                structure.constants.push(Constant { comment: comments, ..constant })
+            }
         }
     }
     if structure.fields.is_empty() {
@@ -115,7 +123,8 @@ fn structure(name: Name, text: &str, first_line: usize) -> Result<Structure, Par
             shape: Shape::Single,
             default: None,
             comment: vec![
-                "Not in the file: it stands on the wire because IDL has no empty structure.".to_owned(),
+                "Not in the file: it stands on the wire because IDL has no empty structure."
+                    .to_owned(),
             ],
         });
     }
@@ -145,12 +154,14 @@ enum Line {
 }
 
 fn line_of_code(package: &str, code: &str) -> Result<Line, String> {
-    let (type_text, rest) =
-        code.split_once(char::is_whitespace).ok_or_else(|| format!("`{code}` has a type but no name"))?;
+    let (type_text, rest) = code
+        .split_once(char::is_whitespace)
+        .ok_or_else(|| format!("`{code}` has a type but no name"))?;
     let rest = rest.trim();
     let (element, shape) = field_type(package, type_text)?;
     // A constant has `=` right after the name; `<=` belongs to types only, which have no spaces.
-    let name_end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
+    let name_end =
+        rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
     let (name, tail) = rest.split_at(name_end);
     let tail = tail.trim();
     if name.is_empty() || !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
@@ -220,7 +231,8 @@ fn nested_name(package: &str, text: &str) -> Result<Name, String> {
         [package, name] | [package, "msg", name] => (package, name),
         _ => return Err(format!("`{text}` is no type")),
     };
-    if !name.starts_with(|c: char| c.is_ascii_uppercase()) || !name.chars().all(|c| c.is_ascii_alphanumeric())
+    if !name.starts_with(|c: char| c.is_ascii_uppercase())
+        || !name.chars().all(|c| c.is_ascii_alphanumeric())
     {
         return Err(format!("`{text}` is no type"));
     }
@@ -262,7 +274,8 @@ mod tests {
 
     #[test]
     fn a_fault_is_named_with_its_line() {
-        let fault = |kind, text| parse("p", kind, "M", text).map(|_| ()).map_err(|e| (e.line, e.fault));
+        let fault =
+            |kind, text| parse("p", kind, "M", text).map(|_| ()).map_err(|e| (e.line, e.fault));
         assert_eq!(fault(Kind::Srv, "int8 a\n---\nint8 b\nwstring c\n").map_err(|e| e.0), Err(4));
         assert!(fault(Kind::Msg, "int8\n").is_err());
         assert!(fault(Kind::Msg, "int8 a\nint8 a\n").is_err());

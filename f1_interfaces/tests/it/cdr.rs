@@ -82,7 +82,8 @@ fn every_message_comes_back_as_it_went() {
     }
 }
 
-/// Random bytes, and true messages with bytes changed, cut off or put on: an error or a message, never a panic.
+/// Random bytes, and true messages with bytes changed, cut off or put on: an error or a message,
+/// never a panic.
 #[test]
 fn arbitrary_bytes_never_panic() {
     let table = table();
@@ -119,8 +120,10 @@ fn arbitrary_bytes_never_panic() {
 
 #[test]
 fn a_bound_is_held_both_ways() {
-    let too_many =
-        ParameterDescriptor { integer_range: vec![Default::default(); 2], ..ParameterDescriptor::default() };
+    let too_many = ParameterDescriptor {
+        integer_range: vec![Default::default(); 2],
+        ..ParameterDescriptor::default()
+    };
     assert!(to_bytes(&too_many).is_err());
     let too_long = FieldType { nested_type_name: "x".repeat(256), ..FieldType::default() };
     assert!(to_bytes(&too_long).is_err());

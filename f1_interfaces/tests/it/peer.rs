@@ -1,4 +1,5 @@
-//! Our encoding against Cyclone's, through the Python peer: every type, byte for byte and value for value.
+//! Our encoding against Cyclone's, through the Python peer: every type, byte for byte and value for
+//! value.
 
 use std::time::Duration;
 

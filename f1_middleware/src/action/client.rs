@@ -1,9 +1,10 @@
 //! The asking end of an action.
 //!
-//! A result is asked for once the goal is accepted, and the server answers when the goal has ended. Between two DDS
-//! peers the request or its answer can be lost while discovery is one-sided (a volatile reader that has not yet heard
-//! of the writer passes over what was sent before). The status topic tells of every end too: where it does and no
-//! result follows, the result is asked for again.
+//! A result is asked for once the goal is accepted, and the server answers when the goal has ended.
+//! Between two DDS peers the request or its answer can be lost while discovery is one-sided (a
+//! volatile reader that has not yet heard of the writer passes over what was sent before). The
+//! status topic tells of every end too: where it does and no result follows, the result is asked
+//! for again.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -12,7 +13,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use f1_interfaces::Action;
-use f1_interfaces::action::{FeedbackMessage, GetResult, GetResultRequest, SendGoal, SendGoalRequest};
+use f1_interfaces::action::{
+    FeedbackMessage, GetResult, GetResultRequest, SendGoal, SendGoalRequest,
+};
 use f1_interfaces::action_msgs::msg::{GoalInfo, GoalStatusArray};
 use f1_interfaces::action_msgs::srv::{CancelGoal, CancelGoalRequest, CancelGoalResponse};
 use f1_interfaces::unique_identifier_msgs::msg::UUID;
@@ -33,8 +36,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// How long a goal may run: the server may work for hours.
 const RESULT_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// How long after the status topic has told of the end the result may take before it is asked for again, and how often
-/// it is. Servers keep a result for ten seconds at least (`rcl_action`).
+/// How long after the status topic has told of the end the result may take before it is asked for
+/// again, and how often it is. Servers keep a result for ten seconds at least (`rcl_action`).
 const RESULT_GRACE: Duration = Duration::from_secs(1);
 const RESULT_TRIES: usize = 4;
 
@@ -47,7 +50,8 @@ pub struct GoalOutcome<A: Action> {
     pub result: A::Result,
 }
 
-/// What happens to a goal, in this order: accepted or rejected, feedback, ended. A failure of the transport ends it too.
+/// What happens to a goal, in this order: accepted or rejected, feedback, ended. A failure of the
+/// transport ends it too.
 #[derive(Debug)]
 pub enum GoalEvent<A: Action> {
     /// The server works on it.
@@ -127,10 +131,12 @@ impl<A: Action> Inner<A> {
         }
     }
 
-    /// Asks for the result of an accepted goal. `tries` are left where the status topic has told of its end.
+    /// Asks for the result of an accepted goal. `tries` are left where the status topic has told of
+    /// its end.
     fn ask_result(self: &Arc<Self>, id: GoalId, limit: Duration, tries: usize) {
         let request = GetResultRequest { goal_id: UUID { uuid: id.0 }, ..Default::default() };
-        // Weak: the client of the service holds the callback until the answer comes, which may be never.
+        // Weak: the client of the service holds the callback until the answer comes, which may be
+        // never.
         let weak = Arc::downgrade(self);
         let asked = self.get_result.call(request, limit, move |answer| {
             let Some(inner) = weak.upgrade() else { return };
@@ -284,7 +290,8 @@ impl Node {
             std::collections::hash_map::RandomState::new().build_hasher().finish()
         };
         Ok(ActionClient {
-            send_goal: self.create_resolved_client(format!("{name}/_action/send_goal"), Qos::services())?,
+            send_goal: self
+                .create_resolved_client(format!("{name}/_action/send_goal"), Qos::services())?,
             cancel_goal: self
                 .create_resolved_client(format!("{name}/_action/cancel_goal"), Qos::services())?,
             name,

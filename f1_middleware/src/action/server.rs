@@ -5,7 +5,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use f1_interfaces::Action;
-use f1_interfaces::action::{FeedbackMessage, GetResult, GetResultResponse, SendGoal, SendGoalResponse};
+use f1_interfaces::action::{
+    FeedbackMessage, GetResult, GetResultResponse, SendGoal, SendGoalResponse,
+};
 use f1_interfaces::action_msgs::msg::{GoalInfo, GoalStatus as StatusMessage, GoalStatusArray};
 use f1_interfaces::action_msgs::srv::{CancelGoal, CancelGoalRequest, CancelGoalResponse};
 use f1_interfaces::builtin_interfaces::msg::Time as WireTime;
@@ -71,8 +73,9 @@ pub struct ActionServer<A: Action> {
     _get_result: ServiceServer<GetResult<A>>,
 }
 
-/// A goal in the hands of the server. Cheap to clone; the first of [`succeed`](ServerGoal::succeed),
-/// [`abort`](ServerGoal::abort) and [`canceled`](ServerGoal::canceled) ends it, later ones do nothing.
+/// A goal in the hands of the server. Cheap to clone; the first of
+/// [`succeed`](ServerGoal::succeed), [`abort`](ServerGoal::abort) and
+/// [`canceled`](ServerGoal::canceled) ends it, later ones do nothing.
 pub struct ServerGoal<A: Action> {
     id: GoalId,
     goal: Arc<A::Goal>,
@@ -111,14 +114,18 @@ impl<A: Action> ServerGoal<A> {
 
     /// Whether it still runs.
     pub fn is_active(&self) -> bool {
-        matches!(self.status(), GoalStatus::Accepted | GoalStatus::Executing | GoalStatus::Canceling)
+        matches!(
+            self.status(),
+            GoalStatus::Accepted | GoalStatus::Executing | GoalStatus::Canceling
+        )
     }
 
     /// Tells the client how it goes.
     pub fn feedback(&self, feedback: A::Feedback) {
         if let Some(server) = self.server.upgrade()
-            && let Err(error) =
-                server.feedback.publish(FeedbackMessage::<A> { goal_id: UUID { uuid: self.id.0 }, feedback })
+            && let Err(error) = server
+                .feedback
+                .publish(FeedbackMessage::<A> { goal_id: UUID { uuid: self.id.0 }, feedback })
         {
             tracing::warn!(%error, "feedback not sent");
         }
@@ -193,7 +200,8 @@ impl<A: Action> ServerInner<A> {
         }
     }
 
-    /// The goals that a cancel request means: all, one, all up to a time, or one and all up to a time.
+    /// The goals that a cancel request means: all, one, all up to a time, or one and all up to a
+    /// time.
     fn meant(&self, request: &CancelGoalRequest) -> Vec<GoalId> {
         let id = GoalId(request.goal_info.goal_id.uuid);
         let stamp = request.goal_info.stamp.nanoseconds();
@@ -223,7 +231,8 @@ impl<A: Action> ServerInner<A> {
                 let mut goals = self.goals.lock();
                 if let Some(entry) = goals.get_mut(id).filter(|entry| !entry.status.is_terminal()) {
                     entry.status = GoalStatus::Canceling;
-                    canceling.push(GoalInfo { goal_id: UUID { uuid: id.0 }, stamp: entry.accepted });
+                    canceling
+                        .push(GoalInfo { goal_id: UUID { uuid: id.0 }, stamp: entry.accepted });
                 }
             }
         }
@@ -258,8 +267,10 @@ impl<A: Action> ActionServer<A> {
             clock: node.clock(),
             goals: Mutex::new(BTreeMap::new()),
             handles: Mutex::new(BTreeMap::new()),
-            feedback: node.create_resolved_publisher(format!("{name}/_action/feedback"), feedback_qos())?,
-            status: node.create_resolved_publisher(format!("{name}/_action/status"), status_qos())?,
+            feedback: node
+                .create_resolved_publisher(format!("{name}/_action/feedback"), feedback_qos())?,
+            status: node
+                .create_resolved_publisher(format!("{name}/_action/status"), status_qos())?,
             on_cancel: Mutex::new(on_cancel),
         });
         let server = Arc::downgrade(&inner);
@@ -285,8 +296,11 @@ impl<A: Action> ActionServer<A> {
                     waiting: Vec::new(),
                 };
                 server.goals.lock().insert(id, entry);
-                let goal =
-                    ServerGoal { id, goal: Arc::new(request.goal.clone()), server: Arc::downgrade(&server) };
+                let goal = ServerGoal {
+                    id,
+                    goal: Arc::new(request.goal.clone()),
+                    server: Arc::downgrade(&server),
+                };
                 server.handles.lock().insert(id, goal.clone());
                 responder.respond(SendGoalResponse { accepted: true, stamp, ..Default::default() });
                 server.publish_status();
@@ -345,8 +359,9 @@ impl<A: Action> ActionServer<A> {
 }
 
 impl Node {
-    /// Offers an action. `on_goal` decides whether a goal is taken; `on_accepted` then gets it and ends it sooner or
-    /// later; `on_cancel` decides whether a running goal may be cancelled. All three run on the node's executor.
+    /// Offers an action. `on_goal` decides whether a goal is taken; `on_accepted` then gets it and
+    /// ends it sooner or later; `on_cancel` decides whether a running goal may be cancelled.
+    /// All three run on the node's executor.
     ///
     /// # Errors
     /// An invalid name or a network fault.

@@ -1,9 +1,10 @@
 //! Running callbacks: in real time, or deterministically on a virtual clock.
 //!
-//! A lane is a queue of things that have something to run, and the timers. Callbacks of one lane never run at the
-//! same time. Every source stands in the queue at most once and keeps its own bounded store, so a lane never grows
-//! with the rate of messages. On a virtual clock there is one lane: ready callbacks run first in, first out, then time
-//! moves to the next timer; timers due at the same instant run in the order of their making.
+//! A lane is a queue of things that have something to run, and the timers. Callbacks of one lane
+//! never run at the same time. Every source stands in the queue at most once and keeps its own
+//! bounded store, so a lane never grows with the rate of messages. On a virtual clock there is one
+//! lane: ready callbacks run first in, first out, then time moves to the next timer; timers due at
+//! the same instant run in the order of their making.
 
 mod timer;
 
@@ -171,7 +172,13 @@ impl Lane {
     }
 
     fn next_slept(&self) -> Option<i64> {
-        self.state.lock().timers.iter().filter(|timer| timer.is_slept()).map(|timer| timer.remaining()).min()
+        self.state
+            .lock()
+            .timers
+            .iter()
+            .filter(|timer| timer.is_slept())
+            .map(|timer| timer.remaining())
+            .min()
     }
 
     /// Runs until stopped.
@@ -200,8 +207,8 @@ impl Executor {
         Executor { lane, base }
     }
 
-    /// Runs callbacks until the context shuts down. On a virtual clock time runs as fast as the callbacks allow; it
-    /// returns early when neither a timer nor a message is left.
+    /// Runs callbacks until the context shuts down. On a virtual clock time runs as fast as the
+    /// callbacks allow; it returns early when neither a timer nor a message is left.
     pub fn spin(&self) {
         if self.base.is_virtual() {
             while !self.lane.is_stopped() && self.step_virtual(i64::MAX) {}
@@ -210,8 +217,9 @@ impl Executor {
         }
     }
 
-    /// Runs what is ready now, and waits at most `timeout` for something to become ready. Returns whether anything
-    /// ran. On a virtual clock it runs everything that is ready at this instant and time stands still.
+    /// Runs what is ready now, and waits at most `timeout` for something to become ready. Returns
+    /// whether anything ran. On a virtual clock it runs everything that is ready at this
+    /// instant and time stands still.
     pub fn spin_once(&self, timeout: Duration) -> bool {
         if self.base.is_virtual() {
             let mut ran = false;
@@ -262,9 +270,9 @@ impl Executor {
         }
     }
 
-    /// Runs what comes before ROS time `time` and moves a virtual clock there; what is due at `time` itself has not run
-    /// yet. Whoever plays a recording puts a message of that instant before the timers of that instant so. In real time
-    /// it is [`Executor::spin_until`].
+    /// Runs what comes before ROS time `time` and moves a virtual clock there; what is due at
+    /// `time` itself has not run yet. Whoever plays a recording puts a message of that instant
+    /// before the timers of that instant so. In real time it is [`Executor::spin_until`].
     pub fn spin_before(&self, time: Time) {
         if self.base.is_virtual() {
             let limit = time.nanoseconds().saturating_sub(1);
@@ -275,7 +283,8 @@ impl Executor {
         }
     }
 
-    /// Runs callbacks until `done` says so or `timeout` of the context's time has passed; returns what `done` said last.
+    /// Runs callbacks until `done` says so or `timeout` of the context's time has passed; returns
+    /// what `done` said last.
     pub fn spin_while(&self, timeout: Duration, mut go_on: impl FnMut() -> bool) -> bool {
         let clock = Clock::new(self.base.clone());
         let until = clock.steady() + timeout;
@@ -296,14 +305,17 @@ impl Executor {
         true
     }
 
-    /// One virtual step: everything ready, or the next timer not after `limit`. False when nothing is left to do.
+    /// One virtual step: everything ready, or the next timer not after `limit`. False when nothing
+    /// is left to do.
     fn step_virtual(&self, limit: i64) -> bool {
         if self.lane.has_ready() {
             return self.lane.run_ready();
         }
         let now = Clock::new(self.base.clone()).now();
         match self.lane.next_timer() {
-            Some((remaining, timer)) if now.nanoseconds().saturating_add(remaining.max(0)) <= limit => {
+            Some((remaining, timer))
+                if now.nanoseconds().saturating_add(remaining.max(0)) <= limit =>
+            {
                 self.base.advance_to(now + Duration::from_nanos(remaining.max(0) as u64));
                 timer.fire();
                 true
@@ -407,7 +419,11 @@ mod tests {
         });
         let start = Instant::now();
         executor.spin();
-        assert!(start.elapsed() < Duration::from_millis(90), "the executor slept on: {:?}", start.elapsed());
+        assert!(
+            start.elapsed() < Duration::from_millis(90),
+            "the executor slept on: {:?}",
+            start.elapsed()
+        );
         worker.join().unwrap();
     }
 }

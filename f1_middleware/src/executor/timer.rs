@@ -57,7 +57,8 @@ impl TimerCore {
         let reading = self.clock.reading(self.kind);
         let due = self.due.load(Ordering::SeqCst);
         let period = self.period.load(Ordering::SeqCst);
-        // ROS time has stepped back: the next tick is one period after the new beginning, not where it was.
+        // ROS time has stepped back: the next tick is one period after the new beginning, not where
+        // it was.
         let (steps, beginning) = self.clock.steps_back();
         if self.steps_seen.swap(steps, Ordering::SeqCst) != steps
             && self.kind == ClockKind::Ros
@@ -75,7 +76,8 @@ impl TimerCore {
         self.kind == ClockKind::Steady || !self.clock.is_simulated()
     }
 
-    /// Runs the callback once and sets the next due time on the timer's grid; ticks that were missed are skipped.
+    /// Runs the callback once and sets the next due time on the timer's grid; ticks that were
+    /// missed are skipped.
     pub(crate) fn fire(&self) {
         let period = self.period.load(Ordering::SeqCst);
         if period <= 0 {
@@ -84,7 +86,8 @@ impl TimerCore {
             let reading = self.clock.reading(self.kind);
             let due = self.due.load(Ordering::SeqCst);
             let missed = (reading - due).max(0) / period;
-            self.due.store(due.saturating_add((missed + 1).saturating_mul(period)), Ordering::SeqCst);
+            self.due
+                .store(due.saturating_add((missed + 1).saturating_mul(period)), Ordering::SeqCst);
         }
         (self.callback.lock())();
     }
@@ -107,7 +110,10 @@ impl Timer {
     /// Starts the period anew from now.
     pub fn reset(&self) {
         let period = self.core.period.load(Ordering::SeqCst);
-        self.core.due.store(self.core.clock.reading(self.core.kind).saturating_add(period), Ordering::SeqCst);
+        self.core.due.store(
+            self.core.clock.reading(self.core.kind).saturating_add(period),
+            Ordering::SeqCst,
+        );
         self.lane.wake();
     }
 

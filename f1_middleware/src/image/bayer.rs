@@ -1,4 +1,5 @@
-//! Colour mosaics: each pixel has one colour, the other two are means of the nearest pixels that have them.
+//! Colour mosaics: each pixel has one colour, the other two are means of the nearest pixels that
+//! have them.
 
 use image::RgbImage;
 
@@ -17,13 +18,14 @@ impl Mosaic {
     }
 }
 
-/// Appends the picture; `plane` is `width * height` samples, both at least two.
+/// Appends the image; `plane` is `width * height` samples, both at least two.
 pub(super) fn to_rgb(plane: &[u8], width: usize, height: usize, mosaic: Mosaic, out: &mut Vec<u8>) {
     for y in 0..height {
         for x in 0..width {
             let (mut sum, mut count) = ([0_u32; 3], [0_u32; 3]);
             let own = mosaic.colour(x, y);
-            // At the border the window is smaller; it always holds at least one pixel of each colour.
+            // At the border the window is smaller; it always holds at least one pixel of each
+            // colour.
             for near_y in y.saturating_sub(1)..=(y + 1).min(height - 1) {
                 for near_x in x.saturating_sub(1)..=(x + 1).min(width - 1) {
                     let colour = mosaic.colour(near_x, near_y);
@@ -46,5 +48,8 @@ pub(super) fn to_rgb(plane: &[u8], width: usize, height: usize, mosaic: Mosaic, 
 
 /// Keeps the one colour that the mosaic has at each pixel.
 pub(super) fn from_rgb(image: &RgbImage, mosaic: Mosaic) -> Vec<u8> {
-    image.enumerate_pixels().map(|(x, y, pixel)| pixel.0[mosaic.colour(x as usize, y as usize)]).collect()
+    image
+        .enumerate_pixels()
+        .map(|(x, y, pixel)| pixel.0[mosaic.colour(x as usize, y as usize)])
+        .collect()
 }

@@ -1,4 +1,4 @@
-//! Compressed pictures, `sensor_msgs/CompressedImage`: JPEG and PNG.
+//! Compressed images, `sensor_msgs/CompressedImage`: JPEG and PNG.
 
 use std::io::Cursor;
 
@@ -10,7 +10,7 @@ use image::{ImageEncoder, ImageFormat, ImageReader, Limits, RgbImage};
 
 use super::{ImageError, MAX_SIDE, check_size};
 
-/// Memory that decoding one picture may take: 16384 x 4096 pixels of 8-bit RGBA.
+/// Memory that decoding one image may take: 16384 x 4096 pixels of 8-bit RGBA.
 const MAX_MEMORY: u64 = 256 * 1024 * 1024;
 
 const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
@@ -21,13 +21,14 @@ const PNG_END: &[u8] = b"IEND\xaeB`\x82";
 /// The end marker.
 const JPEG_END: &[u8] = b"\xff\xd9";
 
-/// The picture in a message. The data decides between JPEG and PNG; the message's `format` may be as short as `jpeg`
-/// or as long as image_transport's `bgr8; jpeg compressed bgr8`.
+/// The image in a message. The data decides between JPEG and PNG; the message's `format` may be
+/// as short as `jpeg` or as long as image_transport's `bgr8; jpeg compressed bgr8`.
 ///
 /// # Errors
-/// Names what is wrong: another format, data that is cut off, a side above [`MAX_SIDE`], or the decoder's reason.
+/// Names what is wrong: another format, data that is cut off, a side above [`MAX_SIDE`], or the
+/// decoder's reason.
 pub fn decode_compressed(message: &CompressedImage) -> Result<RgbImage, ImageError> {
-    // Depth pictures carry a header of their own before the PNG; they are no colour pictures.
+    // Depth images carry a header of their own before the PNG; they are no colour images.
     if message.format.contains("compressedDepth") {
         return Err(ImageError::Format(message.format.clone()));
     }
@@ -45,7 +46,8 @@ pub fn decode_compressed(message: &CompressedImage) -> Result<RgbImage, ImageErr
     } else {
         return Err(ImageError::Format(message.format.clone()));
     };
-    let codec = |error: image::ImageError| ImageError::Codec { format: name, reason: error.to_string() };
+    let codec =
+        |error: image::ImageError| ImageError::Codec { format: name, reason: error.to_string() };
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
     limits.max_image_height = Some(MAX_SIDE);
@@ -57,8 +59,8 @@ pub fn decode_compressed(message: &CompressedImage) -> Result<RgbImage, ImageErr
     Ok(image)
 }
 
-/// The data without the zeros that some cameras put behind it. Decoders paint what is missing grey, so that a cut-off
-/// picture would pass as a good one: both formats must end as they should.
+/// The data without the zeros that some cameras put behind it. Decoders paint what is missing grey,
+/// so that a cut-off image would pass as a good one: both formats must end as they should.
 fn without_padding(data: &[u8]) -> &[u8] {
     &data[..data.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)]
 }
@@ -67,11 +69,15 @@ fn message(header: Header, format: &str, data: Vec<u8>) -> CompressedImage {
     CompressedImage { header, format: format.to_owned(), data }
 }
 
-/// A picture as JPEG; `quality` is 1 to 100.
+/// An image as JPEG; `quality` is 1 to 100.
 ///
 /// # Errors
 /// If the encoder refuses.
-pub fn encode_jpeg(image: &RgbImage, header: Header, quality: u8) -> Result<CompressedImage, ImageError> {
+pub fn encode_jpeg(
+    image: &RgbImage,
+    header: Header,
+    quality: u8,
+) -> Result<CompressedImage, ImageError> {
     check_size(image.width(), image.height())?;
     let mut data = Vec::new();
     JpegEncoder::new_with_quality(&mut data, quality.clamp(1, 100))
@@ -80,7 +86,7 @@ pub fn encode_jpeg(image: &RgbImage, header: Header, quality: u8) -> Result<Comp
     Ok(message(header, "rgb8; jpeg compressed rgb8", data))
 }
 
-/// A picture as PNG, without loss; fast rather than small.
+/// An image as PNG, without loss; fast rather than small.
 ///
 /// # Errors
 /// If the encoder refuses.

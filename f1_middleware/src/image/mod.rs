@@ -1,7 +1,7 @@
-//! Pictures in messages: what `cv_bridge` does, on the crate `image`.
+//! Images in messages: what `cv_bridge` does, on the crate `image`.
 //!
-//! Everything becomes, and comes from, 8-bit RGB. Rows may be padded (`step`), 16-bit samples may have either byte order.
-//! What is malformed is refused by name; nothing is repaired silently.
+//! Everything becomes, and comes from, 8-bit RGB. Rows may be padded (`step`), 16-bit samples may
+//! have either byte order. What is malformed is refused by name; nothing is repaired silently.
 
 mod bayer;
 mod compressed;
@@ -14,14 +14,14 @@ pub use raw::{Encoding, Mosaic, decode, encode, encode_as, into_rgb};
 /// The largest width or height that is accepted.
 pub const MAX_SIDE: u32 = 16_384;
 
-/// Why a picture was refused.
+/// Why an image was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
     /// The encoding is none of those that we read.
     #[error("encoding {0:?} is not supported")]
     Encoding(String),
     /// No pixels, or more than [`MAX_SIDE`] on a side.
-    #[error("{width}x{height} is not a picture")]
+    #[error("{width}x{height} is not an image")]
     Size {
         /// Width in pixels.
         width: u32,
@@ -64,7 +64,7 @@ pub enum ImageError {
         /// Height in pixels.
         height: u32,
     },
-    /// The compressed data is neither JPEG nor PNG, or its format says that it is no picture.
+    /// The compressed data is neither JPEG nor PNG, or its format says that it is no image.
     #[error("compressed format {0:?} is neither JPEG nor PNG")]
     Format(String),
     /// The compressed data ends too early.

@@ -1,4 +1,4 @@
-//! Uncompressed pictures, `sensor_msgs/Image`.
+//! Uncompressed images, `sensor_msgs/Image`.
 
 use f1_interfaces::sensor_msgs::msg::Image;
 use f1_interfaces::std_msgs::msg::Header;
@@ -100,7 +100,8 @@ impl Encoding {
     }
 }
 
-/// Checks the sizes that a message claims; returns the encoding and the bytes of a row without padding.
+/// Checks the sizes that a message claims; returns the encoding and the bytes of a row without
+/// padding.
 fn check(message: &Image) -> Result<(Encoding, usize), ImageError> {
     let encoding = Encoding::from_name(&message.encoding)?;
     let (width, height, step) = (message.width, message.height, message.step);
@@ -123,7 +124,7 @@ fn check(message: &Image) -> Result<(Encoding, usize), ImageError> {
     }
 }
 
-/// The picture in a message, as RGB.
+/// The image in a message, as RGB.
 ///
 /// # Errors
 /// Names what is wrong with the message.
@@ -149,7 +150,9 @@ pub fn decode(message: &Image) -> Result<RgbImage, ImageError> {
                 out.extend(row.as_chunks::<4>().0.iter().flat_map(|[b, g, r, _]| [*r, *g, *b]));
             }
         }
-        Encoding::Mono8 => rows().for_each(|row| out.extend(row.iter().flat_map(|grey| [*grey; 3]))),
+        Encoding::Mono8 => {
+            rows().for_each(|row| out.extend(row.iter().flat_map(|grey| [*grey; 3])))
+        }
         Encoding::Mono16 => {
             let upper = upper(message);
             for row in rows() {
@@ -163,8 +166,9 @@ pub fn decode(message: &Image) -> Result<RgbImage, ImageError> {
         }
         Encoding::Bayer16(mosaic) => {
             let upper = upper(message);
-            let plane: Vec<u8> =
-                rows().flat_map(|row| row.as_chunks::<2>().0.iter().map(|sample| sample[upper])).collect();
+            let plane: Vec<u8> = rows()
+                .flat_map(|row| row.as_chunks::<2>().0.iter().map(|sample| sample[upper]))
+                .collect();
             bayer::to_rgb(&plane, width, height, mosaic, &mut out);
         }
     }
@@ -191,7 +195,7 @@ pub fn into_rgb(message: Image) -> Result<RgbImage, ImageError> {
     }
 }
 
-/// A picture as an `rgb8` message.
+/// An image as an `rgb8` message.
 pub fn encode(image: &RgbImage, header: Header) -> Image {
     message(image, header, Encoding::Rgb8, image.as_raw().clone())
 }
@@ -208,12 +212,16 @@ fn message(image: &RgbImage, header: Header, encoding: Encoding, data: Vec<u8>) 
     }
 }
 
-/// A picture as a message of the given encoding, unpadded, little endian. Alpha is 255; a mosaic keeps one colour a
-/// pixel; grey is the luma of ITU-R BT.601.
+/// An image as a message of the given encoding, unpadded, little endian. Alpha is 255; a mosaic
+/// keeps one colour a pixel; grey is the luma of ITU-R BT.601.
 ///
 /// # Errors
 /// [`ImageError::Shape`] for an odd width in `yuv422_yuy2` or a mosaic of one row or column.
-pub fn encode_as(image: &RgbImage, header: Header, encoding: Encoding) -> Result<Image, ImageError> {
+pub fn encode_as(
+    image: &RgbImage,
+    header: Header,
+    encoding: Encoding,
+) -> Result<Image, ImageError> {
     let (width, height) = image.dimensions();
     check_size(width, height)?;
     let shape = |what| Err(ImageError::Shape { encoding: encoding.name(), what, width, height });

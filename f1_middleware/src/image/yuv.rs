@@ -23,7 +23,7 @@ pub(super) fn row_to_rgb(row: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// All rows of an RGB picture of even width; chroma is the mean of each pair.
+/// All rows of an RGB image of even width; chroma is the mean of each pair.
 pub(super) fn from_rgb(rgb: &[u8]) -> Vec<u8> {
     let luma = |[r, g, b]: [f32; 3]| 16.0 + (65.481 * r + 128.553 * g + 24.966 * b) / 255.0;
     let round = |value: f32| value.round().clamp(0.0, 255.0) as u8;
@@ -34,7 +34,12 @@ pub(super) fn from_rgb(rgb: &[u8]) -> Vec<u8> {
         let [r, g, b] = mean;
         let u = 128.0 + (-37.797 * r - 74.203 * g + 112.0 * b) / 255.0;
         let v = 128.0 + (112.0 * r - 93.786 * g - 18.214 * b) / 255.0;
-        out.extend_from_slice(&[round(luma([r0, g0, b0])), round(u), round(luma([r1, g1, b1])), round(v)]);
+        out.extend_from_slice(&[
+            round(luma([r0, g0, b0])),
+            round(u),
+            round(luma([r1, g1, b1])),
+            round(v),
+        ]);
     }
     out
 }

@@ -1,4 +1,5 @@
-//! Declared parameters: each has a type, a description, a range and a place in a set that is valid as a whole.
+//! Declared parameters: each has a type, a description, a range and a place in a set that is valid
+//! as a whole.
 
 mod page;
 mod services;
@@ -134,10 +135,14 @@ impl Descriptor {
 
     /// What is allowed, in words; empty where everything is.
     pub fn constraint(&self) -> String {
-        let step = |step: String| if step.is_empty() { step } else { format!(" in steps of {step}") };
+        let step =
+            |step: String| if step.is_empty() { step } else { format!(" in steps of {step}") };
         match (&self.range, self.choices.is_empty()) {
             (Some(Range::Integer { from, to, step: by }), _) => {
-                format!("{from} to {to}{}", step(if *by > 0 { by.to_string() } else { String::new() }))
+                format!(
+                    "{from} to {to}{}",
+                    step(if *by > 0 { by.to_string() } else { String::new() })
+                )
             }
             (Some(Range::Double { from, to, step: by }), _) => {
                 format!(
@@ -152,14 +157,19 @@ impl Descriptor {
 
     fn check(&self, name: &str, value: &Value) -> Result<(), ParameterError> {
         let refuse = |value: String| {
-            Err(ParameterError::OutOfRange { name: name.to_owned(), value, reason: self.constraint() })
+            Err(ParameterError::OutOfRange {
+                name: name.to_owned(),
+                value,
+                reason: self.constraint(),
+            })
         };
         let integer = |value: i64| match self.range {
             Some(Range::Integer { from, to, step }) => {
                 let inside = (from..=to).contains(&value);
                 // Both ends are allowed whatever the step is, as in rclcpp.
-                let on_step =
-                    step == 0 || value == to || (value.wrapping_sub(from) as u64).is_multiple_of(step);
+                let on_step = step == 0
+                    || value == to
+                    || (value.wrapping_sub(from) as u64).is_multiple_of(step);
                 inside && on_step
             }
             _ => true,
@@ -207,7 +217,8 @@ impl Proposal<'_> {
     /// If it is not declared or of another kind.
     pub fn get<T: ParameterType>(&self, name: &str) -> Result<T, String> {
         let value = self.values.get(name).ok_or_else(|| format!("{name} is not declared"))?;
-        T::from_value(value).ok_or_else(|| format!("{name} is a {}, not a {}", value.kind(), T::KIND))
+        T::from_value(value)
+            .ok_or_else(|| format!("{name} is a {}, not a {}", value.kind(), T::KIND))
     }
 
     /// The names that were given.
@@ -238,7 +249,8 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Parameters of the node with this absolute name; `overrides` come from the command line and files.
+    /// Parameters of the node with this absolute name; `overrides` come from the command line and
+    /// files.
     pub fn new(node: impl Into<String>, overrides: Vec<(String, Value)>) -> Parameters {
         Parameters {
             inner: Arc::new(Inner {
@@ -253,7 +265,10 @@ impl Parameters {
         }
     }
 
-    pub(crate) fn publish_events_with(&self, sink: impl Fn(ParameterEvent) + Send + Sync + 'static) {
+    pub(crate) fn publish_events_with(
+        &self,
+        sink: impl Fn(ParameterEvent) + Send + Sync + 'static,
+    ) {
         let _ = self.inner.events.set(Box::new(sink));
     }
 
@@ -273,7 +288,8 @@ impl Parameters {
         &self.inner.node
     }
 
-    /// Declares a parameter and returns its value: the default, or what the command line or a file gave.
+    /// Declares a parameter and returns its value: the default, or what the command line or a file
+    /// gave.
     ///
     /// # Errors
     /// Declared before; the given value is of another kind or outside the range.
@@ -284,10 +300,17 @@ impl Parameters {
         descriptor: Descriptor,
     ) -> Result<T, ParameterError> {
         let default = default.into_value();
-        let wrong =
-            |given: Kind| ParameterError::WrongKind { name: name.to_owned(), expected: T::KIND, given };
-        let given =
-            self.inner.overrides.iter().find(|(given, _)| given == name).map(|(_, value)| value.clone());
+        let wrong = |given: Kind| ParameterError::WrongKind {
+            name: name.to_owned(),
+            expected: T::KIND,
+            given,
+        };
+        let given = self
+            .inner
+            .overrides
+            .iter()
+            .find(|(given, _)| given == name)
+            .map(|(_, value)| value.clone());
         let value = match given {
             Some(given) => given.coerce(T::KIND).map_err(|given| wrong(given.kind()))?,
             None => default.clone(),
@@ -326,7 +349,12 @@ impl Parameters {
 
     /// All declared names with their values, in the order of names.
     pub fn all(&self) -> Vec<(String, Value)> {
-        self.inner.entries.lock().iter().map(|(name, entry)| (name.clone(), entry.value.clone())).collect()
+        self.inner
+            .entries
+            .lock()
+            .iter()
+            .map(|(name, entry)| (name.clone(), entry.value.clone()))
+            .collect()
     }
 
     /// Names given on the command line or in a file that nobody has declared so far.
@@ -340,7 +368,8 @@ impl Parameters {
             .collect()
     }
 
-    /// Refuses parameters that were given and that nobody declared; called when all declarations are made.
+    /// Refuses parameters that were given and that nobody declared; called when all declarations
+    /// are made.
     ///
     /// # Errors
     /// [`ParameterError::Unknown`] with all of them.
@@ -353,8 +382,12 @@ impl Parameters {
         }
     }
 
-    /// Adds a check of the whole set, run before every change; its reason is told to whoever asked for the change.
-    pub fn on_set(&self, validator: impl Fn(&Proposal<'_>) -> Result<(), String> + Send + Sync + 'static) {
+    /// Adds a check of the whole set, run before every change; its reason is told to whoever asked
+    /// for the change.
+    pub fn on_set(
+        &self,
+        validator: impl Fn(&Proposal<'_>) -> Result<(), String> + Send + Sync + 'static,
+    ) {
         self.inner.validators.lock().push(Arc::new(validator));
     }
 
@@ -394,8 +427,8 @@ impl Parameters {
     /// Sets several parameters, all or none.
     ///
     /// # Errors
-    /// The first that is not declared, read-only, of another kind or out of range; or the reason why the set as a
-    /// whole is not valid.
+    /// The first that is not declared, read-only, of another kind or out of range; or the reason
+    /// why the set as a whole is not valid.
     pub fn set_all(&self, values: Vec<(String, Value)>) -> Result<(), ParameterError> {
         let _setting = self.inner.setting.lock();
         let mut changes = Vec::with_capacity(values.len());
@@ -403,12 +436,14 @@ impl Parameters {
         {
             let entries = self.inner.entries.lock();
             for (name, value) in values {
-                let entry = entries.get(&name).ok_or_else(|| ParameterError::NotDeclared(name.clone()))?;
-                let value = value.coerce(entry.kind).map_err(|given| ParameterError::WrongKind {
-                    name: name.clone(),
-                    expected: entry.kind,
-                    given: given.kind(),
-                })?;
+                let entry =
+                    entries.get(&name).ok_or_else(|| ParameterError::NotDeclared(name.clone()))?;
+                let value =
+                    value.coerce(entry.kind).map_err(|given| ParameterError::WrongKind {
+                        name: name.clone(),
+                        expected: entry.kind,
+                        given: given.kind(),
+                    })?;
                 if entry.descriptor.read_only && entry.value != value {
                     return Err(ParameterError::ReadOnly(name));
                 }
@@ -431,7 +466,9 @@ impl Parameters {
         for listener in listeners {
             listener(&changes);
         }
-        let wire = changes.iter().map(|(name, value)| Wire { name: name.clone(), value: value.to_message() });
+        let wire = changes
+            .iter()
+            .map(|(name, value)| Wire { name: name.clone(), value: value.to_message() });
         self.event(Vec::new(), wire.collect());
         Ok(())
     }
@@ -439,7 +476,8 @@ impl Parameters {
     /// The descriptor of a parameter as a message; of an undeclared one the name with no type.
     pub fn describe(&self, name: &str) -> ParameterDescriptor {
         let entries = self.inner.entries.lock();
-        let mut message = ParameterDescriptor { name: name.to_owned(), ..ParameterDescriptor::default() };
+        let mut message =
+            ParameterDescriptor { name: name.to_owned(), ..ParameterDescriptor::default() };
         if let Some(entry) = entries.get(name) {
             message.r#type = entry.kind as u8;
             message.description = entry.descriptor.description.clone();
@@ -449,7 +487,8 @@ impl Parameters {
             }
             match entry.descriptor.range {
                 Some(Range::Integer { from, to, step }) => {
-                    message.integer_range = vec![IntegerRange { from_value: from, to_value: to, step }];
+                    message.integer_range =
+                        vec![IntegerRange { from_value: from, to_value: to, step }];
                 }
                 Some(Range::Double { from, to, step }) => {
                     message.floating_point_range =
@@ -461,7 +500,8 @@ impl Parameters {
         message
     }
 
-    /// The names that `rcl_interfaces/srv/ListParameters` asks for, and their prefixes. `depth` 0 is any depth.
+    /// The names that `rcl_interfaces/srv/ListParameters` asks for, and their prefixes. `depth` 0
+    /// is any depth.
     pub fn list(&self, prefixes: &[String], depth: u64) -> (Vec<String>, Vec<String>) {
         let dots = |text: &str| text.matches('.').count() as u64;
         let entries = self.inner.entries.lock();
@@ -508,12 +548,20 @@ mod tests {
             "/n",
             vec![("rate".into(), Value::Integer(20)), ("typo".into(), Value::Bool(true))],
         );
-        parameters.declare("rate", 10.0, Descriptor::new("Rate in Hz.").doubles(1.0, 100.0)).unwrap();
+        parameters
+            .declare("rate", 10.0, Descriptor::new("Rate in Hz.").doubles(1.0, 100.0))
+            .unwrap();
         parameters.declare("low", 1_i64, Descriptor::new("Low.").integers(0, 10)).unwrap();
         parameters.declare("high", 5_i64, Descriptor::new("High.").integers(0, 10)).unwrap();
-        parameters.declare("model.path", "m".to_owned(), Descriptor::new("Folder.").read_only()).unwrap();
         parameters
-            .declare("mode", "clamp".to_owned(), Descriptor::new("Mode.").one_of(["reject", "clamp"]))
+            .declare("model.path", "m".to_owned(), Descriptor::new("Folder.").read_only())
+            .unwrap();
+        parameters
+            .declare(
+                "mode",
+                "clamp".to_owned(),
+                Descriptor::new("Mode.").one_of(["reject", "clamp"]),
+            )
             .unwrap();
         parameters.on_set(|proposal| {
             if proposal.get::<i64>("low")? > proposal.get::<i64>("high")? {
@@ -552,10 +600,13 @@ mod tests {
     #[test]
     fn a_set_that_is_invalid_as_a_whole_changes_nothing() {
         let parameters = parameters();
-        let result = parameters.set_all(vec![("high".into(), 2_i64.into()), ("low".into(), 3_i64.into())]);
+        let result =
+            parameters.set_all(vec![("high".into(), 2_i64.into()), ("low".into(), 3_i64.into())]);
         assert_eq!(result, Err(ParameterError::Inconsistent("low must not exceed high".into())));
         assert_eq!(parameters.get::<i64>("high"), Ok(5));
-        parameters.set_all(vec![("high".into(), 8_i64.into()), ("low".into(), 7_i64.into())]).unwrap();
+        parameters
+            .set_all(vec![("high".into(), 8_i64.into()), ("low".into(), 7_i64.into())])
+            .unwrap();
         assert_eq!(parameters.get::<i64>("low"), Ok(7));
     }
 
@@ -580,8 +631,10 @@ mod tests {
 
     #[test]
     fn steps_count_from_the_lower_bound_and_both_ends_are_allowed() {
-        let descriptor =
-            Descriptor { range: Some(Range::Integer { from: 1, to: 8, step: 3 }), ..Descriptor::default() };
+        let descriptor = Descriptor {
+            range: Some(Range::Integer { from: 1, to: 8, step: 3 }),
+            ..Descriptor::default()
+        };
         let allowed: Vec<i64> =
             (-1..10).filter(|v| descriptor.check("x", &Value::Integer(*v)).is_ok()).collect();
         assert_eq!(allowed, [1, 4, 7, 8]);

@@ -1,4 +1,5 @@
-//! The parameter page: one table a node, written from the declarations, so that it cannot differ from them.
+//! The parameter page: one table a node, written from the declarations, so that it cannot differ
+//! from them.
 
 use std::fmt::Write as _;
 
@@ -9,8 +10,11 @@ pub fn markdown(nodes: &[Parameters]) -> String {
     let mut page = String::new();
     for parameters in nodes {
         // Writing to a String cannot fail.
-        let _ = writeln!(page, "## `{}`\n", parameters.node().rsplit('/').next().unwrap_or_default());
-        page.push_str("| parameter | type | default | allowed | description |\n|---|---|---|---|---|\n");
+        let _ =
+            writeln!(page, "## `{}`\n", parameters.node().rsplit('/').next().unwrap_or_default());
+        page.push_str(
+            "| parameter | type | default | allowed | description |\n|---|---|---|---|---|\n",
+        );
         for (name, entry) in parameters.inner.entries.lock().iter() {
             let description = entry.descriptor.description.replace('|', "\\|").replace('\n', " ");
             let fixed = if entry.descriptor.read_only { " Set at start only." } else { "" };
@@ -34,15 +38,19 @@ mod tests {
 
     #[test]
     fn the_page_shows_the_default_even_where_a_file_says_otherwise() {
-        let parameters =
-            Parameters::new("/f1/action", vec![("rate".into(), crate::parameters::Value::Double(3.0))]);
+        let parameters = Parameters::new(
+            "/f1/action",
+            vec![("rate".into(), crate::parameters::Value::Double(3.0))],
+        );
         parameters
             .declare("rate", 10.0, Descriptor::new("Rate in Hz.").doubles(1.0, 100.0).read_only())
             .unwrap();
         let page = markdown(&[parameters]);
         assert!(page.starts_with("## `action`\n"));
         assert!(
-            page.contains("| `rate` | double | `10.0` | 1.0 to 100.0 | Rate in Hz. Set at start only. |"),
+            page.contains(
+                "| `rate` | double | `10.0` | 1.0 to 100.0 | Rate in Hz. Set at start only. |"
+            ),
             "{page}"
         );
     }

@@ -1,6 +1,8 @@
 //! The six parameter services of a node.
 
-use f1_interfaces::rcl_interfaces::msg::{ListParametersResult, Parameter as Wire, SetParametersResult};
+use f1_interfaces::rcl_interfaces::msg::{
+    ListParametersResult, Parameter as Wire, SetParametersResult,
+};
 use f1_interfaces::rcl_interfaces::srv::{
     DescribeParameters, DescribeParametersResponse, GetParameterTypes, GetParameterTypesResponse,
     GetParameters, GetParametersResponse, ListParameters, ListParametersResponse, SetParameters,
@@ -39,11 +41,16 @@ impl ParameterServices {
         Ok(ParameterServices {
             _describe: {
                 let parameters = own();
-                node.create_service::<DescribeParameters>("~/describe_parameters", move |request| {
-                    DescribeParametersResponse {
-                        descriptors: request.names.iter().map(|name| parameters.describe(name)).collect(),
-                    }
-                })?
+                node.create_service::<DescribeParameters>(
+                    "~/describe_parameters",
+                    move |request| DescribeParametersResponse {
+                        descriptors: request
+                            .names
+                            .iter()
+                            .map(|name| parameters.describe(name))
+                            .collect(),
+                    },
+                )?
             },
             _types: {
                 let parameters = own();
@@ -52,7 +59,9 @@ impl ParameterServices {
                         types: request
                             .names
                             .iter()
-                            .map(|name| parameters.value(name).map_or(0, |value| value.kind() as u8))
+                            .map(|name| {
+                                parameters.value(name).map_or(0, |value| value.kind() as u8)
+                            })
                             .collect(),
                     }
                 })?
@@ -64,7 +73,9 @@ impl ParameterServices {
                         values: request
                             .names
                             .iter()
-                            .map(|name| parameters.value(name).unwrap_or(Value::NotSet).to_message())
+                            .map(|name| {
+                                parameters.value(name).unwrap_or(Value::NotSet).to_message()
+                            })
                             .collect(),
                     }
                 })?
@@ -93,7 +104,9 @@ impl ParameterServices {
                 node.create_service::<SetParametersAtomically>(
                     "~/set_parameters_atomically",
                     move |request| SetParametersAtomicallyResponse {
-                        result: outcome(parameters.set_all(request.parameters.iter().map(given).collect())),
+                        result: outcome(
+                            parameters.set_all(request.parameters.iter().map(given).collect()),
+                        ),
                     },
                 )?
             },

@@ -89,8 +89,8 @@ impl Value {
         }
     }
 
-    /// The value as `kind` where that loses nothing: an integer where a double is wanted, an empty list of any
-    /// kind where another kind of list is wanted (YAML `[]` names no kind).
+    /// The value as `kind` where that loses nothing: an integer where a double is wanted, an empty
+    /// list of any kind where another kind of list is wanted (YAML `[]` names no kind).
     pub fn coerce(self, kind: Kind) -> Result<Value, Value> {
         match (self, kind) {
             (value, kind) if value.kind() == kind => Ok(value),

@@ -1,4 +1,5 @@
-//! YAML as parameters are written in it: scalars with ROS's typing, lists of one kind, nested maps as dotted names.
+//! YAML as parameters are written in it: scalars with ROS's typing, lists of one kind, nested maps
+//! as dotted names.
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -36,7 +37,9 @@ impl<'de> Deserialize<'de> for Yaml {
             }
 
             fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Yaml, E> {
-                i64::try_from(value).map(Yaml::Integer).map_err(|_| E::custom("integer above 2^63 - 1"))
+                i64::try_from(value)
+                    .map(Yaml::Integer)
+                    .map_err(|_| E::custom("integer above 2^63 - 1"))
             }
 
             fn visit_f64<E>(self, value: f64) -> Result<Yaml, E> {
@@ -102,7 +105,8 @@ impl Yaml {
         }
     }
 
-    /// The value of a parameter. A list must be of one kind; integers beside doubles become doubles.
+    /// The value of a parameter. A list must be of one kind; integers beside doubles become
+    /// doubles.
     pub(crate) fn into_value(self) -> Result<Value, String> {
         Ok(match self {
             Yaml::Null => Value::NotSet,
@@ -116,7 +120,11 @@ impl Yaml {
     }
 
     /// The parameters below this map, nested maps joined with dots, in file order.
-    pub(crate) fn into_parameters(self, prefix: &str, into: &mut Vec<(String, Value)>) -> Result<(), String> {
+    pub(crate) fn into_parameters(
+        self,
+        prefix: &str,
+        into: &mut Vec<(String, Value)>,
+    ) -> Result<(), String> {
         match self {
             Yaml::Map(entries) => {
                 for (key, value) in entries {
@@ -138,7 +146,8 @@ impl Yaml {
 fn list(items: Vec<Yaml>) -> Result<Value, String> {
     let mixed = || "a list must hold values of one kind: booleans, numbers or texts".to_owned();
     match items.first() {
-        // YAML does not say of what an empty list is empty; `Value::coerce` adapts it to the declaration.
+        // YAML does not say of what an empty list is empty; `Value::coerce` adapts it to the
+        // declaration.
         None => Ok(Value::Strings(Vec::new())),
         Some(Yaml::Bool(_)) => items
             .into_iter()
@@ -150,11 +159,13 @@ fn list(items: Vec<Yaml>) -> Result<Value, String> {
             .map(|item| if let Yaml::String(value) = item { Ok(value) } else { Err(mixed()) })
             .collect::<Result<_, _>>()
             .map(Value::Strings),
-        Some(Yaml::Integer(_)) if items.iter().all(|item| matches!(item, Yaml::Integer(_))) => items
-            .into_iter()
-            .map(|item| if let Yaml::Integer(value) = item { Ok(value) } else { Err(mixed()) })
-            .collect::<Result<_, _>>()
-            .map(Value::Integers),
+        Some(Yaml::Integer(_)) if items.iter().all(|item| matches!(item, Yaml::Integer(_))) => {
+            items
+                .into_iter()
+                .map(|item| if let Yaml::Integer(value) = item { Ok(value) } else { Err(mixed()) })
+                .collect::<Result<_, _>>()
+                .map(Value::Integers)
+        }
         Some(Yaml::Integer(_) | Yaml::Double(_)) => items
             .into_iter()
             .map(|item| match item {
@@ -201,7 +212,10 @@ mod tests {
     #[test]
     fn nested_maps_become_dotted_names() {
         let mut found = Vec::new();
-        Yaml::parse("a: {b: {c: 1}, d: x}\ne: [1.0]").unwrap().into_parameters("", &mut found).unwrap();
+        Yaml::parse("a: {b: {c: 1}, d: x}\ne: [1.0]")
+            .unwrap()
+            .into_parameters("", &mut found)
+            .unwrap();
         assert_eq!(
             found,
             vec![

@@ -1,7 +1,8 @@
 //! The `mem` back end: topics and services inside one process, values passed as `Arc`.
 //!
-//! Quality of service matters as it does on a network, so that a mistake shows in a unit test: a reader is connected
-//! only where the writer offers what it asks, and transient-local samples reach late readers.
+//! Quality of service matters as it does on a network, so that a mistake shows in a unit test: a
+//! reader is connected only where the writer offers what it asks, and transient-local samples reach
+//! late readers.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -160,7 +161,9 @@ impl Transport for MemTransport {
         let mut kept = Vec::new();
         for writer in &topic.writers {
             warn_unserved(&spec.name, &writer.qos, &spec.qos);
-            if writer.qos.serves(&spec.qos).is_ok() && spec.qos.durability == Durability::TransientLocal {
+            if writer.qos.serves(&spec.qos).is_ok()
+                && spec.qos.durability == Durability::TransientLocal
+            {
                 kept.extend(writer.kept.iter().cloned());
             }
         }
@@ -177,13 +180,18 @@ impl Transport for MemTransport {
         if registry.services.get(&spec.name).is_some_and(|served| served.sink.strong_count() > 0) {
             return Err(Error::AlreadyExists { what: "service", name: spec.name });
         }
-        registry
-            .services
-            .insert(spec.name.clone(), Served { type_name: spec.type_name, sink: Arc::downgrade(&sink) });
+        registry.services.insert(
+            spec.name.clone(),
+            Served { type_name: spec.type_name, sink: Arc::downgrade(&sink) },
+        );
         Ok(Arc::new(MemServer { bus: self.bus.inner.clone(), name: spec.name, sink }))
     }
 
-    fn client(&self, spec: ServiceSpec, sink: Arc<dyn ResponseSink>) -> Result<Arc<dyn ClientPort>> {
+    fn client(
+        &self,
+        spec: ServiceSpec,
+        sink: Arc<dyn ResponseSink>,
+    ) -> Result<Arc<dyn ClientPort>> {
         let client = identity(self.bus.inner.id());
         self.bus.inner.registry.lock().clients.insert(client, Arc::downgrade(&sink));
         Ok(Arc::new(MemClient {
@@ -201,7 +209,11 @@ impl Transport for MemTransport {
 
 fn warn_unserved(topic: &str, offered: &Qos, requested: &Qos) {
     if let Err(policy) = offered.serves(requested) {
-        tracing::warn!(topic, policy, "a reader asks for more than a writer offers: they are not connected");
+        tracing::warn!(
+            topic,
+            policy,
+            "a reader asks for more than a writer offers: they are not connected"
+        );
     }
 }
 
@@ -342,7 +354,8 @@ impl ClientPort for MemClient {
         let sequence = self.sequence.fetch_add(1, Ordering::SeqCst) + 1;
         // Without a server the request is lost, as on a network; the caller's timeout tells.
         if let Some(server) = self.server()? {
-            server.deliver(RequestId { client: self.client, sequence, dialect: IN_PROCESS }, request);
+            server
+                .deliver(RequestId { client: self.client, sequence, dialect: IN_PROCESS }, request);
         }
         Ok(sequence)
     }

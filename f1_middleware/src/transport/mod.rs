@@ -1,7 +1,8 @@
 //! The one trait that a back end implements, and what crosses it.
 //!
-//! Names that cross it are absolute and remapped. Values cross as `Arc`; a back end that leaves the process turns
-//! them into CDR with the functions in [`TypeSupport`], `mem` passes them on as they are.
+//! Names that cross it are absolute and remapped. Values cross as `Arc`; a back end that leaves the
+//! process turns them into CDR with the functions in [`TypeSupport`], `mem` passes them on as they
+//! are.
 
 // `mem` alone encodes nothing and refuses nothing.
 #![cfg_attr(not(any(feature = "dds", feature = "rcl", feature = "rcl-check")), allow(dead_code))]
@@ -46,10 +47,13 @@ impl TypeSupport {
             name: T::TYPE_NAME,
             dds_name: T::DDS_TYPE_NAME,
             encode: |value| match value.downcast_ref::<T>() {
-                Some(message) => cdr::to_bytes_without_header(message).map_err(|error| error.to_string()),
+                Some(message) => {
+                    cdr::to_bytes_without_header(message).map_err(|error| error.to_string())
+                }
                 None => Err(format!("the value is not a {}", T::TYPE_NAME)),
             },
-            decode: |bytes, big_endian| match cdr::from_bytes_without_header::<T>(bytes, big_endian) {
+            decode: |bytes, big_endian| match cdr::from_bytes_without_header::<T>(bytes, big_endian)
+            {
                 Ok(message) => Ok(Arc::new(message)),
                 Err(error) => Err(error.to_string()),
             },
@@ -99,8 +103,8 @@ pub(crate) struct TopicSpec {
     pub(crate) qos: Qos,
 }
 
-/// A service endpoint to make. `type_name` is `std_srvs/srv/Trigger`, or for the services inside an action
-/// `control_msgs/action/FollowJointTrajectory_SendGoal`.
+/// A service endpoint to make. `type_name` is `std_srvs/srv/Trigger`, or for the services inside an
+/// action `control_msgs/action/FollowJointTrajectory_SendGoal`.
 #[derive(Clone)]
 pub(crate) struct ServiceSpec {
     pub(crate) node: NodeName,
@@ -155,7 +159,8 @@ pub(crate) trait Outlet: Send + Sync {
     fn publish(&self, value: Value) -> Result<()>;
     /// Readers that are connected.
     fn readers(&self) -> usize;
-    /// Messages that were accepted and then given up for newer ones, because the network or a reader stalled.
+    /// Messages that were accepted and then given up for newer ones, because the network or a
+    /// reader stalled.
     fn dropped(&self) -> u64 {
         0
     }
@@ -188,7 +193,8 @@ pub(crate) trait Transport: Send + Sync {
     fn advertise(&self, spec: TopicSpec) -> Result<Arc<dyn Outlet>>;
     fn subscribe(&self, spec: TopicSpec, sink: Arc<dyn SampleSink>) -> Result<Arc<dyn Inlet>>;
     fn serve(&self, spec: ServiceSpec, sink: Arc<dyn RequestSink>) -> Result<Arc<dyn ServerPort>>;
-    fn client(&self, spec: ServiceSpec, sink: Arc<dyn ResponseSink>) -> Result<Arc<dyn ClientPort>>;
+    fn client(&self, spec: ServiceSpec, sink: Arc<dyn ResponseSink>)
+    -> Result<Arc<dyn ClientPort>>;
     /// Leaves the network; endpoints that still exist go silent.
     fn shut_down(&self);
 }

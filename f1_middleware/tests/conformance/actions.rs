@@ -37,7 +37,8 @@ fn result(text: &str) -> FollowJointTrajectoryResult {
     }
 }
 
-/// A server of ours that tells of each goal ten times a second and ends it after a second, or when canceled.
+/// A server of ours that tells of each goal ten times a second and ends it after a second, or when
+/// canceled.
 fn serve(pair: &Pair) -> (ActionServer<FollowJointTrajectory>, Receiver<Vec<u8>>) {
     let (sender, receiver) = channel();
     let node = pair.node.clone();
@@ -55,18 +56,19 @@ fn serve(pair: &Pair) -> (ActionServer<FollowJointTrajectory>, Receiver<Vec<u8>>
             move |goal| {
                 let _ = sender.send(cdr::to_bytes(goal.goal().as_ref()).unwrap());
                 let mut beats = 0;
-                let timer = node.create_timer(Duration::from_millis(100), ClockKind::Steady, move || {
-                    if !goal.is_active() {
-                        return;
-                    }
-                    beats += 1;
-                    goal.feedback(feedback());
-                    if goal.is_canceling() {
-                        goal.canceled(result("canceled"));
-                    } else if beats == 10 {
-                        goal.succeed(result("there"));
-                    }
-                });
+                let timer =
+                    node.create_timer(Duration::from_millis(100), ClockKind::Steady, move || {
+                        if !goal.is_active() {
+                            return;
+                        }
+                        beats += 1;
+                        goal.feedback(feedback());
+                        if goal.is_canceling() {
+                            goal.canceled(result("canceled"));
+                        } else if beats == 10 {
+                            goal.succeed(result("there"));
+                        }
+                    });
                 node.keep(timer);
             },
             |_| CancelDecision::Accept,
@@ -137,7 +139,11 @@ fn the_peer_is_told_that_a_goal_is_rejected() {
 }
 
 /// A server of the peer's, and what we hear of a goal that we send it.
-fn send(pair: &mut Pair, goal: FollowJointTrajectoryGoal, cancel_after: Option<Duration>) -> Vec<String> {
+fn send(
+    pair: &mut Pair,
+    goal: FollowJointTrajectoryGoal,
+    cancel_after: Option<Duration>,
+) -> Vec<String> {
     let action = pair.name(ACTION);
     pair.peer
         .request(json!({

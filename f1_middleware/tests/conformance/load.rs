@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 
 use crate::pair::{PATIENCE, hex, pair, until};
 
-/// How long a load lasts, and whether times and best-effort losses are held to what is promised: a machine that also compiles says little about them.
-/// What is reliable loses nothing on any machine.
+/// How long a load lasts, and whether times and best-effort losses are held to what is promised: a
+/// machine that also compiles says little about them. What is reliable loses nothing on any
+/// machine.
 fn load() -> (f64, bool) {
     match std::env::var("F1_TEST_SECONDS").ok().and_then(|t| t.parse().ok()) {
         Some(seconds) => (seconds, true),
@@ -61,8 +62,10 @@ fn joint_states_at_500_hz_to_the_peer_lose_nothing() {
     let (seconds, strict) = load();
     let count = (seconds * 500.0) as u64;
     let mut pair = pair();
-    let publisher =
-        pair.node.create_publisher::<JointState>("joint_states", Qos::reliable().keep_last(100)).unwrap();
+    let publisher = pair
+        .node
+        .create_publisher::<JointState>("joint_states", Qos::reliable().keep_last(100))
+        .unwrap();
     pair.peer_subscription::<JointState>("joint_states", "count", json!({ "depth": 0 }));
     pair.peer_matched("joint_states");
     until("a subscription", || publisher.subscription_count() > 0);
@@ -172,7 +175,8 @@ fn three_camera_streams_into_us_lose_nothing_where_the_socket_buffer_is_large() 
         .collect();
     let mut took: f64 = 0.0;
     for number in numbers {
-        let reply = pair.peer.reply(number, PATIENCE + Duration::from_secs_f64(3.0 * seconds)).unwrap();
+        let reply =
+            pair.peer.reply(number, PATIENCE + Duration::from_secs_f64(3.0 * seconds)).unwrap();
         took = took.max(reply["seconds"].as_f64().unwrap());
     }
     std::thread::sleep(Duration::from_millis(500));
@@ -186,7 +190,8 @@ fn three_camera_streams_into_us_lose_nothing_where_the_socket_buffer_is_large() 
             stamps.len()
         );
         let got = stamps.len() as u64;
-        // Best effort: a process that does not get the processor in time loses what the buffer cannot hold.
+        // Best effort: a process that does not get the processor in time loses what the buffer
+        // cannot hold.
         let wanted = match (rmem_max >= 4 * 1024 * 1024, strict) {
             (true, true) => count,
             (true, false) => count / 2,
@@ -210,11 +215,12 @@ fn signal(signal: &str, process: u32) {
 fn a_reader_that_stalls_does_not_grow_us() {
     let (seconds, _) = load();
     let mut pair = pair();
-    let publisher = pair.node.create_publisher::<Image>("pictures", Qos::reliable().keep_last(10)).unwrap();
-    pair.peer_subscription::<Image>("pictures", "count", json!({ "depth": 10 }));
-    pair.peer_matched("pictures");
+    let publisher =
+        pair.node.create_publisher::<Image>("images", Qos::reliable().keep_last(10)).unwrap();
+    pair.peer_subscription::<Image>("images", "count", json!({ "depth": 10 }));
+    pair.peer_matched("images");
     until("a subscription", || publisher.subscription_count() > 0);
-    let picture = Arc::new(Image { data: vec![1; 150_000], ..Image::default() });
+    let image = Arc::new(Image { data: vec![1; 150_000], ..Image::default() });
     signal("-STOP", pair.peer.id());
     let before = resident_bytes();
     let mut greatest = before;
@@ -222,7 +228,7 @@ fn a_reader_that_stalls_does_not_grow_us() {
     let start = Instant::now();
     // At least ten times the bound.
     while start.elapsed().as_secs_f64() < seconds.max(4.0) || sent < 640_000_000 {
-        publisher.publish(picture.clone()).unwrap();
+        publisher.publish(image.clone()).unwrap();
         sent += 150_000;
         greatest = greatest.max(resident_bytes());
         std::thread::sleep(Duration::from_micros(500));
@@ -238,14 +244,15 @@ fn a_reader_that_stalls_does_not_grow_us() {
     );
     assert!(growth < 64 << 20, "grown by {growth} bytes");
     // And it is served again.
-    pair.peer.request(json!({ "op": "stats", "name": "pictures" })).unwrap();
+    pair.peer.request(json!({ "op": "stats", "name": "images" })).unwrap();
 }
 
 #[test]
 fn a_peer_that_was_killed_is_found_again_within_five_seconds() {
     let limit = if load().1 { Duration::from_secs(5) } else { PATIENCE };
     let mut pair = pair();
-    let newest = pair.node.create_newest_subscription::<JointState>("to_us", Qos::reliable()).unwrap();
+    let newest =
+        pair.node.create_newest_subscription::<JointState>("to_us", Qos::reliable()).unwrap();
     let publisher = pair.node.create_publisher::<JointState>("to_them", Qos::reliable()).unwrap();
     for life in 0..3 {
         let start = Instant::now();

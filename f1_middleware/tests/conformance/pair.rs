@@ -43,8 +43,9 @@ pub fn pair() -> Pair {
     Pair { node, context, peer: Peer::session(domain()).unwrap(), prefix }
 }
 
-/// [`pair`], for tests of services and of what stands on them. The peer marks requests as rmw_cyclonedds does; `dds` speaks to each maker in its own
-/// way, but an installed ROS 2 in that of its RMW only.
+/// [`pair`], for tests of services and of what stands on them. The peer marks requests as
+/// rmw_cyclonedds does; `dds` speaks to each maker in its own way, but an installed ROS 2 in that
+/// of its RMW only.
 pub fn service_pair() -> Option<Pair> {
     let rmw = std::env::var("RMW_IMPLEMENTATION").unwrap_or_default();
     if cfg!(feature = "rcl") && !rmw.contains("cyclonedds") {
@@ -114,7 +115,8 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// The bytes of a message as a DDS hands them over: padded to four, which some writers note in the header's options.
+/// The bytes of a message as a DDS hands them over: padded to four, which some writers note in the
+/// header's options.
 pub fn assert_encodes<T: Message>(found: &[u8], message: &T) {
     let wanted = cdr::to_bytes(message).unwrap();
     assert_eq!(found[..2], wanted[..2], "{}: encoding", T::TYPE_NAME);

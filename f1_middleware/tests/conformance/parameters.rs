@@ -28,19 +28,28 @@ fn the_peer_reads_and_sets_our_parameters() {
         .declare("rate", 10.0, Descriptor::new("Replans per second, in Hz").doubles(1.0, 50.0))
         .unwrap();
     parameters
-        .declare("robot", "bench_arm".to_owned(), Descriptor::new("Name of the robot file").read_only())
+        .declare(
+            "robot",
+            "bench_arm".to_owned(),
+            Descriptor::new("Name of the robot file").read_only(),
+        )
         .unwrap();
 
     let listed = call(&mut pair, "list_parameters", "ListParameters", json!({ "depth": 0 }));
     let names = listed["result"]["names"].as_array().unwrap().clone();
     assert!(names.contains(&json!("rate")) && names.contains(&json!("robot")), "{listed}");
 
-    let found = call(&mut pair, "get_parameters", "GetParameters", json!({ "names": ["rate", "robot"] }));
+    let found =
+        call(&mut pair, "get_parameters", "GetParameters", json!({ "names": ["rate", "robot"] }));
     assert_eq!(found["values"][0]["double_value"], 10.0);
     assert_eq!(found["values"][1]["string_value"], "bench_arm");
 
-    let types =
-        call(&mut pair, "get_parameter_types", "GetParameterTypes", json!({ "names": ["rate", "robot"] }));
+    let types = call(
+        &mut pair,
+        "get_parameter_types",
+        "GetParameterTypes",
+        json!({ "names": ["rate", "robot"] }),
+    );
     assert_eq!(types["types"], json!([3, 4]));
 
     let described =

@@ -3,7 +3,9 @@
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use f1_interfaces::std_srvs::srv::{SetBool, SetBoolRequest, SetBoolResponse, Trigger, TriggerResponse};
+use f1_interfaces::std_srvs::srv::{
+    SetBool, SetBoolRequest, SetBoolResponse, Trigger, TriggerResponse,
+};
 use serde_json::json;
 
 use crate::pair::{PATIENCE, service_pair, until};

@@ -141,7 +141,8 @@ fn best_effort_hears_reliable_and_not_the_other_way() {
 
     let demanding = pair.node.create_newest_subscription::<Text>("weak", Qos::reliable()).unwrap();
     pair.peer_publisher::<Text>("weak", json!({ "reliable": false }));
-    let reply = pair.peer.request(json!({ "op": "matched", "name": "weak", "timeout": 1.0 })).unwrap();
+    let reply =
+        pair.peer.request(json!({ "op": "matched", "name": "weak", "timeout": 1.0 })).unwrap();
     assert_eq!(reply["matched"], 0);
     assert_eq!(demanding.publisher_count(), 0);
 }

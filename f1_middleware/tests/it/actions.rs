@@ -36,7 +36,11 @@ fn server(node: &Node) -> Goals {
         .create_action_server::<FollowJointTrajectory>(
             "arm/follow_joint_trajectory",
             |_, goal| {
-                if goal.trajectory.joint_names == ["a"] { GoalDecision::Accept } else { GoalDecision::Reject }
+                if goal.trajectory.joint_names == ["a"] {
+                    GoalDecision::Accept
+                } else {
+                    GoalDecision::Reject
+                }
             },
             move |goal| into.lock().push(goal),
             |_| CancelDecision::Accept,
@@ -53,7 +57,9 @@ fn note(log: &Log) -> impl FnMut(GoalEvent<FollowJointTrajectory>) + Send + 'sta
             GoalEvent::Accepted => "accepted".to_owned(),
             GoalEvent::Rejected => "rejected".to_owned(),
             GoalEvent::Feedback(feedback) => format!("feedback {}", feedback.joint_names[0]),
-            GoalEvent::Ended(outcome) => format!("{:?} {}", outcome.status, outcome.result.error_code),
+            GoalEvent::Ended(outcome) => {
+                format!("{:?} {}", outcome.status, outcome.result.error_code)
+            }
             GoalEvent::Failed(error) => format!("failed {error}"),
         });
     }
@@ -62,9 +68,11 @@ fn note(log: &Log) -> impl FnMut(GoalEvent<FollowJointTrajectory>) + Send + 'sta
 #[test]
 fn a_goal_is_taken_reported_on_and_reached() {
     for pair in pairs() {
-        let (a, b) = (pair.a.create_node("policy").unwrap(), pair.b.create_node("controller").unwrap());
+        let (a, b) =
+            (pair.a.create_node("policy").unwrap(), pair.b.create_node("controller").unwrap());
         let goals = server(&b);
-        let client = a.create_action_client::<FollowJointTrajectory>("arm/follow_joint_trajectory").unwrap();
+        let client =
+            a.create_action_client::<FollowJointTrajectory>("arm/follow_joint_trajectory").unwrap();
         let status = a
             .create_newest_subscription::<GoalStatusArray>(
                 "arm/follow_joint_trajectory/_action/status",
@@ -77,7 +85,8 @@ fn a_goal_is_taken_reported_on_and_reached() {
         pair.spin_until("the goal", || !goals.lock().is_empty() && !log.lock().is_empty());
         let taken = goals.lock()[0].clone();
         assert_eq!(taken.goal().trajectory.joint_names, ["a"], "{}", pair.name);
-        // The way for feedback may be discovered later than that for goals: tell it until it is heard.
+        // The way for feedback may be discovered later than that for goals: tell it until it is
+        // heard.
         pair.spin_until("feedback", || {
             taken.feedback(FollowJointTrajectoryFeedback {
                 joint_names: vec!["a".into()],
@@ -87,7 +96,9 @@ fn a_goal_is_taken_reported_on_and_reached() {
         });
         taken.succeed(result(0));
         taken.abort(result(9));
-        pair.spin_until("the result", || log.lock().last().is_some_and(|last| !last.starts_with("feedback")));
+        pair.spin_until("the result", || {
+            log.lock().last().is_some_and(|last| !last.starts_with("feedback"))
+        });
         log.lock().dedup();
         assert_eq!(*log.lock(), ["accepted", "feedback a", "Succeeded 0"], "{}", pair.name);
         pair.spin_until("the status", || {
@@ -99,9 +110,11 @@ fn a_goal_is_taken_reported_on_and_reached() {
 #[test]
 fn a_goal_is_rejected_and_another_cancelled() {
     for pair in pairs() {
-        let (a, b) = (pair.a.create_node("policy").unwrap(), pair.b.create_node("controller").unwrap());
+        let (a, b) =
+            (pair.a.create_node("policy").unwrap(), pair.b.create_node("controller").unwrap());
         let goals = server(&b);
-        let client = a.create_action_client::<FollowJointTrajectory>("arm/follow_joint_trajectory").unwrap();
+        let client =
+            a.create_action_client::<FollowJointTrajectory>("arm/follow_joint_trajectory").unwrap();
         pair.spin_until("a server", || client.is_ready());
         let (refused, cancelled): (Log, Log) = (Arc::default(), Arc::default());
         client.send(goal("b"), note(&refused)).unwrap();
@@ -138,9 +151,10 @@ fn a_goal_takes_virtual_time_and_its_memory_is_freed() {
             |_, _| GoalDecision::Accept,
             move |goal| {
                 let done = goal.clone();
-                let timer = worker.create_one_shot(Duration::from_secs(3), ClockKind::Ros, move || {
-                    done.succeed(result(0));
-                });
+                let timer =
+                    worker.create_one_shot(Duration::from_secs(3), ClockKind::Ros, move || {
+                        done.succeed(result(0));
+                    });
                 worker.keep(timer);
             },
             |_| CancelDecision::Reject,
@@ -160,17 +174,21 @@ fn a_goal_takes_virtual_time_and_its_memory_is_freed() {
     drop(node);
 }
 
-/// A server that loses the first `lost` requests for a result, as a network does while discovery is one-sided. It tells
-/// of the goal's end at once.
+/// A server that loses the first `lost` requests for a result, as a network does while discovery is
+/// one-sided. It tells of the goal's end at once.
 fn forgetful_server(node: &Node, lost: usize) {
-    let status = node.create_publisher::<GoalStatusArray>("arm/_action/status", Qos::latched()).unwrap();
+    let status =
+        node.create_publisher::<GoalStatusArray>("arm/_action/status", Qos::latched()).unwrap();
     let send = node
-        .create_service::<SendGoal<FollowJointTrajectory>>("arm/_action/send_goal", move |request| {
-            let goal_info = GoalInfo { goal_id: request.goal_id, ..Default::default() };
-            let status_list = vec![StatusMessage { goal_info, status: 4 }];
-            status.publish(GoalStatusArray { status_list }).unwrap();
-            SendGoalResponse { accepted: true, ..Default::default() }
-        })
+        .create_service::<SendGoal<FollowJointTrajectory>>(
+            "arm/_action/send_goal",
+            move |request| {
+                let goal_info = GoalInfo { goal_id: request.goal_id, ..Default::default() };
+                let status_list = vec![StatusMessage { goal_info, status: 4 }];
+                status.publish(GoalStatusArray { status_list }).unwrap();
+                SendGoalResponse { accepted: true, ..Default::default() }
+            },
+        )
         .unwrap();
     let mut asked = 0;
     let get = node

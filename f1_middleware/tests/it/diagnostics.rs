@@ -24,18 +24,26 @@ fn a_node_reports_once_a_second() {
             report.raise(Level::Warn, "inference is late");
         }
     });
-    let heard = node.create_newest_subscription::<DiagnosticArray>("/diagnostics", Qos::reliable()).unwrap();
+    let heard = node
+        .create_newest_subscription::<DiagnosticArray>("/diagnostics", Qos::reliable())
+        .unwrap();
     context.executor().spin_for(Duration::from_millis(3500));
     assert_eq!(heard.counts().received, 3);
     let message = heard.take().unwrap();
     let status = &message.status[0];
-    assert_eq!((status.level, status.name.as_str(), status.message.as_str()), (0, "f1/action", "ok"));
+    assert_eq!(
+        (status.level, status.name.as_str(), status.message.as_str()),
+        (0, "f1/action", "ok")
+    );
     assert_eq!(status.hardware_id, "bench_arm");
     assert_eq!(status.values[0].value, "12.5");
     *late.lock() = true;
     context.executor().spin_for(Duration::from_secs(1));
     let message = heard.take().unwrap();
-    assert_eq!((message.status[0].level, message.status[0].message.as_str()), (1, "inference is late"));
+    assert_eq!(
+        (message.status[0].level, message.status[0].message.as_str()),
+        (1, "inference is late")
+    );
 }
 
 #[test]
@@ -52,10 +60,16 @@ fn log_lines_reach_rosout_even_a_late_listener_and_follow_the_level() {
             })
             .unwrap();
         pair.spin_until("the line", || !heard.lock().is_empty());
-        assert_eq!(*heard.lock(), [(30, "n".to_owned(), "battery low".to_owned())], "{}", pair.name);
+        assert_eq!(
+            *heard.lock(),
+            [(30, "n".to_owned(), "battery low".to_owned())],
+            "{}",
+            pair.name
+        );
         a.logger().set_severity(Severity::Debug);
         for _ in 0..3 {
-            a.logger().throttled(Severity::Debug, "key", Duration::from_secs(60), || "once".to_owned());
+            a.logger()
+                .throttled(Severity::Debug, "key", Duration::from_secs(60), || "once".to_owned());
         }
         pair.spin_until("the second line", || heard.lock().len() == 2);
         pair.b.executor().spin_for(Duration::from_millis(50));

@@ -1,15 +1,15 @@
-//! Pictures in messages: every encoding both ways, and every malformed input by name.
+//! Images in messages: every encoding both ways, and every malformed input by name.
 
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image};
 use f1_interfaces::std_msgs::msg::Header;
 use f1_middleware::image::{
-    Encoding, ImageError, Mosaic, decode, decode_compressed, encode, encode_as, encode_jpeg, encode_png,
-    into_rgb,
+    Encoding, ImageError, Mosaic, decode, decode_compressed, encode, encode_as, encode_jpeg,
+    encode_png, into_rgb,
 };
 use image::{Rgb, RgbImage};
 
-/// A smooth picture, so that lossy ways can be bounded.
-fn picture(width: u32, height: u32) -> RgbImage {
+/// A smooth image, so that lossy ways can be bounded.
+fn image(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         Rgb([(40 + x * 2) as u8, (200 - y * 2) as u8, (60 + x + y) as u8])
     })
@@ -33,8 +33,8 @@ fn padded(message: &Image, padding: u32) -> Image {
 const MOSAICS: [Mosaic; 4] = [Mosaic::Rggb, Mosaic::Bggr, Mosaic::Gbrg, Mosaic::Grbg];
 
 #[test]
-fn lossless_encodings_give_back_the_same_picture_whatever_the_step() {
-    let image = picture(38, 21);
+fn lossless_encodings_give_back_the_same_image_whatever_the_step() {
+    let image = image(38, 21);
     for encoding in [Encoding::Rgb8, Encoding::Bgr8, Encoding::Rgba8, Encoding::Bgra8] {
         let message = encode_as(&image, Header::default(), encoding).unwrap();
         assert_eq!(message.encoding, encoding.name());
@@ -57,13 +57,16 @@ fn grey_is_the_luma_in_all_three_colours() {
 
 #[test]
 fn sixteen_bits_are_read_in_the_byte_order_that_the_message_names() {
-    let image = picture(16, 8);
+    let image = image(16, 8);
     for encoding in [Encoding::Mono16, Encoding::Bayer16(Mosaic::Grbg)] {
         let little = encode_as(&image, Header::default(), encoding).unwrap();
         let mut big = Image { is_bigendian: 1, ..little.clone() };
         big.data.chunks_exact_mut(2).for_each(|sample| sample.swap(0, 1));
         assert_eq!(decode(&padded(&little, 2)).unwrap(), decode(&big).unwrap(), "{encoding:?}");
-        assert_ne!(decode(&little).unwrap(), decode(&Image { is_bigendian: 1, ..little.clone() }).unwrap());
+        assert_ne!(
+            decode(&little).unwrap(),
+            decode(&Image { is_bigendian: 1, ..little.clone() }).unwrap()
+        );
     }
 }
 
@@ -87,17 +90,21 @@ fn yuv_is_limited_range_bt601() {
         };
         let decoded = decode(&message).unwrap();
         for pixel in decoded.pixels() {
-            assert!(pixel.0.iter().zip(rgb).all(|(a, b)| a.abs_diff(b) <= 1), "{yuv:?}: {:?}", pixel.0);
+            assert!(
+                pixel.0.iter().zip(rgb).all(|(a, b)| a.abs_diff(b) <= 1),
+                "{yuv:?}: {:?}",
+                pixel.0
+            );
         }
     }
-    let image = picture(40, 20);
+    let image = image(40, 20);
     let message = encode_as(&image, Header::default(), Encoding::Yuyv).unwrap();
     assert!(largest_difference(&decode(&padded(&message, 3)).unwrap(), &image) <= 4);
 }
 
 #[test]
-fn a_mosaic_gives_back_a_smooth_picture() {
-    let image = picture(40, 20);
+fn a_mosaic_gives_back_a_smooth_image() {
+    let image = image(40, 20);
     for mosaic in MOSAICS {
         for encoding in [Encoding::Bayer8(mosaic), Encoding::Bayer16(mosaic)] {
             let message = encode_as(&image, Header::default(), encoding).unwrap();
@@ -112,7 +119,7 @@ fn a_mosaic_gives_back_a_smooth_picture() {
 
 #[test]
 fn png_is_exact_and_jpeg_is_close() {
-    let image = picture(64, 48);
+    let image = image(64, 48);
     let png = encode_png(&image, Header::default()).unwrap();
     assert_eq!(decode_compressed(&png).unwrap(), image);
     let jpeg = encode_jpeg(&image, Header::default(), 95).unwrap();
@@ -125,7 +132,7 @@ fn png_is_exact_and_jpeg_is_close() {
 
 #[test]
 fn wrong_sizes_are_refused_by_name() {
-    let good = encode(&picture(8, 4), Header::default());
+    let good = encode(&image(8, 4), Header::default());
     let refused = |change: &dyn Fn(&mut Image)| {
         let mut message = good.clone();
         change(&mut message);
@@ -147,30 +154,38 @@ fn wrong_sizes_are_refused_by_name() {
         }),
         ImageError::Shape { .. }
     ));
-    let thin =
-        Image { width: 1, height: 4, step: 1, data: vec![0; 4], encoding: "bayer_rggb8".into(), ..good };
+    let thin = Image {
+        width: 1,
+        height: 4,
+        step: 1,
+        data: vec![0; 4],
+        encoding: "bayer_rggb8".into(),
+        ..good
+    };
     assert!(matches!(decode(&thin), Err(ImageError::Shape { .. })));
 }
 
 #[test]
 fn compressed_data_cut_anywhere_is_refused() {
-    let image = picture(64, 48);
-    for message in
-        [encode_png(&image, Header::default()).unwrap(), encode_jpeg(&image, Header::default(), 80).unwrap()]
-    {
+    let image = image(64, 48);
+    for message in [
+        encode_png(&image, Header::default()).unwrap(),
+        encode_jpeg(&image, Header::default(), 80).unwrap(),
+    ] {
         for length in (0..message.data.len()).step_by(37).chain([message.data.len() - 1]) {
             let cut = CompressedImage { data: message.data[..length].to_vec(), ..message.clone() };
             assert!(decode_compressed(&cut).is_err(), "{} cut to {length}", message.format);
         }
     }
-    let not_a_picture = CompressedImage { format: "jpeg".into(), data: vec![7; 100], ..Default::default() };
-    assert_eq!(decode_compressed(&not_a_picture), Err(ImageError::Format("jpeg".into())));
+    let not_a_image =
+        CompressedImage { format: "jpeg".into(), data: vec![7; 100], ..Default::default() };
+    assert_eq!(decode_compressed(&not_a_image), Err(ImageError::Format("jpeg".into())));
     let depth = CompressedImage { format: "16UC1; compressedDepth".into(), ..Default::default() };
     assert!(matches!(decode_compressed(&depth), Err(ImageError::Format(_))));
 }
 
 #[test]
-fn a_picture_larger_than_allowed_is_not_decoded() {
+fn a_image_larger_than_allowed_is_not_decoded() {
     // A PNG header that claims 60000 x 60000 pixels.
     let mut data = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
     data.extend(60_000_u32.to_be_bytes());

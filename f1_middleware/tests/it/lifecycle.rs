@@ -71,7 +71,9 @@ fn ask(pair: &Pair, client: &ServiceClient<ChangeState>, id: u8, label: &str) ->
     let slot = Arc::new(Mutex::new(None));
     let into = slot.clone();
     let transition = TransitionMessage { id, label: label.into() };
-    client.call(ChangeStateRequest { transition }, LIMIT, move |answer| *into.lock() = Some(answer)).unwrap();
+    client
+        .call(ChangeStateRequest { transition }, LIMIT, move |answer| *into.lock() = Some(answer))
+        .unwrap();
     pair.spin_until("an answer", || slot.lock().is_some());
     slot.lock().take().unwrap().unwrap().success
 }
@@ -79,7 +81,8 @@ fn ask(pair: &Pair, client: &ServiceClient<ChangeState>, id: u8, label: &str) ->
 #[test]
 fn a_tool_walks_a_node_through_its_life() {
     for pair in pairs() {
-        let (tool, node) = (pair.a.create_node("tool").unwrap(), pair.b.create_node("action").unwrap());
+        let (tool, node) =
+            (pair.a.create_node("tool").unwrap(), pair.b.create_node("action").unwrap());
         let script = Scripted::default();
         let life = Lifecycle::manage(&node, script.clone()).unwrap();
         let events = Arc::new(Mutex::new(Vec::new()));
@@ -89,7 +92,8 @@ fn a_tool_walks_a_node_through_its_life() {
                 "/action/transition_event",
                 Qos::reliable().keep_last(50),
                 move |event, _| {
-                    into.lock().push((event.start_state.label.clone(), event.goal_state.label.clone()))
+                    into.lock()
+                        .push((event.start_state.label.clone(), event.goal_state.label.clone()))
                 },
             )
             .unwrap();
@@ -101,7 +105,10 @@ fn a_tool_walks_a_node_through_its_life() {
         // By number, by label, by a number that another state would need.
         assert!(ask(&pair, &change, TransitionMessage::TRANSITION_CONFIGURE, ""), "{}", pair.name);
         assert!(ask(&pair, &change, 0, "activate"));
-        assert!(!ask(&pair, &change, TransitionMessage::TRANSITION_CONFIGURE, ""), "not from active");
+        assert!(
+            !ask(&pair, &change, TransitionMessage::TRANSITION_CONFIGURE, ""),
+            "not from active"
+        );
         let state = Arc::new(Mutex::new(None));
         let into = state.clone();
         get.call(Default::default(), LIMIT, move |answer| *into.lock() = answer.ok()).unwrap();
@@ -111,7 +118,10 @@ fn a_tool_walks_a_node_through_its_life() {
         assert!(ask(&pair, &change, TransitionMessage::TRANSITION_CLEANUP, ""));
         assert!(ask(&pair, &change, TransitionMessage::TRANSITION_UNCONFIGURED_SHUTDOWN, ""));
         assert_eq!(life.state(), State::Finalized);
-        assert_eq!(script.0.lock().calls, ["configure", "activate", "deactivate", "cleanup", "shutdown"]);
+        assert_eq!(
+            script.0.lock().calls,
+            ["configure", "activate", "deactivate", "cleanup", "shutdown"]
+        );
         pair.spin_until("ten events", || events.lock().len() == 10);
         assert_eq!(events.lock()[0], ("unconfigured".into(), "configuring".into()));
         assert_eq!(events.lock()[3], ("activating".into(), "active".into()));
@@ -175,7 +185,8 @@ fn the_graph_of_transitions_is_that_of_rcl() {
     assert_eq!(graph.available_transitions.len(), 22);
     let now = node.create_client::<GetAvailableTransitions>("~/get_available_transitions").unwrap();
     let now = now.call_and_spin(&executor, Default::default(), LIMIT).unwrap();
-    let labels: Vec<_> = now.available_transitions.iter().map(|t| t.transition.label.as_str()).collect();
+    let labels: Vec<_> =
+        now.available_transitions.iter().map(|t| t.transition.label.as_str()).collect();
     assert_eq!(labels, ["configure", "shutdown"]);
     let states = node.create_client::<GetAvailableStates>("~/get_available_states").unwrap();
     assert_eq!(

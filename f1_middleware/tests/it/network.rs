@@ -1,6 +1,7 @@
 //! Two processes on one machine: rates, losses, a reader that stalls, a peer that is killed.
 //!
-//! The other process is this test binary again, told its part by `F1_TEST_PART`. Longer runs: `F1_TEST_SECONDS`.
+//! The other process is this test binary again, told its part by `F1_TEST_PART`. Longer runs:
+//! `F1_TEST_SECONDS`.
 
 use std::process::{Child, Command};
 use std::sync::Arc;
@@ -21,7 +22,8 @@ fn seconds() -> u64 {
     std::env::var("F1_TEST_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2)
 }
 
-/// Whether times and best-effort losses are held to what is promised: tests share the machine otherwise, and it may compile too.
+/// Whether times and best-effort losses are held to what is promised: tests share the machine
+/// otherwise, and it may compile too.
 fn strict() -> bool {
     std::env::var_os("F1_TEST_SECONDS").is_some()
 }
@@ -38,7 +40,8 @@ impl Other {
     }
 
     fn signal(&self, signal: &str) {
-        let status = Command::new("kill").args([signal, &self.0.id().to_string()]).status().unwrap();
+        let status =
+            Command::new("kill").args([signal, &self.0.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
 }
@@ -87,7 +90,10 @@ fn the_other_process() {
             let (clock, mut index) = (node.clock(), 0_u64);
             let timer = node.create_timer(Duration::from_millis(2), ClockKind::Steady, move || {
                 let message = JointState {
-                    header: Header { stamp: stamp(clock.now().nanoseconds()), frame_id: index.to_string() },
+                    header: Header {
+                        stamp: stamp(clock.now().nanoseconds()),
+                        frame_id: index.to_string(),
+                    },
                     name: (0..7).map(|i| format!("panda_joint{i}")).collect(),
                     position: vec![0.1; 7],
                     velocity: vec![0.0; 7],
@@ -107,17 +113,20 @@ fn the_other_process() {
                 context.executor().spin_for(Duration::from_millis(5));
             }
             let (clock, mut index) = (node.clock(), 0_u64);
-            let timer = node.create_timer(Duration::from_nanos(33_333_333), ClockKind::Steady, move || {
-                for publisher in &publishers {
-                    publisher.publish(camera_image(index, clock.now().nanoseconds())).unwrap();
-                }
-                index += 1;
-            });
+            let timer =
+                node.create_timer(Duration::from_nanos(33_333_333), ClockKind::Steady, move || {
+                    for publisher in &publishers {
+                        publisher.publish(camera_image(index, clock.now().nanoseconds())).unwrap();
+                    }
+                    index += 1;
+                });
             node.keep(timer);
         }
         "listener" => {
             for name in CAMERAS {
-                node.keep(node.create_subscription::<Image>(name, Qos::reliable(), |_, _| {}).unwrap());
+                node.keep(
+                    node.create_subscription::<Image>(name, Qos::reliable(), |_, _| {}).unwrap(),
+                );
             }
         }
         "latched" => {
@@ -174,9 +183,13 @@ fn joint_states_at_500_hz_arrive_soon_and_none_is_lost() {
     let node = context.create_node("listener").unwrap();
     let (heard, take) = taker(node.clock());
     let _subscription = node
-        .create_subscription::<JointState>("joints", Qos::reliable().keep_last(1000), move |message, _| {
-            take(&message.header);
-        })
+        .create_subscription::<JointState>(
+            "joints",
+            Qos::reliable().keep_last(1000),
+            move |message, _| {
+                take(&message.header);
+            },
+        )
         .unwrap();
     let _other = Other::start("joints", &[]);
     assert!(context.executor().spin_while(LIMIT, || heard.lock().indices.is_empty()));
@@ -199,7 +212,10 @@ fn three_raw_cameras_at_30_hz_arrive_whole() {
         let (heard, take) = taker(node.clock());
         let subscription = node
             .create_subscription::<Image>(name, Qos::sensor_data(), move |image, _| {
-                assert!(image.data.len() == 921_600 && image.data.iter().all(|byte| *byte == image.data[0]));
+                assert!(
+                    image.data.len() == 921_600
+                        && image.data.iter().all(|byte| *byte == image.data[0])
+                );
                 take(&image.header);
             })
             .unwrap();
@@ -255,7 +271,11 @@ fn a_stalled_reader_does_not_make_us_grow() {
     let start = Instant::now();
     // 3 x 180 kB x 200 Hz: a second would be 108 MB.
     send(200 * seconds());
-    assert!(start.elapsed() < Duration::from_secs(3 * seconds()), "publishing blocks: {:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(3 * seconds()),
+        "publishing blocks: {:?}",
+        start.elapsed()
+    );
     let grown = memory().saturating_sub(before) as f64 / 1e6;
     let dropped: u64 = publishers.iter().map(|publisher| publisher.dropped_count()).sum();
     println!(

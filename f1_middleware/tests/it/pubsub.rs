@@ -16,13 +16,18 @@ fn text(data: &str) -> Text {
 #[test]
 fn messages_arrive_in_order_and_unchanged() {
     for pair in pairs() {
-        let (a, b) = (pair.a.create_node("talker").unwrap(), pair.b.create_node("listener").unwrap());
+        let (a, b) =
+            (pair.a.create_node("talker").unwrap(), pair.b.create_node("listener").unwrap());
         let heard = Arc::new(parking_lot::Mutex::new(Vec::new()));
         let into = heard.clone();
         let _subscription = b
-            .create_subscription::<JointState>("joint_states", Qos::reliable().keep_last(100), move |m, _| {
-                into.lock().push(m);
-            })
+            .create_subscription::<JointState>(
+                "joint_states",
+                Qos::reliable().keep_last(100),
+                move |m, _| {
+                    into.lock().push(m);
+                },
+            )
             .unwrap();
         let publisher = a.create_publisher("joint_states", Qos::reliable().keep_last(100)).unwrap();
         pair.spin_until("discovery", || publisher.subscription_count() > 0);
@@ -37,7 +42,11 @@ fn messages_arrive_in_order_and_unchanged() {
             publisher.publish(message.clone()).unwrap();
         }
         pair.spin_until("arrival", || heard.lock().len() == sent.len());
-        assert!(heard.lock().iter().zip(&sent).all(|(heard, sent)| **heard == *sent), "{}", pair.name);
+        assert!(
+            heard.lock().iter().zip(&sent).all(|(heard, sent)| **heard == *sent),
+            "{}",
+            pair.name
+        );
     }
 }
 
@@ -45,7 +54,8 @@ fn messages_arrive_in_order_and_unchanged() {
 fn an_image_arrives_whole() {
     for pair in pairs() {
         let (a, b) = (pair.a.create_node("camera").unwrap(), pair.b.create_node("viewer").unwrap());
-        let newest = b.create_newest_subscription::<Image>("image", Qos::reliable().keep_last(1)).unwrap();
+        let newest =
+            b.create_newest_subscription::<Image>("image", Qos::reliable().keep_last(1)).unwrap();
         let publisher = a.create_publisher::<Image>("image", Qos::reliable().keep_last(1)).unwrap();
         pair.spin_until("discovery", || publisher.subscription_count() > 0);
         let image = Image {
@@ -66,7 +76,8 @@ fn an_image_arrives_whole() {
 #[test]
 fn a_late_reader_hears_what_is_latched_and_nothing_else() {
     for pair in pairs() {
-        let (a, b) = (pair.a.create_node("talker").unwrap(), pair.b.create_node("listener").unwrap());
+        let (a, b) =
+            (pair.a.create_node("talker").unwrap(), pair.b.create_node("listener").unwrap());
         let latched = a.create_publisher("instruction", Qos::latched()).unwrap();
         let volatile = a.create_publisher("chatter", Qos::reliable()).unwrap();
         latched.publish(text("old")).unwrap();
@@ -83,10 +94,12 @@ fn a_late_reader_hears_what_is_latched_and_nothing_else() {
 #[test]
 fn a_reader_that_asks_for_more_than_is_offered_is_not_connected() {
     for pair in pairs() {
-        let (a, b) = (pair.a.create_node("talker").unwrap(), pair.b.create_node("listener").unwrap());
+        let (a, b) =
+            (pair.a.create_node("talker").unwrap(), pair.b.create_node("listener").unwrap());
         let publisher = a.create_publisher::<Text>("chatter", Qos::sensor_data()).unwrap();
         let reliable = b.create_newest_subscription::<Text>("chatter", Qos::reliable()).unwrap();
-        let best_effort = b.create_newest_subscription::<Text>("chatter", Qos::sensor_data()).unwrap();
+        let best_effort =
+            b.create_newest_subscription::<Text>("chatter", Qos::sensor_data()).unwrap();
         pair.spin_until("discovery", || publisher.subscription_count() == 1);
         pair.spin_until("arrival", || {
             publisher.publish(text("hello")).unwrap();
@@ -99,7 +112,8 @@ fn a_reader_that_asks_for_more_than_is_offered_is_not_connected() {
 #[test]
 fn a_slow_callback_gets_the_newest_messages() {
     for pair in pairs() {
-        let (a, b) = (pair.a.create_node("talker").unwrap(), pair.b.create_node("listener").unwrap());
+        let (a, b) =
+            (pair.a.create_node("talker").unwrap(), pair.b.create_node("listener").unwrap());
         let heard = Arc::new(parking_lot::Mutex::new(Vec::new()));
         let into = heard.clone();
         let subscription = b
@@ -127,7 +141,8 @@ fn a_slow_callback_gets_the_newest_messages() {
 #[test]
 fn remaps_and_namespaces_meet() {
     for pair in pairs_with("--ros-args -r __ns:=/robot1 -r camera:=/robot2/eye") {
-        let (a, b) = (pair.a.create_node("talker").unwrap(), pair.b.create_node("listener").unwrap());
+        let (a, b) =
+            (pair.a.create_node("talker").unwrap(), pair.b.create_node("listener").unwrap());
         assert_eq!(a.fully_qualified_name(), "/robot1/talker");
         let publisher = a.create_publisher("camera", Qos::latched()).unwrap();
         assert_eq!(publisher.topic(), "/robot2/eye");
@@ -140,7 +155,8 @@ fn remaps_and_namespaces_meet() {
 #[test]
 fn a_dropped_subscription_is_silent_and_the_publisher_notices() {
     for pair in pairs() {
-        let (a, b) = (pair.a.create_node("talker").unwrap(), pair.b.create_node("listener").unwrap());
+        let (a, b) =
+            (pair.a.create_node("talker").unwrap(), pair.b.create_node("listener").unwrap());
         let count = Arc::new(AtomicUsize::new(0));
         let counter = count.clone();
         let subscription = b

@@ -15,18 +15,23 @@ fn a_guard_holds_the_shut_down_open_while_timers_run() {
     let stopped = Arc::new(AtomicBool::new(false));
     let (flag, stopper) = (stopped.clone(), node.clone());
     context.on_shutdown(move |guard| {
-        let rest = stopper.create_one_shot(Duration::from_millis(300), ClockKind::Steady, move || {
-            flag.store(true, Ordering::SeqCst);
-            drop(guard);
-        });
+        let rest =
+            stopper.create_one_shot(Duration::from_millis(300), ClockKind::Steady, move || {
+                flag.store(true, Ordering::SeqCst);
+                drop(guard);
+            });
         stopper.keep(rest);
     });
     let asker = context.clone();
-    let _timer = node.create_timer(Duration::from_secs(1), ClockKind::Steady, move || asker.shutdown());
+    let _timer =
+        node.create_timer(Duration::from_secs(1), ClockKind::Steady, move || asker.shutdown());
     context.spin();
     assert!(stopped.load(Ordering::SeqCst));
     let elapsed = context.clock().steady();
-    assert!(elapsed >= Duration::from_millis(2300) && elapsed < Duration::from_millis(2400), "{elapsed:?}");
+    assert!(
+        elapsed >= Duration::from_millis(2300) && elapsed < Duration::from_millis(2400),
+        "{elapsed:?}"
+    );
 }
 
 #[test]

@@ -13,14 +13,16 @@ use crate::support::{pairs_with, seconds};
 #[test]
 fn a_node_follows_the_clock_topic_and_its_ros_timers_do_too() {
     for pair in pairs_with("--ros-args -p use_sim_time:=true") {
-        let (follower, simulator) = (pair.a.create_node("node").unwrap(), pair.b.create_node("sim").unwrap());
+        let (follower, simulator) =
+            (pair.a.create_node("node").unwrap(), pair.b.create_node("sim").unwrap());
         assert_eq!(follower.now(), Time::ZERO, "{}", pair.name);
         let ticks = Arc::new(AtomicUsize::new(0));
         let counter = ticks.clone();
         let _timer = follower.create_timer(Duration::from_secs(1), ClockKind::Ros, move || {
             counter.fetch_add(1, Ordering::SeqCst);
         });
-        let clock = simulator.create_publisher::<Clock>("/clock", Qos::clock().keep_last(1)).unwrap();
+        let clock =
+            simulator.create_publisher::<Clock>("/clock", Qos::clock().keep_last(1)).unwrap();
         pair.spin_until("discovery", || clock.subscription_count() > 0);
         let show = |time: Time| {
             let (sec, nanosec) = time.split();

@@ -37,7 +37,12 @@ pub fn pairs_with(line: &str) -> Vec<Pair> {
     let alone = ALONE.lock();
     let mut pairs = Vec::new();
     let mut add = |name, backend: Backend| {
-        pairs.push(Pair { name, a: context(backend.clone(), line), b: context(backend, ""), _alone: None });
+        pairs.push(Pair {
+            name,
+            a: context(backend.clone(), line),
+            b: context(backend, ""),
+            _alone: None,
+        });
     };
     add("mem", Backend::Mem { bus: MemBus::new(), virtual_start: None });
     #[cfg(feature = "dds")]
@@ -92,7 +97,11 @@ impl Pair {
     pub fn spin_until(&self, what: &str, mut done: impl FnMut() -> bool) {
         let start = std::time::Instant::now();
         while !done() {
-            assert!(start.elapsed() < LIMIT, "{}: {what} did not happen within {LIMIT:?}", self.name);
+            assert!(
+                start.elapsed() < LIMIT,
+                "{}: {what} did not happen within {LIMIT:?}",
+                self.name
+            );
             self.a.executor().spin_for(Duration::from_millis(2));
             self.b.executor().spin_for(Duration::from_millis(2));
         }

@@ -30,7 +30,8 @@ fn on_a_virtual_clock_work_takes_the_named_time_and_the_newest_input_wins() {
         submitter.submit(count);
     });
     context.executor().spin_for(Duration::from_millis(100));
-    // Handed in at 10, 20, 30...; the first takes until 35, then the newest (3) from 35 to 60, when 6 has just come in.
+    // Handed in at 10, 20, 30...; the first takes until 35, then the newest (3) from 35 to 60, when
+    // 6 has just come in.
     assert_eq!(*seen.lock(), [(1035, 10), (1060, 30), (1085, 60)]);
     assert_eq!(worker.replaced(), 5);
 }
@@ -41,7 +42,8 @@ fn in_real_time_the_executor_goes_on_while_work_is_done() {
     let node = context.create_node("n").unwrap();
     let ticks = Arc::new(parking_lot::Mutex::new(0));
     let counter = ticks.clone();
-    let _timer = node.create_timer(Duration::from_millis(5), ClockKind::Steady, move || *counter.lock() += 1);
+    let _timer = node
+        .create_timer(Duration::from_millis(5), ClockKind::Steady, move || *counter.lock() += 1);
     let outcome = Arc::new(parking_lot::Mutex::new(None));
     let into = outcome.clone();
     let worker = Worker::spawn(

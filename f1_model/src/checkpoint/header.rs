@@ -43,7 +43,9 @@ pub(super) fn read(file: &MappedFile) -> std::result::Result<Vec<FileTensor>, Ve
     };
     let length = u64::from_le_bytes(prefix);
     if length > MAX_HEADER {
-        return Err(vec![format!("the header claims {length} bytes; at most {MAX_HEADER} are believed")]);
+        return Err(vec![format!(
+            "the header claims {length} bytes; at most {MAX_HEADER} are believed"
+        )]);
     }
     let data_start = 8 + length as usize;
     let Some(header) = bytes.get(8..data_start) else {
@@ -52,8 +54,8 @@ pub(super) fn read(file: &MappedFile) -> std::result::Result<Vec<FileTensor>, Ve
             file.len()
         )]);
     };
-    let value: Value =
-        serde_json::from_slice(header).map_err(|error| vec![format!("the header is not JSON: {error}")])?;
+    let value: Value = serde_json::from_slice(header)
+        .map_err(|error| vec![format!("the header is not JSON: {error}")])?;
     let Some(map) = value.as_object() else {
         return Err(vec!["the header is not a JSON object".to_string()]);
     };
@@ -84,7 +86,8 @@ pub(super) fn read(file: &MappedFile) -> std::result::Result<Vec<FileTensor>, Ve
         at = at.max(tensor.end);
     }
     if faults.is_empty() && at < file.len() {
-        faults.push(format!("{} bytes behind the last tensor belong to no tensor", file.len() - at));
+        faults
+            .push(format!("{} bytes behind the last tensor belong to no tensor", file.len() - at));
     }
     if faults.is_empty() { Ok(tensors) } else { Err(faults) }
 }
@@ -107,7 +110,9 @@ fn tensor(
         })
         .ok_or("no shape")?;
     let offsets = entry.get("data_offsets").and_then(Value::as_array).ok_or("no data_offsets")?;
-    let [from, to] = offsets.as_slice() else { return Err("data_offsets is not a pair".to_string()) };
+    let [from, to] = offsets.as_slice() else {
+        return Err("data_offsets is not a pair".to_string());
+    };
     let offset = |value: &Value| value.as_u64().and_then(|n| usize::try_from(n).ok());
     let (Some(from), Some(to)) = (offset(from), offset(to)) else {
         return Err("data_offsets are not whole numbers".to_string());
@@ -121,7 +126,8 @@ fn tensor(
             "shape {shape:?} of {dtype} takes {bytes} bytes, data_offsets {from}..{to} do not"
         ));
     }
-    let (Some(start), Some(end)) = (data_start.checked_add(from), data_start.checked_add(to)) else {
+    let (Some(start), Some(end)) = (data_start.checked_add(from), data_start.checked_add(to))
+    else {
         return Err(format!("data_offsets {from}..{to} overflow"));
     };
     if end > file {

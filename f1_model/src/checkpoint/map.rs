@@ -26,8 +26,9 @@ impl MappedFile {
                 faults: vec!["the file is empty".to_string()],
             });
         }
-        // SAFETY: the mapping is private to this value and only read. Somebody truncating the file meanwhile would
-        // end the process; checkpoints are replaced by renaming, never written in place.
+        // SAFETY: the mapping is private to this value and only read. Somebody truncating the file
+        // meanwhile would end the process; checkpoints are replaced by renaming, never
+        // written in place.
         #[allow(
             unsafe_code,
             reason = "a memory map is the only way to read a 9 GB file without holding it twice"
@@ -49,7 +50,13 @@ impl MappedFile {
     }
 
     /// Hands the range over in pieces of whole elements, releasing the pages behind.
-    pub(super) fn read(&self, start: usize, end: usize, element: usize, mut take: impl FnMut(&[u8])) {
+    pub(super) fn read(
+        &self,
+        start: usize,
+        end: usize,
+        element: usize,
+        mut take: impl FnMut(&[u8]),
+    ) {
         let step = WINDOW / element.max(1) * element.max(1);
         let mut at = start;
         while at < end {
@@ -58,10 +65,12 @@ impl MappedFile {
             // Rounded inward to pages: neighbours are still to be read.
             let (from, to) = (at.next_multiple_of(4096), next / 4096 * 4096);
             if from < to {
-                // SAFETY: a read-only mapping of a file; dropped pages come back from the file when touched again.
+                // SAFETY: a read-only mapping of a file; dropped pages come back from the file when
+                // touched again.
                 #[allow(unsafe_code, reason = "releases pages that were read")]
-                let released =
-                    unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, from, to - from) };
+                let released = unsafe {
+                    self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, from, to - from)
+                };
                 if let Err(error) = released {
                     tracing::debug!(%error, "the system keeps the pages of a read checkpoint");
                 }

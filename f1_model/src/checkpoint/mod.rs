@@ -1,4 +1,5 @@
-//! Checkpoints: official names, strict, memory-mapped, written back so that the reference code can read them.
+//! Checkpoints: official names, strict, memory-mapped, written back so that the reference code can
+//! read them.
 
 mod header;
 mod map;
@@ -30,14 +31,16 @@ pub struct LoadReport {
     pub loaded: usize,
     /// Tensors missing in the file and initialised instead, sorted.
     pub initialised: Vec<String>,
-    /// Tensors in the file that nobody reads: unused heads, other tools' buffers, parts the configuration leaves out.
+    /// Tensors in the file that nobody reads: unused heads, other tools' buffers, parts the
+    /// configuration leaves out.
     pub ignored: Vec<String>,
 }
 
 /// How to load.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadPrecision {
-    /// BF16 keeps what the published files hold in bf16 in bf16, the rest in f32; F32 widens everything.
+    /// BF16 keeps what the published files hold in bf16 in bf16, the rest in f32; F32 widens
+    /// everything.
     pub dtype: DType,
     /// Initialise what is missing instead of refusing.
     pub allow_missing: bool,
@@ -58,7 +61,8 @@ pub struct CheckpointFiles {
 }
 
 impl CheckpointFiles {
-    /// Opens a `.safetensors` file, a `model.safetensors.index.json`, or a directory holding either.
+    /// Opens a `.safetensors` file, a `model.safetensors.index.json`, or a directory holding
+    /// either.
     ///
     /// # Errors
     /// A file is missing, truncated or lies about itself; every fault is listed.
@@ -80,7 +84,8 @@ impl CheckpointFiles {
                         let name = names::official(&tensor.name);
                         let index = files.len();
                         if let Some((_, old)) = tensors.get(&name) {
-                            // The two names of a tied tensor may both be saved; they hold the same values.
+                            // The two names of a tied tensor may both be saved; they hold the same
+                            // values.
                             if old.shape != tensor.shape {
                                 faults.push(format!(
                                     "{name}: found twice, with shapes {:?} and {:?}",
@@ -131,11 +136,15 @@ impl CheckpointFiles {
         let size = header::element_size(&tensor.dtype).unwrap_or(1);
         file.read(tensor.start, tensor.end, size, |bytes| {
             finite &= match tensor.dtype.as_str() {
-                "F32" => {
-                    bytes.chunks_exact(4).all(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]).is_finite())
+                "F32" => bytes
+                    .chunks_exact(4)
+                    .all(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]).is_finite()),
+                "BF16" => {
+                    bytes.chunks_exact(2).all(|b| bf16::from_le_bytes([b[0], b[1]]).is_finite())
                 }
-                "BF16" => bytes.chunks_exact(2).all(|b| bf16::from_le_bytes([b[0], b[1]]).is_finite()),
-                "F16" => bytes.chunks_exact(2).all(|b| f16::from_le_bytes([b[0], b[1]]).is_finite()),
+                "F16" => {
+                    bytes.chunks_exact(2).all(|b| f16::from_le_bytes([b[0], b[1]]).is_finite())
+                }
                 "F64" => bytes.chunks_exact(8).all(|b| {
                     f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]).is_finite()
                 }),
@@ -146,7 +155,12 @@ impl CheckpointFiles {
     }
 
     /// Reads one tensor as `dtype` (F32, BF16 or I64).
-    fn read(&self, name: &str, dtype: DType, device: &Device) -> std::result::Result<Tensor, String> {
+    fn read(
+        &self,
+        name: &str,
+        dtype: DType,
+        device: &Device,
+    ) -> std::result::Result<Tensor, String> {
         let (index, tensor) = self.tensors.get(name).ok_or("missing")?;
         let file = self.files.get(*index).ok_or("missing")?;
         let count: usize = tensor.shape.iter().product();
@@ -157,9 +171,9 @@ impl CheckpointFiles {
                 let mut values = Vec::with_capacity(count);
                 file.read(tensor.start, tensor.end, size, |bytes| {
                     let parts = bytes.chunks_exact(8);
-                    values.extend(
-                        parts.map(|b| i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])),
-                    );
+                    values.extend(parts.map(|b| {
+                        i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])
+                    }));
                 });
                 Tensor::from_vec(values, shape, device)
             }
@@ -189,7 +203,8 @@ impl CheckpointFiles {
     /// Reads every tensor the configuration uses.
     ///
     /// # Errors
-    /// Anything missing (unless allowed), extra, mis-shaped or not finite; every fault is listed by name.
+    /// Anything missing (unless allowed), extra, mis-shaped or not finite; every fault is listed by
+    /// name.
     pub fn load(
         &self,
         config: &Config,
@@ -205,13 +220,18 @@ impl CheckpointFiles {
             match self.tensors.get(&spec.name) {
                 // A model with other scales keeps everything but its positions.
                 Some((_, found))
-                    if found.shape != spec.shape && precision.allow_missing && of_positions(spec) =>
+                    if found.shape != spec.shape
+                        && precision.allow_missing
+                        && of_positions(spec) =>
                 {
                     report.initialised.push(spec.name.clone());
-                    loaded.insert(spec.name.clone(), initial_tensor(spec, config, 0, dtype, device)?);
+                    loaded
+                        .insert(spec.name.clone(), initial_tensor(spec, config, 0, dtype, device)?);
                 }
-                Some((_, found)) if found.shape != spec.shape => faults
-                    .push(format!("{}: expected shape {:?}, found {:?}", spec.name, spec.shape, found.shape)),
+                Some((_, found)) if found.shape != spec.shape => faults.push(format!(
+                    "{}: expected shape {:?}, found {:?}",
+                    spec.name, spec.shape, found.shape
+                )),
                 Some(_) => match self.read(&spec.name, dtype, device) {
                     Ok(tensor) => {
                         report.loaded += 1;
@@ -223,9 +243,12 @@ impl CheckpointFiles {
                     if !derivable(spec) {
                         report.initialised.push(spec.name.clone());
                     }
-                    loaded.insert(spec.name.clone(), initial_tensor(spec, config, 0, dtype, device)?);
+                    loaded
+                        .insert(spec.name.clone(), initial_tensor(spec, config, 0, dtype, device)?);
                 }
-                None => faults.push(format!("{}: missing, expected shape {:?}", spec.name, spec.shape)),
+                None => {
+                    faults.push(format!("{}: missing, expected shape {:?}", spec.name, spec.shape))
+                }
             }
         }
         if !faults.is_empty() {
@@ -236,8 +259,14 @@ impl CheckpointFiles {
     }
 
     /// Names nobody knows; what is known but not read goes to the report.
-    fn extra(&self, specs: &[ParameterSpec], config: &Config, report: &mut LoadReport) -> Vec<String> {
-        let known: HashMap<&str, Kind> = specs.iter().map(|spec| (spec.name.as_str(), spec.kind)).collect();
+    fn extra(
+        &self,
+        specs: &[ParameterSpec],
+        config: &Config,
+        report: &mut LoadReport,
+    ) -> Vec<String> {
+        let known: HashMap<&str, Kind> =
+            specs.iter().map(|spec| (spec.name.as_str(), spec.kind)).collect();
         let mut faults = Vec::new();
         for (name, (_, tensor)) in &self.tensors {
             match known.get(name.as_str()) {
@@ -274,8 +303,10 @@ pub fn load(
 pub fn random(config: &Config, seed: u64, dtype: DType, device: &Device) -> Result<Weights> {
     let mut tensors = HashMap::new();
     for spec in parameters(config).iter().filter(|spec| spec.kind != Kind::Unused) {
-        tensors
-            .insert(spec.name.clone(), initial_tensor(spec, config, seed, target_type(spec, dtype), device)?);
+        tensors.insert(
+            spec.name.clone(),
+            initial_tensor(spec, config, seed, target_type(spec, dtype), device)?,
+        );
     }
     Ok(Weights::new(tensors))
 }
@@ -322,14 +353,19 @@ fn of_generation(name: &str) -> bool {
 
 fn widen(bytes: &[u8], dtype: &str, values: &mut Vec<f32>) {
     match dtype {
-        "F32" => values.extend(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))),
-        "BF16" => values.extend(bytes.chunks_exact(2).map(|b| bf16::from_le_bytes([b[0], b[1]]).to_f32())),
-        "F16" => values.extend(bytes.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32())),
-        _ => values.extend(
-            bytes
-                .chunks_exact(8)
-                .map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32),
-        ),
+        "F32" => values
+            .extend(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))),
+        "BF16" => {
+            values.extend(bytes.chunks_exact(2).map(|b| bf16::from_le_bytes([b[0], b[1]]).to_f32()))
+        }
+        "F16" => {
+            values.extend(bytes.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()))
+        }
+        _ => {
+            values.extend(bytes.chunks_exact(8).map(|b| {
+                f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32
+            }))
+        }
     }
 }
 
@@ -353,24 +389,27 @@ fn locate(path: &Path) -> Result<PathBuf> {
     } else {
         Err(Error::Checkpoint {
             path: path.to_path_buf(),
-            faults: vec!["neither model.safetensors nor model.safetensors.index.json is here".to_string()],
+            faults: vec![
+                "neither model.safetensors nor model.safetensors.index.json is here".to_string(),
+            ],
         })
     }
 }
 
 /// The files an index names.
 fn shards(index: &Path) -> Result<Vec<PathBuf>> {
-    let fault = |fault: String| Error::Checkpoint { path: index.to_path_buf(), faults: vec![fault] };
+    let fault =
+        |fault: String| Error::Checkpoint { path: index.to_path_buf(), faults: vec![fault] };
     let text = std::fs::read_to_string(index).map_err(|source| Error::io(index, source))?;
     let value: serde_json::Value =
         serde_json::from_str(&text).map_err(|error| fault(format!("not JSON: {error}")))?;
-    let map = value
-        .get("weight_map")
-        .and_then(serde_json::Value::as_object)
-        .ok_or_else(|| fault("it holds no weight_map: not the index of a sharded checkpoint".to_string()))?;
+    let map = value.get("weight_map").and_then(serde_json::Value::as_object).ok_or_else(|| {
+        fault("it holds no weight_map: not the index of a sharded checkpoint".to_string())
+    })?;
     let mut names: Vec<&str> = Vec::new();
     for (tensor, file) in map {
-        let name = file.as_str().ok_or_else(|| fault(format!("{tensor}: its file is not a name")))?;
+        let name =
+            file.as_str().ok_or_else(|| fault(format!("{tensor}: its file is not a name")))?;
         if name.contains(['/', '\\']) || name == ".." {
             return Err(fault(format!("{tensor}: {name} is not a file beside the index")));
         }

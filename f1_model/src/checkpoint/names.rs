@@ -4,8 +4,8 @@ use crate::parameters::{ACTION, TEXT_EMBEDDING};
 
 /// The official name of a name found in a file.
 ///
-/// Tied tensors are saved under either name; `lerobot/pi0_base` leaves out `model.` and nests PaliGemma the way
-/// newer libraries do.
+/// Tied tensors are saved under either name; `lerobot/pi0_base` leaves out `model.` and nests
+/// PaliGemma the way newer libraries do.
 pub(crate) fn official(name: &str) -> String {
     let name = name.strip_prefix("module.").unwrap_or(name);
     let name = if name.starts_with("model.") { name.to_string() } else { format!("model.{name}") };
@@ -21,14 +21,16 @@ pub(crate) fn official(name: &str) -> String {
     }
 }
 
-/// Tensors of other tools that a policy file may carry and nobody here reads: normalisation buffers of LeRobot, the
-/// action expert's text embedding, an unused pooling head.
+/// Tensors of other tools that a policy file may carry and nobody here reads: normalisation buffers
+/// of LeRobot, the action expert's text embedding, an unused pooling head.
 pub(crate) fn foreign(name: &str) -> bool {
     let name = name.strip_prefix("model.").unwrap_or(name);
     name.starts_with("normalize_")
         || name.starts_with("unnormalize_")
         || name.contains(".vision_model.head.")
-        || ACTION.strip_prefix("model.").is_some_and(|action| name == format!("{action}.embed_tokens.weight"))
+        || ACTION
+            .strip_prefix("model.")
+            .is_some_and(|action| name == format!("{action}.embed_tokens.weight"))
         || name.ends_with(".gemma_wm_expert.model.embed_tokens.weight")
         || name.ends_with(".embeddings.position_ids")
 }
@@ -49,7 +51,9 @@ mod tests {
     #[test]
     fn a_newer_library_nests_paligemma_deeper() {
         assert_eq!(
-            official("paligemma_with_expert.paligemma.model.language_model.layers.3.mlp.up_proj.weight"),
+            official(
+                "paligemma_with_expert.paligemma.model.language_model.layers.3.mlp.up_proj.weight"
+            ),
             "model.paligemma_with_expert.paligemma.language_model.model.layers.3.mlp.up_proj.weight"
         );
     }

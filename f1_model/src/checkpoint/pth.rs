@@ -1,4 +1,5 @@
-//! The VAR tokenizer as published: a pickle, of which only the tensors are read and nothing is executed.
+//! The VAR tokenizer as published: a pickle, of which only the tensors are read and nothing is
+//! executed.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,7 +17,8 @@ use crate::{Error, Result};
 /// The file is no such pickle.
 pub(crate) fn read_pickle(path: &Path) -> Result<HashMap<String, Tensor>> {
     std::fs::metadata(path).map_err(|source| Error::io(path, source))?;
-    // The pickle reader is foreign code on foreign bytes: a panic in it is a damaged file, not a crash.
+    // The pickle reader is foreign code on foreign bytes: a panic in it is a damaged file, not a
+    // crash.
     let read = std::panic::catch_unwind(|| -> candle_core::Result<_> {
         let file = PthTensors::new(path, None)?;
         let mut tensors = HashMap::new();
@@ -38,8 +40,13 @@ pub(crate) fn read_pickle(path: &Path) -> Result<HashMap<String, Tensor>> {
 /// Reads a VAR tokenizer `.pth` under official names (`model.vae.*`), in f32.
 ///
 /// # Errors
-/// The file is no such pickle, or a tensor is missing, extra, mis-shaped or not finite; every fault is listed.
-pub fn load_var_tokenizer(path: &Path, config: &Config, device: &Device) -> Result<HashMap<String, Tensor>> {
+/// The file is no such pickle, or a tensor is missing, extra, mis-shaped or not finite; every fault
+/// is listed.
+pub fn load_var_tokenizer(
+    path: &Path,
+    config: &Config,
+    device: &Device,
+) -> Result<HashMap<String, Tensor>> {
     let found = read_pickle(path)?;
     let fault = |faults: Vec<String>| Error::Checkpoint { path: path.to_path_buf(), faults };
 

@@ -15,8 +15,8 @@ use crate::{Error, Result};
 
 /// Writes `model.safetensors` and `config.json` into `folder`.
 ///
-/// `dtype` F32 keeps every value; BF16 stores what the published files hold in bf16 in bf16. Each file is written
-/// beside its name and renamed, so that a reader never sees half a file.
+/// `dtype` F32 keeps every value; BF16 stores what the published files hold in bf16 in bf16. Each
+/// file is written beside its name and renamed, so that a reader never sees half a file.
 ///
 /// # Errors
 /// The folder cannot be written, or a tensor is missing.
@@ -28,10 +28,15 @@ pub fn save(folder: &Path, config: &Config, parameters: &ParameterSet, dtype: DT
 ///
 /// # Errors
 /// The folder cannot be written, or a tensor is missing.
-pub fn save_with_weights(folder: &Path, config: &Config, weights: &Weights, dtype: DType) -> Result<()> {
+pub fn save_with_weights(
+    folder: &Path,
+    config: &Config,
+    weights: &Weights,
+    dtype: DType,
+) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|source| Error::io(folder, source))?;
-    let text =
-        serde_json::to_string_pretty(&config.to_json()).map_err(|error| Error::input(error.to_string()))?;
+    let text = serde_json::to_string_pretty(&config.to_json())
+        .map_err(|error| Error::input(error.to_string()))?;
     replace(&folder.join("config.json"), |file| file.write_all(text.as_bytes()))?;
 
     let specs = used_parameters(config);
@@ -59,7 +64,8 @@ pub fn save_with_weights(folder: &Path, config: &Config, weights: &Weights, dtyp
         offset += bytes;
         entries.push((tensor, stored));
     }
-    let mut text = serde_json::to_string(&header).map_err(|error| Error::input(error.to_string()))?;
+    let mut text =
+        serde_json::to_string(&header).map_err(|error| Error::input(error.to_string()))?;
     // Readers like the data to start at a multiple of eight.
     text.push_str(&" ".repeat(text.len().next_multiple_of(8) - text.len()));
     let mut failed = None;
@@ -89,7 +95,10 @@ fn bytes(tensor: &Tensor, dtype: DType) -> candle_core::Result<Vec<u8>> {
     })
 }
 
-fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>) -> Result<()> {
+fn replace(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
+) -> Result<()> {
     let beside = path.with_extension("part");
     let attempt = || -> std::io::Result<()> {
         let mut file = BufWriter::new(File::create(&beside)?);

@@ -1,8 +1,10 @@
-//! The configuration of a model: the published `config.json`, the explicit `f1_config.json`, and presets.
+//! The configuration of a model: the published `config.json`, the explicit `f1_config.json`, and
+//! presets.
 //!
-//! Keys of the reference layout that the network does not need are ignored, because the published files carry
-//! many of them; keys that are left out take the defaults of the library the weights come from. Settings that
-//! the reference does not know stand in one block `f1`, whose unknown keys are refused.
+//! Keys of the reference layout that the network does not need are ignored, because the published
+//! files carry many of them; keys that are left out take the defaults of the library the weights
+//! come from. Settings that the reference does not know stand in one block `f1`, whose unknown keys
+//! are refused.
 
 mod parse;
 mod presets;
@@ -15,7 +17,8 @@ use crate::{Error, Result};
 /// Which tokens the understanding expert may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttentionMode {
-    /// As the released weights were trained: understanding tokens and the history condition share one block.
+    /// As the released weights were trained: understanding tokens and the history condition share
+    /// one block.
     Released,
     /// As in the paper: understanding sees only itself, nothing flows back.
     Uga,
@@ -85,7 +88,8 @@ pub struct TokenizerConfig {
     pub num_res_blocks: usize,
     /// Groups of every GroupNorm.
     pub norm_groups: usize,
-    /// How many `phi` convolutions the scales share: 0 one for each scale, 1 a single one, n shared by nearest tick.
+    /// How many `phi` convolutions the scales share: 0 one for each scale, 1 a single one, n
+    /// shared by nearest tick.
     pub share_quant_resi: usize,
     /// Share of the convolution in `phi`.
     pub quant_resi: f64,
@@ -154,14 +158,16 @@ pub struct RunConfig {
     pub top_k: usize,
     /// Probability mass kept when sampling; 0 or 1 keeps all.
     pub top_p: f64,
-    /// Scale of the noise from which actions flow, 0 to 1: 1 draws from all that the data show, as the reference does; less stays
-    /// nearer to their middle, which is steadier where they differ little.
+    /// Scale of the noise from which actions flow, 0 to 1: 1 draws from all that the data show, as
+    /// the reference does; less stays nearer to their middle, which is steadier where they
+    /// differ little.
     pub noise_scale: f64,
-    /// Whether the history's past frames are shown to the understanding expert, as further cameras behind the others, oldest first.
-    /// Only for comparisons of memory with foresight: the nodes refuse such a model.
+    /// Whether the history's past frames are shown to the understanding expert, as further cameras
+    /// behind the others, oldest first. Only for comparisons of memory with foresight: the
+    /// nodes refuse such a model.
     pub history_in_understanding: bool,
-    /// Trained on whole histories only: on a robot the policy waits until its history is full. Without it the first frame stands for
-    /// what was before it.
+    /// Trained on whole histories only: on a robot the policy waits until its history is full.
+    /// Without it the first frame stands for what was before it.
     pub full_history: bool,
     /// Seed of sampling and noise where a caller gives none.
     pub seed: u64,
@@ -226,7 +232,11 @@ impl Config {
     /// Every fault, each with its key.
     pub fn validate(&self, origin: &str) -> Result<()> {
         let faults = validate::faults(self);
-        if faults.is_empty() { Ok(()) } else { Err(Error::Config { origin: origin.to_string(), faults }) }
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Config { origin: origin.to_string(), faults })
+        }
     }
 
     /// Side of a history frame in pixels; `None` without a generation expert.

@@ -62,9 +62,10 @@ impl<'a> Section<'a> {
     fn usizes(&self, key: &str, default: &[usize], faults: &mut Vec<String>) -> Vec<usize> {
         let Some(value) = self.get(key) else { return default.to_vec() };
         let numbers: Option<Vec<usize>> = match value {
-            Value::Array(items) => {
-                items.iter().map(|item| item.as_u64().and_then(|n| usize::try_from(n).ok())).collect()
-            }
+            Value::Array(items) => items
+                .iter()
+                .map(|item| item.as_u64().and_then(|n| usize::try_from(n).ok()))
+                .collect(),
             // "(224, 224)" and "1_2_3" both occur in published files.
             Value::String(text) => text
                 .split(|c: char| !c.is_ascii_digit())
@@ -73,7 +74,9 @@ impl<'a> Section<'a> {
                 .collect(),
             _ => None,
         };
-        match numbers.filter(|numbers| !numbers.is_empty() && numbers.iter().all(|n| *n <= MAX_SIZE)) {
+        match numbers
+            .filter(|numbers| !numbers.is_empty() && numbers.iter().all(|n| *n <= MAX_SIZE))
+        {
             Some(numbers) => numbers,
             None => {
                 faults.push(format!("{} is {value}, not a list of whole numbers", self.key(key)));
@@ -170,14 +173,19 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Config> {
         run,
     };
     faults.extend(super::validate::faults(&config));
-    if faults.is_empty() { Ok(config) } else { Err(Error::Config { origin: origin.to_string(), faults }) }
+    if faults.is_empty() {
+        Ok(config)
+    } else {
+        Err(Error::Config { origin: origin.to_string(), faults })
+    }
 }
 
 fn generation(root: &Section<'_>, faults: &mut Vec<String>) -> GenerationConfig {
     let section = root.child("gen_expert_config", faults);
     if section.map.is_none() {
         faults.push(
-            "gen_expert_config is missing (set use_world_model to false for the pi0 layout)".to_string(),
+            "gen_expert_config is missing (set use_world_model to false for the pi0 layout)"
+                .to_string(),
         );
     }
     let vae = section.child("vae", faults);
@@ -243,7 +251,8 @@ fn run_block(
             usual
         }),
     };
-    let history_in_understanding = flag("history_in_understanding", released.history_in_understanding);
+    let history_in_understanding =
+        flag("history_in_understanding", released.history_in_understanding);
     let full_history = flag("full_history", released.full_history);
     let seed = match section.get("seed") {
         None => released.seed,
@@ -252,8 +261,10 @@ fn run_block(
             released.seed
         }),
     };
-    // A model with another kernel and no block was trained with as many frames as its kernel covers.
-    let frames = generation.map_or(released.history_frames, |generation| generation.temporal_kernel);
+    // A model with another kernel and no block was trained with as many frames as its kernel
+    // covers.
+    let frames =
+        generation.map_or(released.history_frames, |generation| generation.temporal_kernel);
     RunConfig {
         attention,
         history_frames: section.usize("history_frames", frames, faults),

@@ -32,7 +32,11 @@ impl Config {
                 patch_size: 14,
                 layer_norm_eps: 1e-6,
             },
-            understanding: ExpertConfig { hidden_size: 2048, intermediate_size: 16_384, ..small.clone() },
+            understanding: ExpertConfig {
+                hidden_size: 2048,
+                intermediate_size: 16_384,
+                ..small.clone()
+            },
             generation: Some(GenerationConfig {
                 expert: small.clone(),
                 scales: vec![1, 2, 3, 4, 5, 6, 8, 10, 13, 16],
@@ -80,7 +84,8 @@ impl Config {
         Self { generation: None, ..Self::released() }
     }
 
-    /// A preset by its name: `released`, `released-2`, `released-4`, `released-6`, `released-10`, `pi0`.
+    /// A preset by its name: `released`, `released-2`, `released-4`, `released-6`, `released-10`,
+    /// `pi0`.
     ///
     /// # Errors
     /// No preset has this name.

@@ -11,8 +11,10 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         }
     };
 
-    let mut experts: Vec<(&str, &ExpertConfig)> =
-        vec![("und_expert_config.text_config", &config.understanding), ("act_expert_config", &config.action)];
+    let mut experts: Vec<(&str, &ExpertConfig)> = vec![
+        ("und_expert_config.text_config", &config.understanding),
+        ("act_expert_config", &config.action),
+    ];
     if let Some(generation) = &config.generation {
         experts.push(("gen_expert_config", &generation.expert));
     }
@@ -52,7 +54,9 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         ] {
             check(
                 a == b,
-                format!("{name}.{key} {b} differs from {first_name}.{key} {a}: experts share one attention"),
+                format!(
+                    "{name}.{key} {b} differs from {first_name}.{key} {a}: experts share one attention"
+                ),
             );
         }
         check(
@@ -101,7 +105,10 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         check(scales.len() >= 2, "gen_expert_config.pn must name at least two scales".to_string());
         check(
             scales.first() == Some(&1),
-            format!("gen_expert_config.pn starts with {:?}: the first scale must be 1", scales.first()),
+            format!(
+                "gen_expert_config.pn starts with {:?}: the first scale must be 1",
+                scales.first()
+            ),
         );
         check(
             scales.windows(2).all(|pair| pair[0] < pair[1]),
@@ -134,7 +141,10 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         ] {
             check(value > 0, format!("gen_expert_config.vae.{key} must be positive"));
         }
-        check(!tokenizer.ch_mult.is_empty(), "gen_expert_config.vae.ch_mult names no level".to_string());
+        check(
+            !tokenizer.ch_mult.is_empty(),
+            "gen_expert_config.vae.ch_mult names no level".to_string(),
+        );
         for mult in &tokenizer.ch_mult {
             check(
                 *mult > 0 && (tokenizer.ch * mult) % tokenizer.norm_groups.max(1) == 0,
@@ -146,7 +156,10 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         }
         check(
             (0.0..=1.0).contains(&tokenizer.quant_resi),
-            format!("gen_expert_config.vae.quant_resi {} is not within 0..=1", tokenizer.quant_resi),
+            format!(
+                "gen_expert_config.vae.quant_resi {} is not within 0..=1",
+                tokenizer.quant_resi
+            ),
         );
         check(
             generation.expert.hidden_size == config.proj_width,

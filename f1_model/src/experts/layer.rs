@@ -23,12 +23,16 @@ impl RmsNorm {
     /// It is missing or mis-shaped.
     pub fn new(width: usize, epsilon: f64, weights: &Weights) -> Result<Self> {
         let weight = weights.get(width, "weight")?;
-        let scale =
-            if weight.track_op() { None } else { Some((weight.to_dtype(candle_core::DType::F32)? + 1.0)?) };
+        let scale = if weight.track_op() {
+            None
+        } else {
+            Some((weight.to_dtype(candle_core::DType::F32)? + 1.0)?)
+        };
         Ok(Self { weight, scale, epsilon })
     }
 
-    /// Adds what the layer before left to be added, and normalises the last dimension of the sum; returns both.
+    /// Adds what the layer before left to be added, and normalises the last dimension of the sum;
+    /// returns both.
     ///
     /// # Errors
     /// The width does not fit.
@@ -48,13 +52,15 @@ impl RmsNorm {
     }
 }
 
-/// Queries, keys and values of one expert's tokens, not rotated, `[batch, tokens, heads or kv_heads, head_dim]`.
+/// Queries, keys and values of one expert's tokens, not rotated, `[batch, tokens, heads or
+/// kv_heads, head_dim]`.
 pub(super) struct Projected {
     /// None where nobody asks.
     pub(super) query: Option<Tensor>,
     /// Whether the queries are rotated already.
     pub(super) turned: bool,
-    /// All three as one product left them, `[batch, tokens, heads + 2 kv_heads, head_dim]`, where one did.
+    /// All three as one product left them, `[batch, tokens, heads + 2 kv_heads, head_dim]`, where
+    /// one did.
     pub(super) all: Option<Tensor>,
     pub(super) key: Tensor,
     pub(super) value: Tensor,
@@ -94,9 +100,14 @@ impl DecoderLayer {
         let (query, key) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
         let attention = weights.pp("self_attn");
         let gated = weights.pp("mlp");
-        let linear = |output, input, weights: &Weights| Linear::without_bias(output, input, quant, weights);
+        let linear =
+            |output, input, weights: &Weights| Linear::without_bias(output, input, quant, weights);
         Ok(Self {
-            input_layernorm: RmsNorm::new(hidden, config.rms_norm_eps, &weights.pp("input_layernorm"))?,
+            input_layernorm: RmsNorm::new(
+                hidden,
+                config.rms_norm_eps,
+                &weights.pp("input_layernorm"),
+            )?,
             post_attention_layernorm: RmsNorm::new(
                 hidden,
                 config.rms_norm_eps,
@@ -114,8 +125,9 @@ impl DecoderLayer {
         })
     }
 
-    /// Puts weights that multiply the same numbers below one another: one product in place of three, one in place of two. For weights
-    /// that are not trained; quantised ones stay as they are.
+    /// Puts weights that multiply the same numbers below one another: one product in place of
+    /// three, one in place of two. For weights that are not trained; quantised ones stay as
+    /// they are.
     pub(super) fn join(&mut self) -> Result<()> {
         let (Some(mut query_key_value), Some(mut gate_up)) = (
             Linear::join([&mut self.q_proj, &mut self.k_proj, &mut self.v_proj])?,
@@ -149,8 +161,13 @@ impl DecoderLayer {
             || linears.into_iter().any(Linear::is_trained)
     }
 
-    /// The layer's input after what the layer before left to be added, and its norm, the input of the attention.
-    pub(super) fn input_norm(&self, hidden: &Tensor, delta: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
+    /// The layer's input after what the layer before left to be added, and its norm, the input of
+    /// the attention.
+    pub(super) fn input_norm(
+        &self,
+        hidden: &Tensor,
+        delta: Option<&Tensor>,
+    ) -> Result<(Tensor, Tensor)> {
         self.input_layernorm.forward(hidden, delta)
     }
 
@@ -193,8 +210,8 @@ impl DecoderLayer {
         Ok(self.q_proj.forward(x)?.reshape((batch, tokens, heads, width))?)
     }
 
-    /// Everything after the attention: output projection, residual, norm, MLP. What the MLP adds is returned beside what it is to be
-    /// added to: the next norm does it.
+    /// Everything after the attention: output projection, residual, norm, MLP. What the MLP adds is
+    /// returned beside what it is to be added to: the next norm does it.
     pub(super) fn finish(&self, hidden: &Tensor, attended: &Tensor) -> Result<(Tensor, Tensor)> {
         let (hidden, x) =
             self.post_attention_layernorm.forward(hidden, Some(&self.o_proj.forward(attended)?))?;

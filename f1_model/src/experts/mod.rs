@@ -1,9 +1,10 @@
 //! Three decoder stacks under one attention.
 //!
-//! In every layer each expert present normalises and projects its own tokens; queries, keys and values are joined
-//! along the sequence, rotated, attended once and split again; each expert then applies its own output projection,
-//! residual, norm and MLP. Who sees whom is given as [`Block`]s: in every mode of this model a run of rows sees a
-//! run of keys that starts at the first key, so no mask is ever built.
+//! In every layer each expert present normalises and projects its own tokens; queries, keys and
+//! values are joined along the sequence, rotated, attended once and split again; each expert then
+//! applies its own output projection, residual, norm and MLP. Who sees whom is given as [`Block`]s:
+//! in every mode of this model a run of rows sees a run of keys that starts at the first key, so no
+//! mask is ever built.
 
 mod layer;
 mod rope;
@@ -65,35 +66,46 @@ pub struct Stream {
     pub wanted: Wanted,
 }
 
-/// Rotated keys and values of earlier passes, a pair for each layer, `[batch, tokens, kv_heads, head_dim]`.
+/// Rotated keys and values of earlier passes, a pair for each layer, `[batch, tokens, kv_heads,
+/// head_dim]`.
 #[derive(Clone, Default)]
 pub struct KvCache {
     layers: Vec<(Tensor, Tensor)>,
     /// Tokens held; the tensors may have room for more.
     filled: usize,
-    /// What the layers are views of, if they have room: `[2 layers, batch, room, kv_heads, head_dim]`.
+    /// What the layers are views of, if they have room: `[2 layers, batch, room, kv_heads,
+    /// head_dim]`.
     room: Option<Tensor>,
 }
 
 impl KvCache {
-    /// Empty, with room for `shape`'s tokens: `[batch, tokens, kv_heads, head_dim]`. Passes write in place what fits, instead of copying
-    /// everything before it anew; keys and values that carry a gradient are never written so.
+    /// Empty, with room for `shape`'s tokens: `[batch, tokens, kv_heads, head_dim]`. Passes write
+    /// in place what fits, instead of copying everything before it anew; keys and values that
+    /// carry a gradient are never written so.
     ///
     /// # Errors
     /// The device refuses the memory.
-    pub fn with_capacity(layers: usize, shape: [usize; 4], dtype: DType, device: &Device) -> Result<Self> {
+    pub fn with_capacity(
+        layers: usize,
+        shape: [usize; 4],
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Self> {
         let [batch, tokens, heads, width] = shape;
         let room = Tensor::zeros((2 * layers, batch, tokens, heads, width), dtype, device)?;
         Self::of_block(room, 0)
     }
 
-    /// A cache in a block as [`KvCache::block`] has it, of which the first `filled` tokens are held.
+    /// A cache in a block as [`KvCache::block`] has it, of which the first `filled` tokens are
+    /// held.
     pub(crate) fn of_block(room: Tensor, filled: usize) -> Result<Self> {
-        let layers = (0..room.dim(0)? / 2).map(|layer| Ok((room.get(2 * layer)?, room.get(2 * layer + 1)?)));
+        let layers =
+            (0..room.dim(0)? / 2).map(|layer| Ok((room.get(2 * layer)?, room.get(2 * layer + 1)?)));
         Ok(Self { layers: layers.collect::<Result<_>>()?, filled, room: Some(room) })
     }
 
-    /// The memory of all layers, if it is one block, `[2 layers, batch, tokens and room, kv_heads, head_dim]`.
+    /// The memory of all layers, if it is one block, `[2 layers, batch, tokens and room, kv_heads,
+    /// head_dim]`.
     pub(crate) fn block(&self) -> Option<&Tensor> {
         self.room.as_ref()
     }
@@ -105,8 +117,8 @@ impl KvCache {
 
     /// A copy with room for `tokens` more.
     ///
-    /// Of several passes that follow the same cache with room only the last one's tokens stay, in every cache that they returned: for
-    /// the steps of the flow, whose caches nobody keeps.
+    /// Of several passes that follow the same cache with room only the last one's tokens stay, in
+    /// every cache that they returned: for the steps of the flow, whose caches nobody keeps.
     ///
     /// # Errors
     /// The device refuses the memory.
@@ -127,9 +139,12 @@ impl KvCache {
     /// It has not.
     pub fn copy_from(&self, other: &Self) -> Result<()> {
         match (&self.room, &other.room) {
-            (Some(room), Some(from)) if from.dim(2)? == other.filled => Ok(room.slice_set(from, 2, 0)?),
+            (Some(room), Some(from)) if from.dim(2)? == other.filled => {
+                Ok(room.slice_set(from, 2, 0)?)
+            }
             _ => {
-                for ((key, value), (from_key, from_value)) in self.layers.iter().zip(&other.layers) {
+                for ((key, value), (from_key, from_value)) in self.layers.iter().zip(&other.layers)
+                {
                     key.slice_set(&from_key.narrow(1, 0, other.filled)?.contiguous()?, 1, 0)?;
                     value.slice_set(&from_value.narrow(1, 0, other.filled)?.contiguous()?, 1, 0)?;
                 }
@@ -146,14 +161,23 @@ impl KvCache {
         }
     }
 
-    /// Keys and values of layer `index` with those of new tokens behind those held, `new` one stream after another. Queries that lie in one
-    /// piece with their keys are rotated with them.
-    fn extended(&self, index: usize, new: &mut [Projected], rope: &RopeTable) -> Result<(Tensor, Tensor)> {
-        let lengths = new.iter().map(|new| new.key.dim(1)).collect::<candle_core::Result<Vec<_>>>()?;
+    /// Keys and values of layer `index` with those of new tokens behind those held, `new` one
+    /// stream after another. Queries that lie in one piece with their keys are rotated with
+    /// them.
+    fn extended(
+        &self,
+        index: usize,
+        new: &mut [Projected],
+        rope: &RopeTable,
+    ) -> Result<(Tensor, Tensor)> {
+        let lengths =
+            new.iter().map(|new| new.key.dim(1)).collect::<candle_core::Result<Vec<_>>>()?;
         let total: usize = lengths.iter().sum();
         let held = self.layers.get(index);
         if let Some((key, value)) = held
-            && new.iter().try_fold(true, |all, new| Ok::<_, Error>(all && self.writes(total, &new.key)?))?
+            && new
+                .iter()
+                .try_fold(true, |all, new| Ok::<_, Error>(all && self.writes(total, &new.key)?))?
         {
             let mut first = 0;
             for (new, tokens) in new.iter_mut().zip(lengths) {
@@ -197,7 +221,9 @@ impl KvCache {
         let filled = self.filled + tokens;
         // Written in place, the layers are views of the same memory still.
         match &self.room {
-            Some(room) if filled <= room.dim(2)? && !layers.iter().any(|(key, _)| key.track_op()) => {
+            Some(room)
+                if filled <= room.dim(2)? && !layers.iter().any(|(key, _)| key.track_op()) =>
+            {
                 Self::of_block(room.clone(), filled)
             }
             _ => Ok(Self { layers, filled, room: None }),
@@ -210,13 +236,17 @@ impl KvCache {
     /// It holds fewer.
     pub fn first(&self, tokens: usize) -> Result<Self> {
         if tokens > self.filled {
-            return Err(Error::input(format!("the first {tokens} of {} cached tokens", self.filled)));
+            return Err(Error::input(format!(
+                "the first {tokens} of {} cached tokens",
+                self.filled
+            )));
         }
         match &self.room {
             Some(room) => Self::of_block(room.clone(), tokens),
             None => {
                 let first = |tensor: &Tensor| tensor.narrow(1, 0, tokens);
-                let layers = self.layers.iter().map(|(key, value)| Ok((first(key)?, first(value)?)));
+                let layers =
+                    self.layers.iter().map(|(key, value)| Ok((first(key)?, first(value)?)));
                 Ok(Self { layers: layers.collect::<Result<_>>()?, filled: tokens, room: None })
             }
         }
@@ -253,7 +283,10 @@ impl Expert {
         let layers = (0..config.layers)
             .map(|index| DecoderLayer::new(config, quant, &weights.pp("layers").pp(index)))
             .collect::<Result<_>>()?;
-        Ok(Self { layers, norm: RmsNorm::new(config.hidden_size, config.rms_norm_eps, &weights.pp("norm"))? })
+        Ok(Self {
+            layers,
+            norm: RmsNorm::new(config.hidden_size, config.rms_norm_eps, &weights.pp("norm"))?,
+        })
     }
 }
 
@@ -286,20 +319,33 @@ impl Experts {
         }
     }
 
-    /// Puts weights that multiply the same numbers below one another, where none of them is trained.
+    /// Puts weights that multiply the same numbers below one another, where none of them is
+    /// trained.
     ///
     /// # Errors
     /// The device refuses the memory.
     pub fn join(&mut self) -> Result<()> {
-        let experts = [Some(&mut self.understanding), self.generation.as_mut(), Some(&mut self.action)];
-        experts.into_iter().flatten().flat_map(|expert| &mut expert.layers).try_for_each(DecoderLayer::join)
+        let experts =
+            [Some(&mut self.understanding), self.generation.as_mut(), Some(&mut self.action)];
+        experts
+            .into_iter()
+            .flatten()
+            .flat_map(|expert| &mut expert.layers)
+            .try_for_each(DecoderLayer::join)
     }
 
-    /// A cache with room for `tokens` tokens; without room while weights are trained, whose keys and values carry a gradient.
+    /// A cache with room for `tokens` tokens; without room while weights are trained, whose keys
+    /// and values carry a gradient.
     ///
     /// # Errors
     /// The device refuses the memory.
-    pub fn cache(&self, batch: usize, tokens: usize, dtype: DType, device: &Device) -> Result<KvCache> {
+    pub fn cache(
+        &self,
+        batch: usize,
+        tokens: usize,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<KvCache> {
         let experts = [Some(&self.understanding), self.generation.as_ref(), Some(&self.action)];
         let mut layers = experts.into_iter().flatten().flat_map(|expert| &expert.layers);
         if layers.any(DecoderLayer::is_trained) {
@@ -312,18 +358,19 @@ impl Experts {
     fn expert(&self, role: Role) -> Result<&Expert> {
         match role {
             Role::Understanding => Ok(&self.understanding),
-            Role::Generation => {
-                self.generation.as_ref().ok_or_else(|| Error::input("this model has no generation expert"))
-            }
+            Role::Generation => self
+                .generation
+                .as_ref()
+                .ok_or_else(|| Error::input("this model has no generation expert")),
             Role::Action => Ok(&self.action),
         }
     }
 
     /// One pass over the streams in order, after the tokens of `cache`.
     ///
-    /// `blocks` cover all rows of all streams in order; `key_bias` `[batch, 1, cached + new]` is added to the scores.
-    /// Returns each stream's normed output (`None` where nothing was wanted, one row where the last was) and the
-    /// cache with the new keys and values appended.
+    /// `blocks` cover all rows of all streams in order; `key_bias` `[batch, 1, cached + new]` is
+    /// added to the scores. Returns each stream's normed output (`None` where nothing was
+    /// wanted, one row where the last was) and the cache with the new keys and values appended.
     ///
     /// # Errors
     /// A stream's expert is absent, or the blocks do not cover the rows.
@@ -336,12 +383,17 @@ impl Experts {
         key_bias: Option<&Tensor>,
         recorder: &mut Recorder,
     ) -> Result<(Vec<Option<Tensor>>, KvCache)> {
-        let experts = streams.iter().map(|stream| self.expert(stream.role)).collect::<Result<Vec<_>>>()?;
-        let lengths =
-            streams.iter().map(|stream| stream.hidden.dim(1)).collect::<candle_core::Result<Vec<_>>>()?;
+        let experts =
+            streams.iter().map(|stream| self.expert(stream.role)).collect::<Result<Vec<_>>>()?;
+        let lengths = streams
+            .iter()
+            .map(|stream| stream.hidden.dim(1))
+            .collect::<candle_core::Result<Vec<_>>>()?;
         let total: usize = lengths.iter().sum();
         if blocks.iter().map(|block| block.rows).sum::<usize>() != total {
-            return Err(Error::input(format!("attention blocks {blocks:?} do not cover {total} rows")));
+            return Err(Error::input(format!(
+                "attention blocks {blocks:?} do not cover {total} rows"
+            )));
         }
         let _uploads = device::uploads_once(rope.angles().device());
         let depth = self.understanding.layers.len();
@@ -357,7 +409,12 @@ impl Experts {
                 let (hidden, x) = layer.input_norm(&stream.hidden, delta.take().as_ref())?;
                 recorder.keep(format_args!("{}.layer{index}.in", stream.role.short()), &hidden);
                 let queries = !last || stream.wanted == Wanted::All;
-                projected.push(layer.project(&x, queries, [self.heads, self.kv_heads], self.head_dim)?);
+                projected.push(layer.project(
+                    &x,
+                    queries,
+                    [self.heads, self.kv_heads],
+                    self.head_dim,
+                )?);
                 stream.hidden = hidden;
                 normed.push(x);
             }
@@ -386,7 +443,8 @@ impl Experts {
                         true => query,
                         false => ops::rope(&query, rope.rows(start + first, rows)?.angles())?,
                     };
-                    let attended = self.attend(&query, &key, &value, start + first, blocks, key_bias)?;
+                    let attended =
+                        self.attend(&query, &key, &value, start + first, blocks, key_bias)?;
                     let (hidden, delta) = layer.finish(&hidden, &attended)?;
                     (stream.hidden, deltas[at]) = (hidden, Some(delta));
                 }
@@ -431,7 +489,10 @@ impl Experts {
             at += block.rows;
             if from < to {
                 if block.keys > total {
-                    return Err(Error::input(format!("attention block sees {} of {total} keys", block.keys)));
+                    return Err(Error::input(format!(
+                        "attention block sees {} of {total} keys",
+                        block.keys
+                    )));
                 }
                 of_rows.push(Block { rows: to - from, keys: block.keys });
             }

@@ -17,7 +17,12 @@ impl RopeTable {
     ///
     /// # Errors
     /// The rows differ in length.
-    pub fn new(positions: &[Vec<i64>], head_dim: usize, base: f64, device: &Device) -> Result<Self> {
+    pub fn new(
+        positions: &[Vec<i64>],
+        head_dim: usize,
+        base: f64,
+        device: &Device,
+    ) -> Result<Self> {
         let half = head_dim / 2;
         let tokens = positions.first().map_or(0, Vec::len);
         // In f32 throughout, as the reference does.
@@ -52,10 +57,11 @@ impl RopeTable {
     }
 }
 
-/// Tables of all positions from the first on, made when somebody needs one so long, each at least twice as long as the one before.
+/// Tables of all positions from the first on, made when somebody needs one so long, each at least
+/// twice as long as the one before.
 ///
-/// None is ever freed: a recorded CUDA graph reads the one it was recorded with at its address. Together they are less than twice the
-/// longest.
+/// None is ever freed: a recorded CUDA graph reads the one it was recorded with at its address.
+/// Together they are less than twice the longest.
 #[derive(Clone)]
 pub struct RopeTables {
     head_dim: usize,
@@ -80,7 +86,11 @@ impl RopeTables {
         let same = positions.windows(2).all(|pair| pair[0] == pair[1]);
         let rows = if same { positions.get(..1).unwrap_or(positions) } else { positions };
         match rows {
-            [row] if !row.is_empty() && row[0] >= 0 && row.windows(2).all(|pair| pair[1] == pair[0] + 1) => {
+            [row]
+                if !row.is_empty()
+                    && row[0] >= 0
+                    && row.windows(2).all(|pair| pair[1] == pair[0] + 1) =>
+            {
                 self.consecutive(row[0] as usize, row.len())
             }
             rows => RopeTable::new(rows, self.head_dim, self.base, &self.device),
@@ -110,7 +120,8 @@ mod tests {
     #[test]
     fn rows_of_the_long_table_are_those_of_a_short_one() {
         let tables = RopeTables::new(16, 10_000.0, &Device::Cpu);
-        let values = |table: &RopeTable| table.angles().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let values =
+            |table: &RopeTable| table.angles().flatten_all().unwrap().to_vec1::<f32>().unwrap();
         for positions in [
             vec![vec![3, 4, 5]],
             vec![vec![0, 1]],

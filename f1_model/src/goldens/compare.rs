@@ -13,7 +13,8 @@ pub(super) const F32: f64 = 1e-4;
 pub(super) const IMAGE: f64 = 3e-4;
 /// Tolerance of gradients, relative to the tensor's maximum.
 pub(super) const GRADIENT: f64 = 1e-3;
-/// Values up to this size get the plain tolerance; larger ones proportionally more, as f32 rounds them more coarsely.
+/// Values up to this size get the plain tolerance; larger ones proportionally more, as f32 rounds
+/// them more coarsely.
 const PLAIN: f64 = 32.0;
 
 /// Collects comparisons.
@@ -34,8 +35,8 @@ pub(super) enum Rule {
     Absolute(f64),
     /// Relative to the largest absolute value of the expected tensor.
     Relative(f64),
-    /// The same, but where the tensor is smaller than this size, relative to the size: a gradient that is zero but for
-    /// rounding is measured against the others.
+    /// The same, but where the tensor is smaller than this size, relative to the size: a gradient
+    /// that is zero but for rounding is measured against the others.
     Gradient(f64),
     /// Equal.
     Equal,
@@ -47,7 +48,8 @@ impl Comparison {
         self.group = group;
     }
 
-    /// A comparison whose absolute tolerances are at least `least`: that of another device's arithmetic.
+    /// A comparison whose absolute tolerances are at least `least`: that of another device's
+    /// arithmetic.
     pub(super) fn at_least(least: f64) -> Self {
         Self { least, ..Self::default() }
     }
@@ -125,7 +127,9 @@ impl Comparison {
         let (error, tolerance) = match rule {
             Rule::Equal => (error, 0.0),
             Rule::Absolute(tolerance) => (error, tolerance.max(self.least)),
-            Rule::Gradient(floor) => (error / expected.abs().max(floor).max(f64::MIN_POSITIVE), GRADIENT),
+            Rule::Gradient(floor) => {
+                (error / expected.abs().max(floor).max(f64::MIN_POSITIVE), GRADIENT)
+            }
             Rule::Relative(tolerance) => (error / expected.abs().max(f64::MIN_POSITIVE), tolerance),
         };
         self.verdict(name, error, tolerance, error <= tolerance);
@@ -135,7 +139,12 @@ impl Comparison {
         self.compared += 1;
         let key = format!("{}{}", self.group, family(name));
         if !pass {
-            tracing::warn!(tensor = format!("{}{name}", self.group), error, tolerance, "out of tolerance");
+            tracing::warn!(
+                tensor = format!("{}{name}", self.group),
+                error,
+                tolerance,
+                "out of tolerance"
+            );
         }
         let entry = self.families.entry(key.clone()).or_insert(Family {
             name: key,
@@ -151,8 +160,8 @@ impl Comparison {
         entry.tensors += 1;
     }
 
-    /// Compares every expected tensor that `found` holds, leaving the rest; what the layout documents and the files
-    /// lack is left too.
+    /// Compares every expected tensor that `found` holds, leaving the rest; what the layout
+    /// documents and the files lack is left too.
     pub(super) fn all(
         &mut self,
         prefix: &str,
@@ -168,7 +177,8 @@ impl Comparison {
                 self.leave(&format!("{full} (absent from the files)"));
             }
         }
-        let mut names: Vec<&String> = expected.keys().filter(|name| name.starts_with(prefix)).collect();
+        let mut names: Vec<&String> =
+            expected.keys().filter(|name| name.starts_with(prefix)).collect();
         names.sort();
         for name in names {
             let short = &name[prefix.len()..];
@@ -198,14 +208,16 @@ impl Comparison {
     }
 }
 
-/// The size below which a gradient counts as rounding beside the others of a run: a thousandth of the largest.
+/// The size below which a gradient counts as rounding beside the others of a run: a thousandth of
+/// the largest.
 pub(super) fn gradient_floor<'a>(
     expected: impl IntoIterator<Item = (&'a String, &'a Tensor)>,
 ) -> Result<f64> {
     let mut largest = 0f32;
     for (_, tensor) in expected.into_iter().filter(|(name, _)| name.contains("grad.")) {
         if tensor.elem_count() > 0 {
-            largest = largest.max(tensor.to_dtype(DType::F32)?.abs()?.max_all()?.to_scalar::<f32>()?);
+            largest =
+                largest.max(tensor.to_dtype(DType::F32)?.abs()?.max_all()?.to_scalar::<f32>()?);
         }
     }
     Ok(1e-3 * f64::from(largest))
@@ -219,7 +231,8 @@ fn family(name: &str) -> String {
         }
     }
     if let Some((head, tail)) = name.split_once(".after")
-        && let Some((steps, _)) = tail.split_once('.').filter(|(steps, _)| steps.parse::<usize>().is_ok())
+        && let Some((steps, _)) =
+            tail.split_once('.').filter(|(steps, _)| steps.parse::<usize>().is_ok())
     {
         return format!("{head}.after{steps}.*");
     }

@@ -30,20 +30,24 @@ pub(super) struct GoldenDir {
 
 /// Reads a safetensors file onto the CPU.
 pub(super) fn load(path: &Path) -> Result<HashMap<String, Tensor>> {
-    candle_core::safetensors::load(path, &Device::Cpu)
-        .map_err(|error| Error::Checkpoint { path: path.to_path_buf(), faults: vec![error.to_string()] })
+    candle_core::safetensors::load(path, &Device::Cpu).map_err(|error| Error::Checkpoint {
+        path: path.to_path_buf(),
+        faults: vec![error.to_string()],
+    })
 }
 
 /// Reads a JSON file.
 pub(super) fn json(path: &Path) -> Result<Value> {
     let text = std::fs::read_to_string(path).map_err(|source| Error::io(path, source))?;
-    serde_json::from_str(&text).map_err(|error| Error::input(format!("{}: {error}", path.display())))
+    serde_json::from_str(&text)
+        .map_err(|error| Error::input(format!("{}: {error}", path.display())))
 }
 
 impl GoldenDir {
     pub(super) fn open(path: &Path, device: &Device) -> Result<Self> {
         let required = ["meta.json", "inputs.safetensors", "outputs.safetensors"];
-        let missing: Vec<&str> = required.into_iter().filter(|name| !path.join(name).is_file()).collect();
+        let missing: Vec<&str> =
+            required.into_iter().filter(|name| !path.join(name).is_file()).collect();
         if !missing.is_empty() {
             return Err(Error::input(format!(
                 "{}: a golden directory without {}",
@@ -60,8 +64,10 @@ impl GoldenDir {
                 Error::input(format!("{}: neither config.json nor f1_config.json", path.display()))
             })?;
         let mut text = json(&file)?;
-        let observed =
-            meta.pointer("/preset/n_obs").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+        let observed = meta
+            .pointer("/preset/n_obs")
+            .and_then(Value::as_u64)
+            .and_then(|n| usize::try_from(n).ok());
         if let (Some(frames), Some(map)) = (observed, text.as_object_mut()) {
             // The reference takes any history from its batch; here it is part of the configuration.
             let block = map.entry("f1").or_insert_with(|| Value::Object(serde_json::Map::new()));
@@ -103,14 +109,17 @@ impl GoldenDir {
             let Some(images) = self.inputs.get(&format!("image{slot}")) else { continue };
             let (batch, channels, rows, columns) = images.dims4()?;
             let mut values = Vec::with_capacity(batch * channels * width * height);
-            for sample in
-                images.to_dtype(DType::F32)?.reshape((batch, channels, rows * columns))?.to_vec3::<f32>()?
+            for sample in images
+                .to_dtype(DType::F32)?
+                .reshape((batch, channels, rows * columns))?
+                .to_vec3::<f32>()?
             {
                 let planes = Planes { height: rows, width: columns, planes: sample };
                 let fitted = resize_with_pad(&planes, width, height, 0.0)?;
                 values.extend(fitted.planes.into_iter().flatten().map(|value| value * 2.0 - 1.0));
             }
-            let prepared = Tensor::from_vec(values, (batch, channels, height, width), &self.device)?;
+            let prepared =
+                Tensor::from_vec(values, (batch, channels, height, width), &self.device)?;
             let valid = match self.inputs.get(&format!("image{slot}_mask")) {
                 Some(mask) => flags(mask)?,
                 None => vec![true; batch],
@@ -160,7 +169,9 @@ impl GoldenDir {
             if network.has_foresight() { Some(network.tokenize(&self.history()?)?) } else { None };
         let actions = self.padded("action", self.config.max_action_dim)?;
         let padded = match self.inputs.get("action_is_pad") {
-            Some(mask) => (0..mask.dim(0)?).map(|row| flags(&mask.get(row)?)).collect::<Result<_>>()?,
+            Some(mask) => {
+                (0..mask.dim(0)?).map(|row| flags(&mask.get(row)?)).collect::<Result<_>>()?
+            }
             None => vec![vec![false; actions.dim(1)?]; actions.dim(0)?],
         };
         Ok(Batch {
@@ -181,5 +192,11 @@ impl GoldenDir {
 
 /// A vector of flags.
 pub(super) fn flags(mask: &Tensor) -> Result<Vec<bool>> {
-    Ok(mask.flatten_all()?.to_dtype(DType::U8)?.to_vec1::<u8>()?.into_iter().map(|flag| flag != 0).collect())
+    Ok(mask
+        .flatten_all()?
+        .to_dtype(DType::U8)?
+        .to_vec1::<u8>()?
+        .into_iter()
+        .map(|flag| flag != 0)
+        .collect())
 }

@@ -1,4 +1,5 @@
-//! One call of the policy: every intermediate tensor, then bf16 and the model without a world model.
+//! One call of the policy: every intermediate tensor, then bf16 and the model without a world
+//! model.
 
 use std::collections::BTreeMap;
 
@@ -62,10 +63,12 @@ pub(super) fn rule(name: &str) -> Rule {
 
 /// Rows of padded understanding tokens are a matter of arithmetic and influence nothing.
 pub(super) fn rows_that_count(name: &str, padding: &Padding) -> Option<Vec<Vec<bool>>> {
-    (name.contains(".und.") || name.contains(".kv.") || name == "prefix.out").then(|| padding.rows().to_vec())
+    (name.contains(".und.") || name.contains(".kv.") || name == "prefix.out")
+        .then(|| padding.rows().to_vec())
 }
 
-/// Whether the layout documents a tensor of the inference: its absence from the files is then worth a count.
+/// Whether the layout documents a tensor of the inference: its absence from the files is then worth
+/// a count.
 fn documented(name: &str) -> bool {
     let parts: Vec<&str> = name.split('.').collect();
     match parts.as_slice() {
@@ -74,7 +77,9 @@ fn documented(name: &str) -> bool {
         ["act", step, "x_t" | "time" | "v_t"] => step.starts_with("step"),
         ["act", "embs" | "att_masks" | "pad_masks" | "prefix_pad_masks"] => true,
         ["pass0", ..] => true,
-        [pass, "gen" | "act", "out"] | [pass, "attention_mask" | "position_ids"] => pass.starts_with("pass"),
+        [pass, "gen" | "act", "out"] | [pass, "attention_mask" | "position_ids"] => {
+            pass.starts_with("pass")
+        }
         _ => false,
     }
 }
@@ -96,7 +101,8 @@ pub(super) fn infer(
     let (_, positions, codes) = vectors.dims3()?;
     let history = vectors.reshape((batch, count, positions, codes))?;
 
-    let prefix = network.perceive(&understanding, &padding, Some(&history), source, &mut recorder)?;
+    let prefix =
+        network.perceive(&understanding, &padding, Some(&history), source, &mut recorder)?;
     recorder.set_prefix("gen.");
     recorder.keep("all_logits", &Tensor::cat(&prefix.logits, 1)?);
     recorder.keep("all_indices", &Tensor::cat(&prefix.tokens, 1)?);
@@ -140,12 +146,19 @@ pub(super) fn embed(
     recorder.set_prefix("prefix.");
     recorder.keep("embs", &embedded);
     recorder.keep("pad_masks", &bytes(&rows)?);
-    recorder.keep("att_masks", &Tensor::zeros((rows.len(), embedded.dim(1)?), DType::I64, &Device::Cpu)?);
+    recorder.keep(
+        "att_masks",
+        &Tensor::zeros((rows.len(), embedded.dim(1)?), DType::I64, &Device::Cpu)?,
+    );
     Ok((embedded, Padding::new(rows)?))
 }
 
 /// Features, tokens and next-scale vectors of frames, kept under the recorder's prefix.
-pub(super) fn tokenise(network: &F1Network, frames: &Tensor, recorder: &mut Recorder) -> Result<Tensor> {
+pub(super) fn tokenise(
+    network: &F1Network,
+    frames: &Tensor,
+    recorder: &mut Recorder,
+) -> Result<Tensor> {
     let tokenizer = &network.foresight()?.tokenizer;
     let features = tokenizer.features(frames, &mut Recorder::off())?;
     recorder.keep("f", &features);
@@ -172,7 +185,10 @@ pub(super) fn wm_tables(
         flags.extend(std::iter::repeat_n(0, side * side - 1));
     }
     let count = flags.len();
-    recorder.keep("wm.att_masks", &Tensor::from_vec(flags.repeat(batch), (batch, count), &Device::Cpu)?);
+    recorder.keep(
+        "wm.att_masks",
+        &Tensor::from_vec(flags.repeat(batch), (batch, count), &Device::Cpu)?,
+    );
     recorder.keep("wm.pad_masks", &Tensor::ones((batch, count), DType::U8, &Device::Cpu)?);
     Ok(())
 }
@@ -194,16 +210,24 @@ pub(super) fn prefix_masks(
     let mut first = keys;
     for (index, block) in blocks[of_scales..].iter().enumerate() {
         let pass = index + 1;
-        recorder
-            .keep(format_args!("pass{pass}.attention_mask"), &mask(padding, &[*block], first, block.keys)?);
+        recorder.keep(
+            format_args!("pass{pass}.attention_mask"),
+            &mask(padding, &[*block], first, block.keys)?,
+        );
         let all = padding.positions(block.keys - tokens);
-        recorder.keep(format_args!("pass{pass}.position_ids"), &positions(&all, first, block.rows)?);
+        recorder
+            .keep(format_args!("pass{pass}.position_ids"), &positions(&all, first, block.rows)?);
         first = block.keys;
     }
     Ok(())
 }
 
-fn act(golden: &GoldenDir, network: &F1Network, prefix: &PrefixState, recorder: &mut Recorder) -> Result<()> {
+fn act(
+    golden: &GoldenDir,
+    network: &F1Network,
+    prefix: &PrefixState,
+    recorder: &mut Recorder,
+) -> Result<()> {
     let config = network.config();
     let state = golden.padded("state", config.max_state_dim)?;
     let noise = golden.input("noise")?.to_dtype(DType::F32)?;
@@ -216,19 +240,27 @@ fn act(golden: &GoldenDir, network: &F1Network, prefix: &PrefixState, recorder: 
     }
     let batch = prefix.padding.batch();
     for (step, time) in network.actions().times().iter().enumerate() {
-        recorder.keep(format_args!("act.step{step}.time"), &Tensor::full(*time, batch, &Device::Cpu)?);
+        recorder
+            .keep(format_args!("act.step{step}.time"), &Tensor::full(*time, batch, &Device::Cpu)?);
     }
     action_masks(network, prefix, recorder)
 }
 
 /// Flags, masks and positions of the action pass.
-pub(super) fn action_masks(network: &F1Network, prefix: &PrefixState, recorder: &mut Recorder) -> Result<()> {
+pub(super) fn action_masks(
+    network: &F1Network,
+    prefix: &PrefixState,
+    recorder: &mut Recorder,
+) -> Result<()> {
     let chunk = network.config().chunk_size;
     let batch = prefix.padding.batch();
     let mut flags = vec![0f32; chunk + 1];
     flags[..2].fill(1.0);
     recorder.set_prefix("");
-    recorder.keep("act.att_masks", &Tensor::from_vec(flags.repeat(batch), (batch, chunk + 1), &Device::Cpu)?);
+    recorder.keep(
+        "act.att_masks",
+        &Tensor::from_vec(flags.repeat(batch), (batch, chunk + 1), &Device::Cpu)?,
+    );
     recorder.keep("act.pad_masks", &Tensor::ones((batch, chunk + 1), DType::U8, &Device::Cpu)?);
     let keys = prefix.cache.len();
     let mut rows = prefix.padding.rows().to_vec();
@@ -245,8 +277,13 @@ pub(super) fn action_masks(network: &F1Network, prefix: &PrefixState, recorder: 
     Ok(())
 }
 
-/// The reference runs the state with the chunk in every step, this network in the first alone: puts its row in front of the others.
-fn join_state(network: &F1Network, found: &mut BTreeMap<String, Tensor>, base: usize) -> Result<()> {
+/// The reference runs the state with the chunk in every step, this network in the first alone: puts
+/// its row in front of the others.
+fn join_state(
+    network: &F1Network,
+    found: &mut BTreeMap<String, Tensor>,
+    base: usize,
+) -> Result<()> {
     let first = format!("pass{base}.act.");
     let rows: Vec<(String, Tensor)> = found
         .iter()
@@ -267,7 +304,10 @@ fn join_state(network: &F1Network, found: &mut BTreeMap<String, Tensor>, base: u
     Ok(())
 }
 
-pub(super) fn reconstruct(golden: &GoldenDir, network: &F1Network) -> Result<BTreeMap<String, Tensor>> {
+pub(super) fn reconstruct(
+    golden: &GoldenDir,
+    network: &F1Network,
+) -> Result<BTreeMap<String, Tensor>> {
     let foresight = network.foresight()?;
     let tokenizer = &foresight.tokenizer;
     let frames = golden.history()?;
@@ -293,7 +333,8 @@ pub(super) fn reconstruct(golden: &GoldenDir, network: &F1Network) -> Result<BTr
     Ok(found)
 }
 
-/// Relative RMS error of quantised actions against the file's, with the file's foresight tokens held fixed.
+/// Relative RMS error of quantised actions against the file's, with the file's foresight tokens
+/// held fixed.
 pub(super) fn quantisation_error(golden: &GoldenDir, quant: Quant) -> Result<f64> {
     let network = F1Network::new(&golden.config, &golden.weights, Some(quant))?;
     let expected = |name: &str| {
@@ -303,13 +344,14 @@ pub(super) fn quantisation_error(golden: &GoldenDir, quant: Quant) -> Result<f64
     let (found, _) = infer(golden, &network, &mut TokenSource::Fixed(ids))?;
     let wanted = expected("infer.actions_padded")?;
     let actions = found.get("actions_padded").ok_or_else(|| Error::input("no actions"))?;
-    let mean =
-        |tensor: Tensor| -> Result<f64> { Ok(f64::from(tensor.sqr()?.mean_all()?.to_scalar::<f32>()?)) };
+    let mean = |tensor: Tensor| -> Result<f64> {
+        Ok(f64::from(tensor.sqr()?.mean_all()?.to_scalar::<f32>()?))
+    };
     Ok((mean((actions - wanted)?)? / mean(wanted.clone())?).sqrt())
 }
 
-/// The published half-precision conversion. Later scales see other tokens once one flips, so the tokens of the file
-/// are held fixed; then every number has a bound.
+/// The published half-precision conversion. Later scales see other tokens once one flips, so the
+/// tokens of the file are held fixed; then every number has a bound.
 fn bf16(golden: &GoldenDir, comparison: &mut Comparison) -> Result<()> {
     let file = golden.path.join("outputs_bf16.safetensors");
     if !file.is_file() || golden.config.generation.is_none() {
@@ -321,7 +363,8 @@ fn bf16(golden: &GoldenDir, comparison: &mut Comparison) -> Result<()> {
     let network = F1Network::new(&golden.config, &weights, None)?;
     let mut source = match expected.get("infer.gen.all_indices") {
         Some(ids) => {
-            // The file may hold the first samples only; the tokens of the others decide nothing that is compared.
+            // The file may hold the first samples only; the tokens of the others decide nothing
+            // that is compared.
             let batch = golden.input("lang_tokens")?.dim(0)?;
             let ids = ids.to_dtype(DType::U32)?.to_device(&golden.device)?;
             let missing = batch.saturating_sub(ids.dim(0)?);
@@ -348,7 +391,8 @@ fn bf16(golden: &GoldenDir, comparison: &mut Comparison) -> Result<()> {
         match found.get(short) {
             Some(tensor) => {
                 // Looser where numbers are larger than those the bounds were stated for.
-                let largest = expected[name].to_dtype(DType::F32)?.abs()?.max_all()?.to_scalar::<f32>()?;
+                let largest =
+                    expected[name].to_dtype(DType::F32)?.abs()?.max_all()?.to_scalar::<f32>()?;
                 let bound = bound * (f64::from(largest) / 8.0).max(1.0);
                 comparison.tensor(
                     &format!("bf16.{name}"),
@@ -371,15 +415,27 @@ fn without_world_model(golden: &GoldenDir, comparison: &mut Comparison) -> Resul
         return Ok(());
     }
     let expected = load(&file)?;
-    let (found, padding) = pi0(golden, expected.keys().any(|name| name.starts_with("nowm.train.")))?;
+    let (found, padding) =
+        pi0(golden, expected.keys().any(|name| name.starts_with("nowm.train.")))?;
     let floor = gradient_floor(&expected)?;
     let rule = |name: &str| if name.contains("grad.") { Rule::Gradient(floor) } else { rule(name) };
-    let documented = |name: &str| name == "actions_padded" || name == "prefix.out" || name == "train.loss";
-    comparison.all("nowm.", &expected, &found, rule, |name| rows_that_count(name, &padding), documented)
+    let documented =
+        |name: &str| name == "actions_padded" || name == "prefix.out" || name == "train.loss";
+    comparison.all(
+        "nowm.",
+        &expected,
+        &found,
+        rule,
+        |name| rows_that_count(name, &padding),
+        documented,
+    )
 }
 
 /// Everything of the model without its generation expert, under the names of the files.
-pub(super) fn pi0(golden: &GoldenDir, training: bool) -> Result<(BTreeMap<String, Tensor>, Padding)> {
+pub(super) fn pi0(
+    golden: &GoldenDir,
+    training: bool,
+) -> Result<(BTreeMap<String, Tensor>, Padding)> {
     let named = golden.path.join("f1_config_nowm.json");
     let config = if named.is_file() {
         Config::load(&named)?
@@ -389,7 +445,13 @@ pub(super) fn pi0(golden: &GoldenDir, training: bool) -> Result<(BTreeMap<String
     let network = F1Network::new(&config, &golden.weights, None)?;
     let mut recorder = Recorder::on();
     let (understanding, padding) = embed(golden, &network, &mut recorder)?;
-    let prefix = network.perceive(&understanding, &padding, None, &mut TokenSource::Greedy, &mut recorder)?;
+    let prefix = network.perceive(
+        &understanding,
+        &padding,
+        None,
+        &mut TokenSource::Greedy,
+        &mut recorder,
+    )?;
     act(golden, &network, &prefix, &mut recorder)?;
     let mut found = recorder.into_tensors();
     join_state(&network, &mut found, 1)?;

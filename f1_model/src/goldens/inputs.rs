@@ -1,4 +1,5 @@
-//! The inputs of a golden directory against its configuration: every fault by name before anything is computed.
+//! The inputs of a golden directory against its configuration: every fault by name before anything
+//! is computed.
 
 use candle_core::{DType, Tensor};
 
@@ -36,7 +37,8 @@ impl std::fmt::Display for Size {
     }
 }
 
-/// Refuses inputs whose shapes do not fit the configuration or whose prompt is outside the vocabulary.
+/// Refuses inputs whose shapes do not fit the configuration or whose prompt is outside the
+/// vocabulary.
 ///
 /// # Errors
 /// Every fault, each naming its tensor.
@@ -51,7 +53,8 @@ pub(super) fn check(golden: &GoldenDir) -> Result<()> {
     let mut expect = |name: &str, sizes: &[Size]| {
         let Some(tensor) = golden.inputs.get(name) else { return };
         let dims = tensor.dims();
-        if dims.len() != sizes.len() || !dims.iter().zip(sizes).all(|(&dim, size)| size.holds(dim)) {
+        if dims.len() != sizes.len() || !dims.iter().zip(sizes).all(|(&dim, size)| size.holds(dim))
+        {
             let sizes: Vec<String> = sizes.iter().map(Size::to_string).collect();
             faults.push(format!("{name} is {dims:?}, expected [{}]", sizes.join(", ")));
         }
@@ -75,7 +78,9 @@ pub(super) fn check(golden: &GoldenDir) -> Result<()> {
         expect("history", &frame);
         expect("history_u8", &frame);
     }
-    if let Some(largest) = largest(prompt)?.filter(|&id| id >= config.understanding.vocab_size as f64) {
+    if let Some(largest) =
+        largest(prompt)?.filter(|&id| id >= config.understanding.vocab_size as f64)
+    {
         faults.push(format!(
             "lang_tokens holds id {largest}, the vocabulary has {}",
             config.understanding.vocab_size

@@ -1,9 +1,9 @@
 //! Proof: the network against numbers of the reference, tensor by tensor.
 //!
-//! A golden directory holds `config.json` or `f1_config.json`, `model.safetensors`, `inputs.safetensors`,
-//! `outputs.safetensors`, `meta.json`, and optionally bf16 outputs, outputs without the world model and a training
-//! trace. Every size is read from it. A parent may also hold `utils/` and `vae_debug/`. What is not compared is
-//! counted, never passed.
+//! A golden directory holds `config.json` or `f1_config.json`, `model.safetensors`,
+//! `inputs.safetensors`, `outputs.safetensors`, `meta.json`, and optionally bf16 outputs, outputs
+//! without the world model and a training trace. Every size is read from it. A parent may also hold
+//! `utils/` and `vae_debug/`. What is not compared is counted, never passed.
 
 mod compare;
 mod files;
@@ -58,8 +58,8 @@ pub struct Report {
 /// Runs everything in a golden directory, or in the golden directories below a parent.
 ///
 /// # Errors
-/// The directory holds nothing to compare, or a file in it cannot be used. A number that is off is no error but a
-/// failed verdict.
+/// The directory holds nothing to compare, or a file in it cannot be used. A number that is off is
+/// no error but a failed verdict.
 pub fn verify(dir: &Path) -> Result<Report> {
     verify_on(dir, &Device::Cpu)
 }
@@ -73,7 +73,10 @@ const GPU: f64 = 1e-3;
 /// As [`verify`].
 pub fn verify_on(dir: &Path, device: &Device) -> Result<Report> {
     if dir.is_file() {
-        return Err(Error::input(format!("{}: a file; give the directory that holds it", dir.display())));
+        return Err(Error::input(format!(
+            "{}: a file; give the directory that holds it",
+            dir.display()
+        )));
     }
     let mut comparison = Comparison::at_least(if device.is_cpu() { 0.0 } else { GPU });
     let mut directories = Vec::new();
@@ -85,7 +88,10 @@ pub fn verify_on(dir: &Path, device: &Device) -> Result<Report> {
     let prefixed = directories.len() > 1;
     for path in &directories {
         if prefixed {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
             comparison.set_group(format!("{name}/"));
         }
         let golden = GoldenDir::open(path, device)?;
@@ -115,7 +121,8 @@ pub fn verify_on(dir: &Path, device: &Device) -> Result<Report> {
     Ok(report)
 }
 
-/// Relative RMS error of a quantised model's actions in a golden directory, its foresight tokens held fixed.
+/// Relative RMS error of a quantised model's actions in a golden directory, its foresight tokens
+/// held fixed.
 ///
 /// # Errors
 /// The directory cannot be used.
@@ -123,10 +130,13 @@ pub fn quantisation_error(dir: &Path, quant: Quant) -> Result<f64> {
     inference::quantisation_error(&GoldenDir::open(dir, &Device::Cpu)?, quant)
 }
 
-/// Whether a directory means to be a golden one; what it lacks is then an error of [`GoldenDir::open`].
+/// Whether a directory means to be a golden one; what it lacks is then an error of
+/// [`GoldenDir::open`].
 fn is_golden(path: &Path) -> bool {
     let has = |name: &str| path.join(name).is_file();
-    has("inputs.safetensors") || has("outputs.safetensors") || has("meta.json") && has("model.safetensors")
+    has("inputs.safetensors")
+        || has("outputs.safetensors")
+        || has("meta.json") && has("model.safetensors")
 }
 
 fn subdirectories(dir: &Path) -> Result<Vec<PathBuf>> {

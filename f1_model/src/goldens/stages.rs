@@ -22,7 +22,8 @@ use crate::sampling::TokenSource;
 use crate::training::{Batch, JointSettings, LossOutput, LossReduction, hidden_tokens};
 use crate::weights::ParameterSet;
 
-/// Probability of choosing a sample for hiding, and of hiding a token in it, in the reference's run.
+/// Probability of choosing a sample for hiding, and of hiding a token in it, in the reference's
+/// run.
 const HIDE: (f32, f32) = (0.1, 0.15);
 
 pub(super) fn run(golden: &GoldenDir, comparison: &mut Comparison) -> Result<()> {
@@ -83,14 +84,18 @@ pub(super) fn stage1(golden: &GoldenDir, masked: bool) -> Result<Stage> {
     let tokens = padding.tokens();
     let count = network.foresight()?.heads.tokens();
     let total = tokens + 2 * count - 1;
-    recorder.keep("pass0.attention_mask", &mask(&padding, &network.prefix_blocks(tokens, scales), 0, total)?);
+    recorder.keep(
+        "pass0.attention_mask",
+        &mask(&padding, &network.prefix_blocks(tokens, scales), 0, total)?,
+    );
     recorder.keep("pass0.position_ids", &positions(&padding.positions(2 * count - 1), 0, total)?);
     let mut found = recorder.into_tensors();
     losses(&output, &batch, &mut found)?;
     gradients(&set, &output.loss.backward()?, &mut found);
     let masked = if masked {
         let of_sample: Vec<f32> = golden.input("mask_rand_batch")?.flatten_all()?.to_vec1()?;
-        let of_token: Vec<Vec<f32>> = golden.input("mask_rand_token")?.flatten_from(1)?.to_vec2()?;
+        let of_token: Vec<Vec<f32>> =
+            golden.input("mask_rand_token")?.flatten_from(1)?.to_vec2()?;
         let hidden = hidden_tokens(&of_sample, &of_token, HIDE.0, HIDE.1, &golden.device)?;
         let output = network.stage1_loss(&batch, Some(&hidden), &mut Recorder::off())?;
         let mut found = BTreeMap::new();
@@ -106,7 +111,8 @@ pub(super) fn stage3(golden: &GoldenDir) -> Result<Stage> {
     let set = ParameterSet::from_weights(&golden.config, &golden.weights, trained(false))?;
     let network = F1Network::new(&golden.config, &set.weights(), None)?;
     let batch = golden.batch(&network)?;
-    let mut settings = JointSettings { reduction: LossReduction::Released, ..JointSettings::default() };
+    let mut settings =
+        JointSettings { reduction: LossReduction::Released, ..JointSettings::default() };
     let mut recorder = Recorder::on();
     let output = network.joint_loss(&batch, &mut settings, &mut recorder)?;
     let scales = network.foresight()?.config.num_resolutions;
@@ -134,7 +140,8 @@ pub(super) fn without_world_model(
     let set = ParameterSet::from_weights(config, &golden.weights, trained(false))?;
     let network = F1Network::new(config, &set.weights(), None)?;
     let batch = golden.batch(&network)?;
-    let mut settings = JointSettings { reduction: LossReduction::Released, ..JointSettings::default() };
+    let mut settings =
+        JointSettings { reduction: LossReduction::Released, ..JointSettings::default() };
     // Only to keep cameras that no sample has.
     let mut recorder = Recorder::on();
     let output = network.joint_loss(&batch, &mut settings, &mut recorder)?;
@@ -153,7 +160,8 @@ fn common(golden: &GoldenDir, network: &F1Network, recorder: &mut Recorder) -> R
     let frames = golden.history()?;
     let (batch, count, channels, height, width) = frames.dims5()?;
     recorder.set_prefix("vq.");
-    let vectors = tokenise(network, &frames.reshape((batch * count, channels, height, width))?, recorder)?;
+    let vectors =
+        tokenise(network, &frames.reshape((batch * count, channels, height, width))?, recorder)?;
     let (_, positions, codes) = vectors.dims3()?;
     let vectors = vectors.reshape((batch, count, positions, codes))?;
     recorder.set_prefix("");
@@ -171,7 +179,9 @@ fn losses(output: &LossOutput, batch: &Batch, found: &mut BTreeMap<String, Tenso
     };
     put("loss", &output.loss.reshape(1)?);
     let scalar = |value: f64| Tensor::from_vec(vec![value as f32], 1, &Device::Cpu);
-    for (name, tensor) in [("wm_loss", &output.generation_loss), ("action_loss", &output.action_loss)] {
+    for (name, tensor) in
+        [("wm_loss", &output.generation_loss), ("action_loss", &output.action_loss)]
+    {
         if let Some(tensor) = tensor {
             put(name, &tensor.reshape(1)?);
         }
@@ -187,17 +197,26 @@ fn losses(output: &LossOutput, batch: &Batch, found: &mut BTreeMap<String, Tenso
             put(name, tensor);
         }
     }
-    for (name, value) in [("wm_acc_mean", output.token_accuracy), ("wm_acc_tail", output.tail_accuracy)] {
+    for (name, value) in
+        [("wm_acc_mean", output.token_accuracy), ("wm_acc_tail", output.tail_accuracy)]
+    {
         if let Some(value) = value {
             put(name, &scalar(value)?);
         }
     }
     if let Some(elements) = &output.action_losses {
         let (samples, chunk, _) = elements.dims3()?;
-        let kept: Vec<f32> =
-            batch.action_is_pad.iter().flatten().map(|padded| if *padded { 0.0 } else { 1.0 }).collect();
-        let masked =
-            elements.broadcast_mul(&Tensor::from_vec(kept, (samples, chunk, 1), elements.device())?)?;
+        let kept: Vec<f32> = batch
+            .action_is_pad
+            .iter()
+            .flatten()
+            .map(|padded| if *padded { 0.0 } else { 1.0 })
+            .collect();
+        let masked = elements.broadcast_mul(&Tensor::from_vec(
+            kept,
+            (samples, chunk, 1),
+            elements.device(),
+        )?)?;
         put("action_losses_after_in_ep_bound", &masked);
         put("action_losses_after_rm_padding", &masked);
     }
@@ -220,7 +239,8 @@ fn compare(
     comparison: &mut Comparison,
 ) -> Result<()> {
     let floor = gradient_floor(golden.outputs.iter().filter(|(name, _)| name.starts_with(prefix)))?;
-    let rule = |name: &str| if name.starts_with("grad.") { Rule::Gradient(floor) } else { rule(name) };
+    let rule =
+        |name: &str| if name.starts_with("grad.") { Rule::Gradient(floor) } else { rule(name) };
     // Either name of a tied tensor may be in the file.
     let expected: HashMap<String, Tensor> = golden
         .outputs
@@ -235,13 +255,26 @@ fn compare(
     let documented = |name: &str| {
         ["loss", "wm_acc_mean", "wm_acc_tail"].contains(&name)
             || prefix != "stage1_masked."
-                && ["logits", "wm_loss", "gt_indices", "wm_ce_elem", "action_loss", "v_t"].contains(&name)
+                && ["logits", "wm_loss", "gt_indices", "wm_ce_elem", "action_loss", "v_t"]
+                    .contains(&name)
     };
-    comparison.all(prefix, &expected, found, rule, |name| rows_that_count(name, padding), documented)
+    comparison.all(
+        prefix,
+        &expected,
+        found,
+        rule,
+        |name| rows_that_count(name, padding),
+        documented,
+    )
 }
 
 /// L2 norms of all gradients, of which the files hold only some in full.
-fn norms(golden: &GoldenDir, stage: &str, found: &BTreeMap<String, Tensor>, comparison: &mut Comparison) {
+fn norms(
+    golden: &GoldenDir,
+    stage: &str,
+    found: &BTreeMap<String, Tensor>,
+    comparison: &mut Comparison,
+) {
     let Some(norms) =
         golden.meta.get(stage).and_then(|stage| stage.get("grad_l2")).and_then(Value::as_object)
     else {
@@ -251,14 +284,28 @@ fn norms(golden: &GoldenDir, stage: &str, found: &BTreeMap<String, Tensor>, comp
     for (name, value) in norms {
         let Some(expected) = value.as_f64() else { continue };
         let label = format!("{stage}.grad_l2.{name}");
-        let norm = found.get(&format!("grad.{}", CheckpointFiles::official(name))).and_then(|gradient| {
-            gradient.to_dtype(DType::F64).ok()?.sqr().ok()?.sum_all().ok()?.to_scalar::<f64>().ok()
-        });
+        let norm =
+            found.get(&format!("grad.{}", CheckpointFiles::official(name))).and_then(|gradient| {
+                gradient
+                    .to_dtype(DType::F64)
+                    .ok()?
+                    .sqr()
+                    .ok()?
+                    .sum_all()
+                    .ok()?
+                    .to_scalar::<f64>()
+                    .ok()
+            });
         match norm {
             // Gradients that are zero but for rounding are measured against the largest.
             Some(norm) => {
                 let scale = expected.max(1e-3 * largest);
-                comparison.number(&label, expected / scale, norm.sqrt() / scale, Rule::Absolute(GRADIENT));
+                comparison.number(
+                    &label,
+                    expected / scale,
+                    norm.sqrt() / scale,
+                    Rule::Absolute(GRADIENT),
+                );
             }
             None if expected == 0.0 => comparison.number(&label, 0.0, 0.0, Rule::Equal),
             None => comparison.leave(&label),

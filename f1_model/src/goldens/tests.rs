@@ -1,5 +1,5 @@
-//! Golden directories of other sizes than the one in the repository, written by the network itself: what is tested is
-//! that every size is read from the directory and that every fault is named.
+//! Golden directories of other sizes than the one in the repository, written by the network itself:
+//! what is tested is that every size is read from the directory and that every fault is named.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -33,7 +33,8 @@ impl Default for Scene {
 }
 
 fn variant(changes: &[(&str, Value)]) -> Value {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/goldens/tiny_f32/f1_config.json");
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/goldens/tiny_f32/f1_config.json");
     let mut value: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     // A tokenizer of frames of 32 that takes no time.
     value["gen_expert_config"]["vae"] = json!({"ch": 8, "ch_mult": [1, 2, 2], "norm_groups": 4,
@@ -41,7 +42,8 @@ fn variant(changes: &[(&str, Value)]) -> Value {
     value["num_steps"] = json!(2);
     for (pointer, change) in changes {
         let (parent, key) = pointer.rsplit_once('/').unwrap();
-        let parent = if parent.is_empty() { &mut value } else { value.pointer_mut(parent).unwrap() };
+        let parent =
+            if parent.is_empty() { &mut value } else { value.pointer_mut(parent).unwrap() };
         parent[key] = change.clone();
     }
     value
@@ -76,14 +78,21 @@ fn inputs(config: &Config, scene: &Scene) -> HashMap<String, Tensor> {
         } else {
             all.insert("history".to_string(), frames);
         }
-        let tokens: usize = config.generation.as_ref().unwrap().scales.iter().map(|side| side * side).sum();
-        all.insert("mask_rand_batch".to_string(), (noise(&[batch, 1, 1], 8).abs().unwrap() * 0.1).unwrap());
+        let tokens: usize =
+            config.generation.as_ref().unwrap().scales.iter().map(|side| side * side).sum();
+        all.insert(
+            "mask_rand_batch".to_string(),
+            (noise(&[batch, 1, 1], 8).abs().unwrap() * 0.1).unwrap(),
+        );
         let of_token = (noise(&[batch, tokens - 1, 1], 9).abs().unwrap() * 0.3).unwrap();
         all.insert("mask_rand_token".to_string(), of_token);
     }
     let length = config.prompt_length;
     let ids: Vec<i64> = (0..batch * length).map(|i| 2 + i as i64 * 5 % 300).collect();
-    all.insert("lang_tokens".to_string(), Tensor::from_vec(ids, (batch, length), &Device::Cpu).unwrap());
+    all.insert(
+        "lang_tokens".to_string(),
+        Tensor::from_vec(ids, (batch, length), &Device::Cpu).unwrap(),
+    );
     let valid: Vec<u8> =
         (0..batch * length).map(|i| u8::from(i % length < length - 3 * (i / length))).collect();
     all.insert("lang_masks".to_string(), flags(valid, &[batch, length]));
@@ -101,7 +110,8 @@ fn save(path: &Path, tensors: &HashMap<String, Tensor>) {
     candle_core::safetensors::save(tensors, path).unwrap();
 }
 
-/// A golden directory of this configuration; its config.json holds no `f1` block, as the published one.
+/// A golden directory of this configuration; its config.json holds no `f1` block, as the published
+/// one.
 fn write(dir: &Path, config: &Value, scene: &Scene) {
     let mut with_history = config.clone();
     with_history["f1"] = json!({"history_frames": scene.observed});
@@ -109,7 +119,8 @@ fn write(dir: &Path, config: &Value, scene: &Scene) {
     let weights = checkpoint::random(&parsed, 3, DType::F32, &Device::Cpu).unwrap();
     checkpoint::save_with_weights(dir, &parsed, &weights, DType::F32).unwrap();
     std::fs::write(dir.join("config.json"), config.to_string()).unwrap();
-    std::fs::write(dir.join("meta.json"), json!({"preset": {"n_obs": scene.observed}}).to_string()).unwrap();
+    std::fs::write(dir.join("meta.json"), json!({"preset": {"n_obs": scene.observed}}).to_string())
+        .unwrap();
     save(&dir.join("inputs.safetensors"), &inputs(&parsed, scene));
     save(&dir.join("outputs.safetensors"), &HashMap::new());
 
@@ -129,8 +140,9 @@ fn write(dir: &Path, config: &Value, scene: &Scene) {
         put("stage1_masked.", stage.masked.unwrap());
         put("stage3.", stages::stage3(&golden).unwrap().found);
         save(&dir.join("outputs.safetensors"), &outputs);
-        let half =
-            outputs.iter().filter(|(name, _)| name.starts_with("infer.act") || name.contains("logits"));
+        let half = outputs
+            .iter()
+            .filter(|(name, _)| name.starts_with("infer.act") || name.contains("logits"));
         let first = |tensor: &Tensor| tensor.narrow(0, 0, 1).unwrap().contiguous().unwrap();
         let half = half.map(|(name, tensor)| (name.clone(), first(tensor)));
         let ids = (
@@ -140,8 +152,9 @@ fn write(dir: &Path, config: &Value, scene: &Scene) {
         save(&dir.join("outputs_bf16.safetensors"), &half.chain([ids]).collect());
     }
     let (found, _) = inference::pi0(&golden, true).unwrap();
-    let found =
-        found.into_iter().map(|(name, tensor)| (format!("nowm.{name}"), tensor.contiguous().unwrap()));
+    let found = found
+        .into_iter()
+        .map(|(name, tensor)| (format!("nowm.{name}"), tensor.contiguous().unwrap()));
     save(&dir.join("outputs_nowm.safetensors"), &found.collect());
 }
 
@@ -158,7 +171,10 @@ fn heads(count: usize) -> Vec<(&'static str, Value)> {
 #[test]
 fn directories_of_other_sizes_are_read() {
     let scales = |sides: &str, generated: usize| {
-        [("/gen_expert_config/pn", json!(sides)), ("/gen_expert_config/num_resolutions", json!(generated))]
+        [
+            ("/gen_expert_config/pn", json!(sides)),
+            ("/gen_expert_config/num_resolutions", json!(generated)),
+        ]
     };
     let kernel = |kernel: usize| {
         [
@@ -175,8 +191,16 @@ fn directories_of_other_sizes_are_read() {
         ),
         (
             "all of two scales, five frames of which three merge, bytes, one sample without its first camera",
-            [scales("1_8", 2).to_vec(), kernel(3).to_vec(), vec![("/chunk_size", json!(2))]].concat(),
-            Scene { samples: 1, cameras: 3, dark: vec![0], absent: vec![1], observed: 5, bytes: true },
+            [scales("1_8", 2).to_vec(), kernel(3).to_vec(), vec![("/chunk_size", json!(2))]]
+                .concat(),
+            Scene {
+                samples: 1,
+                cameras: 3,
+                dark: vec![0],
+                absent: vec![1],
+                observed: 5,
+                bytes: true,
+            },
         ),
         (
             "one generated scale, three samples, other widths",
@@ -201,7 +225,10 @@ fn directories_of_other_sizes_are_read() {
         let failed: Vec<_> = report.families.iter().filter(|family| !family.pass).collect();
         assert!(report.pass, "{label}: {failed:#?}");
         assert!(report.compared > 200, "{label}: {} compared", report.compared);
-        assert_eq!(report.families.iter().filter(|family| family.name.starts_with("bf16.infer.")).count(), 4);
+        assert_eq!(
+            report.families.iter().filter(|family| family.name.starts_with("bf16.infer.")).count(),
+            4
+        );
         let left: Vec<_> = report.left.iter().filter(|name| !name.starts_with("bf16.")).collect();
         assert!(left.is_empty(), "{label}: {left:?}");
     }
@@ -212,7 +239,9 @@ fn directories_of_other_sizes_are_read() {
     std::fs::rename(dir.join("config.json"), dir.join("f1_config.json")).unwrap();
     let report = verify(parent.path()).unwrap();
     assert!(report.pass);
-    assert!(report.families.iter().any(|family| family.name == "another name 2/infer.gen.all_logits"));
+    assert!(
+        report.families.iter().any(|family| family.name == "another name 2/infer.gen.all_logits")
+    );
     assert!(!report.families.iter().any(|family| family.name.starts_with("another name 2/nowm.")));
 }
 
@@ -241,7 +270,8 @@ fn every_fault_of_a_directory_is_named() {
         let error = verify(dir).unwrap_err().to_string();
         assert!(error.contains(what), "{error:?} does not say {what:?}");
     };
-    let good = candle_core::safetensors::load(dir.join("inputs.safetensors"), &Device::Cpu).unwrap();
+    let good =
+        candle_core::safetensors::load(dir.join("inputs.safetensors"), &Device::Cpu).unwrap();
     let with = |name: &str, tensor: Option<Tensor>| {
         let mut inputs = good.clone();
         match tensor {
@@ -265,8 +295,13 @@ fn every_fault_of_a_directory_is_named() {
     save(&dir.join("inputs.safetensors"), &good);
     assert!(verify(dir).unwrap().pass);
 
-    for name in ["config.json", "meta.json", "inputs.safetensors", "outputs.safetensors", "model.safetensors"]
-    {
+    for name in [
+        "config.json",
+        "meta.json",
+        "inputs.safetensors",
+        "outputs.safetensors",
+        "model.safetensors",
+    ] {
         let bytes = std::fs::read(dir.join(name)).unwrap();
         std::fs::write(dir.join(name), &bytes[..bytes.len() / 2]).unwrap();
         said(name);

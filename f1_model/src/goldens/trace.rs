@@ -19,7 +19,8 @@ use crate::{Error, Result};
 
 /// Relative tolerance of losses and gradient norms along the way.
 const LOSS: f64 = 1e-3;
-/// Adam divides by the size of a gradient: entries whose gradient came this near to zero carry no information.
+/// Adam divides by the size of a gradient: entries whose gradient came this near to zero carry no
+/// information.
 const VANISHING: f32 = 1e-5;
 /// The same relative to the tensor's largest gradient, whose rounding all entries share.
 const DROWNED: f32 = 2e-4;
@@ -37,7 +38,9 @@ pub(super) fn run(golden: &GoldenDir, comparison: &mut Comparison) -> Result<()>
             run_stage(golden, stage, steps, &trace, &expected, comparison)?;
         }
     }
-    for name in expected.keys().filter(|name| !name.starts_with("stage1.") && !name.starts_with("stage3.")) {
+    for name in
+        expected.keys().filter(|name| !name.starts_with("stage1.") && !name.starts_with("stage3."))
+    {
         comparison.leave(name);
     }
     Ok(())
@@ -100,7 +103,8 @@ fn run_stage(
             ("action_loss", output.action_loss.as_ref()),
         ];
         for (name, tensor) in parts {
-            if let (Some(wanted), Some(tensor)) = (wanted.get(name).and_then(Value::as_f64), tensor) {
+            if let (Some(wanted), Some(tensor)) = (wanted.get(name).and_then(Value::as_f64), tensor)
+            {
                 let found = f64::from(tensor.to_scalar::<f32>()?);
                 comparison.number(
                     &format!("train_trace.{stage}.{name}"),
@@ -115,14 +119,17 @@ fn run_stage(
             if let Some(gradient) = gradients.get(parameter.variable.as_tensor()) {
                 let values: Vec<f32> = gradient.abs()?.flatten_all()?.to_vec1()?;
                 let largest = values.iter().copied().fold(0f32, f32::max);
-                let values: Vec<f32> =
-                    values.into_iter().map(|v| if v > DROWNED * largest { v } else { 0.0 }).collect();
-                let kept = smallest.entry(parameter.spec.name.clone()).or_insert_with(|| values.clone());
+                let values: Vec<f32> = values
+                    .into_iter()
+                    .map(|v| if v > DROWNED * largest { v } else { 0.0 })
+                    .collect();
+                let kept =
+                    smallest.entry(parameter.spec.name.clone()).or_insert_with(|| values.clone());
                 kept.iter_mut().zip(&values).for_each(|(kept, value)| *kept = kept.min(*value));
             }
         }
-        let norm =
-            optimizer.step(&gradients, Some(clip), |group| rates.get(&group).copied().unwrap_or(0.0))?;
+        let norm = optimizer
+            .step(&gradients, Some(clip), |group| rates.get(&group).copied().unwrap_or(0.0))?;
         if let Some(wanted) =
             steps.pointer(&format!("/grad_norm_before_clip/{index}")).and_then(Value::as_f64)
         {
@@ -132,7 +139,8 @@ fn run_stage(
     }
 
     let prefix = format!("{stage}.after{}.", losses.len());
-    for (name, tensor) in expected.iter().filter(|(name, _)| name.starts_with(&format!("{stage}."))) {
+    for (name, tensor) in expected.iter().filter(|(name, _)| name.starts_with(&format!("{stage}.")))
+    {
         let Some(parameter) = name.strip_prefix(&prefix) else {
             comparison.leave(&format!("train_trace.{name}"));
             continue;
@@ -140,8 +148,10 @@ fn run_stage(
         let official = CheckpointFiles::official(parameter);
         match (set.get(&official), smallest.get(&official)) {
             (Some(found), Some(smallest)) => {
-                let keep: Vec<f32> =
-                    smallest.iter().map(|value| if *value > VANISHING { 1.0 } else { 0.0 }).collect();
+                let keep: Vec<f32> = smallest
+                    .iter()
+                    .map(|value| if *value > VANISHING { 1.0 } else { 0.0 })
+                    .collect();
                 let keep = Tensor::from_vec(keep, found.dims(), found.device())?;
                 let (wanted, found) =
                     ((tensor.to_device(found.device())? * &keep)?, (found.detach() * &keep)?);
@@ -166,12 +176,16 @@ fn groups(set: &ParameterSet, steps: &Value, stage: &str, comparison: &mut Compa
     for (index, list) in lists.iter().enumerate() {
         // Two lists a group: decayed, then not.
         let (Some(group), decayed) = (order.get(index / 2), index % 2 == 0) else { continue };
-        for name in
-            list.get("params").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+        for name in list
+            .get("params")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
         {
             let official = CheckpointFiles::official(name);
-            let unused =
-                official != crate::parameters::TEXT_EMBEDDING && official.ends_with(".lm_head.weight");
+            let unused = official != crate::parameters::TEXT_EMBEDDING
+                && official.ends_with(".lm_head.weight");
             if !unused && ours.get(official.as_str()) != Some(&(*group, decayed)) {
                 tracing::warn!(parameter = name, "another group or decay than the reference");
                 wrong += 1;
@@ -179,6 +193,11 @@ fn groups(set: &ParameterSet, steps: &Value, stage: &str, comparison: &mut Compa
         }
     }
     if !lists.is_empty() {
-        comparison.number(&format!("train_trace.{stage}.param_groups"), 0.0, f64::from(wrong), Rule::Equal);
+        comparison.number(
+            &format!("train_trace.{stage}.param_groups"),
+            0.0,
+            f64::from(wrong),
+            Rule::Equal,
+        );
     }
 }

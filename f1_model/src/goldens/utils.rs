@@ -59,7 +59,8 @@ pub(super) fn run(dir: &Path, comparison: &mut Comparison) -> Result<()> {
             || name.starts_with("interp.bicubic_in")
             || name == "interp.x16"
             || name.starts_with("norm.stats.")
-            || ["norm.action", "norm.state", "delta.action", "delta.state"].contains(&name.as_str())
+            || ["norm.action", "norm.state", "delta.action", "delta.state"]
+                .contains(&name.as_str())
             || ["flow.actions", "flow.noise", "flow.time"].contains(&name.as_str());
         if !input {
             run.comparison.leave(&format!("utils.{name}"));
@@ -78,7 +79,8 @@ fn sampling(run: &mut Run<'_>, settings: &Value) -> Result<()> {
         let name = format!("topkp.{index}.probs");
         let Some(expected) = run.expected.get(&name) else { continue };
         let expected: Vec<Vec<f32>> = expected.flatten_to(1)?.to_vec2()?;
-        let kept: Vec<Vec<f32>> = rows.iter().map(|row| filtered_probabilities(row, top_k, top_p)).collect();
+        let kept: Vec<Vec<f32>> =
+            rows.iter().map(|row| filtered_probabilities(row, top_k, top_p)).collect();
         let tensor = |table: &[Vec<f32>]| {
             let ordered: Vec<f32> =
                 rows.iter().zip(table).flat_map(|(logits, row)| settle_ties(logits, row)).collect();
@@ -86,13 +88,19 @@ fn sampling(run: &mut Run<'_>, settings: &Value) -> Result<()> {
         };
         run.done.push(name.clone());
         let label = format!("utils.{name}");
-        run.comparison.tensor(&label, &tensor(&expected)?, &tensor(&kept)?, Rule::Absolute(F32), None)?;
+        run.comparison.tensor(
+            &label,
+            &tensor(&expected)?,
+            &tensor(&kept)?,
+            Rule::Absolute(F32),
+            None,
+        )?;
     }
     Ok(())
 }
 
-/// Probabilities ordered by logit and then by themselves: which of equal logits survive a cut is a matter of the
-/// sort, how many is not.
+/// Probabilities ordered by logit and then by themselves: which of equal logits survive a cut is a
+/// matter of the sort, how many is not.
 fn settle_ties(logits: &[f32], probabilities: &[f32]) -> Vec<f32> {
     let mut pairs: Vec<(f32, f32)> =
         logits.iter().map(|logit| logit + 0.0).zip(probabilities.iter().copied()).collect();
@@ -101,7 +109,8 @@ fn settle_ties(logits: &[f32], probabilities: &[f32]) -> Vec<f32> {
 }
 
 fn images(run: &mut Run<'_>, settings: &Value) -> Result<()> {
-    let cases = settings.get("resize_with_pad").and_then(Value::as_array).cloned().unwrap_or_default();
+    let cases =
+        settings.get("resize_with_pad").and_then(Value::as_array).cloned().unwrap_or_default();
     for (index, case) in cases.iter().enumerate() {
         let input = run.get(&format!("resize.{index}.in_u8"))?.to_dtype(DType::F32)?;
         let (_, channels, height, width) = input.dims4()?;
@@ -124,7 +133,8 @@ fn images(run: &mut Run<'_>, settings: &Value) -> Result<()> {
             .ok_or_else(|| Error::input("image size overflow"))?;
         let (to_width, to_height) = frame_size(width as u32, height as u32, CROP, CROP_RATIO);
         let window = Window::whole(to_width, to_height);
-        let shrunk = Shrink::new(image.dimensions(), (to_width, to_height), window)?.apply(&image)?;
+        let shrunk =
+            Shrink::new(image.dimensions(), (to_width, to_height), window)?.apply(&image)?;
         let (left, top) = (centre(to_width, CROP) as usize, centre(to_height, CROP) as usize);
         let plane = |x0: usize, y0: usize, w: usize, h: usize| -> Result<Tensor> {
             let mut values = Vec::with_capacity(channels * w * h);
@@ -161,10 +171,15 @@ fn embeddings(run: &mut Run<'_>) -> Result<()> {
             let rows = time_embedding(&times, width);
             let wide = Tensor::from_vec(rows.concat(), (times.len(), width), &Device::Cpu)?;
             run.check(&format!("time_emb.{width}.f64"), &wide, Rule::Absolute(F32))?;
-            run.check(&format!("time_emb.{width}.f32"), &wide.to_dtype(DType::F32)?, Rule::Absolute(F32))?;
+            run.check(
+                &format!("time_emb.{width}.f32"),
+                &wide.to_dtype(DType::F32)?,
+                Rule::Absolute(F32),
+            )?;
         }
     }
-    let counts = run.expected.keys().filter_map(|name| name.strip_prefix("euler_times_")?.parse().ok());
+    let counts =
+        run.expected.keys().filter_map(|name| name.strip_prefix("euler_times_")?.parse().ok());
     for steps in counts.collect::<Vec<usize>>() {
         let times = euler_times(steps);
         let count = times.len();
@@ -181,7 +196,9 @@ fn embeddings(run: &mut Run<'_>) -> Result<()> {
         let rotated = ops::rope(x, table.angles())?;
         run.check(&format!("{name}.out"), &rotated, Rule::Absolute(F32))?;
     }
-    if let (Some(x), Some(weight)) = (run.expected.get("rmsnorm.x"), run.expected.get("rmsnorm.weight")) {
+    if let (Some(x), Some(weight)) =
+        (run.expected.get("rmsnorm.x"), run.expected.get("rmsnorm.weight"))
+    {
         let normed = ops::rms_norm(x, &(weight + 1.0)?, 1e-6)?;
         run.check("rmsnorm.out", &normed, Rule::Absolute(F32))?;
     }
@@ -263,7 +280,8 @@ fn interpolation(run: &mut Run<'_>) -> Result<()> {
     if let (Some(x), Some(weight), Some(bias)) =
         (run.expected.get("phi.x"), run.expected.get("phi.weight"), run.expected.get("phi.bias"))
     {
-        let mixed = ((x * 0.5)? + (kernels::conv2d(x, weight, Some(bias), Conv2dGeometry::same(1))? * 0.5)?)?;
+        let mixed = ((x * 0.5)?
+            + (kernels::conv2d(x, weight, Some(bias), Conv2dGeometry::same(1))? * 0.5)?)?;
         run.check("phi.out", &mixed, Rule::Absolute(F32))?;
     }
     Ok(())

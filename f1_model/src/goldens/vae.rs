@@ -18,7 +18,8 @@ pub(super) fn run(
     comparison: &mut Comparison,
 ) -> Result<()> {
     let expected = load(&dir.join("activations.safetensors"))?;
-    let Some(input) = expected.get("input").map(|input| input.to_device(device)).transpose()? else {
+    let Some(input) = expected.get("input").map(|input| input.to_device(device)).transpose()?
+    else {
         expected.keys().for_each(|name| comparison.leave(&format!("vae_debug.{name}")));
         return Ok(());
     };
@@ -38,17 +39,21 @@ pub(super) fn run(
         recorder.keep("input", &input);
         let features = tokenizer.features(&input, &mut recorder)?;
         let tokens = tokenizer.quantizer().tokens(&features, &mut recorder)?;
-        let f_hat = tokenizer.quantizer().accumulate(&tokens, tokenizer.quantizer().scales().len())?;
+        let f_hat =
+            tokenizer.quantizer().accumulate(&tokens, tokenizer.quantizer().scales().len())?;
         let image = tokenizer.decode_unclamped(&f_hat, &mut recorder)?;
         recorder.keep("image", &image.clamp(-1f32, 1f32)?);
         let mut found = recorder.into_tensors();
         let cut: BTreeMap<String, Tensor> = found
             .iter()
-            .filter(|(_, tensor)| tensor.rank() == 4 && tensor.dim(1).is_ok_and(|channels| channels >= 4))
+            .filter(|(_, tensor)| {
+                tensor.rank() == 4 && tensor.dim(1).is_ok_and(|channels| channels >= 4)
+            })
             .map(|(name, tensor)| Ok((format!("{name}.first4ch"), tensor.narrow(1, 0, 4)?)))
             .collect::<Result<_>>()?;
         found.extend(cut);
-        let rule = |name: &str| if name.starts_with("idx") { Rule::Equal } else { Rule::Absolute(IMAGE) };
+        let rule =
+            |name: &str| if name.starts_with("idx") { Rule::Equal } else { Rule::Absolute(IMAGE) };
         comparison.set_group("vae_debug.".to_string());
         comparison.all("", &expected, &found, rule, |_| None, |_| false)?;
         comparison.set_group(String::new());

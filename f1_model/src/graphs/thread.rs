@@ -1,8 +1,9 @@
 //! The thread on which graphs are recorded; it never ends.
 //!
-//! Candle keeps the shapes of strided operations that it has uploaded, for each thread its own, and frees them when the thread ends. What
-//! is recorded copies them from where they lay, each time its graph is started. So they must lie there as long as the process runs, and
-//! the threads of a node that is cleaned up do not.
+//! Candle keeps the shapes of strided operations that it has uploaded, for each thread its own, and
+//! frees them when the thread ends. What is recorded copies them from where they lay, each time its
+//! graph is started. So they must lie there as long as the process runs, and the threads of a node
+//! that is cleaned up do not.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError, mpsc};
@@ -11,11 +12,14 @@ use crate::{Error, Result};
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// What `work` returns, computed on the thread that never ends. All that `work` holds is dropped when this returns.
+/// What `work` returns, computed on the thread that never ends. All that `work` holds is dropped
+/// when this returns.
 ///
 /// # Errors
 /// The work's own, that it panicked, or that the thread cannot be started.
-pub(super) fn run<R: Send + 'static>(work: impl FnOnce() -> Result<R> + Send + 'static) -> Result<R> {
+pub(super) fn run<R: Send + 'static>(
+    work: impl FnOnce() -> Result<R> + Send + 'static,
+) -> Result<R> {
     let (sender, result) = mpsc::sync_channel(1);
     jobs()?
         .send(Box::new(move || {
@@ -69,7 +73,13 @@ mod tests {
             let held = Arc::new(());
             let work = {
                 let held = held.clone();
-                move || if fails { panic!("on purpose, {held:?}") } else { Ok(Arc::strong_count(&held)) }
+                move || {
+                    if fails {
+                        panic!("on purpose, {held:?}")
+                    } else {
+                        Ok(Arc::strong_count(&held))
+                    }
+                }
             };
             assert_eq!(run(work).is_err(), fails);
             assert_eq!(Arc::strong_count(&held), 1);

@@ -1,4 +1,5 @@
-//! Fitting a camera image into the understanding expert's size with its aspect kept: bilinear, half-pixel centres, no antialias.
+//! Fitting a camera image into the understanding expert's size with its aspect kept: bilinear,
+//! half-pixel centres, no antialias.
 
 use image::RgbImage;
 
@@ -31,7 +32,7 @@ pub fn resize_with_pad(image: &Planes, width: usize, height: usize, pad: f32) ->
     Ok(Planes { height, width, planes: planes.collect() })
 }
 
-/// The picture's planes, fitted: `[3][height * width]` in [-1, 1], the padding black.
+/// The image's planes, fitted: `[3][height * width]` in [-1, 1], the padding black.
 ///
 /// # Errors
 /// An image without pixels.
@@ -86,12 +87,18 @@ impl Fit {
         })
     }
 
-    /// Fills the target plane `out` outside its padding; `stretched` gives a source row stretched to the new columns.
-    fn plane(&self, out: &mut [f32], stretched: impl Fn(usize, &[(usize, usize, f32)], &mut [f32])) {
+    /// Fills the target plane `out` outside its padding; `stretched` gives a source row stretched
+    /// to the new columns.
+    fn plane(
+        &self,
+        out: &mut [f32],
+        stretched: impl Fn(usize, &[(usize, usize, f32)], &mut [f32]),
+    ) {
         let mut upper = vec![0f32; self.columns.len()];
         let mut lower = vec![0f32; self.columns.len()];
         let mut held = (usize::MAX, usize::MAX);
-        for (row, &(y0, y1, fy)) in out.chunks_exact_mut(self.width).skip(self.top).zip(&self.rows) {
+        for (row, &(y0, y1, fy)) in out.chunks_exact_mut(self.width).skip(self.top).zip(&self.rows)
+        {
             if held != (y0, y1) {
                 if held.1 == y0 {
                     std::mem::swap(&mut upper, &mut lower);
@@ -119,7 +126,8 @@ fn stretch(columns: &[(usize, usize, f32)], out: &mut [f32], value: impl Fn(usiz
     }
 }
 
-/// Two source indices and the second's weight for each target index, in f32 as the reference computes them.
+/// Two source indices and the second's weight for each target index, in f32 as the reference
+/// computes them.
 fn taps(source: usize, target: usize) -> Vec<(usize, usize, f32)> {
     let scale = source as f32 / target as f32;
     (0..target)
@@ -136,15 +144,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_is_fitted_as_its_planes_are() {
+    fn a_image_is_fitted_as_its_planes_are() {
         for (w, h, width, height) in [(20, 10, 8, 8), (7, 9, 16, 16), (8, 8, 8, 8), (1, 30, 5, 4)] {
             let image = RgbImage::from_fn(w, h, |x, y| {
                 image::Rgb([(17 * x) as u8, (29 * y) as u8, (x * y * 5) as u8])
             });
-            let plane =
-                |channel: usize| image.pixels().map(|pixel| f32::from(pixel.0[channel]) / 255.0).collect();
-            let planes =
-                Planes { height: h as usize, width: w as usize, planes: (0..3).map(plane).collect() };
+            let plane = |channel: usize| {
+                image.pixels().map(|pixel| f32::from(pixel.0[channel]) / 255.0).collect()
+            };
+            let planes = Planes {
+                height: h as usize,
+                width: w as usize,
+                planes: (0..3).map(plane).collect(),
+            };
             let wanted = resize_with_pad(&planes, width, height, 0.0).unwrap().planes.concat();
             let wanted: Vec<f32> = wanted.into_iter().map(|value| value * 2.0 - 1.0).collect();
             assert_eq!(fitted(&image, width, height).unwrap(), wanted);

@@ -1,4 +1,5 @@
-//! Shrinking as Pillow's Lanczos does: separable, support widened by the scale, 22-bit weights, 8 bits between the passes.
+//! Shrinking as Pillow's Lanczos does: separable, support widened by the scale, 22-bit weights, 8
+//! bits between the passes.
 
 use image::RgbImage;
 use rayon::prelude::*;
@@ -10,7 +11,8 @@ use crate::{Error, Result};
 const PRECISION: u32 = 22;
 /// One half, so that the shift rounds.
 const ROUND: i32 = 1 << (PRECISION - 1);
-/// Rows that the pass across takes at once: their pixels of one column lie side by side, as those of one row do in the pass down.
+/// Rows that the pass across takes at once: their pixels of one column lie side by side, as those
+/// of one row do in the pass down.
 const ROWS: usize = 16;
 /// Bytes of one column of such a block.
 const LANES: usize = 3 * ROWS;
@@ -18,7 +20,7 @@ const LANES: usize = 3 * ROWS;
 /// First source index and fixed-point weights of each target index.
 type Weights = Vec<(usize, Vec<i32>)>;
 
-/// A cut-out of the shrunk picture.
+/// A cut-out of the shrunk image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     /// Columns before it.
@@ -32,14 +34,14 @@ pub struct Window {
 }
 
 impl Window {
-    /// The whole of a `width` x `height` picture.
+    /// The whole of a `width` x `height` image.
     #[must_use]
     pub fn whole(width: u32, height: u32) -> Self {
         Self { left: 0, top: 0, width, height }
     }
 }
 
-/// Shrinks pictures of one size to a window of another: only what the window shows is computed.
+/// Shrinks images of one size to a window of another: only what the window shows is computed.
 #[derive(Debug, Clone)]
 pub struct Shrink {
     source: (u32, u32),
@@ -60,8 +62,9 @@ impl Shrink {
             return Err(Error::input("an image without pixels"));
         }
         let Window { left, top, width, height } = window;
-        let leaves =
-            |from: u32, length: u32, room: u32| from.checked_add(length).is_none_or(|end| end > room);
+        let leaves = |from: u32, length: u32, room: u32| {
+            from.checked_add(length).is_none_or(|end| end > room)
+        };
         if leaves(left, width, target.0) || leaves(top, height, target.1) {
             return Err(Error::input(format!(
                 "a {width}x{height} crop at {left},{top} leaves a {}x{} frame",
@@ -78,7 +81,7 @@ impl Shrink {
     /// The window of the shrunk `image`, on this thread: for many that are shrunk side by side.
     ///
     /// # Errors
-    /// A picture of another size than was announced.
+    /// An image of another size than was announced.
     pub fn apply(&self, image: &RgbImage) -> Result<RgbImage> {
         self.shrunk(image, false)
     }
@@ -95,7 +98,7 @@ impl Shrink {
         if image.dimensions() != self.source {
             let ((width, height), (wide, high)) = (image.dimensions(), self.source);
             return Err(Error::input(format!(
-                "a picture of {width}x{height}, not {wide}x{high} as the others"
+                "an image of {width}x{height}, not {wide}x{high} as the others"
             )));
         }
         let middle = self.pass_across(image.as_raw(), shared);
@@ -136,7 +139,9 @@ impl Shrink {
             arch().dispatch(|| {
                 for (index, (start, weights)) in self.across.iter().enumerate() {
                     weighted_sum(weights, &block[start * LANES..], LANES, &mut sums, &mut shrunk);
-                    for (row, pixel) in target.chunks_exact_mut(columns * 3).zip(shrunk.chunks_exact(3)) {
+                    for (row, pixel) in
+                        target.chunks_exact_mut(columns * 3).zip(shrunk.chunks_exact(3))
+                    {
                         row[index * 3..index * 3 + 3].copy_from_slice(pixel);
                     }
                 }
@@ -200,7 +205,7 @@ fn weights(source: u32, target: u32, from: u32, count: u32) -> Weights {
 mod tests {
     use super::*;
 
-    fn picture(width: u32, height: u32) -> RgbImage {
+    fn image(width: u32, height: u32) -> RgbImage {
         RgbImage::from_fn(width, height, |x, y| {
             let value = |factor: u32| (factor * x * x + 31 * y * (x + 1)) as u8;
             image::Rgb([value(1), value(3), value(7)])
@@ -223,8 +228,11 @@ mod tests {
 
     fn sum(weights: &[i32], pixel: impl Fn(usize) -> image::Rgb<u8>) -> image::Rgb<u8> {
         let channel = |c: usize| {
-            let sum: i32 =
-                weights.iter().enumerate().map(|(k, weight)| weight * i32::from(pixel(k).0[c])).sum();
+            let sum: i32 = weights
+                .iter()
+                .enumerate()
+                .map(|(k, weight)| weight * i32::from(pixel(k).0[c]))
+                .sum();
             ((sum + ROUND) >> PRECISION).clamp(0, 255) as u8
         };
         image::Rgb([channel(0), channel(1), channel(2)])
@@ -235,28 +243,32 @@ mod tests {
         for ((w, h), (width, height)) in
             [((37, 50), (20, 27)), ((64, 48), (85, 64)), ((16, 33), (16, 33)), ((5, 3), (1, 1))]
         {
-            let image = picture(w, h);
+            let image = image(w, h);
             let whole = plain(&image, width, height);
             for (left, top) in [(0, 0), (width / 3, height / 2), (width - 1, height - 1)] {
                 let window = Window { left, top, width: width - left, height: height - top };
-                let shrunk = Shrink::new((w, h), (width, height), window).unwrap().apply(&image).unwrap();
+                let shrunk =
+                    Shrink::new((w, h), (width, height), window).unwrap().apply(&image).unwrap();
                 let wanted =
-                    image::imageops::crop_imm(&whole, left, top, window.width, window.height).to_image();
+                    image::imageops::crop_imm(&whole, left, top, window.width, window.height)
+                        .to_image();
                 assert!(shrunk == wanted, "{w}x{h} to {width}x{height} from {left},{top}");
-                let shared =
-                    Shrink::new((w, h), (width, height), window).unwrap().apply_shared(&image).unwrap();
+                let shared = Shrink::new((w, h), (width, height), window)
+                    .unwrap()
+                    .apply_shared(&image)
+                    .unwrap();
                 assert!(shared == wanted, "{w}x{h} to {width}x{height} from {left},{top}, shared");
             }
         }
     }
 
     #[test]
-    fn windows_that_leave_the_picture_and_other_sizes_are_refused() {
+    fn windows_that_leave_the_image_and_other_sizes_are_refused() {
         let whole = Window::whole(4, 4);
         let beyond = Window { left: 1, ..whole };
         let error = Shrink::new((8, 8), (4, 4), beyond).unwrap_err().to_string();
         assert!(error.contains("a 4x4 crop at 1,0 leaves a 4x4 frame"), "{error}");
         assert!(Shrink::new((0, 8), (4, 4), whole).is_err());
-        assert!(Shrink::new((8, 8), (4, 4), whole).unwrap().apply(&picture(8, 9)).is_err());
+        assert!(Shrink::new((8, 8), (4, 4), whole).unwrap().apply(&image(8, 9)).is_err());
     }
 }

@@ -6,7 +6,8 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, D, Layout, Result, Shape, Te
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-/// `gelu_tanh(gate) * up`, the gated MLP of the decoder stacks; both of one shape. Differentiable in both.
+/// `gelu_tanh(gate) * up`, the gated MLP of the decoder stacks; both of one shape. Differentiable
+/// in both.
 ///
 /// # Errors
 /// Shapes that differ, or whatever the back end reports.
@@ -25,7 +26,8 @@ pub fn geglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
     gate.contiguous()?.apply_op2(&up.contiguous()?, GeGlu)
 }
 
-/// [`geglu`] of rows that hold the gate's numbers and then as many of the other: `[.., 2 width]` to `[.., width]`. Differentiable.
+/// [`geglu`] of rows that hold the gate's numbers and then as many of the other: `[.., 2 width]` to
+/// `[.., width]`. Differentiable.
 ///
 /// # Errors
 /// A width that is odd, or whatever the back end reports.
@@ -109,7 +111,10 @@ impl CustomOp2 for GeGlu {
             })
         })?;
         let (shape, device) = (gate.shape(), gate.device());
-        Ok((Some(Tensor::from_vec(d_gate, shape, device)?), Some(Tensor::from_vec(d_up, shape, device)?)))
+        Ok((
+            Some(Tensor::from_vec(d_gate, shape, device)?),
+            Some(Tensor::from_vec(d_up, shape, device)?),
+        ))
     }
 }
 

@@ -1,8 +1,8 @@
-//! Two-dimensional convolution for the tokenizer, which is nothing else: candle's own CPU convolution leaves three
-//! quarters of the machine idle at 160 channels and 256 x 256 pixels.
+//! Two-dimensional convolution for the tokenizer, which is nothing else: candle's own CPU
+//! convolution leaves three quarters of the machine idle at 160 channels and 256 x 256 pixels.
 //!
-//! A tile of output pixels is gathered once (im2col) into cache-sized panels and multiplied with the packed weights by
-//! the register microkernel; no im2col matrix of the whole image ever exists.
+//! A tile of output pixels is gathered once (im2col) into cache-sized panels and multiplied with
+//! the packed weights by the register microkernel; no im2col matrix of the whole image ever exists.
 
 use super::microkernel::{multiply, pack_rows, packed_rows_len, panel_columns};
 use super::simd::{AlignedBuffer, MICRO_ROWS, PANEL_VECTORS, arch};
@@ -10,12 +10,15 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Layout, Result, Shape
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-/// Column panels in a tile: with [`DEPTH_BLOCK`] they fill less than half of a 1 MB second-level cache.
+/// Column panels in a tile: with [`DEPTH_BLOCK`] they fill less than half of a 1 MB second-level
+/// cache.
 const TILE_PANELS: usize = 4;
-/// Depth (input channels times kernel taps) that is multiplied before the next part of the patch is gathered.
+/// Depth (input channels times kernel taps) that is multiplied before the next part of the patch is
+/// gathered.
 const DEPTH_BLOCK: usize = 576;
 
-/// Stride and zero padding of a convolution, side by side because the tokenizer pads right and bottom alone.
+/// Stride and zero padding of a convolution, side by side because the tokenizer pads right and
+/// bottom alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv2dGeometry {
     /// Step in both directions.
@@ -36,13 +39,20 @@ impl Conv2dGeometry {
         Self { stride: 1, top: padding, left: padding, bottom: padding, right: padding }
     }
 
-    /// The tokenizer's downsampling: stride 2, one row and column of zeros at the bottom and the right.
+    /// The tokenizer's downsampling: stride 2, one row and column of zeros at the bottom and the
+    /// right.
     pub const fn halving() -> Self {
         Self { stride: 2, top: 0, left: 0, bottom: 1, right: 1 }
     }
 
-    /// The output's height and width for an input and a kernel; `None` when the kernel does not fit.
-    pub fn output(&self, height: usize, width: usize, kernel: (usize, usize)) -> Option<(usize, usize)> {
+    /// The output's height and width for an input and a kernel; `None` when the kernel does not
+    /// fit.
+    pub fn output(
+        &self,
+        height: usize,
+        width: usize,
+        kernel: (usize, usize),
+    ) -> Option<(usize, usize)> {
         let h = (height + self.top + self.bottom).checked_sub(kernel.0)?;
         let w = (width + self.left + self.right).checked_sub(kernel.1)?;
         Some((h / self.stride + 1, w / self.stride + 1))
@@ -71,7 +81,8 @@ impl Sizes {
         if weight_in != in_channels || geometry.stride == 0 {
             bail!("conv2d: input {x:?} does not fit weight {weight:?} with {geometry:?}")
         }
-        let Some((out_height, out_width)) = geometry.output(height, width, (kernel_height, kernel_width))
+        let Some((out_height, out_width)) =
+            geometry.output(height, width, (kernel_height, kernel_width))
         else {
             bail!("conv2d: kernel {weight:?} is larger than the padded input {x:?}")
         };
@@ -102,9 +113,10 @@ impl Sizes {
     }
 }
 
-/// Convolution of `x` `[batch, in, height, width]` with `weight` `[out, in, kernel, kernel]` and `bias` `[out]`, zero
-/// padded as `geometry` says. Differentiable in all three. f32 on a CPU runs the tiled kernel; on a GPU, without a gradient, patches
-/// of channels-last memory are multiplied (and the result's channels lie together in memory); everything else is candle's.
+/// Convolution of `x` `[batch, in, height, width]` with `weight` `[out, in, kernel, kernel]` and
+/// `bias` `[out]`, zero padded as `geometry` says. Differentiable in all three. f32 on a CPU runs
+/// the tiled kernel; on a GPU, without a gradient, patches of channels-last memory are multiplied
+/// (and the result's channels lie together in memory); everything else is candle's.
 ///
 /// # Errors
 /// Shapes that do not fit, or whatever the back end reports.
@@ -146,8 +158,9 @@ pub struct Conv2dWeights {
 }
 
 impl Conv2dWeights {
-    /// Of `weight` `[out, in, kernel, kernel]` and `bias` `[out]`. On a GPU weights that are not to be trained get the channels of
-    /// a tap together in memory, and `tf32` lets products round their factors to ten bits after the point.
+    /// Of `weight` `[out, in, kernel, kernel]` and `bias` `[out]`. On a GPU weights that are not to
+    /// be trained get the channels of a tap together in memory, and `tf32` lets products round
+    /// their factors to ten bits after the point.
     ///
     /// # Errors
     /// The device refuses the memory.
@@ -175,7 +188,15 @@ impl Conv2dWeights {
     pub fn add_to(&self, onto: &Tensor, x: &Tensor, geometry: Conv2dGeometry) -> Result<Tensor> {
         #[cfg(feature = "cuda")]
         if convolves(x, &self.weight, &self.bias) && onto.dtype() == x.dtype() && !onto.track_op() {
-            return super::cuda::conv2d(x, &self.weight, &self.bias, geometry, 1, Some(onto), self.tf32);
+            return super::cuda::conv2d(
+                x,
+                &self.weight,
+                &self.bias,
+                geometry,
+                1,
+                Some(onto),
+                self.tf32,
+            );
         }
         onto + self.forward(x, geometry)?
     }
@@ -187,13 +208,22 @@ impl Conv2dWeights {
     pub fn enlarged(&self, x: &Tensor, times: usize, geometry: Conv2dGeometry) -> Result<Tensor> {
         #[cfg(feature = "cuda")]
         if convolves(x, &self.weight, &self.bias) {
-            return super::cuda::conv2d(x, &self.weight, &self.bias, geometry, times, None, self.tf32);
+            return super::cuda::conv2d(
+                x,
+                &self.weight,
+                &self.bias,
+                geometry,
+                times,
+                None,
+                self.tf32,
+            );
         }
         if times == 1 {
             return conv2d(x, &self.weight, Some(&self.bias), geometry);
         }
         let (batch, channels, height, width) = x.dims4()?;
-        // By broadcasting: its backward pass is a sum, where the nearest-neighbour operation's is a grouped convolution.
+        // By broadcasting: its backward pass is a sum, where the nearest-neighbour operation's is a
+        // grouped convolution.
         let large = x
             .reshape((batch, channels, height, 1, width, 1))?
             .broadcast_as((batch, channels, height, times, width, times))?
@@ -315,7 +345,13 @@ struct Tile<'a> {
 }
 
 /// The whole convolution on slices: `input` NCHW, `kernel` `[out, in, kh, kw]`, `out` NCHW.
-pub(crate) fn forward(sizes: &Sizes, input: &[f32], kernel: &[f32], bias: Option<&[f32]>, out: &mut [f32]) {
+pub(crate) fn forward(
+    sizes: &Sizes,
+    input: &[f32],
+    kernel: &[f32],
+    bias: Option<&[f32]>,
+    out: &mut [f32],
+) {
     let depth = sizes.depth();
     let mut packed = AlignedBuffer::zeroed(packed_rows_len(sizes.out_channels, depth));
     pack_rows(kernel, sizes.out_channels, depth, depth, 1, 1.0, packed.as_mut_slice());
@@ -426,8 +462,8 @@ impl WithSimd for ConvolveTile<'_, '_> {
     }
 }
 
-/// Multiplies one row block with one panel into columns `first..first + used` of `rows`; the first depth block starts
-/// from the bias, later ones add to what is there.
+/// Multiplies one row block with one panel into columns `first..first + used` of `rows`; the first
+/// depth block starts from the bias, later ones add to what is there.
 #[inline(always)]
 fn block_product<S: Simd, const V: usize>(
     simd: S,
@@ -452,8 +488,8 @@ fn block_product<S: Simd, const V: usize>(
     }
 }
 
-/// Copies the input values that output pixels `first..first + used` need for depths `start..` into one panel
-/// `[depth][columns]`, zeros where the kernel looks past the edge or past the last pixel.
+/// Copies the input values that output pixels `first..first + used` need for depths `start..` into
+/// one panel `[depth][columns]`, zeros where the kernel looks past the edge or past the last pixel.
 #[inline(always)]
 fn gather(
     sizes: &Sizes,
@@ -513,7 +549,8 @@ pub(crate) fn copy_row(row: &[f32], begin: usize, left: usize, stride: usize, ou
     let high = (row.len() + left).saturating_sub(begin).div_ceil(stride).min(out.len()).max(low);
     out[..low].fill(0.0);
     out[high..].fill(0.0);
-    let Some(source) = (begin + low * stride).checked_sub(left).and_then(|from| row.get(from..)) else {
+    let Some(source) = (begin + low * stride).checked_sub(left).and_then(|from| row.get(from..))
+    else {
         return;
     };
     let out = &mut out[low..high];

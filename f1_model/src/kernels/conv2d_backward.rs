@@ -1,5 +1,5 @@
-//! The gradients of [`super::conv2d`]: with respect to the input a convolution of its own (stride 1) or a product and a
-//! scatter, with respect to the weights a product over all pixels.
+//! The gradients of [`super::conv2d`]: with respect to the input a convolution of its own (stride
+//! 1) or a product and a scatter, with respect to the weights a product over all pixels.
 
 use super::conv2d::{Conv2dGeometry, Sizes, conv2d};
 use candle_core::{Result, Tensor};
@@ -24,8 +24,8 @@ fn input_gradient(sizes: &Sizes, weight: &Tensor, grad: &Tensor) -> Result<Tenso
     let Conv2dGeometry { stride, top, left, .. } = sizes.geometry;
     let (kh, kw) = (sizes.kernel_height, sizes.kernel_width);
     if stride == 1 && top < kh && left < kw {
-        // The transpose of a stride-1 convolution is a convolution with the turned kernel. Rows or columns of padding
-        // that no output reached do not exist at stride 1.
+        // The transpose of a stride-1 convolution is a convolution with the turned kernel. Rows or
+        // columns of padding that no output reached do not exist at stride 1.
         let turned = weight.transpose(0, 1)?.contiguous()?;
         let turned = flip_taps(&turned, kh * kw)?;
         let transposed = Conv2dGeometry {
@@ -67,7 +67,8 @@ fn weight_gradient(sizes: &Sizes, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
         while first < sizes.out_height {
             let rows = rows_at_once.min(sizes.out_height - first);
             let unfolded = unfold(sizes, x, first, rows);
-            let unfolded = Tensor::from_vec(unfolded, (depth, rows * sizes.out_width), grad.device())?;
+            let unfolded =
+                Tensor::from_vec(unfolded, (depth, rows * sizes.out_width), grad.device())?;
             let part = grad_image.narrow(1, first, rows)?.contiguous()?.flatten_from(1)?;
             let product = part.matmul(&unfolded.t()?)?;
             total = Some(match total {
@@ -141,7 +142,9 @@ fn split_depth(sizes: &Sizes, k: usize) -> (usize, usize, usize) {
 }
 
 fn input_row(sizes: &Sizes, out_row: usize, ky: usize) -> Option<usize> {
-    (out_row * sizes.geometry.stride + ky).checked_sub(sizes.geometry.top).filter(|&row| row < sizes.height)
+    (out_row * sizes.geometry.stride + ky)
+        .checked_sub(sizes.geometry.top)
+        .filter(|&row| row < sizes.height)
 }
 
 /// Calls `f(output column, input column)` for every output column whose input column exists.

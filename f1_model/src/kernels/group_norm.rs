@@ -1,4 +1,5 @@
-//! GroupNorm of the tokenizer, with the SiLU that follows it folded in: one pass over memory instead of five.
+//! GroupNorm of the tokenizer, with the SiLU that follows it folded in: one pass over memory
+//! instead of five.
 
 use super::activation::silu_slope;
 use super::simd::{arch, map1, sigmoid, sum_map};
@@ -7,8 +8,8 @@ use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, b
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-/// GroupNorm of `x` `[batch, channels, height, width]` with `weight` and `bias` `[channels]`, then SiLU when `silu` is
-/// set. Differentiable in all three.
+/// GroupNorm of `x` `[batch, channels, height, width]` with `weight` and `bias` `[channels]`, then
+/// SiLU when `silu` is set. Differentiable in all three.
 ///
 /// # Errors
 /// Channels that do not divide into `groups`, or whatever the back end reports.
@@ -21,7 +22,11 @@ pub fn group_norm(
     silu: bool,
 ) -> Result<Tensor> {
     let channels = x.dim(1)?;
-    if groups == 0 || channels % groups != 0 || weight.dims() != [channels] || bias.dims() != [channels] {
+    if groups == 0
+        || channels % groups != 0
+        || weight.dims() != [channels]
+        || bias.dims() != [channels]
+    {
         bail!(
             "group norm: {channels} channels, {groups} groups, weight {:?}, bias {:?}",
             weight.shape(),
@@ -92,13 +97,15 @@ impl CustomOp3 for GroupNorm {
         if group_len == 0 {
             return Ok((CpuStorage::F32(out), lx.shape().clone()));
         }
-        out.par_chunks_exact_mut(group_len).zip(x.par_chunks_exact(group_len)).enumerate().for_each(
-            |(i, (out, x))| {
+        out.par_chunks_exact_mut(group_len)
+            .zip(x.par_chunks_exact(group_len))
+            .enumerate()
+            .for_each(|(i, (out, x))| {
                 let first = (i % self.groups) * channels;
-                let (weight, bias) = (&weight[first..first + channels], &bias[first..first + channels]);
+                let (weight, bias) =
+                    (&weight[first..first + channels], &bias[first..first + channels]);
                 arch().dispatch(Forward { x, weight, bias, eps: self.eps, silu: self.silu, out });
-            },
-        );
+            });
         Ok((CpuStorage::F32(out), lx.shape().clone()))
     }
 
@@ -130,8 +137,17 @@ impl CustomOp3 for GroupNorm {
                         let (dw, db) = sums.split_at_mut(channels);
                         let weight = &weights[first..first + channels];
                         let bias = &biases[first..first + channels];
-                        let part =
-                            Backward { x, g, weight, bias, eps: self.eps, silu: self.silu, dx, dw, db };
+                        let part = Backward {
+                            x,
+                            g,
+                            weight,
+                            bias,
+                            eps: self.eps,
+                            silu: self.silu,
+                            dx,
+                            dw,
+                            db,
+                        };
                         arch().dispatch(part);
                         (first, sums)
                     })
@@ -198,7 +214,9 @@ impl WithSimd for Forward<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let (mean, inverse) = statistics(simd, self.x, self.eps);
         let plane = self.x.len() / self.weight.len();
-        for (c, (x, out)) in self.x.chunks_exact(plane).zip(self.out.chunks_exact_mut(plane)).enumerate() {
+        for (c, (x, out)) in
+            self.x.chunks_exact(plane).zip(self.out.chunks_exact_mut(plane)).enumerate()
+        {
             let scale = inverse * self.weight[c];
             let shift = simd.splat_f32s(self.bias[c] - mean * scale);
             let scale = simd.splat_f32s(scale);
@@ -241,8 +259,8 @@ struct Backward<'a> {
 impl WithSimd for Backward<'_> {
     type Output = ();
 
-    /// With n the normalised input, z = n w + b and q the gradient at z: dw = sum q n, db = sum q, and
-    /// dx = inverse * (q w - mean(q w) - n mean(q w n)), the means over the group.
+    /// With n the normalised input, z = n w + b and q the gradient at z: dw = sum q n, db = sum q,
+    /// and dx = inverse * (q w - mean(q w) - n mean(q w n)), the means over the group.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { x, g, weight, bias, eps, silu, dx, dw, db } = self;

@@ -1,4 +1,5 @@
-//! The matrix microkernel that convolution and attention stand on: a few rows times one column panel, in registers.
+//! The matrix microkernel that convolution and attention stand on: a few rows times one column
+//! panel, in registers.
 
 use super::simd::{MICRO_ROWS, PANEL_VECTORS};
 use pulp::Simd;
@@ -14,8 +15,8 @@ pub(crate) const fn packed_rows_len(rows: usize, depth: usize) -> usize {
     rows.div_ceil(MICRO_ROWS) * MICRO_ROWS * depth
 }
 
-/// Packs the row-major matrix `a` (element `(r, k)` at `r * row_stride + k * depth_stride`) into blocks of
-/// [`MICRO_ROWS`] rows, depth running slowest inside a block; missing rows are zero.
+/// Packs the row-major matrix `a` (element `(r, k)` at `r * row_stride + k * depth_stride`) into
+/// blocks of [`MICRO_ROWS`] rows, depth running slowest inside a block; missing rows are zero.
 pub(crate) fn pack_rows(
     a: &[f32],
     rows: usize,
@@ -28,8 +29,9 @@ pub(crate) fn pack_rows(
     for (block, out) in packed.chunks_exact_mut(MICRO_ROWS * depth).enumerate() {
         let first = block * MICRO_ROWS;
         if depth_stride == 1 && first + MICRO_ROWS <= rows {
-            let sources: [&[f32]; MICRO_ROWS] =
-                std::array::from_fn(|r| &a[(first + r) * row_stride..(first + r) * row_stride + depth]);
+            let sources: [&[f32]; MICRO_ROWS] = std::array::from_fn(|r| {
+                &a[(first + r) * row_stride..(first + r) * row_stride + depth]
+            });
             let (out, _) = out.as_chunks_mut::<MICRO_ROWS>();
             for (k, out) in out.iter_mut().enumerate() {
                 for (out, source) in out.iter_mut().zip(sources) {
@@ -95,7 +97,8 @@ pub(crate) fn multiply_rows<S: Simd, const V: usize>(
     acc
 }
 
-/// As [`multiply`] with `a[k][0..8]` at `k * stride`: eight neighbouring columns of a row-major matrix.
+/// As [`multiply`] with `a[k][0..8]` at `k * stride`: eight neighbouring columns of a row-major
+/// matrix.
 #[inline(always)]
 pub(crate) fn multiply_strided<S: Simd, const V: usize>(
     simd: S,
@@ -116,8 +119,8 @@ pub(crate) fn multiply_strided<S: Simd, const V: usize>(
     acc
 }
 
-/// Packs the matrix `b` (element `(k, n)` at `k * depth_stride + n * column_stride`) into panels of `width` columns,
-/// `[panel][depth][width]`; the buffer is zero beyond the last column.
+/// Packs the matrix `b` (element `(k, n)` at `k * depth_stride + n * column_stride`) into panels of
+/// `width` columns, `[panel][depth][width]`; the buffer is zero beyond the last column.
 pub(crate) fn pack_columns(
     b: &[f32],
     depth: usize,

@@ -1,8 +1,9 @@
-//! Fused kernels, for CPUs in f32 and (with the feature `cuda`) for NVIDIA GPUs in f32 and bf16, of what candle's own operations leave slow, each a function on tensors that is differentiable,
+//! Fused kernels, for CPUs in f32 and (with the feature `cuda`) for NVIDIA GPUs in f32 and bf16, of
+//! what candle's own operations leave slow, each a function on tensors that is differentiable,
 //! falls back to candle's operations for other types and devices, and is tested against them.
 //!
-//! Instruction sets are chosen at run time through `pulp`; work is shared by `rayon`, whose thread count
-//! (`RAYON_NUM_THREADS`) candle's matrix products obey too.
+//! Instruction sets are chosen at run time through `pulp`; work is shared by `rayon`, whose thread
+//! count (`RAYON_NUM_THREADS`) candle's matrix products obey too.
 
 mod activation;
 mod attention;
@@ -33,7 +34,8 @@ pub(crate) use cuda::{
 pub use group_norm::{group_norm, group_norm_plain};
 pub use memory::{keep_freed_memory, release_freed_memory};
 pub use norm::{
-    LayerNormWeights, add_layer_norm, add_rms_norm, layer_norm, layer_norm_plain, rms_norm, rms_norm_plain,
+    LayerNormWeights, add_layer_norm, add_rms_norm, layer_norm, layer_norm_plain, rms_norm,
+    rms_norm_plain,
 };
 #[cfg(target_arch = "x86_64")]
 pub use q8::Q8Matrix;
@@ -67,7 +69,9 @@ pub(crate) fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result
     let values = storage.as_slice::<f32>()?;
     match layout.contiguous_offsets() {
         Some((start, end)) => Ok(&values[start..end]),
-        None => candle_core::bail!("a fused kernel was given a tensor that is not contiguous: {layout:?}"),
+        None => candle_core::bail!(
+            "a fused kernel was given a tensor that is not contiguous: {layout:?}"
+        ),
     }
 }
 
@@ -81,8 +85,8 @@ pub(crate) fn values<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> Result<R>) ->
     }
 }
 
-/// Sums `x` `[batch, channels, ..]` over everything but the channels; in the order of the memory, so that the result
-/// does not depend on the number of threads.
+/// Sums `x` `[batch, channels, ..]` over everything but the channels; in the order of the memory,
+/// so that the result does not depend on the number of threads.
 pub(crate) fn channel_sums(x: &Tensor) -> Result<Tensor> {
     let channels = x.dim(1)?;
     let plane = x.dims().iter().skip(2).product::<usize>().max(1);

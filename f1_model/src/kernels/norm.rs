@@ -1,13 +1,17 @@
-//! Row normalisations: RMSNorm of the decoder stacks, LayerNorm of the vision tower and the generation head.
+//! Row normalisations: RMSNorm of the decoder stacks, LayerNorm of the vision tower and the
+//! generation head.
 
 use super::simd::{arch, sum_map};
 use super::{contiguous, is_fast, recomputed, rows_per_task, values};
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, DType, Layout, Result, Shape, Tensor, bail};
+use candle_core::{
+    CpuStorage, CustomOp2, CustomOp3, D, DType, Layout, Result, Shape, Tensor, bail,
+};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-/// RMSNorm: `x / sqrt(mean(x^2) + eps) * scale` over the last dimension, computed in f32 whatever the type of `x`.
-/// `x` `[.., width]`, `scale` `[width]` (one plus the stored weight). Differentiable in both.
+/// RMSNorm: `x / sqrt(mean(x^2) + eps) * scale` over the last dimension, computed in f32 whatever
+/// the type of `x`. `x` `[.., width]`, `scale` `[width]` (one plus the stored weight).
+/// Differentiable in both.
 ///
 /// # Errors
 /// Shapes that do not fit, or whatever the back end reports.
@@ -26,11 +30,17 @@ pub fn rms_norm(x: &Tensor, scale: &Tensor, eps: f64) -> Result<Tensor> {
     x.contiguous()?.apply_op2(&scale.contiguous()?, RmsNorm(eps as f32))
 }
 
-/// `x + delta`, and [`rms_norm`] of that: what stands between the parts of a decoder layer. Differentiable.
+/// `x + delta`, and [`rms_norm`] of that: what stands between the parts of a decoder layer.
+/// Differentiable.
 ///
 /// # Errors
 /// As [`rms_norm`].
-pub fn add_rms_norm(x: &Tensor, delta: &Tensor, scale: &Tensor, eps: f64) -> Result<(Tensor, Tensor)> {
+pub fn add_rms_norm(
+    x: &Tensor,
+    delta: &Tensor,
+    scale: &Tensor,
+    eps: f64,
+) -> Result<(Tensor, Tensor)> {
     #[cfg(feature = "cuda")]
     if super::cuda::serves(x, &[delta], true) && super::cuda::serves(x, &[scale], false) {
         return super::cuda::add_rms_norm(x, delta, scale, eps);
@@ -56,7 +66,8 @@ pub fn rms_norm_plain(x: &Tensor, scale: &Tensor, eps: f64) -> Result<Tensor> {
 pub struct LayerNormWeights {
     weight: Tensor,
     bias: Tensor,
-    /// `[2, width]` in f32, for the kernels of GPUs; none where they are being trained or on a CPU.
+    /// `[2, width]` in f32, for the kernels of GPUs; none where they are being trained or on a
+    /// CPU.
     affine: Option<Tensor>,
 }
 
@@ -97,7 +108,8 @@ pub fn add_layer_norm(
     Ok((sum, normed))
 }
 
-/// LayerNorm over the last dimension `[.., width]` with scale and shift. Differentiable in `x` and both of them.
+/// LayerNorm over the last dimension `[.., width]` with scale and shift. Differentiable in `x` and
+/// both of them.
 ///
 /// # Errors
 /// Shapes that do not fit, or whatever the back end reports.
@@ -132,8 +144,9 @@ pub fn layer_norm_plain(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) ->
     let centred = wide.broadcast_sub(&wide.mean_keepdim(D::Minus1)?)?;
     let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
     let normal = centred.broadcast_div(&(variance + eps)?.sqrt()?)?;
-    let y =
-        normal.broadcast_mul(&weight.to_dtype(DType::F32)?)?.broadcast_add(&bias.to_dtype(DType::F32)?)?;
+    let y = normal
+        .broadcast_mul(&weight.to_dtype(DType::F32)?)?
+        .broadcast_add(&bias.to_dtype(DType::F32)?)?;
     y.to_dtype(x.dtype())
 }
 
@@ -251,7 +264,10 @@ impl WithSimd for Forward<'_> {
                     if !out_tail.is_empty() {
                         let x = simd.partial_load_f32s(x_tail);
                         let w = simd.partial_load_f32s(weight_tail);
-                        simd.partial_store_f32s(out_tail, simd.mul_f32s(simd.mul_f32s(x, inverse), w));
+                        simd.partial_store_f32s(
+                            out_tail,
+                            simd.mul_f32s(simd.mul_f32s(x, inverse), w),
+                        );
                     }
                 }
                 Some(bias) => {
@@ -273,7 +289,8 @@ impl WithSimd for Forward<'_> {
     }
 }
 
-/// Mean (zero for RMSNorm) and inverse root of the variance (of the mean square for RMSNorm) of one row.
+/// Mean (zero for RMSNorm) and inverse root of the variance (of the mean square for RMSNorm) of one
+/// row.
 #[inline(always)]
 fn statistics<S: Simd>(simd: S, x: &[f32], eps: f32, centred: bool) -> (f32, f32) {
     let width = x.len() as f32;
@@ -300,8 +317,8 @@ fn statistics<S: Simd>(simd: S, x: &[f32], eps: f32, centred: bool) -> (f32, f32
     (mean, 1.0 / (square / width + eps).sqrt())
 }
 
-/// Gradients of input, weight and bias. With n the normalised row, g the incoming gradient and h = g * scale:
-/// dx = inverse * (h - [mean(h)] - n * mean(h * n)), dweight = sum g * n, dbias = sum g.
+/// Gradients of input, weight and bias. With n the normalised row, g the incoming gradient and h =
+/// g * scale: dx = inverse * (h - [mean(h)] - n * mean(h * n)), dweight = sum g * n, dbias = sum g.
 fn backward(
     x: &Tensor,
     weight: &Tensor,
@@ -327,7 +344,8 @@ fn backward(
                         sums
                     })
                     .collect::<Vec<_>>();
-                // Added in the order of the rows, so that the result does not depend on which thread was first.
+                // Added in the order of the rows, so that the result does not depend on which
+                // thread was first.
                 let mut total = vec![0f32; 2 * width];
                 for part in sums {
                     total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
@@ -363,9 +381,12 @@ impl WithSimd for Backward<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { x, g, scale, eps, centred, dx, dw, db } = self;
         let width = scale.len();
-        for ((x, g), dx) in x.chunks_exact(width).zip(g.chunks_exact(width)).zip(dx.chunks_exact_mut(width)) {
+        for ((x, g), dx) in
+            x.chunks_exact(width).zip(g.chunks_exact(width)).zip(dx.chunks_exact_mut(width))
+        {
             let (mean, inverse) = statistics(simd, x, eps, centred);
-            // Lane-wise partial sums keep the loops free of a serial dependence and let the compiler use vectors.
+            // Lane-wise partial sums keep the loops free of a serial dependence and let the
+            // compiler use vectors.
             let mut sum_h = [0f32; LANES];
             let mut sum_hn = [0f32; LANES];
             for at in (0..width).step_by(LANES) {

@@ -1,17 +1,18 @@
 //! Q8_0 weights times f32 activations by 512-bit dot products of bytes (AVX-512 VNNI).
 //!
-//! Activations are quantised a block of 32 at a time like the weights, so a block of both gives one exact integer.
-//! Weights lie as they are read: panels of 32 output columns, four inputs of a column in one 32-bit lane.
+//! Activations are quantised a block of 32 at a time like the weights, so a block of both gives one
+//! exact integer. Weights lie as they are read: panels of 32 output columns, four inputs of a
+//! column in one 32-bit lane.
 
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{DType, Result, Tensor, bail};
 use pulp::bytemuck;
 use rayon::prelude::*;
 use std::arch::x86_64::{
-    __m512, __m512i, _CMP_UNORD_Q, _mm512_abs_ps, _mm512_add_epi32, _mm512_cmp_ps_mask, _mm512_cvtepi32_epi8,
-    _mm512_cvtepi32_ps, _mm512_cvtps_epi32, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_max_ps,
-    _mm512_mul_ps, _mm512_reduce_add_epi32, _mm512_reduce_max_ps, _mm512_set1_epi32, _mm512_set1_ps,
-    _mm512_setzero_ps,
+    __m512, __m512i, _CMP_UNORD_Q, _mm512_abs_ps, _mm512_add_epi32, _mm512_cmp_ps_mask,
+    _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps, _mm512_cvtps_epi32, _mm512_dpbusd_epi32,
+    _mm512_fmadd_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_reduce_add_epi32, _mm512_reduce_max_ps,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
 };
 
 /// Numbers that share a scale.
@@ -22,7 +23,8 @@ const BLOCK_BYTES: usize = 2 + BLOCK;
 const COLUMNS: usize = 32;
 /// Rows that one pass over a panel computes in registers.
 const ROWS: usize = 6;
-/// Most rows of one task; with their activations and one panel a task stays in the second-level cache.
+/// Most rows of one task; with their activations and one panel a task stays in the second-level
+/// cache.
 const TASK_ROWS: usize = 16 * ROWS;
 
 /// The weights `[out, in]` of one layer, packed.
@@ -59,7 +61,10 @@ impl Q8Matrix {
     /// The tensor has another type, or this processor lacks the instructions.
     pub fn new(tensor: &QTensor) -> Result<Self> {
         if tensor.dtype() != GgmlDType::Q8_0 || !Self::is_supported() {
-            bail!("a {:?} tensor cannot be packed for byte dot products on this processor", tensor.dtype());
+            bail!(
+                "a {:?} tensor cannot be packed for byte dot products on this processor",
+                tensor.dtype()
+            );
         }
         let (output, input) = tensor.shape().dims2()?;
         let blocks = input / BLOCK;
@@ -72,7 +77,8 @@ impl Q8Matrix {
             let (panel, vector, lane) = (row / COLUMNS, row % COLUMNS / 16, row % 16);
             for (block, stored) in stored.iter().enumerate() {
                 let at = panel * blocks + block;
-                scales[at][vector][lane] = half::f16::from_le_bytes([stored[0], stored[1]]).to_f32();
+                scales[at][vector][lane] =
+                    half::f16::from_le_bytes([stored[0], stored[1]]).to_f32();
                 for (k, &number) in stored[2..].iter().enumerate() {
                     numbers[at][k / 4][vector][4 * lane + k % 4] = number ^ 0x80;
                 }
@@ -81,7 +87,10 @@ impl Q8Matrix {
         Ok(Self {
             input,
             output,
-            weights: numbers.into_iter().map(|block| block.map(|group| group.map(bytemuck::cast))).collect(),
+            weights: numbers
+                .into_iter()
+                .map(|block| block.map(|group| group.map(bytemuck::cast)))
+                .collect(),
             scales: scales.into_iter().map(|block| block.map(bytemuck::cast)).collect(),
         })
     }
@@ -94,7 +103,11 @@ impl Q8Matrix {
         let mut shape = x.dims().to_vec();
         let width = shape.pop().unwrap_or(0);
         if width != self.input {
-            bail!("a quantised linear layer of input width {} was given {:?}", self.input, x.shape());
+            bail!(
+                "a quantised linear layer of input width {} was given {:?}",
+                self.input,
+                x.shape()
+            );
         }
         let rows: usize = shape.iter().product();
         shape.push(self.output);
@@ -107,16 +120,22 @@ impl Q8Matrix {
         if out.is_empty() || self.input == 0 {
             return out;
         }
-        let share = rows.div_ceil(rayon::current_num_threads()).next_multiple_of(ROWS).min(TASK_ROWS);
-        out.par_chunks_mut(share * self.output).zip(x.par_chunks(share * self.input)).for_each(|(out, x)| {
-            let mut activations = vec![Activations::default(); x.len() / BLOCK];
-            #[allow(unsafe_code, reason = "the processor's instructions are chosen at run time")]
-            // SAFETY: a matrix exists only where `Q8Matrix::new` found these instructions.
-            unsafe {
-                quantise(x, &mut activations);
-                self.multiply_rows(&activations, out);
-            }
-        });
+        let share =
+            rows.div_ceil(rayon::current_num_threads()).next_multiple_of(ROWS).min(TASK_ROWS);
+        out.par_chunks_mut(share * self.output).zip(x.par_chunks(share * self.input)).for_each(
+            |(out, x)| {
+                let mut activations = vec![Activations::default(); x.len() / BLOCK];
+                #[allow(
+                    unsafe_code,
+                    reason = "the processor's instructions are chosen at run time"
+                )]
+                // SAFETY: a matrix exists only where `Q8Matrix::new` found these instructions.
+                unsafe {
+                    quantise(x, &mut activations);
+                    self.multiply_rows(&activations, out);
+                }
+            },
+        );
         out
     }
 
@@ -172,7 +191,11 @@ fn tile<const R: usize>(
         for ((sums, dots), x) in sums.iter_mut().zip(dots).zip(x) {
             let own = _mm512_set1_ps(x[block].scale);
             for v in 0..2 {
-                sums[v] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[v]), _mm512_mul_ps(scale[v], own), sums[v]);
+                sums[v] = _mm512_fmadd_ps(
+                    _mm512_cvtepi32_ps(dots[v]),
+                    _mm512_mul_ps(scale[v], own),
+                    sums[v],
+                );
             }
         }
     }
@@ -185,7 +208,8 @@ fn tile<const R: usize>(
     }
 }
 
-/// Blocks of 32 numbers to bytes. A block that holds a number that is not finite gets a scale that is not.
+/// Blocks of 32 numbers to bytes. A block that holds a number that is not finite gets a scale that
+/// is not.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 fn quantise(x: &[f32], blocks: &mut [Activations]) {
     let (x, _) = x.as_chunks::<BLOCK>();
@@ -196,7 +220,8 @@ fn quantise(x: &[f32], blocks: &mut [Activations]) {
         let inverse = _mm512_set1_ps(if top > 0.0 { 127.0 / top } else { 0.0 });
         let numbers = x.map(|x| _mm512_cvtps_epi32(_mm512_mul_ps(x, inverse)));
         out.numbers = bytemuck::cast(numbers.map(|numbers| _mm512_cvtepi32_epi8(numbers)));
-        out.offset = _mm512_reduce_add_epi32(_mm512_add_epi32(numbers[0], numbers[1])).wrapping_mul(-128);
+        out.offset =
+            _mm512_reduce_add_epi32(_mm512_add_epi32(numbers[0], numbers[1])).wrapping_mul(-128);
         out.scale = if unordered == 0 { top / 127.0 } else { f32::NAN };
     }
 }
@@ -221,7 +246,9 @@ mod tests {
             return;
         }
         // Panels cut, every remainder of rows, several tasks, one block.
-        for (m, k, n) in [(1, 32, 1), (2, 64, 33), (3, 96, 31), (4, 512, 64), (5, 256, 100), (205, 128, 48)] {
+        for (m, k, n) in
+            [(1, 32, 1), (2, 64, 33), (3, 96, 31), (4, 512, 64), (5, 256, 100), (205, 128, 48)]
+        {
             let (x, w) = (normal((m, k)), normal((n, k)));
             let quantised = QTensor::quantize(&w, GgmlDType::Q8_0).unwrap();
             let found = rows(&Q8Matrix::new(&quantised).unwrap().forward(&x).unwrap());
@@ -236,13 +263,18 @@ mod tests {
                 .iter()
                 .flat_map(|block| {
                     let bytes: [i8; BLOCK] = bytemuck::cast(block.numbers);
-                    assert_eq!(block.offset, -128 * bytes.iter().map(|&b| i32::from(b)).sum::<i32>());
+                    assert_eq!(
+                        block.offset,
+                        -128 * bytes.iter().map(|&b| i32::from(b)).sum::<i32>()
+                    );
                     bytes.map(|byte| f32::from(byte) * block.scale)
                 })
                 .collect();
             for (x, taken) in flat.chunks(BLOCK).zip(taken.chunks(BLOCK)) {
                 let top = x.iter().fold(0f32, |top, x| top.max(x.abs()));
-                assert!(x.iter().zip(taken).all(|(x, taken)| (x - taken).abs() <= 0.51 * top / 127.0));
+                assert!(
+                    x.iter().zip(taken).all(|(x, taken)| (x - taken).abs() <= 0.51 * top / 127.0)
+                );
             }
             let taken = Tensor::from_vec(taken, (m, k), &Device::Cpu).unwrap();
             let weights = quantised.dequantize(&Device::Cpu).unwrap();
@@ -252,11 +284,19 @@ mod tests {
             for (row, (found, expected)) in found.iter().zip(&expected).enumerate() {
                 for (column, (found, expected)) in found.iter().zip(expected).enumerate() {
                     let bound = 1e-5 * (k as f32).sqrt().max(1.0);
-                    assert!((found - expected).abs() < bound, "{m}x{k}x{n}: {found} is not {expected}");
-                    // Candle takes one scale for 256 activations where they divide by it: coarser, the same product. About seven
-                    // deviations of that rounding.
+                    assert!(
+                        (found - expected).abs() < bound,
+                        "{m}x{k}x{n}: {found} is not {expected}"
+                    );
+                    // Candle takes one scale for 256 activations where they divide by it: coarser,
+                    // the same product. About seven deviations of that
+                    // rounding.
                     let coarse = 0.06 * (k as f32).sqrt();
-                    assert!((found - candle[row][column]).abs() < coarse, "{found}, {}", candle[row][column]);
+                    assert!(
+                        (found - candle[row][column]).abs() < coarse,
+                        "{found}, {}",
+                        candle[row][column]
+                    );
                 }
             }
         }
@@ -277,7 +317,8 @@ mod tests {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let mut x = vec![0.5f32; 128];
             x[70] = bad;
-            let out = rows(&layer.forward(&Tensor::from_vec(x, (2, 64), &Device::Cpu).unwrap()).unwrap());
+            let out =
+                rows(&layer.forward(&Tensor::from_vec(x, (2, 64), &Device::Cpu).unwrap()).unwrap());
             assert!(out[0].iter().all(|value| value.is_finite()));
             assert!(out[1].iter().all(|value| !value.is_finite()));
         }

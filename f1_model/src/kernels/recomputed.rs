@@ -1,15 +1,16 @@
-//! Operations of which training keeps only the inputs: the backward pass computes what lies between them and the result again.
+//! Operations of which training keeps only the inputs: the backward pass computes what lies between
+//! them and the result again.
 
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::backend::BackendStorage;
 use candle_core::{
-    CpuStorage, CudaStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Storage, Tensor, Var,
-    bail,
+    CpuStorage, CudaStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Storage,
+    Tensor, Var, bail,
 };
 
-/// `forward` of `inputs` (one to three), whose gradients are those of `plain`, the same by differentiable operations. Without a gradient
-/// to compute it is `forward` and nothing else.
+/// `forward` of `inputs` (one to three), whose gradients are those of `plain`, the same by
+/// differentiable operations. Without a gradient to compute it is `forward` and nothing else.
 ///
 /// # Errors
 /// Whatever either reports.
@@ -21,8 +22,8 @@ pub(crate) fn recomputed<const N: usize>(
     with_gradients(inputs, forward, move |inputs, grad| again(inputs, grad, &plain))
 }
 
-/// `forward` of `inputs` (one to three), whose gradients `backward` makes from the inputs and the result's gradient: none for an
-/// input that wants none.
+/// `forward` of `inputs` (one to three), whose gradients `backward` makes from the inputs and the
+/// result's gradient: none for an input that wants none.
 ///
 /// # Errors
 /// Whatever either reports.
@@ -65,12 +66,15 @@ fn again<const N: usize>(
         }
         wanted.push(variable);
     }
-    // Candle begins with a gradient of one for each number, as a sum would give it; so that of the result is `grad`, exactly.
+    // Candle begins with a gradient of one for each number, as a sum would give it; so that of the
+    // result is `grad`, exactly.
     let mut gradients = plain(each(&fresh))?.mul(grad)?.backward()?;
     let mut found = [const { None }; N];
     for (found, variable) in found.iter_mut().zip(wanted) {
         // Detached, or it would hold all that lies between.
-        *found = variable.and_then(|variable| gradients.remove(&variable)).map(|gradient| gradient.detach());
+        *found = variable
+            .and_then(|variable| gradients.remove(&variable))
+            .map(|gradient| gradient.detach());
     }
     Ok(found)
 }
@@ -100,7 +104,11 @@ impl Known {
         }
     }
 
-    fn gradients<const N: usize>(&self, inputs: [&Tensor; N], grad: &Tensor) -> Result<[Option<Tensor>; N]> {
+    fn gradients<const N: usize>(
+        &self,
+        inputs: [&Tensor; N],
+        grad: &Tensor,
+    ) -> Result<[Option<Tensor>; N]> {
         match (self.backward)(&inputs, grad)?.try_into() {
             Ok(gradients) => Ok(gradients),
             Err(_) => bail!("a backward pass did not answer for {N} inputs"),
@@ -142,7 +150,13 @@ impl CustomOp2 for Known {
         NAME
     }
 
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         self.on_cpu()
     }
 
@@ -212,8 +226,8 @@ impl CustomOp3 for Known {
 mod tests {
     use super::*;
     use crate::kernels::{
-        LayerNormWeights, attention, attention_plain, geglu, layer_norm, layer_norm_plain, rms_norm,
-        rms_norm_plain, rope, rope_plain,
+        LayerNormWeights, attention, attention_plain, geglu, layer_norm, layer_norm_plain,
+        rms_norm, rms_norm_plain, rope, rope_plain,
     };
     use candle_core::backprop::GradStore;
     use candle_core::{DType, Device};
@@ -226,8 +240,9 @@ mod tests {
     fn agree(inputs: &[&Var], found: Result<Tensor>, plain: Result<Tensor>) {
         let (found, plain) = (found.unwrap(), plain.unwrap());
         let weights = Tensor::randn(0f64, 1.0, plain.shape(), &Device::Cpu).unwrap();
-        let gradients =
-            |out: &Tensor| -> GradStore { out.mul(&weights).unwrap().sum_all().unwrap().backward().unwrap() };
+        let gradients = |out: &Tensor| -> GradStore {
+            out.mul(&weights).unwrap().sum_all().unwrap().backward().unwrap()
+        };
         let far = |a: &Tensor, b: &Tensor| {
             (a - b).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap()
         };
@@ -244,13 +259,21 @@ mod tests {
     fn gradients_computed_again_are_those_of_the_plain_operation() {
         let (x, delta, row, bias) = (wide(&[2, 3, 8]), wide(&[2, 3, 8]), wide(&[8]), wide(&[8]));
         agree(&[&x, &row], rms_norm(&x, &row, 1e-6), rms_norm_plain(&x, &row, 1e-6));
-        let norm = LayerNormWeights::new(row.as_tensor().clone(), bias.as_tensor().clone()).unwrap();
-        agree(&[&x, &row, &bias], layer_norm(&x, &norm, 1e-6), layer_norm_plain(&x, &row, &bias, 1e-6));
+        let norm =
+            LayerNormWeights::new(row.as_tensor().clone(), bias.as_tensor().clone()).unwrap();
+        agree(
+            &[&x, &row, &bias],
+            layer_norm(&x, &norm, 1e-6),
+            layer_norm_plain(&x, &row, &bias, 1e-6),
+        );
         agree(&[&x, &delta], geglu(&x, &delta), x.gelu().unwrap().mul(&delta));
 
         let (q, k, v) = (wide(&[2, 3, 4, 6]), wide(&[2, 5, 2, 6]), wide(&[2, 5, 2, 6]));
-        let mask = Tensor::new(&[[[0f32, -1e4, 0.0, 0.0, 0.0]], [[0.0, 0.0, 0.5, 0.0, -1e4]]], &Device::Cpu)
-            .unwrap();
+        let mask = Tensor::new(
+            &[[[0f32, -1e4, 0.0, 0.0, 0.0]], [[0.0, 0.0, 0.5, 0.0, -1e4]]],
+            &Device::Cpu,
+        )
+        .unwrap();
         let plain = attention_plain(&q, &k, &v, Some(&mask), 0.4);
         agree(&[&q, &k, &v], attention(&q, &k, &v, Some(&mask), 0.4), plain);
         let angles = Tensor::randn(0f32, 1.0, (2, 1, 3, 3), &Device::Cpu).unwrap();

@@ -4,8 +4,8 @@ use super::{contiguous, is_fast, recomputed, rows_per_task, values};
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-/// Rotates `x` `[batch, tokens, heads, width]` by `angles` `[2, batch or 1, tokens, width / 2]` in f32: their cosines, then their sines.
-/// Differentiable in `x`.
+/// Rotates `x` `[batch, tokens, heads, width]` by `angles` `[2, batch or 1, tokens, width / 2]` in
+/// f32: their cosines, then their sines. Differentiable in `x`.
 ///
 /// # Errors
 /// Shapes that do not fit, or whatever the back end reports.
@@ -23,12 +23,16 @@ pub fn rope(x: &Tensor, angles: &Tensor) -> Result<Tensor> {
         }
         return rope_plain(x, angles);
     }
-    let op = Rope { cos: angles.get(0)?.contiguous()?, sin: angles.get(1)?.contiguous()?, backwards: false };
+    let op = Rope {
+        cos: angles.get(0)?.contiguous()?,
+        sin: angles.get(1)?.contiguous()?,
+        backwards: false,
+    };
     x.contiguous()?.apply_op1(op)
 }
 
-/// Writes `x` `[batch, tokens, heads, width]`, rotated by `angles` if they are given, over the tokens from `first` on of `cache`
-/// `[batch, room, heads, width]`. Not differentiable.
+/// Writes `x` `[batch, tokens, heads, width]`, rotated by `angles` if they are given, over the
+/// tokens from `first` on of `cache` `[batch, room, heads, width]`. Not differentiable.
 ///
 /// # Errors
 /// Shapes that do not fit, or whatever the back end reports.
@@ -48,9 +52,10 @@ pub fn write_rows(cache: &Tensor, first: usize, x: &Tensor, angles: Option<&Tens
     }
 }
 
-/// Queries, keys and values as one product leaves them, `all` `[batch, tokens, heads + 2 kv_heads, width]`: keys rotated by `angles` and
-/// values as they are over the tokens from `first` on of `cache` `[2, batch, room, kv_heads, width]`. Returns the rotated queries
-/// `[batch, tokens, heads, width]`. Not differentiable.
+/// Queries, keys and values as one product leaves them, `all` `[batch, tokens, heads + 2 kv_heads,
+/// width]`: keys rotated by `angles` and values as they are over the tokens from `first` on of
+/// `cache` `[2, batch, room, kv_heads, width]`. Returns the rotated queries `[batch, tokens, heads,
+/// width]`. Not differentiable.
 ///
 /// # Errors
 /// Shapes that do not fit, or whatever the back end reports.
@@ -76,7 +81,9 @@ pub fn rope_joined(
 fn check(x: &Tensor, angles: &Tensor) -> Result<()> {
     let (batch, tokens, _, width) = x.dims4()?;
     match *angles.dims() {
-        [2, rows, each, half] if (rows == 1 || rows == batch) && each == tokens && 2 * half == width => {
+        [2, rows, each, half]
+            if (rows == 1 || rows == batch) && each == tokens && 2 * half == width =>
+        {
             Ok(())
         }
         _ => bail!("rope: angles {:?} do not fit {:?}", angles.shape(), x.shape()),
@@ -126,7 +133,9 @@ impl CustomOp1 for Rope {
             values(&self.sin, |sin| {
                 out.par_chunks_mut(rows * row).zip(x.par_chunks(rows * row)).enumerate().for_each(
                     |(task, (out, x))| {
-                        for (i, (out, x)) in out.chunks_exact_mut(row).zip(x.chunks_exact(row)).enumerate() {
+                        for (i, (out, x)) in
+                            out.chunks_exact_mut(row).zip(x.chunks_exact(row)).enumerate()
+                        {
                             let token = task * rows + i;
                             let token = if shared { token % tokens } else { token };
                             let cos = &cos[token * half..(token + 1) * half];
@@ -153,8 +162,12 @@ fn turn(x: &[f32], cos: &[f32], sin: &[f32], sign: f32, out: &mut [f32]) {
     let half = cos.len();
     let (first, second) = x.split_at(half);
     let (out_first, out_second) = out.split_at_mut(half);
-    for i in
-        0..half.min(sin.len()).min(first.len()).min(second.len()).min(out_first.len()).min(out_second.len())
+    for i in 0..half
+        .min(sin.len())
+        .min(first.len())
+        .min(second.len())
+        .min(out_first.len())
+        .min(out_second.len())
     {
         let (c, s) = (cos[i], sign * sin[i]);
         out_first[i] = first[i] * c - second[i] * s;

@@ -1,8 +1,10 @@
-//! What the CPU kernels share: vector widths, aligned scratch, and the few transcendental functions the network needs.
+//! What the CPU kernels share: vector widths, aligned scratch, and the few transcendental functions
+//! the network needs.
 //!
-//! Everything is written once against [`pulp::Simd`] and dispatched at run time (AVX-512, AVX2 or the portable
-//! fallback), so no kernel needs `unsafe`. A closure that touches vectors must itself be `#[inline(always)]`: otherwise
-//! it is compiled without the instruction set of the function around it, fifteen times slower.
+//! Everything is written once against [`pulp::Simd`] and dispatched at run time (AVX-512, AVX2 or
+//! the portable fallback), so no kernel needs `unsafe`. A closure that touches vectors must itself
+//! be `#[inline(always)]`: otherwise it is compiled without the instruction set of the function
+//! around it, fifteen times slower.
 
 use pulp::Simd;
 
@@ -27,7 +29,8 @@ thread_local! {
     pub(crate) static FORCED_ARCH: std::cell::Cell<Option<pulp::Arch>> = const { std::cell::Cell::new(None) };
 }
 
-/// A scratch buffer of `f32` that starts on a cache line, so that panel loads never straddle two lines.
+/// A scratch buffer of `f32` that starts on a cache line, so that panel loads never straddle two
+/// lines.
 pub(crate) struct AlignedBuffer {
     storage: Vec<f32>,
     start: usize,
@@ -61,7 +64,8 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     let x = simd.min_f32s(simd.max_f32s(x, simd.splat_f32s(-87.3)), simd.splat_f32s(88.0));
-    let shifted = simd.mul_add_f32s(x, simd.splat_f32s(std::f32::consts::LOG2_E), simd.splat_f32s(MAGIC));
+    let shifted =
+        simd.mul_add_f32s(x, simd.splat_f32s(std::f32::consts::LOG2_E), simd.splat_f32s(MAGIC));
     let n = simd.sub_f32s(shifted, simd.splat_f32s(MAGIC));
     let r = simd.mul_add_f32s(n, simd.splat_f32s(-LN2_HIGH), x);
     let r = simd.mul_add_f32s(n, simd.splat_f32s(-LN2_LOW), r);
@@ -71,7 +75,8 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
         p = simd.mul_add_f32s(p, r, simd.splat_f32s(c));
     }
     let p = simd.mul_add_f32s(p, simd.mul_f32s(r, r), simd.add_f32s(r, simd.splat_f32s(1.0)));
-    let exponent = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
+    let exponent =
+        simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
     simd.transmute_f32s_u32s(simd.add_u32s(simd.transmute_u32s_f32s(p), exponent))
 }
 
@@ -82,7 +87,8 @@ pub(crate) fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.div_f32s(one, simd.add_f32s(one, exp(simd, simd.neg_f32s(x))))
 }
 
-/// The factor g with `gelu_tanh(x) = x * g(x)`: `0.5 (1 + tanh u) = sigmoid(2u)`, `u = sqrt(2/pi) (x + 0.044715 x^3)`.
+/// The factor g with `gelu_tanh(x) = x * g(x)`: `0.5 (1 + tanh u) = sigmoid(2u)`, `u = sqrt(2/pi)
+/// (x + 0.044715 x^3)`.
 #[inline(always)]
 pub(crate) fn gelu_gate<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let x2 = simd.mul_f32s(x, x);
@@ -148,8 +154,9 @@ pub(crate) fn sum_map<S: Simd>(simd: S, x: &[f32], f: impl Fn(S::f32s) -> S::f32
     for &v in chunks.remainder() {
         sums[0] = simd.add_f32s(sums[0], f(v));
     }
-    let mut total =
-        simd.reduce_sum_f32s(simd.add_f32s(simd.add_f32s(sums[0], sums[1]), simd.add_f32s(sums[2], sums[3])));
+    let mut total = simd.reduce_sum_f32s(
+        simd.add_f32s(simd.add_f32s(sums[0], sums[1]), simd.add_f32s(sums[2], sums[3])),
+    );
     for &v in tail {
         // One lane at a time: `f` of a padded vector would add f(0) for the lanes beyond the end.
         let mut lane = [0f32];

@@ -1,4 +1,5 @@
-//! Every kernel against candle's own operations: values and gradients, on sizes that do not fill the vectors.
+//! Every kernel against candle's own operations: values and gradients, on sizes that do not fill
+//! the vectors.
 
 use super::*;
 use candle_core::{Device, Var};
@@ -10,7 +11,8 @@ fn normal(shape: &[usize]) -> Var {
 /// Largest difference, relative to the largest number of `expected` (at least 1).
 fn error(found: &Tensor, expected: &Tensor) -> f32 {
     assert_eq!(found.dims(), expected.dims());
-    let top = expected.abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar::<f32>().unwrap();
+    let top =
+        expected.abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar::<f32>().unwrap();
     let worst = (found - expected).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap();
     worst.to_scalar::<f32>().unwrap() / top.max(1.0)
 }
@@ -33,13 +35,19 @@ fn agree(
 ) {
     for arch in architectures() {
         let force = move |_| simd::FORCED_ARCH.set(Some(arch));
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).start_handler(force).build().unwrap();
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(2).start_handler(force).build().unwrap();
         pool.install(|| agree_here(inputs, &fused, &plain));
     }
 }
 
-/// Values and gradients of both forms agree; the gradient comes through a random weighting of the output.
-fn agree_here(inputs: &[&Var], fused: impl Fn() -> Result<Tensor>, plain: impl Fn() -> Result<Tensor>) {
+/// Values and gradients of both forms agree; the gradient comes through a random weighting of the
+/// output.
+fn agree_here(
+    inputs: &[&Var],
+    fused: impl Fn() -> Result<Tensor>,
+    plain: impl Fn() -> Result<Tensor>,
+) {
     let (found, expected) = (fused().unwrap(), plain().unwrap());
     assert!(error(&found, &expected) < 2e-5, "values differ by {}", error(&found, &expected));
     let weights = Tensor::randn(0f32, 1f32, expected.shape(), &Device::Cpu).unwrap();
@@ -47,13 +55,18 @@ fn agree_here(inputs: &[&Var], fused: impl Fn() -> Result<Tensor>, plain: impl F
     let expected = (expected * &weights).unwrap().sum_all().unwrap().backward().unwrap();
     for (i, input) in inputs.iter().enumerate() {
         let (found, expected) = (found.get(input).unwrap(), expected.get(input).unwrap());
-        assert!(error(found, expected) < 5e-5, "gradient {i} differs by {}", error(found, expected));
+        assert!(
+            error(found, expected) < 5e-5,
+            "gradient {i} differs by {}",
+            error(found, expected)
+        );
     }
 }
 
 #[test]
 fn convolution_equals_candles() {
-    // batch, in, out, height, width, kernel, geometry: odd sizes, several tiles, depth beyond one block, 1 x 1, one-sided pads.
+    // batch, in, out, height, width, kernel, geometry: odd sizes, several tiles, depth beyond one
+    // block, 1 x 1, one-sided pads.
     let cases = [
         (2, 3, 5, 7, 9, 3, Conv2dGeometry::same(1)),
         (1, 70, 20, 33, 21, 3, Conv2dGeometry::same(1)),
@@ -61,7 +74,8 @@ fn convolution_equals_candles() {
         (1, 8, 16, 10, 12, 3, Conv2dGeometry::halving()),
         (2, 5, 7, 11, 9, 3, Conv2dGeometry::halving()),
         (1, 4, 6, 9, 8, 3, Conv2dGeometry { stride: 1, top: 0, left: 1, bottom: 2, right: 0 }),
-        // Winograd: patches cut at the right and the bottom, several panels, rows shorter than a vector, one-sided pads.
+        // Winograd: patches cut at the right and the bottom, several panels, rows shorter than a
+        // vector, one-sided pads.
         (1, 16, 24, 35, 131, 3, Conv2dGeometry::same(1)),
         (4, 20, 17, 16, 16, 3, Conv2dGeometry::same(1)),
         (1, 33, 16, 31, 33, 3, Conv2dGeometry { stride: 1, top: 0, left: 1, bottom: 2, right: 0 }),
@@ -76,7 +90,11 @@ fn convolution_equals_candles() {
             || conv2d(&x, &w, Some(&b), geometry),
             || conv2d_plain(&x, &w, Some(&b), geometry),
         );
-        agree(&[&x, &w], || conv2d(&x, &w, None, geometry), || conv2d_plain(&x, &w, None, geometry));
+        agree(
+            &[&x, &w],
+            || conv2d(&x, &w, None, geometry),
+            || conv2d_plain(&x, &w, None, geometry),
+        );
     }
 }
 
@@ -85,7 +103,9 @@ fn a_convolution_that_does_not_fit_is_an_error() {
     let x = normal(&[1, 3, 2, 2]);
     assert!(conv2d(&x, &normal(&[4, 2, 1, 1]), None, Conv2dGeometry::same(0)).is_err());
     assert!(conv2d(&x, &normal(&[4, 3, 5, 5]), None, Conv2dGeometry::same(0)).is_err());
-    assert!(conv2d(&x, &normal(&[4, 3, 1, 1]), Some(&normal(&[3])), Conv2dGeometry::same(0)).is_err());
+    assert!(
+        conv2d(&x, &normal(&[4, 3, 1, 1]), Some(&normal(&[3])), Conv2dGeometry::same(0)).is_err()
+    );
 }
 
 #[test]
@@ -115,8 +135,13 @@ fn row_norms_equal_candles() {
             || rms_norm_plain(&summed()?, &w, 1e-6),
         );
         if width > 1 {
-            let weights = LayerNormWeights::new(w.as_tensor().clone(), b.as_tensor().clone()).unwrap();
-            agree(&[&x, &w, &b], || layer_norm(&x, &weights, 1e-5), || layer_norm_plain(&x, &w, &b, 1e-5));
+            let weights =
+                LayerNormWeights::new(w.as_tensor().clone(), b.as_tensor().clone()).unwrap();
+            agree(
+                &[&x, &w, &b],
+                || layer_norm(&x, &weights, 1e-5),
+                || layer_norm_plain(&x, &w, &b, 1e-5),
+            );
             agree(
                 &[&x, &delta, &w, &b],
                 || Ok(add_layer_norm(&x, &delta, &weights, 1e-5)?.1),
@@ -141,7 +166,8 @@ fn activations_equal_candles() {
 
 #[test]
 fn activations_stay_finite_far_out() {
-    let far = Tensor::new(&[-1e30f32, -200.0, -89.0, 0.0, 89.0, 200.0, 1e18], &Device::Cpu).unwrap();
+    let far =
+        Tensor::new(&[-1e30f32, -200.0, -89.0, 0.0, 89.0, 200.0, 1e18], &Device::Cpu).unwrap();
     for y in [gelu_tanh(&far).unwrap(), silu(&far).unwrap()] {
         let y = y.to_vec1::<f32>().unwrap();
         assert!(y[..3].iter().all(|v| v.abs() < 1e-6), "{y:?}");
@@ -159,7 +185,8 @@ fn rope_equals_candles() {
     }
 }
 
-/// A block mask: query i sees keys up to `i * keys / queries + 3`, batch row b loses its first b keys.
+/// A block mask: query i sees keys up to `i * keys / queries + 3`, batch row b loses its first b
+/// keys.
 fn block_mask(batch: usize, queries: usize, keys: usize) -> Tensor {
     let mut mask = Vec::new();
     for b in 0..batch {

@@ -1,9 +1,10 @@
-//! 3x3 convolutions at stride 1 by Winograd's F(4x4, 3x3): 36 products where the definition has 144 (Lavin and Gray 2015,
-//! "Fast algorithms for convolutional neural networks").
+//! 3x3 convolutions at stride 1 by Winograd's F(4x4, 3x3): 36 products where the definition has 144
+//! (Lavin and Gray 2015, "Fast algorithms for convolutional neural networks").
 //!
-//! A task is a band of output rows of one image. Its 6x6 input patches are transformed a vector of patches at a time,
-//! multiplied in the transformed domain by the register microkernel, and transformed back into 4x4 output patches; all of
-//! it stays in the second- and third-level cache. Rounding grows to a few 1e-6 of the largest output.
+//! A task is a band of output rows of one image. Its 6x6 input patches are transformed a vector of
+//! patches at a time, multiplied in the transformed domain by the register microkernel, and
+//! transformed back into 4x4 output patches; all of it stays in the second- and third-level cache.
+//! Rounding grows to a few 1e-6 of the largest output.
 
 use super::conv2d::Sizes;
 use super::microkernel::{multiply, packed_rows_len};
@@ -19,7 +20,8 @@ const IN: usize = 6;
 const POINTS: usize = IN * IN;
 /// Patches a task should have at least, so that panels fill.
 const PATCHES_PER_TASK: usize = 48;
-/// Floats between the planes of scratch, beyond their length: without them all 36 fall on the same cache sets.
+/// Floats between the planes of scratch, beyond their length: without them all 36 fall on the same
+/// cache sets.
 const PAD: usize = 16;
 
 /// Whether this form serves the convolution and pays for its transforms.
@@ -41,7 +43,13 @@ struct Band<'a> {
 }
 
 /// The whole convolution on slices, as [`super::conv2d::forward`].
-pub(crate) fn forward(sizes: &Sizes, input: &[f32], kernel: &[f32], bias: Option<&[f32]>, out: &mut [f32]) {
+pub(crate) fn forward(
+    sizes: &Sizes,
+    input: &[f32],
+    kernel: &[f32],
+    bias: Option<&[f32]>,
+    out: &mut [f32],
+) {
     let weights = transform_weights(sizes, kernel);
     let weights = weights.as_slice();
     let zeros = vec![0f32; sizes.out_channels];
@@ -61,7 +69,9 @@ pub(crate) fn forward(sizes: &Sizes, input: &[f32], kernel: &[f32], bias: Option
             bands.push(Band { image, first_row: band * band_rows, rows });
         }
         for plane in out.chunks_exact_mut(pixels) {
-            for (band, part) in bands[first..].iter_mut().zip(plane.chunks_mut(band_rows * sizes.out_width)) {
+            for (band, part) in
+                bands[first..].iter_mut().zip(plane.chunks_mut(band_rows * sizes.out_width))
+            {
                 band.rows.push(part);
             }
         }
@@ -84,7 +94,8 @@ pub(crate) fn forward(sizes: &Sizes, input: &[f32], kernel: &[f32], bias: Option
     );
 }
 
-/// `G g G^T` of every kernel, packed `[point][block of output channels][input channel][MICRO_ROWS]`.
+/// `G g G^T` of every kernel, packed `[point][block of output channels][input
+/// channel][MICRO_ROWS]`.
 fn transform_weights(sizes: &Sizes, kernel: &[f32]) -> AlignedBuffer {
     let (input, output) = (sizes.in_channels, sizes.out_channels);
     let plane = packed_rows_len(output, input);
@@ -139,7 +150,9 @@ impl WithSimd for ScratchLen<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> usize {
-        POINTS * (plane_len::<S>(self.0.in_channels) + plane_len::<S>(padded_rows(self.0.out_channels)))
+        POINTS
+            * (plane_len::<S>(self.0.in_channels)
+                + plane_len::<S>(padded_rows(self.0.out_channels)))
             + 3 * OUT * S::F32_LANES
     }
 }
@@ -189,16 +202,30 @@ impl WithSimd for ConvolveBand<'_, '_> {
             let used = (width * lanes).min(patches - first);
             let used_vectors = used.div_ceil(lanes);
             for vector in 0..used_vectors {
-                let group =
-                    Group { first: first + vector * lanes, count: lanes.min(used - vector * lanes), across };
+                let group = Group {
+                    first: first + vector * lanes,
+                    count: lanes.min(used - vector * lanes),
+                    across,
+                };
                 for (channel, source) in input.chunks_exact(source_plane).enumerate() {
                     let at = channel * columns + vector * lanes;
                     let out = &mut transformed[at..];
-                    transform_input(simd, sizes, source, band.first_row, group, lines, out, in_plane);
+                    transform_input(
+                        simd,
+                        sizes,
+                        source,
+                        band.first_row,
+                        group,
+                        lines,
+                        out,
+                        in_plane,
+                    );
                 }
             }
             for point in 0..POINTS {
-                let (b, _) = S::as_simd_f32s(&transformed[point * in_plane..][..sizes.in_channels * columns]);
+                let (b, _) = S::as_simd_f32s(
+                    &transformed[point * in_plane..][..sizes.in_channels * columns],
+                );
                 let (b, _) = b.as_chunks::<PANEL_VECTORS>();
                 let weights = &weights[point * weight_plane..(point + 1) * weight_plane];
                 let products = &mut products[point * out_plane..(point + 1) * out_plane];
@@ -261,8 +288,8 @@ struct Group {
 }
 
 impl Group {
-    /// Row of patches and first input column when all lanes lie in one row of patches and, with the two columns that
-    /// follow, inside the image's width; the row itself may still lie outside.
+    /// Row of patches and first input column when all lanes lie in one row of patches and, with the
+    /// two columns that follow, inside the image's width; the row itself may still lie outside.
     #[inline(always)]
     fn whole_run(self, sizes: &Sizes, lanes: usize) -> Option<(usize, usize)> {
         let (row, column) = (self.first / self.across, self.first % self.across);
@@ -271,7 +298,8 @@ impl Group {
         (self.count == lanes && inside).then_some((row, begin))
     }
 
-    /// The runs of patches that share a row of patches: (lane of the first, row, column of the first, length).
+    /// The runs of patches that share a row of patches: (lane of the first, row, column of the
+    /// first, length).
     #[inline(always)]
     fn runs(self) -> impl Iterator<Item = (usize, usize, usize, usize)> {
         let mut done = 0;
@@ -279,7 +307,8 @@ impl Group {
             if done >= self.count {
                 return None;
             }
-            let (row, column) = ((self.first + done) / self.across, (self.first + done) % self.across);
+            let (row, column) =
+                ((self.first + done) / self.across, (self.first + done) % self.across);
             let len = (self.across - column).min(self.count - done);
             let run = (done, row, column, len);
             done += len;
@@ -308,7 +337,8 @@ fn transform_input<S: Simd>(
     let next = &mut next[..OUT * lanes];
     let whole = group.whole_run(sizes, lanes);
     for (y, half) in half.iter_mut().enumerate() {
-        // `columns` holds the first four columns of every patch, `following` the next four, of which two are used.
+        // `columns` holds the first four columns of every patch, `following` the next four, of
+        // which two are used.
         let mut columns = [zero; OUT];
         let mut following = [zero; OUT];
         let direct = whole.and_then(|(row, begin)| {
@@ -324,8 +354,9 @@ fn transform_input<S: Simd>(
                 for (lane, row, column, len) in group.runs() {
                     let row = (first_row + row * OUT + y).checked_sub(sizes.geometry.top);
                     let row = row.filter(|&row| row < sizes.height);
-                    let row =
-                        row.map_or(&[] as &[f32], |row| &source[row * sizes.width..(row + 1) * sizes.width]);
+                    let row = row.map_or(&[] as &[f32], |row| {
+                        &source[row * sizes.width..(row + 1) * sizes.width]
+                    });
                     let (from, to) = (lane * OUT, (lane + len) * OUT);
                     copy_line(row, column * OUT, sizes.geometry.left, &mut line[from..to]);
                     copy_line(row, (column + 1) * OUT, sizes.geometry.left, &mut next[from..to]);
@@ -423,7 +454,10 @@ fn transform_output<S: Simd>(
             let row = &mut rows[at..at + sizes.out_width];
             let from = column * OUT;
             let to = ((column + len) * OUT).min(sizes.out_width);
-            super::conv2d::copy_short(&line[lane * OUT..lane * OUT + to - from], &mut row[from..to]);
+            super::conv2d::copy_short(
+                &line[lane * OUT..lane * OUT + to - from],
+                &mut row[from..to],
+            );
         }
     }
 }

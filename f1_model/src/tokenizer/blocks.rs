@@ -17,10 +17,18 @@ pub(super) struct Conv {
 }
 
 impl Conv {
-    pub(super) fn new(output: usize, input: usize, kernel: usize, weights: &Weights) -> Result<Self> {
+    pub(super) fn new(
+        output: usize,
+        input: usize,
+        kernel: usize,
+        weights: &Weights,
+    ) -> Result<Self> {
         let weight = weights.get((output, input, kernel, kernel), "weight")?;
         let bias = weights.get(output, "bias")?;
-        Ok(Self { weights: Conv2dWeights::new(weight, bias, weights.allows_tf32())?, padding: kernel / 2 })
+        Ok(Self {
+            weights: Conv2dWeights::new(weight, bias, weights.allows_tf32())?,
+            padding: kernel / 2,
+        })
     }
 
     /// An image of the same size.
@@ -33,7 +41,8 @@ impl Conv {
         Ok(self.weights.add_to(onto, x, Conv2dGeometry::same(self.padding))?)
     }
 
-    /// An image of half the size: one row and column of zeros at the bottom and right, then stride 2.
+    /// An image of half the size: one row and column of zeros at the bottom and right, then stride
+    /// 2.
     pub(super) fn halved(&self, x: &Tensor) -> Result<Tensor> {
         Ok(self.weights.forward(x, Conv2dGeometry::halving())?)
     }
@@ -54,7 +63,11 @@ pub(super) struct Norm {
 
 impl Norm {
     pub(super) fn new(width: usize, groups: usize, weights: &Weights) -> Result<Self> {
-        Ok(Self { weight: weights.get(width, "weight")?, bias: weights.get(width, "bias")?, groups })
+        Ok(Self {
+            weight: weights.get(width, "weight")?,
+            bias: weights.get(width, "bias")?,
+            groups,
+        })
     }
 
     pub(super) fn forward(&self, x: &Tensor, silu: bool) -> Result<Tensor> {
@@ -73,7 +86,12 @@ pub(super) struct Residual {
 }
 
 impl Residual {
-    pub(super) fn new(input: usize, output: usize, groups: usize, weights: &Weights) -> Result<Self> {
+    pub(super) fn new(
+        input: usize,
+        output: usize,
+        groups: usize,
+        weights: &Weights,
+    ) -> Result<Self> {
         Ok(Self {
             norm1: Norm::new(input, groups, &weights.pp("norm1"))?,
             conv1: Conv::new(output, input, 3, &weights.pp("conv1"))?,
@@ -120,7 +138,8 @@ impl Attention {
         // On a GPU the channels of a position lie together already.
         let qkv = qkv.permute((0, 2, 3, 1))?.reshape((batch, height * width, 3, channels))?;
         let part = |index| qkv.narrow(2, index, 1)?.contiguous();
-        let out = ops::attention(&part(0)?, &part(1)?, &part(2)?, None, (channels as f64).powf(-0.5))?;
+        let out =
+            ops::attention(&part(0)?, &part(1)?, &part(2)?, None, (channels as f64).powf(-0.5))?;
         let out = out.reshape((batch, height, width, channels))?.permute((0, 3, 1, 2))?;
         self.proj_out.add_to(x, &out)
     }

@@ -1,7 +1,8 @@
 //! The image tokenizer: VAR's multi-scale residual VQ-VAE.
 //!
-//! Tian et al., "Visual Autoregressive Modeling" (2024); the encoder and decoder are those of latent diffusion.
-//! Frozen in the three stages of the policy's training; differentiable for training of its own.
+//! Tian et al., "Visual Autoregressive Modeling" (2024); the encoder and decoder are those of
+//! latent diffusion. Frozen in the three stages of the policy's training; differentiable for
+//! training of its own.
 
 mod blocks;
 mod decoder;
@@ -130,7 +131,8 @@ impl VqVae {
         self.quantizer.tokens(&features, &mut Recorder::off())
     }
 
-    /// As [`VqVae::encode`], with the vectors that enter the transformer for scales 2 on: `[batch, tokens - 1, codes]`.
+    /// As [`VqVae::encode`], with the vectors that enter the transformer for scales 2 on: `[batch,
+    /// tokens - 1, codes]`.
     ///
     /// # Errors
     /// The images have another size.

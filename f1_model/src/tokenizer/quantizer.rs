@@ -54,10 +54,15 @@ impl Quantizer {
         let (mut up, mut down) = (Vec::new(), Vec::new());
         for (index, &side) in config.scales.iter().enumerate() {
             let is_last = index + 1 == config.scales.len();
-            up.push(if is_last { None } else { Some(square(&bicubic_matrix(side, last), device)?) });
+            up.push(if is_last {
+                None
+            } else {
+                Some(square(&bicubic_matrix(side, last), device)?)
+            });
             down.push(if is_last { None } else { Some(square(&area_matrix(last, side), device)?) });
         }
-        let half_square = if embedding.track_op() { None } else { Some(half_squared_norms(&embedding)?) };
+        let half_square =
+            if embedding.track_op() { None } else { Some(half_squared_norms(&embedding)?) };
         Ok(Self {
             embedding,
             half_square,
@@ -121,7 +126,10 @@ impl Quantizer {
         }
         let codes = self.embedding.dim(1)?;
         let rows = self.embedding.index_select(&ids.flatten_all()?, 0)?;
-        Ok(rows.reshape((batch, tokens, codes))?.transpose(1, 2)?.reshape((batch, codes, side, side))?)
+        Ok(rows
+            .reshape((batch, tokens, codes))?
+            .transpose(1, 2)?
+            .reshape((batch, codes, side, side))?)
     }
 
     /// What a scale's code map adds to the accumulated map.
@@ -170,7 +178,8 @@ impl Quantizer {
         self.quantised(features, recorder, |_, _| Ok(()))
     }
 
-    /// As [`Quantizer::tokens`], with what [`Quantizer::next_scale_input`] makes of them, in one pass over the scales.
+    /// As [`Quantizer::tokens`], with what [`Quantizer::next_scale_input`] makes of them, in one
+    /// pass over the scales.
     ///
     /// # Errors
     /// The features have another size.
@@ -258,7 +267,8 @@ impl Quantizer {
         Ok(f_hat)
     }
 
-    /// Quantises with a straight-through gradient; `commitment` weighs the pull of the features to the codes.
+    /// Quantises with a straight-through gradient; `commitment` weighs the pull of the features to
+    /// the codes.
     ///
     /// # Errors
     /// The features have another size.
@@ -289,7 +299,11 @@ impl Quantizer {
 
     fn side(&self, scale: usize) -> Result<usize> {
         self.scales.get(scale).copied().ok_or_else(|| {
-            Error::input(format!("the tokenizer has {} scales, not {}", self.scales.len(), scale + 1))
+            Error::input(format!(
+                "the tokenizer has {} scales, not {}",
+                self.scales.len(),
+                scale + 1
+            ))
         })
     }
 }
@@ -299,8 +313,9 @@ fn half_squared_norms(codebook: &Tensor) -> Result<Tensor> {
     Ok((codebook.sqr()?.sum(D::Minus1)? * 0.5)?)
 }
 
-/// Which of `phis` shared convolutions serves each of `scales` scales: the one with the nearest tick, the first on
-/// a tie. Two ties exist in real arithmetic for four of ten; f64 rounding settles them as the reference does.
+/// Which of `phis` shared convolutions serves each of `scales` scales: the one with the nearest
+/// tick, the first on a tie. Two ties exist in real arithmetic for four of ten; f64 rounding
+/// settles them as the reference does.
 fn phi_of_scale(phis: usize, scales: usize) -> Vec<usize> {
     let count = phis as f64;
     let edge = if phis == 4 { 1.0 / 3.0 / count } else { 1.0 / 2.0 / count };

@@ -10,12 +10,15 @@ pub fn area_matrix(source: usize, target: usize) -> Vec<Vec<f64>> {
         .map(|row| {
             let (from, to) = (row * source / target, ((row + 1) * source).div_ceil(target));
             let share = 1.0 / (to - from) as f64;
-            (0..source).map(|column| if (from..to).contains(&column) { share } else { 0.0 }).collect()
+            (0..source)
+                .map(|column| if (from..to).contains(&column) { share } else { 0.0 })
+                .collect()
         })
         .collect()
 }
 
-/// Rows of the 1-D bicubic matrix `[target, source]`: a = -0.75, half-pixel centres, clamped borders, no antialias.
+/// Rows of the 1-D bicubic matrix `[target, source]`: a = -0.75, half-pixel centres, clamped
+/// borders, no antialias.
 pub fn bicubic_matrix(source: usize, target: usize) -> Vec<Vec<f64>> {
     const A: f64 = -0.75;
     let near = |x: f64| ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0;
@@ -38,7 +41,8 @@ pub fn bicubic_matrix(source: usize, target: usize) -> Vec<Vec<f64>> {
         .collect()
 }
 
-/// The 2-D form of a 1-D matrix as one tensor `[source^2, target^2]`, to be multiplied from the right.
+/// The 2-D form of a 1-D matrix as one tensor `[source^2, target^2]`, to be multiplied from the
+/// right.
 pub(super) fn square(matrix: &[Vec<f64>], device: &Device) -> Result<Tensor> {
     let target = matrix.len();
     let source = matrix.first().map_or(0, Vec::len);
@@ -47,7 +51,8 @@ pub(super) fn square(matrix: &[Vec<f64>], device: &Device) -> Result<Tensor> {
         for (column, column_weights) in matrix.iter().enumerate() {
             for (y, a) in row_weights.iter().enumerate() {
                 for (x, b) in column_weights.iter().enumerate() {
-                    values[(y * source + x) * target * target + row * target + column] = (a * b) as f32;
+                    values[(y * source + x) * target * target + row * target + column] =
+                        (a * b) as f32;
                 }
             }
         }
@@ -55,7 +60,8 @@ pub(super) fn square(matrix: &[Vec<f64>], device: &Device) -> Result<Tensor> {
     Ok(Tensor::from_vec(values, (source * source, target * target), device)?)
 }
 
-/// Resizes maps `[batch, channels, s, s]` with a matrix of `square` form to `[batch, channels, t, t]`.
+/// Resizes maps `[batch, channels, s, s]` with a matrix of `square` form to `[batch, channels, t,
+/// t]`.
 ///
 /// # Errors
 /// The sizes do not fit.

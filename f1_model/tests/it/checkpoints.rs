@@ -11,11 +11,13 @@ use f1_model::{Config, Error};
 use crate::support::{goldens, tiny, tiny_config};
 
 fn tensors() -> HashMap<String, Tensor> {
-    candle_core::safetensors::load(tiny().join("model.safetensors"), &Device::Cpu).expect("the tiny weights")
+    candle_core::safetensors::load(tiny().join("model.safetensors"), &Device::Cpu)
+        .expect("the tiny weights")
 }
 
 fn load(path: &Path) -> Result<checkpoint::LoadReport, Error> {
-    checkpoint::load(path, &tiny_config(), LoadPrecision::default(), &Device::Cpu).map(|(_, report)| report)
+    checkpoint::load(path, &tiny_config(), LoadPrecision::default(), &Device::Cpu)
+        .map(|(_, report)| report)
 }
 
 fn refusal(change: impl FnOnce(&mut HashMap<String, Tensor>)) -> String {
@@ -34,13 +36,19 @@ fn a_missing_tensor_is_named_with_its_shape() {
     let message = refusal(|all| {
         all.remove(STATE);
     });
-    assert!(message.contains(STATE) && message.contains("missing") && message.contains("[32]"), "{message}");
+    assert!(
+        message.contains(STATE) && message.contains("missing") && message.contains("[32]"),
+        "{message}"
+    );
 }
 
 #[test]
 fn an_extra_tensor_is_named() {
     let message = refusal(|all| {
-        all.insert("model.telepathy".to_string(), Tensor::zeros(3, DType::F32, &Device::Cpu).expect("zeros"));
+        all.insert(
+            "model.telepathy".to_string(),
+            Tensor::zeros(3, DType::F32, &Device::Cpu).expect("zeros"),
+        );
     });
     assert!(message.contains("model.telepathy") && message.contains("extra"), "{message}");
 }
@@ -50,7 +58,10 @@ fn a_misshaped_tensor_is_named_with_both_shapes() {
     let message = refusal(|all| {
         all.insert(STATE.to_string(), Tensor::zeros(31, DType::F32, &Device::Cpu).expect("zeros"));
     });
-    assert!(message.contains(STATE) && message.contains("[32]") && message.contains("[31]"), "{message}");
+    assert!(
+        message.contains(STATE) && message.contains("[32]") && message.contains("[31]"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -68,7 +79,10 @@ fn every_fault_is_listed() {
     let message = refusal(|all| {
         all.remove(STATE);
         all.remove("model.lvl_embed.weight");
-        all.insert("model.x".to_string(), Tensor::zeros(1, DType::F32, &Device::Cpu).expect("zeros"));
+        all.insert(
+            "model.x".to_string(),
+            Tensor::zeros(1, DType::F32, &Device::Cpu).expect("zeros"),
+        );
     });
     for part in [STATE, "model.lvl_embed.weight", "model.x"] {
         assert!(message.contains(part), "{message}");
@@ -83,8 +97,8 @@ fn missing_tensors_may_be_initialised_and_are_listed() {
     all.remove(STATE);
     candle_core::safetensors::save(&all, &file).expect("saved");
     let precision = LoadPrecision { allow_missing: true, ..LoadPrecision::default() };
-    let (_, report) =
-        checkpoint::load(&file, &tiny_config(), precision, &Device::Cpu).expect("initialised instead");
+    let (_, report) = checkpoint::load(&file, &tiny_config(), precision, &Device::Cpu)
+        .expect("initialised instead");
     assert_eq!(report.initialised, [STATE]);
 }
 
@@ -109,7 +123,8 @@ fn a_model_with_other_scales_may_start_from_this_one() {
 #[test]
 fn unused_heads_are_never_loaded() {
     let (weights, report) =
-        checkpoint::load(&tiny(), &tiny_config(), LoadPrecision::default(), &Device::Cpu).expect("loads");
+        checkpoint::load(&tiny(), &tiny_config(), LoadPrecision::default(), &Device::Cpu)
+            .expect("loads");
     let unused: Vec<&str> =
         weights.names().into_iter().filter(|name| name.contains("expert.lm_head")).collect();
     assert!(unused.is_empty(), "{unused:?}");
@@ -123,9 +138,10 @@ fn either_name_of_a_tied_tensor_is_accepted() {
     let renamed: HashMap<String, Tensor> = tensors()
         .into_iter()
         .map(|(name, tensor)| {
-            let name = name
-                .replace("model.vae.", "vae.")
-                .replace("language_model.lm_head.weight", "language_model.model.embed_tokens.weight");
+            let name = name.replace("model.vae.", "vae.").replace(
+                "language_model.lm_head.weight",
+                "language_model.model.embed_tokens.weight",
+            );
             (name, tensor)
         })
         .collect();
@@ -142,12 +158,14 @@ fn what_is_written_reads_back_and_leaves_out_the_unused_heads() {
     checkpoint::save_with_weights(folder.path(), &config, &weights, DType::F32).expect("written");
     assert_eq!(Config::load(folder.path()).expect("the configuration"), config);
     let (back, report) =
-        checkpoint::load(folder.path(), &config, LoadPrecision::default(), &Device::Cpu).expect("reads back");
+        checkpoint::load(folder.path(), &config, LoadPrecision::default(), &Device::Cpu)
+            .expect("reads back");
     assert!(report.ignored.is_empty());
     for name in weights.names() {
         let bytes = |w: &f1_model::weights::Weights| {
-            w.tensor(name)
-                .and_then(|t| t.to_dtype(DType::F64).ok()?.flatten_all().ok()?.to_vec1::<f64>().ok())
+            w.tensor(name).and_then(|t| {
+                t.to_dtype(DType::F64).ok()?.flatten_all().ok()?.to_vec1::<f64>().ok()
+            })
         };
         assert_eq!(bytes(&weights), bytes(&back), "{name}");
     }
@@ -175,7 +193,9 @@ fn a_sharded_checkpoint_loads() {
     std::fs::write(&index, serde_json::json!({"weight_map": map}).to_string()).expect("written");
     load(folder.path()).expect("both shards");
     std::fs::remove_file(folder.path().join(file(1))).expect("removed");
-    assert!(load(folder.path()).expect_err("a shard is gone").to_string().contains("00002-of-00002"));
+    assert!(
+        load(folder.path()).expect_err("a shard is gone").to_string().contains("00002-of-00002")
+    );
     std::fs::write(&index, r#"{"weight_map": {"a": "../../etc/passwd"}}"#).expect("written");
     assert!(load(&index).is_err());
 }
@@ -200,7 +220,10 @@ fn a_pi0_file_loads_without_generation_expert() {
                 .replace("paligemma.language_model.lm_head", "paligemma.lm_head")
                 .replace("paligemma.language_model.model.", "paligemma.model.language_model.")
                 .replace("paligemma.vision_tower.", "paligemma.model.vision_tower.")
-                .replace("paligemma.multi_modal_projector.", "paligemma.model.multi_modal_projector.");
+                .replace(
+                    "paligemma.multi_modal_projector.",
+                    "paligemma.model.multi_modal_projector.",
+                );
             (name, tensor)
         })
         .collect();
@@ -276,7 +299,8 @@ fn flipped_header_bytes_never_panic() {
     let bytes = std::fs::read(tiny().join("model.safetensors")).expect("the tiny weights");
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("model.safetensors");
-    let cases: usize = std::env::var("F1_TEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(60);
+    let cases: usize =
+        std::env::var("F1_TEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(60);
     for case in 0..cases {
         let mut bytes = bytes.clone();
         let at = (case * 7919) % 60_000;
@@ -291,11 +315,16 @@ fn a_var_pickle_is_read_for_its_tensors_only() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("vae.pth");
     std::fs::write(&file, b"cos\nsystem\n(S'echo pwned'\ntR.").expect("written");
-    let error = checkpoint::load_var_tokenizer(&file, &tiny_config(), &Device::Cpu).expect_err("refused");
+    let error =
+        checkpoint::load_var_tokenizer(&file, &tiny_config(), &Device::Cpu).expect_err("refused");
     assert!(error.to_string().contains("pickle"), "{error}");
     assert!(
-        checkpoint::load_var_tokenizer(&folder.path().join("none.pth"), &tiny_config(), &Device::Cpu)
-            .is_err()
+        checkpoint::load_var_tokenizer(
+            &folder.path().join("none.pth"),
+            &tiny_config(),
+            &Device::Cpu
+        )
+        .is_err()
     );
 }
 
@@ -338,19 +367,24 @@ fn a_var_tokenizer_is_read_under_official_names() {
     };
     let file = goldens().join("var_tokenizer/vae.pth");
     let found = checkpoint::load_var_tokenizer(&file, &config, &Device::Cpu).expect("reads");
-    let first: Vec<f32> =
-        found["model.vae.encoder.conv_in.weight"].flatten_all().and_then(|t| t.to_vec1()).expect("values");
+    let first: Vec<f32> = found["model.vae.encoder.conv_in.weight"]
+        .flatten_all()
+        .and_then(|t| t.to_vec1())
+        .expect("values");
     let wanted: Vec<f32> = (0..first.len()).map(|i| (i as f32 + 1.0) / 1024.0).collect();
     assert_eq!(first, wanted);
     assert_eq!(found["model.vae.quantize.embedding.weight"].dims(), [40, 8]);
     let listed = f1_model::inspect::inspect(&file, Some(&config)).expect("inspected");
     assert!(listed.pass, "{listed:?}");
-    assert_eq!(listed.tensors[0].file_name.as_deref(), listed.tensors[0].name.strip_prefix("model.vae."));
+    assert_eq!(
+        listed.tensors[0].file_name.as_deref(),
+        listed.tensors[0].name.strip_prefix("model.vae.")
+    );
     let other = f1_model::inspect::inspect(&file, Some(&tiny_config())).expect("inspected");
     assert!(!other.pass && !other.missing.is_empty() && !other.misshaped.is_empty());
     // Another model's tokenizer: every tensor that does not fit is named.
-    let error =
-        checkpoint::load_var_tokenizer(&file, &tiny_config(), &Device::Cpu).expect_err("another model");
+    let error = checkpoint::load_var_tokenizer(&file, &tiny_config(), &Device::Cpu)
+        .expect_err("another model");
     assert!(error.to_string().contains("model.vae.decoder.conv_in.weight"), "{error}");
     let folder = tempfile::tempdir().expect("a folder");
     let bytes = std::fs::read(&file).expect("the file");

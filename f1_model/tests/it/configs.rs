@@ -25,7 +25,9 @@ fn both_layouts_say_the_same() {
 
 #[test]
 fn what_is_written_reads_back_the_same() {
-    for config in [Config::load(&tiny()).expect("tiny"), Config::released(), Config::without_generation()] {
+    for config in
+        [Config::load(&tiny()).expect("tiny"), Config::released(), Config::without_generation()]
+    {
         let back = Config::from_json(&config.to_json().to_string(), "written").expect("reads back");
         assert_eq!(back, config);
     }
@@ -42,14 +44,16 @@ fn presets_are_sound() {
 
 #[test]
 fn the_released_model_has_the_published_names_and_shapes() {
-    let text = std::fs::read_to_string(goldens().join("full_param_shapes.json")).expect("the table");
+    let text =
+        std::fs::read_to_string(goldens().join("full_param_shapes.json")).expect("the table");
     let table: Value = serde_json::from_str(&text).expect("JSON");
     let entries = table["entries"].as_object().expect("entries");
     let specs = parameters(&Config::released());
     assert_eq!(entries.len(), 1280);
     assert_eq!(specs.len(), 1280);
     for spec in &specs {
-        let entry = entries.get(&spec.name).unwrap_or_else(|| panic!("{} is not published", spec.name));
+        let entry =
+            entries.get(&spec.name).unwrap_or_else(|| panic!("{} is not published", spec.name));
         assert_eq!(json!(spec.shape), entry["shape"], "{}", spec.name);
         let dtype = match spec.stored {
             candle_core::DType::BF16 => "bfloat16",
@@ -68,8 +72,12 @@ fn all_faults_are_listed_at_once() {
     value["gen_expert_config"]["head_dim"] = json!(8);
     value["f1"] = json!({"history_frames": 9, "sampler": 3});
     let message = faults(&value);
-    for part in ["first scale must be 1", "gen_expert_config.head_dim 8", "reduce to one step", "f1.sampler"]
-    {
+    for part in [
+        "first scale must be 1",
+        "gen_expert_config.head_dim 8",
+        "reduce to one step",
+        "f1.sampler",
+    ] {
         assert!(message.contains(part), "`{part}` is not in: {message}");
     }
 }
@@ -83,7 +91,9 @@ fn histories_that_reduce_to_one_step_are_taken() {
         value["f1"] = json!({"history_frames": frames});
         Config::from_json(&value.to_string(), "test").is_ok()
     };
-    for (frames, kernel, stride) in [(4, 4, 4), (5, 4, 4), (7, 4, 4), (1, 1, 1), (3, 2, 2), (6, 6, 1)] {
+    for (frames, kernel, stride) in
+        [(4, 4, 4), (5, 4, 4), (7, 4, 4), (1, 1, 1), (3, 2, 2), (6, 6, 1)]
+    {
         assert!(with(frames, kernel, stride), "{frames} {kernel} {stride}");
     }
     for (frames, kernel, stride) in [(3, 4, 4), (8, 4, 4), (4, 2, 2), (4, 4, 0), (4, 0, 1)] {
@@ -103,9 +113,14 @@ fn keys_equal_to_a_library_default_may_be_left_out() {
     let released: Value = Config::released().to_json();
     let mut short = released.clone();
     for path in ["/und_expert_config/text_config", "/gen_expert_config", "/act_expert_config"] {
-        short.pointer_mut(path).and_then(Value::as_object_mut).expect("a section").remove("head_dim");
+        short
+            .pointer_mut(path)
+            .and_then(Value::as_object_mut)
+            .expect("a section")
+            .remove("head_dim");
     }
-    let vision = short.pointer_mut("/und_expert_config/vision_config").and_then(Value::as_object_mut);
+    let vision =
+        short.pointer_mut("/und_expert_config/vision_config").and_then(Value::as_object_mut);
     vision.expect("vision").remove("image_size");
     short.as_object_mut().expect("root").remove("f1");
     assert_eq!(Config::from_json(&short.to_string(), "short").expect("loads"), Config::released());

@@ -1,4 +1,5 @@
-//! On a machine with a GPU, in a build with the feature `cuda`: what is done for speed there changes nothing.
+//! On a machine with a GPU, in a build with the feature `cuda`: what is done for speed there
+//! changes nothing.
 
 use f1_model::goldens::verify_on;
 use f1_model::{ActRequest, DeviceChoice, F1Policy, LoadOptions, PolicyInput, Prompt};
@@ -20,17 +21,18 @@ fn observe(policy: &F1Policy, seed: u32) -> Outcome {
 }
 
 fn observe_by(policy: &F1Policy, seed: u32, cameras: u32) -> Outcome {
-    let picture = |of: u32| {
+    let image = |of: u32| {
         RgbImage::from_fn(64, 48, |x, y| {
             Rgb([(x * 3 + of * 31) as u8, (y * 5 + seed * 17) as u8, (x ^ y) as u8])
         })
     };
     let cameras =
-        (0..cameras).map(|of| Some(policy.prepare_camera(&picture(of)).expect("prepared"))).collect();
-    let history = (0..2).map(|of| policy.encode_frame(&picture(of + 9)).expect("encoded")).collect();
+        (0..cameras).map(|of| Some(policy.prepare_camera(&image(of)).expect("prepared"))).collect();
+    let history = (0..2).map(|of| policy.encode_frame(&image(of + 9)).expect("encoded")).collect();
     // The instruction's length changes: another graph.
     let prompt = Prompt::from_ids((0..3 + seed % 2).map(|id| 2 + id).collect(), 12);
-    let prefix = policy.perceive(&PolicyInput { cameras, prompt, history }, seed.into()).expect("perceived");
+    let prefix =
+        policy.perceive(&PolicyInput { cameras, prompt, history }, seed.into()).expect("perceived");
     let state = [0.1 * seed as f32, -0.2];
     let request = ActRequest { seed: seed.into(), guidance: None };
     let actions = policy.act(&prefix, &state, &request).expect("acted");
@@ -85,17 +87,20 @@ fn a_graph_outlives_the_thread_that_asked_for_it_and_tables_of_angles_that_becam
 fn frames_encoded_at_once_are_those_encoded_one_by_one() {
     for cuda_graphs in [false, true] {
         let policy = policy(cuda_graphs);
-        let picture = |of: u32| {
+        let image = |of: u32| {
             RgbImage::from_fn(64, 48, |x, y| Rgb([(x * 3 + of * 31) as u8, (y * 5) as u8, x as u8]))
         };
-        let frames: Vec<_> = (0..3).map(|of| policy.prepare_frame(&picture(of)).expect("prepared")).collect();
+        let frames: Vec<_> =
+            (0..3).map(|of| policy.prepare_frame(&image(of)).expect("prepared")).collect();
         for _ in 0..2 {
             let at_once = policy.encode_prepared(&frames).expect("encoded");
             assert_eq!(at_once.len(), frames.len());
             for (found, frame) in at_once.iter().zip(&frames) {
-                let wanted = &policy.encode_prepared(std::slice::from_ref(frame)).expect("encoded")[0];
+                let wanted =
+                    &policy.encode_prepared(std::slice::from_ref(frame)).expect("encoded")[0];
                 // A product of more rows may round otherwise, and a token fall the other way.
-                let differ = found.tokens().iter().zip(wanted.tokens()).filter(|(a, b)| a != b).count();
+                let differ =
+                    found.tokens().iter().zip(wanted.tokens()).filter(|(a, b)| a != b).count();
                 assert!(differ * 10 <= wanted.tokens().len(), "{differ} tokens differ");
             }
         }

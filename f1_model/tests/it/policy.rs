@@ -6,12 +6,14 @@ use f1_model::network::F1Network;
 use f1_model::padding::Padding;
 use f1_model::recorder::Recorder;
 use f1_model::sampling::TokenSource;
-use f1_model::{ActRequest, Config, F1Policy, LoadOptions, PolicyInput, Prompt, Quant, RtcGuidance};
+use f1_model::{
+    ActRequest, Config, F1Policy, LoadOptions, PolicyInput, Prompt, Quant, RtcGuidance,
+};
 use image::{Rgb, RgbImage};
 
 use crate::support::{tiny, tiny_config};
 
-fn picture(seed: u32, width: u32, height: u32) -> RgbImage {
+fn image(seed: u32, width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         let value = |k: u32| ((x * (3 + k) + y * (7 + seed) + seed * 31 * (k + 1)) % 256) as u8;
         Rgb([value(0), value(1), value(2)])
@@ -20,9 +22,9 @@ fn picture(seed: u32, width: u32, height: u32) -> RgbImage {
 
 fn input(policy: &F1Policy) -> PolicyInput {
     let cameras =
-        (0..2).map(|k| Some(policy.prepare_camera(&picture(k, 64, 48)).expect("prepared"))).collect();
+        (0..2).map(|k| Some(policy.prepare_camera(&image(k, 64, 48)).expect("prepared"))).collect();
     let history = if policy.config().generation.is_some() {
-        (0..2).map(|k| policy.encode_frame(&picture(k + 9, 80, 60)).expect("encoded")).collect()
+        (0..2).map(|k| policy.encode_frame(&image(k + 9, 80, 60)).expect("encoded")).collect()
     } else {
         Vec::new()
     };
@@ -52,14 +54,15 @@ fn the_same_observation_gives_the_same_chunk() {
 #[test]
 fn one_pass_over_the_scales_makes_the_vectors_that_the_tokens_stand_for() {
     let policy = load();
-    let frames = (0..3).map(|k| policy.prepare_frame(&picture(k + 9, 80, 60)).expect("prepared"));
+    let frames = (0..3).map(|k| policy.prepare_frame(&image(k + 9, 80, 60)).expect("prepared"));
     let frames: Vec<_> = frames.map(|frame| frame.tensor().clone()).collect();
     let network = policy.network();
     let (tokens, vectors) =
         network.encode_frames(&Tensor::stack(&frames, 0).expect("a batch")).expect("encoded");
     let quantizer = network.foresight().expect("foresees").tokenizer.quantizer();
     let wanted = quantizer.next_scale_input(&tokens).expect("vectors");
-    let bits = |tensor: &Tensor| tensor.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("numbers");
+    let bits =
+        |tensor: &Tensor| tensor.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("numbers");
     assert_eq!((vectors.dims(), bits(&vectors)), (wanted.dims(), bits(&wanted)));
 }
 
@@ -68,10 +71,12 @@ fn joined_weights_and_keys_in_place_change_nothing() {
     joined_changes_nothing(&Device::Cpu, 1e-5);
 }
 
-/// What GPUs compute with: weights joined, keys and values written in place; and what a recorder sees: neither.
+/// What GPUs compute with: weights joined, keys and values written in place; and what a recorder
+/// sees: neither.
 pub fn joined_changes_nothing(device: &Device, tolerance: f32) {
     let config = tiny_config();
-    let (weights, _) = checkpoint::load(&tiny(), &config, LoadPrecision::default(), device).expect("loaded");
+    let (weights, _) =
+        checkpoint::load(&tiny(), &config, LoadPrecision::default(), device).expect("loaded");
     let plain = &F1Network::new(&config, &weights, None).expect("a network");
     let mut joined = plain.clone();
     joined.join().expect("joined");
@@ -80,26 +85,41 @@ pub fn joined_changes_nothing(device: &Device, tolerance: f32) {
     let frame = plain.foresight().expect("foresees").config.frame_side();
     let (images, frames) =
         (random(&[2, 3, side, side]), random(&[config.run.history_frames, 3, frame, frame]));
-    let (state, noise) =
-        (random(&[1, config.max_state_dim]), random(&[1, config.chunk_size, config.max_action_dim]));
-    let run = |network: &F1Network, recorder: &mut Recorder| -> f1_model::Result<(Tensor, Tensor, Tensor)> {
+    let (state, noise) = (
+        random(&[1, config.max_state_dim]),
+        random(&[1, config.chunk_size, config.max_action_dim]),
+    );
+    let run = |network: &F1Network,
+               recorder: &mut Recorder|
+     -> f1_model::Result<(Tensor, Tensor, Tensor)> {
         let seen = network.embed_images(&images, &mut Recorder::off())?;
         let seen = seen.reshape((1, (), seen.dim(2)?))?;
         let history = network.encode_frames(&frames)?.1.unsqueeze(0)?;
         let padding = Padding::none(1, seen.dim(1)?);
-        let prefix = network.perceive(&seen, &padding, Some(&history), &mut TokenSource::Greedy, recorder)?;
+        let prefix = network.perceive(
+            &seen,
+            &padding,
+            Some(&history),
+            &mut TokenSource::Greedy,
+            recorder,
+        )?;
         let actions = network.act(&prefix, &state, &noise, None, recorder)?;
         let again = network.act(&prefix, &state, &noise, None, recorder)?;
         let (key, value) = prefix.cache.layers()?.pop().expect("a layer");
-        assert_eq!(actions.flatten_all()?.to_vec1::<f32>()?, again.flatten_all()?.to_vec1::<f32>()?);
+        assert_eq!(
+            actions.flatten_all()?.to_vec1::<f32>()?,
+            again.flatten_all()?.to_vec1::<f32>()?
+        );
         Ok((actions, key, value))
     };
     let wanted = run(plain, &mut Recorder::on()).expect("recorded");
     for network in [plain, &joined] {
         let found = run(network, &mut Recorder::off()).expect("computed");
-        for (found, wanted) in [(&found.0, &wanted.0), (&found.1, &wanted.1), (&found.2, &wanted.2)] {
+        for (found, wanted) in [(&found.0, &wanted.0), (&found.1, &wanted.1), (&found.2, &wanted.2)]
+        {
             assert_eq!(found.dims(), wanted.dims());
-            let off = (found - wanted).and_then(|d| d.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>());
+            let off =
+                (found - wanted).and_then(|d| d.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>());
             assert!(off.expect("a number") < tolerance, "{:?}", found.dims());
         }
     }
@@ -136,9 +156,11 @@ fn frozen_steps_arrive_at_the_previous_chunk() {
     let weights = vec![1.0, 1.0, 0.5, 0.0, 0.0, 0.0];
     let guidance = RtcGuidance { previous: previous.clone(), weights };
     let free = policy.act(&prefix, &[], &ActRequest { seed: 2, guidance: None }).expect("acted");
-    let guided =
-        policy.act(&prefix, &[], &ActRequest { seed: 2, guidance: Some(guidance.clone()) }).expect("acted");
-    let distance = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+    let guided = policy
+        .act(&prefix, &[], &ActRequest { seed: 2, guidance: Some(guidance.clone()) })
+        .expect("acted");
+    let distance =
+        |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
     for step in 0..2 {
         assert!(distance(&guided[step], &previous[step]) < 1e-4);
     }
@@ -161,11 +183,12 @@ fn uga_understanding_does_not_depend_on_history() {
         let prefix = policy.perceive(input, 0).expect("perceived");
         let layers = prefix.state().cache.layers().expect("layers");
         let (key, _) = layers.last().expect("a layer").clone();
-        let rows = |from, len| key.narrow(1, from, len).and_then(|k| k.flatten_all()?.to_vec1::<f32>());
+        let rows =
+            |from, len| key.narrow(1, from, len).and_then(|k| k.flatten_all()?.to_vec1::<f32>());
         (rows(0, understanding).expect("keys"), rows(understanding, 30).expect("keys"))
     };
     let before = keys(&input);
-    input.history = vec![policy.encode_frame(&picture(77, 64, 64)).expect("encoded")];
+    input.history = vec![policy.encode_frame(&image(77, 64, 64)).expect("encoded")];
     let after = keys(&input);
     assert_eq!(before.0, after.0);
     assert_ne!(before.1, after.1);
@@ -178,7 +201,7 @@ fn without_a_generation_expert_there_is_no_foresight() {
     let prefix = policy.perceive(&input(&policy), 0).expect("perceived");
     assert!(prefix.tokens().is_empty());
     assert!(policy.imagine(&prefix).is_err());
-    assert!(policy.encode_frame(&picture(0, 8, 8)).is_err());
+    assert!(policy.encode_frame(&image(0, 8, 8)).is_err());
     assert_eq!(policy.act(&prefix, &[0.0; 8], &ActRequest::default()).expect("acted").len(), 6);
 }
 
@@ -190,7 +213,8 @@ fn what_cannot_be_is_refused() {
     let prefix = policy.perceive(&input(&policy), 0).expect("perceived");
     assert!(policy.act(&prefix, &[0.0; 9], &ActRequest::default()).is_err());
     assert!(policy.act(&prefix, &[f32::NAN], &ActRequest::default()).is_err());
-    let nothing = PolicyInput { cameras: vec![None], prompt: Prompt::from_ids(vec![], 12), history: vec![] };
+    let nothing =
+        PolicyInput { cameras: vec![None], prompt: Prompt::from_ids(vec![], 12), history: vec![] };
     assert!(policy.perceive(&nothing, 0).is_err());
 }
 
@@ -209,7 +233,11 @@ fn unquantised_layers_are_named() {
     let policy = F1Policy::load(&tiny(), &options).expect("loads");
     // No width of the tiny model is a multiple of 256.
     assert!(
-        policy.network().unquantised().iter().any(|name| name.ends_with("layers.0.mlp.down_proj.weight"))
+        policy
+            .network()
+            .unquantised()
+            .iter()
+            .any(|name| name.ends_with("layers.0.mlp.down_proj.weight"))
     );
     let options = LoadOptions { quant: Some(Quant::Q8_0), ..LoadOptions::default() };
     let policy = F1Policy::load(&tiny(), &options).expect("loads");
@@ -227,11 +255,12 @@ fn resident() -> usize {
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_stays_flat_over_observations() {
-    let cases: usize = std::env::var("F1_TEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(60);
+    let cases: usize =
+        std::env::var("F1_TEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(60);
     let policy = load();
     let mut input = input(&policy);
     let mut observe = |index: u32| {
-        input.history.push(policy.encode_frame(&picture(index, 80, 60)).expect("encoded"));
+        input.history.push(policy.encode_frame(&image(index, 80, 60)).expect("encoded"));
         if input.history.len() > 4 {
             input.history.remove(0);
         }
@@ -243,5 +272,8 @@ fn memory_stays_flat_over_observations() {
     (0..cases as u32).for_each(&mut observe);
     let after = resident();
     // Other tests run in this process; a leak of one observation's tensors would be far more.
-    assert!(after < before + 64 * 1024, "{before} KiB before, {after} KiB after {cases} observations");
+    assert!(
+        after < before + 64 * 1024,
+        "{before} KiB before, {after} KiB after {cases} observations"
+    );
 }

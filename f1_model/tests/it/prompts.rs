@@ -1,4 +1,5 @@
-//! The instruction as tokens, with a tokenizer small enough to read: pieces of the kind PaliGemma's file has.
+//! The instruction as tokens, with a tokenizer small enough to read: pieces of the kind PaliGemma's
+//! file has.
 
 use std::path::Path;
 
@@ -9,9 +10,11 @@ const BOS: u32 = 2;
 const UNKNOWN: u32 = 3;
 const NEWLINE: u32 = 4;
 
-/// `<pad> <eos> <bos> <unk>`, a newline, letters, and the pieces `pi`, `pick`, `▁up`; spaces become `▁`.
+/// `<pad> <eos> <bos> <unk>`, a newline, letters, and the pieces `pi`, `pick`, `▁up`; spaces become
+/// `▁`.
 fn tokenizer() -> Value {
-    let mut pieces = vec!["<pad>", "<eos>", "<bos>", "<unk>", "\n", "▁", "p", "i", "c", "k", "u", "e"];
+    let mut pieces =
+        vec!["<pad>", "<eos>", "<bos>", "<unk>", "\n", "▁", "p", "i", "c", "k", "u", "e"];
     pieces.extend(["pi", "ck", "pick", "up", "▁up"]);
     let vocabulary: serde_json::Map<String, Value> =
         pieces.iter().enumerate().map(|(id, piece)| ((*piece).to_string(), json!(id))).collect();
@@ -50,7 +53,8 @@ fn written(folder: &Path, tokenizer: &Value) -> std::path::PathBuf {
 #[test]
 fn a_prompt_is_the_start_the_text_and_a_newline() {
     let folder = tempfile::tempdir().expect("a folder");
-    let encoder = PromptEncoder::load(&written(folder.path(), &tokenizer()), 48, 512).expect("loads");
+    let encoder =
+        PromptEncoder::load(&written(folder.path(), &tokenizer()), 48, 512).expect("loads");
     let ids = |text: &str| encoder.encode(text).expect("encodes").ids().to_vec();
     assert_eq!(ids("pick up"), [BOS, 14, 16, NEWLINE]);
     assert_eq!(ids("pick up\n"), [BOS, 14, 16, NEWLINE], "a newline that is there is not doubled");

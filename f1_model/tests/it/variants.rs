@@ -21,8 +21,11 @@ fn variant(changes: &[(&str, Value)]) -> Config {
     value["f1"] = json!({"attention": "released", "top_k": 1});
     for (pointer, change) in changes {
         let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
-        let parent =
-            if parent.is_empty() { &mut value } else { value.pointer_mut(parent).expect("a parent") };
+        let parent = if parent.is_empty() {
+            &mut value
+        } else {
+            value.pointer_mut(parent).expect("a parent")
+        };
         parent[key] = change.clone();
     }
     Config::from_json(&value.to_string(), "variant").expect("a sound variant")
@@ -95,7 +98,7 @@ fn both_modes() -> Vec<(String, Config)> {
         .collect()
 }
 
-fn picture(seed: u32) -> RgbImage {
+fn image(seed: u32) -> RgbImage {
     RgbImage::from_fn(50, 40, |x, y| {
         let value = |k: u32| ((x * (3 + k) + y * (7 + seed) + seed * 31 * (k + 1)) % 256) as u8;
         Rgb([value(0), value(1), value(2)])
@@ -113,20 +116,22 @@ fn padding_changes_nothing() {
         let network = policy.network();
         let ids = vec![2, 40, 7];
         let history: Vec<_> = (0..config.run.history_frames as u32)
-            .map(|k| policy.encode_frame(&picture(k)).expect("encoded"))
+            .map(|k| policy.encode_frame(&image(k)).expect("encoded"))
             .collect();
-        let camera = policy.prepare_camera(&picture(50)).expect("prepared");
+        let camera = policy.prepare_camera(&image(50)).expect("prepared");
         let input = PolicyInput {
             cameras: vec![None, Some(camera.clone())],
             prompt: Prompt::from_ids(ids.clone(), 12),
             history: history.clone(),
         };
         let prefix = policy.perceive(&input, 0).expect("perceived");
-        let noise: Vec<f32> =
-            (0..config.chunk_size * config.max_action_dim).map(|i| (i as f32 * 0.7).sin()).collect();
+        let noise: Vec<f32> = (0..config.chunk_size * config.max_action_dim)
+            .map(|i| (i as f32 * 0.7).sin())
+            .collect();
         let plain = policy.act_from(&prefix, &[0.3, -0.1], &noise, None).expect("acted");
 
-        // The same with an absent camera in front and a padded prompt, as a batch of training would hold it.
+        // The same with an absent camera in front and a padded prompt, as a batch of training would
+        // hold it.
         let image = camera.tensor().unsqueeze(0).expect("a batch");
         let tokens = config.vision.tokens();
         let mut flags = vec![false; tokens];
@@ -134,7 +139,8 @@ fn padding_changes_nothing() {
         flags.extend((0..config.prompt_length).map(|at| at < ids.len()));
         let mut padded = ids.clone();
         padded.resize(config.prompt_length, 0);
-        let prompt = Tensor::new(padded, &Device::Cpu).and_then(|ids| ids.unsqueeze(0)).expect("ids");
+        let prompt =
+            Tensor::new(padded, &Device::Cpu).and_then(|ids| ids.unsqueeze(0)).expect("ids");
         let off = &mut Recorder::off();
         let parts = [
             network.embed_images(&image.zeros_like().expect("zeros"), off).expect("embedded"),
@@ -144,15 +150,20 @@ fn padding_changes_nothing() {
         let embedded = Tensor::cat(&parts, 1).expect("joined");
         let padding = Padding::new(vec![flags]).expect("padding");
         let frames = Tensor::stack(
-            &history.iter().map(|f| Tensor::new(f.tokens(), &Device::Cpu).expect("ids")).collect::<Vec<_>>(),
+            &history
+                .iter()
+                .map(|f| Tensor::new(f.tokens(), &Device::Cpu).expect("ids"))
+                .collect::<Vec<_>>(),
             0,
         )
         .expect("frames");
-        let vectors = network.foresight().expect("foresees").tokenizer.quantizer().next_scale_input(&frames);
+        let vectors =
+            network.foresight().expect("foresees").tokenizer.quantizer().next_scale_input(&frames);
         let vectors = vectors.expect("vectors").unsqueeze(0).expect("a batch");
         let mut source = TokenSource::Greedy;
-        let state =
-            network.perceive(&embedded, &padding, Some(&vectors), &mut source, off).expect("perceived");
+        let state = network
+            .perceive(&embedded, &padding, Some(&vectors), &mut source, off)
+            .expect("perceived");
         let own: Vec<Vec<u32>> = state
             .tokens
             .iter()
@@ -162,29 +173,37 @@ fn padding_changes_nothing() {
         let mut proprioception = vec![0f32; config.max_state_dim];
         proprioception[..2].copy_from_slice(&[0.3, -0.1]);
         let proprioception =
-            Tensor::from_vec(proprioception, (1, config.max_state_dim), &Device::Cpu).expect("a state");
-        let noise = Tensor::from_vec(noise, (1, config.chunk_size, config.max_action_dim), &Device::Cpu)
-            .expect("noise");
+            Tensor::from_vec(proprioception, (1, config.max_state_dim), &Device::Cpu)
+                .expect("a state");
+        let noise =
+            Tensor::from_vec(noise, (1, config.chunk_size, config.max_action_dim), &Device::Cpu)
+                .expect("noise");
         let batch = network.act(&state, &proprioception, &noise, None, off).expect("acted");
-        let plain = Tensor::new(plain, &Device::Cpu).and_then(|plain| plain.unsqueeze(0)).expect("actions");
+        let plain =
+            Tensor::new(plain, &Device::Cpu).and_then(|plain| plain.unsqueeze(0)).expect("actions");
         assert!(distance(&plain, &batch) < 1e-4, "{name}: {}", distance(&plain, &batch));
 
         // One pass of training computes the velocity of the first step.
         let mut recorder = Recorder::on();
-        let recorded = network.act(&state, &proprioception, &noise, None, &mut recorder).expect("acted");
+        let recorded =
+            network.act(&state, &proprioception, &noise, None, &mut recorder).expect("acted");
         // Keys and values written in place are those of a cache that grows by copies.
         assert!(distance(&recorded, &batch) < 1e-5, "{name}: {}", distance(&recorded, &batch));
         let first = recorder.into_tensors().remove("act.step0.v_t").expect("kept");
-        let velocity = network.velocity(&state, &proprioception, &noise, &[1.0], off).expect("a velocity");
+        let velocity =
+            network.velocity(&state, &proprioception, &noise, &[1.0], off).expect("a velocity");
         assert!(distance(&first, &velocity) < 1e-4, "{name}: {}", distance(&first, &velocity));
     }
 }
 
 fn batch(config: &Config, frame_tokens: Option<Tensor>) -> Batch {
     let side = config.vision.image_size;
-    let value = |scale: f32, count: usize| (0..count).map(|i| (i as f32 * scale).sin()).collect::<Vec<f32>>();
+    let value = |scale: f32, count: usize| {
+        (0..count).map(|i| (i as f32 * scale).sin()).collect::<Vec<f32>>()
+    };
     let tensor = |scale, shape: &[usize]| {
-        Tensor::from_vec(value(scale, shape.iter().product()), shape, &Device::Cpu).expect("a tensor")
+        Tensor::from_vec(value(scale, shape.iter().product()), shape, &Device::Cpu)
+            .expect("a tensor")
     };
     Batch {
         images: vec![tensor(0.01, &[2, 3, side, side]), tensor(0.03, &[2, 3, side, side])],
@@ -212,14 +231,18 @@ fn teacher_forcing_on_own_tokens_repeats_the_generation() {
         let (side, frames) = (generation.frame_side(), config.run.history_frames);
         let weights = checkpoint::random(&config, 5, DType::F32, &Device::Cpu).expect("random");
         let network = F1Network::new(&config, &weights, None).expect("builds");
-        let pixels: Vec<f32> = (0..2 * frames * 3 * side * side).map(|i| (i as f32 * 0.013).sin()).collect();
-        let pixels = Tensor::from_vec(pixels, (2, frames, 3, side, side), &Device::Cpu).expect("pixels");
+        let pixels: Vec<f32> =
+            (0..2 * frames * 3 * side * side).map(|i| (i as f32 * 0.013).sin()).collect();
+        let pixels =
+            Tensor::from_vec(pixels, (2, frames, 3, side, side), &Device::Cpu).expect("pixels");
         let history = network.tokenize(&pixels).expect("tokens");
         let observed = batch(&config, Some(history.clone()));
         let off = &mut Recorder::off();
-        let prefix = network.perceive_batch(&observed, &mut TokenSource::Greedy, off).expect("perceived");
+        let prefix =
+            network.perceive_batch(&observed, &mut TokenSource::Greedy, off).expect("perceived");
         let own = Tensor::cat(&prefix.tokens, 1).expect("tokens");
-        let joined = Tensor::cat(&[&history, &own.unsqueeze(1).expect("a frame")], 1).expect("frames");
+        let joined =
+            Tensor::cat(&[&history, &own.unsqueeze(1).expect("a frame")], 1).expect("frames");
         let forced = network.stage1_loss(&batch(&config, Some(joined)), None, off).expect("a loss");
         let generated = Tensor::cat(&prefix.logits, 1).expect("logits");
         let error = distance(&generated, forced.logits.as_ref().expect("logits"));
@@ -236,10 +259,12 @@ fn the_action_loss_of_several_draws_is_their_mean() {
     let generation = config.generation.clone().expect("foresees");
     let frames = config.run.history_frames;
     let ids: Vec<u32> = (0..2 * frames * generation.total_tokens()).map(|i| i as u32 % 7).collect();
-    let ids = Tensor::from_vec(ids, (2, frames, generation.total_tokens()), &Device::Cpu).expect("ids");
+    let ids =
+        Tensor::from_vec(ids, (2, frames, generation.total_tokens()), &Device::Cpu).expect("ids");
     let loss = |batch: &Batch| -> f32 {
         let mut settings = JointSettings { foresight_loss: false, ..JointSettings::default() };
-        let output = network.joint_loss(batch, &mut settings, &mut Recorder::off()).expect("a loss");
+        let output =
+            network.joint_loss(batch, &mut settings, &mut Recorder::off()).expect("a loss");
         output.action_loss.expect("actions").to_scalar().expect("a number")
     };
     let first = batch(&config, Some(ids.clone()));
@@ -263,7 +288,8 @@ fn every_trained_parameter_of_the_joint_stage_has_a_gradient() {
         .expect("random");
         let network = F1Network::new(&config, &set.weights(), None).expect("builds");
         let count = 2 * (config.run.history_frames + 1) * generation.total_tokens();
-        let ids: Vec<u32> = (0..count).map(|i| (i * 37 % generation.tokenizer.vocab_size) as u32).collect();
+        let ids: Vec<u32> =
+            (0..count).map(|i| (i * 37 % generation.tokenizer.vocab_size) as u32).collect();
         let ids = Tensor::from_vec(
             ids,
             (2, config.run.history_frames + 1, generation.total_tokens()),
@@ -271,7 +297,11 @@ fn every_trained_parameter_of_the_joint_stage_has_a_gradient() {
         );
         let mut settings = JointSettings::default();
         let output = network
-            .joint_loss(&batch(&config, Some(ids.expect("ids"))), &mut settings, &mut Recorder::off())
+            .joint_loss(
+                &batch(&config, Some(ids.expect("ids"))),
+                &mut settings,
+                &mut Recorder::off(),
+            )
             .expect("a loss");
         let gradients = output.loss.backward().expect("gradients");
         let last = format!("layers.{}", config.understanding.layers - 1);
@@ -287,7 +317,8 @@ fn every_trained_parameter_of_the_joint_stage_has_a_gradient() {
             let gradient = gradients.get(parameter.variable.as_tensor());
             assert_eq!(gradient.is_none(), dead, "{name}: {id}");
             if let Some(gradient) = gradient {
-                let size = gradient.abs().and_then(|g| g.sum_all()?.to_scalar::<f32>()).expect("a sum");
+                let size =
+                    gradient.abs().and_then(|g| g.sum_all()?.to_scalar::<f32>()).expect("a sum");
                 assert!(size.is_finite(), "{name}: {id}");
             }
         }
@@ -300,12 +331,13 @@ fn a_seed_gives_the_same_weights_and_draws() {
     let run = |seed: u64, draw: u64| {
         let policy = F1Policy::random(&config, seed, &LoadOptions::default()).expect("random");
         let input = PolicyInput {
-            cameras: vec![Some(policy.prepare_camera(&picture(1)).expect("prepared"))],
+            cameras: vec![Some(policy.prepare_camera(&image(1)).expect("prepared"))],
             prompt: Prompt::from_ids(vec![2], 12),
-            history: vec![policy.encode_frame(&picture(2)).expect("encoded")],
+            history: vec![policy.encode_frame(&image(2)).expect("encoded")],
         };
         let prefix = policy.perceive(&input, draw).expect("perceived");
-        let actions = policy.act(&prefix, &[], &ActRequest { seed: draw, guidance: None }).expect("acted");
+        let actions =
+            policy.act(&prefix, &[], &ActRequest { seed: draw, guidance: None }).expect("acted");
         (prefix.tokens().to_vec(), actions)
     };
     assert_eq!(run(1, 1), run(1, 1));
@@ -326,9 +358,9 @@ fn block_quantised_weights_stay_near_the_dense_ones() {
     let config = variant(&changes);
     let dense = F1Policy::random(&config, 3, &LoadOptions::default()).expect("random");
     let input = PolicyInput {
-        cameras: vec![Some(dense.prepare_camera(&picture(1)).expect("prepared"))],
+        cameras: vec![Some(dense.prepare_camera(&image(1)).expect("prepared"))],
         prompt: Prompt::from_ids(vec![2, 5], 12),
-        history: vec![dense.encode_frame(&picture(2)).expect("encoded")],
+        history: vec![dense.encode_frame(&image(2)).expect("encoded")],
     };
     let prefix = dense.perceive(&input, 0).expect("perceived");
     let ids = prefix.tokens().concat();
@@ -340,7 +372,9 @@ fn block_quantised_weights_stay_near_the_dense_ones() {
         let options = LoadOptions { quant: Some(quant), ..LoadOptions::default() };
         let policy = F1Policy::random(&config, 3, &options).expect("random");
         assert!(policy.network().unquantised().is_empty());
-        let prefix = policy.perceive_with(&input, &mut TokenSource::Fixed(fixed.clone())).expect("perceived");
+        let prefix = policy
+            .perceive_with(&input, &mut TokenSource::Fixed(fixed.clone()))
+            .expect("perceived");
         let found = policy.act(&prefix, &[0.4], &ActRequest::default()).expect("acted");
         let (mut error, mut size) = (0f64, 0f64);
         for (a, b) in wanted.iter().flatten().zip(found.iter().flatten()) {

@@ -1,4 +1,5 @@
-//! Action: from the prefix to a chunk of joint waypoints, and the path that its end effectors would take.
+//! Action: from the prefix to a chunk of joint waypoints, and the path that its end effectors would
+//! take.
 
 mod node;
 mod settings;

@@ -118,7 +118,9 @@ impl Action {
         let parameters = node.parameters().clone();
         let weak = Arc::downgrade(&shared);
         node.parameters().on_change(move |_| {
-            if let (Some(shared), Ok(settings)) = (weak.upgrade(), ActionSettings::read(&parameters)) {
+            if let (Some(shared), Ok(settings)) =
+                (weak.upgrade(), ActionSettings::read(&parameters))
+            {
                 *shared.settings.lock() = settings;
                 shared.apply_settings();
             }
@@ -221,8 +223,8 @@ impl Shared {
         Ok(Acted { foreseen, normalised, chunk, warnings, frozen_rows, joining })
     }
 
-    /// Guidance toward the chunk that is executed, and how many rows are frozen: those that will be due before this
-    /// chunk can take over.
+    /// Guidance toward the chunk that is executed, and how many rows are frozen: those that will be
+    /// due before this chunk can take over.
     fn guidance(&self, stamp_ns: i64, epoch: u64) -> (Option<RtcGuidance>, usize) {
         let rate_hz = self.resources.robot.rate_hz();
         let horizon = self.resources.policy.config().chunk_size;
@@ -231,7 +233,8 @@ impl Shared {
         let age = (self.clock.now().nanoseconds() - stamp_ns).max(0) as f64 * 1e-9;
         let frozen = (age.max(latency) * rate_hz).ceil() as usize;
         let previous = self.previous.lock();
-        // Only what is really executed is continued: not a chunk that the filter refused or a stop has cut short.
+        // Only what is really executed is continued: not a chunk that the filter refused or a stop
+        // has cut short.
         let followed = self.core.followed();
         let executed = |previous: &&Previous| {
             previous.epoch == epoch && followed == Some((previous.epoch, previous.sequence))
@@ -255,7 +258,10 @@ impl Shared {
             Ok(acted) => acted,
             Err(reason) => {
                 self.core.pacer.lock().failed();
-                self.core.board.lock().condition("action", Some(format!("action failed: {reason}")));
+                self.core
+                    .board
+                    .lock()
+                    .condition("action", Some(format!("action failed: {reason}")));
                 return;
             }
         };
@@ -287,7 +293,7 @@ impl Shared {
             sequence: acted.chunk.sequence,
             normalised: acted.normalised.clone(),
         });
-        // Motion first, pictures of it after.
+        // Motion first, images of it after.
         self.core.chunks.send(PolicyChunk {
             chunk: acted.chunk.clone(),
             joining: acted.joining,
@@ -307,7 +313,8 @@ impl Shared {
         let observation = &acted.foreseen.observation;
         let time = WireTime::saturating_from_nanoseconds;
         let seen = robot.file().cameras.iter().zip(&observation.cameras);
-        let seen: Vec<_> = seen.filter_map(|(camera, frame)| Some((camera, frame.as_ref()?))).collect();
+        let seen: Vec<_> =
+            seen.filter_map(|(camera, frame)| Some((camera, frame.as_ref()?))).collect();
         let stride = self.resources.stride();
         let columns = acted.normalised.first().map_or(0, Vec::len);
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
@@ -354,8 +361,10 @@ impl Shared {
             let poses = finite.map(|(index, row)| {
                 let pose = robot.kinematics().end_effector(arm, row);
                 let (point, turn) = (pose.translation.vector, pose.rotation);
-                let mut stamped =
-                    PoseStamped { header: header(acted.chunk.due(index)), ..PoseStamped::default() };
+                let mut stamped = PoseStamped {
+                    header: header(acted.chunk.due(index)),
+                    ..PoseStamped::default()
+                };
                 let position = &mut stamped.pose.position;
                 (position.x, position.y, position.z) = (point.x, point.y, point.z);
                 let orientation = &mut stamped.pose.orientation;

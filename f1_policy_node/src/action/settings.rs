@@ -43,13 +43,16 @@ impl ActionSettings {
         parameters.declare(
             "replan_steps",
             0_i64,
-            Descriptor::new("Executed rows after which to infer anew; 0: half the chunk.").integers(0, 1000),
+            Descriptor::new("Executed rows after which to infer anew; 0: half the chunk.")
+                .integers(0, 1000),
         )?;
         parameters.declare(
             "virtual_latency",
             0.03,
-            Descriptor::new("How long action appears to take on a virtual clock, s; no effect in real time.")
-                .doubles(0.0, 10.0),
+            Descriptor::new(
+                "How long action appears to take on a virtual clock, s; no effect in real time.",
+            )
+            .doubles(0.0, 10.0),
         )?;
         Ok(())
     }

@@ -29,7 +29,8 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let name = if cfg!(feature = "rcl") { "rcl" } else { "dds" };
     let context = Context::new(ContextOptions { backend: Backend::from_name(name)?, args })?;
     context.shutdown_on_signals()?;
-    let process = PolicyProcess::compose(&context, load_from_parameters(), &ProcessOptions::default())?;
+    let process =
+        PolicyProcess::compose(&context, load_from_parameters(), &ProcessOptions::default())?;
     process.stop_on_panic();
     spin_until_shutdown(&context);
     Ok(())

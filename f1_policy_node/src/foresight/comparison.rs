@@ -1,15 +1,20 @@
-//! What was foreseen against what came: PSNR, and the picture that shows both.
+//! What was foreseen against what came: PSNR, and the image that shows both.
 
 use image::{RgbImage, imageops};
 
-/// Peak signal-to-noise ratio of two images of one size, dB; infinite when they are equal, `None` when their sizes differ.
+/// Peak signal-to-noise ratio of two images of one size, dB; infinite when they are equal, `None`
+/// when their sizes differ.
 #[must_use]
 pub fn psnr(left: &RgbImage, right: &RgbImage) -> Option<f64> {
     if left.dimensions() != right.dimensions() || left.is_empty() {
         return None;
     }
-    let squared: u64 =
-        left.as_raw().iter().zip(right.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2)).sum();
+    let squared: u64 = left
+        .as_raw()
+        .iter()
+        .zip(right.as_raw())
+        .map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2))
+        .sum();
     let mean = squared as f64 / left.as_raw().len() as f64;
     Some(if squared == 0 { f64::INFINITY } else { 10.0 * (255.0 * 255.0 / mean).log10() })
 }
@@ -20,7 +25,8 @@ pub fn mean_absolute_error(left: &RgbImage, right: &RgbImage) -> f64 {
     if left.dimensions() != right.dimensions() || left.is_empty() {
         return f64::NAN;
     }
-    let sum: u64 = left.as_raw().iter().zip(right.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    let sum: u64 =
+        left.as_raw().iter().zip(right.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
     sum as f64 / left.as_raw().len() as f64 / 255.0
 }
 
@@ -34,21 +40,23 @@ pub fn token_agreement(foreseen: &[u32], came: &[u32]) -> Option<f64> {
     Some(equal as f64 / foreseen.len() as f64)
 }
 
-/// Now, foreseen and what came side by side, a bar above each foreseen pair for its error (`psnr_db`, full at 40 dB, red below 15 dB).
+/// Now, foreseen and what came side by side, a bar above each foreseen pair for its error
+/// (`psnr_db`, full at 40 dB, red below 15 dB).
 #[must_use]
 pub fn comparison(now: &RgbImage, foreseen: &RgbImage, came: &RgbImage, psnr_db: f64) -> RgbImage {
     let (width, height) = foreseen.dimensions();
     let (gap, bar) = (4, 6);
-    let mut sheet = RgbImage::from_pixel(3 * width + 2 * gap, height + bar, image::Rgb([24, 24, 24]));
-    for (column, picture) in [now, foreseen, came].into_iter().enumerate() {
+    let mut sheet =
+        RgbImage::from_pixel(3 * width + 2 * gap, height + bar, image::Rgb([24, 24, 24]));
+    for (column, image) in [now, foreseen, came].into_iter().enumerate() {
         let fitted;
-        let picture = if picture.dimensions() == (width, height) {
-            picture
+        let image = if image.dimensions() == (width, height) {
+            image
         } else {
-            fitted = imageops::resize(picture, width, height, imageops::FilterType::Triangle);
+            fitted = imageops::resize(image, width, height, imageops::FilterType::Triangle);
             &fitted
         };
-        imageops::replace(&mut sheet, picture, (column as u32 * (width + gap)).into(), bar.into());
+        imageops::replace(&mut sheet, image, (column as u32 * (width + gap)).into(), bar.into());
     }
     let full = 3 * width + 2 * gap;
     let share = (psnr_db / 40.0).clamp(0.0, 1.0);
@@ -82,8 +90,9 @@ mod tests {
     }
 
     #[test]
-    fn the_comparison_holds_three_pictures_of_the_foreseen_size() {
-        let sheet = comparison(&RgbImage::new(8, 8), &RgbImage::new(4, 4), &RgbImage::new(4, 4), 20.0);
+    fn the_comparison_holds_three_images_of_the_foreseen_size() {
+        let sheet =
+            comparison(&RgbImage::new(8, 8), &RgbImage::new(4, 4), &RgbImage::new(4, 4), 20.0);
         assert_eq!(sheet.dimensions(), (20, 10));
     }
 }

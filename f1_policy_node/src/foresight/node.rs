@@ -113,7 +113,8 @@ impl Foresight {
         let node = &self.node;
         let settings = ForesightSettings::read(node.parameters())?;
         let one = Qos::reliable().keep_last(1);
-        // Best effort where a lost packet of a large sample would stall the writer, reliable elsewhere.
+        // Best effort where a lost packet of a large sample would stall the writer, reliable
+        // elsewhere.
         let image_qos = if node.context().backend() == "dds" { one.best_effort() } else { one };
         let publishers = Publishers {
             image: node.create_publisher("foresight/image", image_qos)?,
@@ -135,7 +136,9 @@ impl Foresight {
         let parameters = node.parameters().clone();
         let weak = Arc::downgrade(&shared);
         node.parameters().on_change(move |_| {
-            if let (Some(shared), Ok(settings)) = (weak.upgrade(), ForesightSettings::read(&parameters)) {
+            if let (Some(shared), Ok(settings)) =
+                (weak.upgrade(), ForesightSettings::read(&parameters))
+            {
                 *shared.settings.lock() = settings;
             }
         });
@@ -175,7 +178,9 @@ impl Foresight {
         let perceive = Arc::new(perceive);
         let (weak, parameters) = (Arc::downgrade(&perceive), node.parameters().clone());
         node.parameters().on_change(move |_| {
-            if let (Some(perceive), Ok(settings)) = (weak.upgrade(), ForesightSettings::read(&parameters)) {
+            if let (Some(perceive), Ok(settings)) =
+                (weak.upgrade(), ForesightSettings::read(&parameters))
+            {
                 perceive.set_virtual_latency(Duration::from_secs_f64(settings.virtual_latency));
             }
         });
@@ -272,21 +277,22 @@ impl Shared {
             })
         });
         let cameras = cameras.map_err(|error| error.to_string())?;
-        let history: Vec<HistoryFrame> = observation.history.iter().map(|(_, frame)| frame.clone()).collect();
-        let input = PolicyInput { cameras, prompt: observation.instruction.prompt.clone(), history };
+        let history: Vec<HistoryFrame> =
+            observation.history.iter().map(|(_, frame)| frame.clone()).collect();
+        let input =
+            PolicyInput { cameras, prompt: observation.instruction.prompt.clone(), history };
         let seed = seed_from_stamp(observation.stamp_ns);
         // The two halves of `F1Policy::perceive`, so that each has its time.
-        let (embedded, image_encoder) = stage!("image_encoder", || threads.infer(|| policy.embed(&input)));
+        let (embedded, image_encoder) =
+            stage!("image_encoder", || threads.infer(|| policy.embed(&input)));
         let embedded = embedded.map_err(|error| error.to_string())?;
         let run = &policy.config().run;
         let mut source = TokenSource::new(run.top_k, run.top_p, seed);
-        let (prefix, foresight) = stage!("foresight", || threads.infer(|| policy.perceive_embedded(
-            &embedded,
-            &input.history,
-            &mut source
-        )));
+        let (prefix, foresight) = stage!("foresight", || threads
+            .infer(|| policy.perceive_embedded(&embedded, &input.history, &mut source)));
         let prefix = prefix.map_err(|error| error.to_string())?;
-        let times = crate::stages::StageTimes { resize, image_encoder, foresight, ..observation.times };
+        let times =
+            crate::stages::StageTimes { resize, image_encoder, foresight, ..observation.times };
         Ok(Foreseen { observation: observation.clone(), prefix, seed, times })
     }
 
@@ -295,7 +301,7 @@ impl Shared {
             Ok(foreseen) if self.active.load(Ordering::SeqCst) => {
                 self.core.board.lock().condition("foresight", None);
                 let shown = self.resources.foresees().then(|| foreseen.clone());
-                // Motion first, the picture of it after.
+                // Motion first, the image of it after.
                 if !self.core.prefixes.send(foreseen) {
                     self.core.pacer.lock().failed();
                 }
@@ -306,7 +312,10 @@ impl Shared {
             Ok(_) => self.core.pacer.lock().failed(),
             Err(reason) => {
                 self.core.pacer.lock().failed();
-                self.core.board.lock().condition("foresight", Some(format!("foresight failed: {reason}")));
+                self.core
+                    .board
+                    .lock()
+                    .condition("foresight", Some(format!("foresight failed: {reason}")));
             }
         }
     }
@@ -319,7 +328,8 @@ impl Shared {
         let settings = self.settings.lock().clone();
         let observation = &foreseen.observation;
         let header = self.header(observation, observation.stamp_ns + self.stride_ns);
-        let raw = settings.publish_raw.then(|| f1_middleware::image::encode(&image, header.clone()));
+        let raw =
+            settings.publish_raw.then(|| f1_middleware::image::encode(&image, header.clone()));
         let compressed =
             settings.publish_compressed.then(|| f1_middleware::image::encode_png(&image, header));
         let compressed = compressed.transpose().map_err(|error| error.to_string())?;

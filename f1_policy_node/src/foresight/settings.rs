@@ -12,7 +12,8 @@ pub struct ForesightSettings {
     pub publish_compressed: bool,
     /// Publish the comparison and the error.
     pub compare: bool,
-    /// A foreseen image is compared with the frame nearest to its moment, if that is within this distance, ns.
+    /// A foreseen image is compared with the frame nearest to its moment, if that is within this
+    /// distance, ns.
     pub compare_slop_ns: i64,
     /// Below this PSNR the plan is left and the next observation is taken at once, dB; 0 never.
     pub replan_psnr: f64,
@@ -21,18 +22,26 @@ pub struct ForesightSettings {
 }
 
 impl ForesightSettings {
-    /// Declares the parameters with their ranges; values come from the command line and parameter files.
+    /// Declares the parameters with their ranges; values come from the command line and parameter
+    /// files.
     ///
     /// # Errors
     /// A given value of another kind or outside its range.
     pub fn declare(parameters: &Parameters) -> Result<(), ParameterError> {
         let text = |name: &str, default: &str, description: &str| {
-            parameters.declare(name, default.to_owned(), Descriptor::new(description).read_only()).map(|_| ())
+            parameters
+                .declare(name, default.to_owned(), Descriptor::new(description).read_only())
+                .map(|_| ())
         };
-        text("model", "", "Checkpoint folder: config.json, model.safetensors, tokenizer.json, stats.json.")?;
+        text(
+            "model",
+            "",
+            "Checkpoint folder: config.json, model.safetensors, tokenizer.json, stats.json.",
+        )?;
         text("robot_file", "", "The robot file.")?;
         let choice = |name: &str, default: &str, choices: &[&str], description: &str| {
-            let descriptor = Descriptor::new(description).read_only().one_of(choices.iter().copied());
+            let descriptor =
+                Descriptor::new(description).read_only().one_of(choices.iter().copied());
             parameters.declare(name, default.to_owned(), descriptor).map(|_| ())
         };
         choice("device", "cpu", &["cpu", "cuda"], "Where the network runs.")?;
@@ -68,7 +77,9 @@ impl ForesightSettings {
             "Publish foresight/comparison and foresight/error when the foreseen moment has come.",
         )?;
         let double = |name: &str, default: f64, from: f64, to: f64, description: &str| {
-            parameters.declare(name, default, Descriptor::new(description).doubles(from, to)).map(|_| ())
+            parameters
+                .declare(name, default, Descriptor::new(description).doubles(from, to))
+                .map(|_| ())
         };
         double(
             "compare_slop",

@@ -1,4 +1,5 @@
-//! A camera that repeats the same frame looks alive to every stamp check and shows a world that stands still.
+//! A camera that repeats the same frame looks alive to every stamp check and shows a world that
+//! stands still.
 
 /// Watches one camera for identical frames.
 #[derive(Debug, Default)]
@@ -9,8 +10,8 @@ pub struct FrozenWatch {
 }
 
 impl FrozenWatch {
-    /// Takes the pixels (any packed bytes) of the frame stamped `stamp_ns`. A real sensor's noise never repeats a whole frame, so equal
-    /// checksums mean an equal frame.
+    /// Takes the pixels (any packed bytes) of the frame stamped `stamp_ns`. A real sensor's noise
+    /// never repeats a whole frame, so equal checksums mean an equal frame.
     pub fn observe(&mut self, pixels: &[u8], stamp_ns: i64) {
         let sum = crc32fast::hash(pixels);
         if self.last != Some(sum) {
@@ -20,7 +21,7 @@ impl FrozenWatch {
         self.newest_ns = stamp_ns;
     }
 
-    /// How long the picture has not changed, ns.
+    /// How long the image has not changed, ns.
     #[must_use]
     pub fn frozen_for_ns(&self) -> i64 {
         self.newest_ns - self.since_ns

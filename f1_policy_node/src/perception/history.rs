@@ -1,4 +1,5 @@
-//! The history ring: encoded frames of one camera, kept at the data set's stride in TIME, not in frames received.
+//! The history ring: encoded frames of one camera, kept at the data set's stride in TIME, not in
+//! frames received.
 
 use std::collections::VecDeque;
 
@@ -27,17 +28,18 @@ impl<F: Clone> HistoryRing<F> {
         Self { settings, ring: VecDeque::new() }
     }
 
-    /// Whether a frame with this stamp is due. A tenth of the period is forgiven, so that a camera at the data set's own rate with a
-    /// little jitter is taken frame by frame.
+    /// Whether a frame with this stamp is due. A tenth of the period is forgiven, so that a camera
+    /// at the data set's own rate with a little jitter is taken frame by frame.
     #[must_use]
     pub fn wants(&self, stamp_ns: i64) -> bool {
-        self.ring
-            .back()
-            .is_none_or(|(last, _)| stamp_ns - last >= self.settings.period_ns - self.settings.period_ns / 10)
+        self.ring.back().is_none_or(|(last, _)| {
+            stamp_ns - last >= self.settings.period_ns - self.settings.period_ns / 10
+        })
     }
 
-    /// Keeps an encoded frame. A stamp at or before the last one is ignored; after a gap of more than two strides history starts anew,
-    /// because frames from before the gap would show a motion that was not.
+    /// Keeps an encoded frame. A stamp at or before the last one is ignored; after a gap of more
+    /// than two strides history starts anew, because frames from before the gap would show a
+    /// motion that was not.
     pub fn push(&mut self, stamp_ns: i64, frame: F) {
         if let Some((last, _)) = self.ring.back() {
             if stamp_ns <= *last {
@@ -48,16 +50,19 @@ impl<F: Clone> HistoryRing<F> {
             }
         }
         self.ring.push_back((stamp_ns, frame));
-        let span = self.settings.stride_ns * (self.settings.frames as i64) + self.settings.period_ns;
+        let span =
+            self.settings.stride_ns * (self.settings.frames as i64) + self.settings.period_ns;
         while self.ring.front().is_some_and(|(first, _)| stamp_ns - first > span) {
             self.ring.pop_front();
         }
     }
 
-    /// How much further back from `now_ns` the network looks than the ring reaches, ns; zero when the ring is full, to half a period.
+    /// How much further back from `now_ns` the network looks than the ring reaches, ns; zero when
+    /// the ring is full, to half a period.
     #[must_use]
     pub fn missing_ns(&self, now_ns: i64) -> i64 {
-        let reach = self.settings.stride_ns * (self.settings.frames as i64 - 1) - self.settings.period_ns / 2;
+        let reach = self.settings.stride_ns * (self.settings.frames as i64 - 1)
+            - self.settings.period_ns / 2;
         let reached = self.ring.front().map_or(0, |(first, _)| now_ns - first);
         (reach - reached).max(0)
     }
@@ -67,12 +72,14 @@ impl<F: Clone> HistoryRing<F> {
         self.ring.clear();
     }
 
-    /// The frames for an observation at `now_ns`, oldest first, with their stamps: for each instant `now - k * stride` the nearest kept
-    /// frame that is not newer than `now`. Before the ring reaches back that far the first frame is repeated, as in training. `None`
-    /// when no frame is kept.
+    /// The frames for an observation at `now_ns`, oldest first, with their stamps: for each instant
+    /// `now - k * stride` the nearest kept frame that is not newer than `now`. Before the ring
+    /// reaches back that far the first frame is repeated, as in training. `None` when no frame
+    /// is kept.
     #[must_use]
     pub fn window(&self, now_ns: i64) -> Option<Vec<(i64, F)>> {
-        let usable = self.ring.iter().filter(|(stamp, _)| *stamp <= now_ns + self.settings.period_ns / 2);
+        let usable =
+            self.ring.iter().filter(|(stamp, _)| *stamp <= now_ns + self.settings.period_ns / 2);
         let usable: Vec<&(i64, F)> = usable.collect();
         if usable.is_empty() {
             return None;
@@ -80,7 +87,10 @@ impl<F: Clone> HistoryRing<F> {
         let newest = usable.last()?.0.min(now_ns);
         let window = (0..self.settings.frames).rev().filter_map(|back| {
             let wanted = newest - back as i64 * self.settings.stride_ns;
-            usable.iter().min_by_key(|(stamp, _)| stamp.abs_diff(wanted)).map(|entry| (*entry).clone())
+            usable
+                .iter()
+                .min_by_key(|(stamp, _)| stamp.abs_diff(wanted))
+                .map(|entry| (*entry).clone())
         });
         Some(window.collect())
     }
@@ -121,7 +131,8 @@ mod tests {
     fn before_enough_frames_exist_the_first_is_repeated() {
         let mut ring = ring();
         fill(&mut ring, [0, 100]);
-        let frames: Vec<i64> = ring.window(100 * MS).unwrap().iter().map(|(_, frame)| *frame).collect();
+        let frames: Vec<i64> =
+            ring.window(100 * MS).unwrap().iter().map(|(_, frame)| *frame).collect();
         assert_eq!(frames, [0, 0, 0, 100]);
     }
 
@@ -142,7 +153,8 @@ mod tests {
     fn after_a_gap_history_starts_anew() {
         let mut ring = ring();
         fill(&mut ring, [0, 100, 200, 300, 400, 2000]);
-        let frames: Vec<i64> = ring.window(2000 * MS).unwrap().iter().map(|(_, frame)| *frame).collect();
+        let frames: Vec<i64> =
+            ring.window(2000 * MS).unwrap().iter().map(|(_, frame)| *frame).collect();
         assert_eq!(frames, [2000; 4]);
     }
 

@@ -1,4 +1,5 @@
-//! From messages to observations: decoding, stamps, matching, and what is said about sources that do not deliver.
+//! From messages to observations: decoding, stamps, matching, and what is said about sources that
+//! do not deliver.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -96,7 +97,8 @@ pub(super) struct Shared {
     clock: Clock,
     buffers: Mutex<Buffers>,
     history: Mutex<HistoryRing<HistoryFrame>>,
-    /// (index in the robot file, required) of the cameras that are subscribed, in the matcher's order.
+    /// (index in the robot file, required) of the cameras that are subscribed, in the matcher's
+    /// order.
     pub sources: Vec<(usize, bool)>,
     names: Vec<String>,
 }
@@ -111,14 +113,21 @@ impl Shared {
     ) -> NodeResult<Arc<Self>> {
         let cameras = &resources.robot.file().cameras;
         let names: Vec<String> = cameras.iter().map(|camera| camera.name.clone()).collect();
-        let wrong = |reason: String| Err(NodeError::Parameter(format!("optional_cameras: {reason}")));
+        let wrong =
+            |reason: String| Err(NodeError::Parameter(format!("optional_cameras: {reason}")));
         let optional = &settings.optional_cameras;
         if let Some(unknown) = optional.iter().find(|name| !names.contains(name)) {
-            return wrong(format!("the robot file has no camera {unknown} (it has {})", names.join(", ")));
+            return wrong(format!(
+                "the robot file has no camera {unknown} (it has {})",
+                names.join(", ")
+            ));
         }
         let history = resources.history_camera().filter(|_| resources.foresees());
         if let Some(camera) = history.filter(|camera| optional.contains(&names[*camera])) {
-            return wrong(format!("foresight needs the past frames of the camera {}", names[camera]));
+            return wrong(format!(
+                "foresight needs the past frames of the camera {}",
+                names[camera]
+            ));
         }
         let sources: Vec<(usize, bool)> = cameras
             .iter()
@@ -135,7 +144,11 @@ impl Shared {
         let history = HistorySettings {
             frames: config.run.history_frames.max(1),
             stride_ns: step_ns * config.run.obs_img_stride as i64,
-            period_ns: if settings.history_period_ns > 0 { settings.history_period_ns } else { step_ns },
+            period_ns: if settings.history_period_ns > 0 {
+                settings.history_period_ns
+            } else {
+                step_ns
+            },
         };
         let buffers = Buffers {
             matcher: StampMatcher::new(settings.matching(), &required),
@@ -162,7 +175,8 @@ impl Shared {
         format!("camera {}", self.names[self.sources[source].0])
     }
 
-    /// A camera message came. Whether it is worth decoding: its stamp is neither ahead of the clock nor long past.
+    /// A camera message came. Whether it is worth decoding: its stamp is neither ahead of the clock
+    /// nor long past.
     pub fn heard(&self, source: usize, stamp_ns: i64, arrived: Duration, now_ns: i64) -> bool {
         if !self.active.load(Ordering::SeqCst) {
             return false;
@@ -178,7 +192,8 @@ impl Shared {
         true
     }
 
-    /// What is wrong with a stamp; notes it on the board. After the first one from the future everything starts anew.
+    /// What is wrong with a stamp; notes it on the board. After the first one from the future
+    /// everything starts anew.
     fn stamp_fault(&self, key: &str, stamp_ns: i64, now_ns: i64) -> Option<String> {
         let seconds = |ns: i64| ns as f64 * 1e-9;
         let ahead_ns = stamp_ns.saturating_sub(now_ns);
@@ -221,7 +236,12 @@ impl Shared {
     }
 
     /// Encodes the frame once, as it arrives, when it is the history camera's and a frame is due.
-    fn encode_history(&self, camera: usize, stamp_ns: i64, image: &RgbImage) -> Result<Duration, String> {
+    fn encode_history(
+        &self,
+        camera: usize,
+        stamp_ns: i64,
+        image: &RgbImage,
+    ) -> Result<Duration, String> {
         let (policy, threads) = (&self.resources.policy, &self.resources.threads);
         if !self.resources.foresees()
             || self.resources.history_camera() != Some(camera)
@@ -244,7 +264,7 @@ impl Shared {
         let undecoded = decoded.outcome.as_ref().err().map(|reason| format!("{key}: {reason}"));
         let frozen = self.settings.frozen_ns > 0 && decoded.frozen_ns > self.settings.frozen_ns;
         let seconds = decoded.frozen_ns as f64 * 1e-9;
-        let frozen = frozen.then(|| format!("{key}: the picture has not changed for {seconds:.1} s"));
+        let frozen = frozen.then(|| format!("{key}: the image has not changed for {seconds:.1} s"));
         {
             let mut board = self.core.board.lock();
             board.dropped_frames += u64::from(undecoded.is_some());
@@ -280,7 +300,8 @@ impl Shared {
         };
         match pushed {
             Ok(()) => self.assemble(),
-            // A repeated or reordered message is normal on best-effort links: counted, and told when nothing else comes.
+            // A repeated or reordered message is normal on best-effort links: counted, and told
+            // when nothing else comes.
             Err(StampFault::NotNewer { .. } | StampFault::Future { .. }) => {
                 self.core.board.lock().dropped_frames += 1;
             }
@@ -348,7 +369,10 @@ impl Shared {
         let instruction = match self.core.instruction() {
             Ok(instruction) => instruction,
             Err(error) => {
-                self.core.board.lock().condition("instruction", Some(format!("instruction: {error}")));
+                self.core
+                    .board
+                    .lock()
+                    .condition("instruction", Some(format!("instruction: {error}")));
                 return;
             }
         };
@@ -391,7 +415,8 @@ impl Shared {
                     cameras[*camera] = Some(frame);
                 }
             }
-            let times = StageTimes { decode, history: buffers.last_history, ..StageTimes::default() };
+            let times =
+                StageTimes { decode, history: buffers.last_history, ..StageTimes::default() };
             let stamp_ns = set.stamp_ns;
             {
                 let mut board = self.core.board.lock();
@@ -400,7 +425,7 @@ impl Shared {
             }
             let waits = self.resources.policy.config().run.full_history && missing_ns > 0;
             let seconds = missing_ns as f64 * 1e-9;
-            let reason = waits.then(|| format!("{HISTORY}: {seconds:.1} s of pictures are missing"));
+            let reason = waits.then(|| format!("{HISTORY}: {seconds:.1} s of images are missing"));
             self.core.board.lock().condition(HISTORY, reason);
             let (Some(instruction), false) = (instruction, waits) else { return };
             Observation { stamp_ns, cameras, history, joints, instruction, arrived, times }
@@ -421,7 +446,10 @@ impl Shared {
         };
         let no_clock = self.clock.is_simulated() && self.clock.now().nanoseconds() == 0;
         let mut board = self.core.board.lock();
-        board.condition("clock", no_clock.then(|| "use_sim_time is set, but nothing came on /clock".into()));
+        board.condition(
+            "clock",
+            no_clock.then(|| "use_sim_time is set, but nothing came on /clock".into()),
+        );
         board.condition("synchronisation", apart);
         let mut told = |key: &str, source: &Source| {
             let silent = now.saturating_sub(source.heard);
@@ -430,7 +458,9 @@ impl Shared {
                 Some(format!("{key}: nothing received for {:.1} s", silent.as_secs_f64()))
             } else if unused > limit {
                 let fault = source.fault.as_deref();
-                fault.map(|fault| format!("nothing usable for {:.1} s: {fault}", unused.as_secs_f64()))
+                fault.map(|fault| {
+                    format!("nothing usable for {:.1} s: {fault}", unused.as_secs_f64())
+                })
             } else {
                 None
             };
@@ -444,20 +474,27 @@ impl Shared {
         told("joint states", &joints);
     }
 
-    /// Why nothing fits together although every source delivers: the two whose newest stamps are furthest apart.
+    /// Why nothing fits together although every source delivers: the two whose newest stamps are
+    /// furthest apart.
     fn apart(&self, buffers: &Buffers, now: Duration, limit: Duration) -> Option<String> {
         let fresh = |source: &Source| now.saturating_sub(source.used) <= limit;
         let unmatched = now.saturating_sub(buffers.matched);
         let cameras = self.sources.iter().zip(&buffers.cameras).enumerate();
         let required: Vec<_> = cameras.filter(|(_, ((_, required), _))| *required).collect();
-        if unmatched <= limit || !fresh(&buffers.joint_source) || !required.iter().all(|(_, (_, s))| fresh(s))
+        if unmatched <= limit
+            || !fresh(&buffers.joint_source)
+            || !required.iter().all(|(_, (_, s))| fresh(s))
         {
             return None;
         }
         let mut stamps: Vec<(i64, String)> = required
             .iter()
-            .filter_map(|(source, _)| Some((buffers.matcher.newest_ns(*source)?, self.key(*source))))
-            .chain(buffers.joints.newest().map(|newest| (newest.stamp_ns, "joint states".to_owned())))
+            .filter_map(|(source, _)| {
+                Some((buffers.matcher.newest_ns(*source)?, self.key(*source)))
+            })
+            .chain(
+                buffers.joints.newest().map(|newest| (newest.stamp_ns, "joint states".to_owned())),
+            )
             .collect();
         stamps.sort();
         let ((oldest, late), (newest, early)) = (stamps.first()?, stamps.last()?);

@@ -15,7 +15,8 @@ impl JointBuffer {
     /// A robot at 4 kHz still fits.
     const MOST: usize = 4096;
 
-    /// Keeps a sample. One that is not newer than the last is ignored; a stamp far before it empties the buffer.
+    /// Keeps a sample. One that is not newer than the last is ignored; a stamp far before it
+    /// empties the buffer.
     pub fn push(&mut self, sample: JointSample) {
         if let Some(last) = self.ring.back() {
             if sample.stamp_ns < last.stamp_ns - Self::SPAN_NS {
@@ -26,7 +27,9 @@ impl JointBuffer {
         }
         let oldest = sample.stamp_ns - Self::SPAN_NS;
         self.ring.push_back(sample);
-        while self.ring.len() > Self::MOST || self.ring.front().is_some_and(|first| first.stamp_ns < oldest) {
+        while self.ring.len() > Self::MOST
+            || self.ring.front().is_some_and(|first| first.stamp_ns < oldest)
+        {
             self.ring.pop_front();
         }
     }

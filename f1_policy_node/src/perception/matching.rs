@@ -1,14 +1,17 @@
-//! Approximate-time matching: the newest set of messages, one a source, whose stamps lie within a slop of each other.
+//! Approximate-time matching: the newest set of messages, one a source, whose stamps lie within a
+//! slop of each other.
 //!
-//! What `message_filters::ApproximateTime` does for the nodes of ROS, reduced to what a policy wants: the newest set wins and older
-//! ones are forgotten, so that nothing grows and nothing is served late.
+//! What `message_filters::ApproximateTime` does for the nodes of ROS, reduced to what a policy
+//! wants: the newest set wins and older ones are forgotten, so that nothing grows and nothing is
+//! served late.
 
 use std::collections::VecDeque;
 
 /// Why a message did not enter the matcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StampFault {
-    /// The stamp is not newer than the source's last one by more than a jump: a repeated or reordered message.
+    /// The stamp is not newer than the source's last one by more than a jump: a repeated or
+    /// reordered message.
     #[error("stamp {stamp_ns} ns is not newer than the last one, {last_ns} ns")]
     NotNewer {
         /// Stamp of the message, ns.
@@ -50,7 +53,8 @@ pub struct MatchSettings {
 pub struct Matched<T> {
     /// Stamp that the set is named by: the oldest of the required messages' stamps, ns.
     pub stamp_ns: i64,
-    /// One entry a source with its own stamp; `None` only for an optional source without a fitting message.
+    /// One entry a source with its own stamp; `None` only for an optional source without a fitting
+    /// message.
     pub values: Vec<Option<(i64, T)>>,
 }
 
@@ -74,7 +78,8 @@ pub struct StampMatcher<T> {
     passed: usize,
 }
 
-/// Sets whose spreads differ by no more than this are equally good: below the jitter of stamps that hosts give.
+/// Sets whose spreads differ by no more than this are equally good: below the jitter of stamps that
+/// hosts give.
 const TIGHT_NS: i64 = 2_000_000;
 
 impl<T: Clone> StampMatcher<T> {
@@ -91,8 +96,15 @@ impl<T: Clone> StampMatcher<T> {
     /// Takes a message of `source` stamped `stamp_ns` at the moment `now_ns`.
     ///
     /// # Errors
-    /// A stamp that is not newer, lies in the future, or shows that the clock jumped back; after a jump every ring is empty.
-    pub fn push(&mut self, source: usize, stamp_ns: i64, value: T, now_ns: i64) -> Result<(), StampFault> {
+    /// A stamp that is not newer, lies in the future, or shows that the clock jumped back; after a
+    /// jump every ring is empty.
+    pub fn push(
+        &mut self,
+        source: usize,
+        stamp_ns: i64,
+        value: T,
+        now_ns: i64,
+    ) -> Result<(), StampFault> {
         let ahead_ns = stamp_ns.saturating_sub(now_ns);
         if ahead_ns > self.settings.future_ns {
             return Err(StampFault::Future { stamp_ns, ahead_ns });
@@ -133,12 +145,14 @@ impl<T: Clone> StampMatcher<T> {
         self.sources.get(source).and_then(|source| source.last_ns)
     }
 
-    /// The newest set not served yet: every required source within the slop, optional ones where they fit.
+    /// The newest set not served yet: every required source within the slop, optional ones where
+    /// they fit.
     ///
-    /// A set has a latest message and of every other source what came last before that: it is whole the moment its last message is
-    /// here. Cameras that run free give one such set a message, some tighter than others; those much looser than the tightest
-    /// of the last two rounds are passed over, because a tighter one is less than a round away; where the stamps are so irregular that
-    /// none came for a round, whatever lies within the slop is served.
+    /// A set has a latest message and of every other source what came last before that: it is whole
+    /// the moment its last message is here. Cameras that run free give one such set a message,
+    /// some tighter than others; those much looser than the tightest of the last two rounds are
+    /// passed over, because a tighter one is less than a round away; where the stamps are so
+    /// irregular that none came for a round, whatever lies within the slop is served.
     pub fn newest(&mut self) -> Option<Matched<T>> {
         let required = self.sources.iter().filter(|source| source.required);
         let mut latest: Vec<i64> =
@@ -160,8 +174,11 @@ impl<T: Clone> StampMatcher<T> {
             self.spreads.pop_front();
         }
         let tightest = self.spreads.iter().map(|(_, spread)| *spread).min()?;
-        let tight =
-            if self.passed > self.sources.len() { i64::MAX } else { tightest + tightest / 4 + TIGHT_NS };
+        let tight = if self.passed > self.sources.len() {
+            i64::MAX
+        } else {
+            tightest + tightest / 4 + TIGHT_NS
+        };
         let bound = tight.min(self.settings.slop_ns);
         let (_, found) = fresh.into_iter().find(|(spread, _)| *spread <= bound)?;
         self.served_ns = Some(found.stamp_ns);
@@ -173,8 +190,8 @@ impl<T: Clone> StampMatcher<T> {
         Some(found)
     }
 
-    /// The set whose latest message is stamped `latest`, with the distance of its stamps; `None` where a required source has nothing
-    /// that old.
+    /// The set whose latest message is stamped `latest`, with the distance of its stamps; `None`
+    /// where a required source has nothing that old.
     fn set_before(&self, latest: i64) -> Option<(i64, Matched<T>)> {
         let mut values = Vec::with_capacity(self.sources.len());
         let mut oldest = latest;
@@ -203,7 +220,8 @@ mod tests {
     const MS: i64 = 1_000_000;
 
     fn matcher(required: &[bool]) -> StampMatcher<u32> {
-        let settings = MatchSettings { slop_ns: 20 * MS, jump_ns: 500 * MS, future_ns: 50 * MS, depth: 8 };
+        let settings =
+            MatchSettings { slop_ns: 20 * MS, jump_ns: 500 * MS, future_ns: 50 * MS, depth: 8 };
         StampMatcher::new(settings, required)
     }
 
@@ -219,9 +237,11 @@ mod tests {
         assert!(matcher.newest().is_none());
     }
 
-    /// Three cameras with a period of 33 ms: their phases, and the stamps of the sets served as (message that completes it, its stamps).
+    /// Three cameras with a period of 33 ms: their phases, and the stamps of the sets served as
+    /// (message that completes it, its stamps).
     fn free_running(phases: [i64; 3]) -> Vec<(i64, Vec<i64>)> {
-        let settings = MatchSettings { slop_ns: 50 * MS, jump_ns: 500 * MS, future_ns: 50 * MS, depth: 8 };
+        let settings =
+            MatchSettings { slop_ns: 50 * MS, jump_ns: 500 * MS, future_ns: 50 * MS, depth: 8 };
         let mut matcher: StampMatcher<u32> = StampMatcher::new(settings, &[true; 3]);
         let mut messages: Vec<(i64, usize)> = (0..20)
             .flat_map(|round| {
@@ -233,7 +253,10 @@ mod tests {
         for (stamp, camera) in messages {
             matcher.push(camera, stamp * MS, 0, stamp * MS).unwrap();
             if let Some(set) = matcher.newest() {
-                served.push((stamp, set.values.into_iter().flatten().map(|(stamp, _)| stamp / MS).collect()));
+                served.push((
+                    stamp,
+                    set.values.into_iter().flatten().map(|(stamp, _)| stamp / MS).collect(),
+                ));
             }
         }
         served
@@ -249,12 +272,16 @@ mod tests {
         }
         // Equally spaced, every message completes an equally good set.
         let served = free_running([0, 11, 22]);
-        assert!(served.len() >= 55 && served.iter().all(|(at, stamps)| stamps.contains(at)), "{served:?}");
+        assert!(
+            served.len() >= 55 && served.iter().all(|(at, stamps)| stamps.contains(at)),
+            "{served:?}"
+        );
     }
 
     #[test]
     fn irregular_stamps_are_served_at_least_once_in_a_round_and_a_message() {
-        let settings = MatchSettings { slop_ns: 50 * MS, jump_ns: 500 * MS, future_ns: 50 * MS, depth: 8 };
+        let settings =
+            MatchSettings { slop_ns: 50 * MS, jump_ns: 500 * MS, future_ns: 50 * MS, depth: 8 };
         let mut matcher: StampMatcher<u32> = StampMatcher::new(settings, &[true, true]);
         let mut served = 0;
         for round in 0..100_i64 {
@@ -287,9 +314,18 @@ mod tests {
     fn a_late_message_is_refused_and_a_jump_of_the_clock_empties_the_rings() {
         let mut matcher = matcher(&[true]);
         matcher.push(0, 1000 * MS, 1, 1000 * MS).unwrap();
-        assert!(matches!(matcher.push(0, 990 * MS, 2, 1000 * MS), Err(StampFault::NotNewer { .. })));
-        assert!(matches!(matcher.push(0, 1000 * MS, 2, 1000 * MS), Err(StampFault::NotNewer { .. })));
-        assert!(matches!(matcher.push(0, 100 * MS, 3, 1000 * MS), Err(StampFault::ClockJump { .. })));
+        assert!(matches!(
+            matcher.push(0, 990 * MS, 2, 1000 * MS),
+            Err(StampFault::NotNewer { .. })
+        ));
+        assert!(matches!(
+            matcher.push(0, 1000 * MS, 2, 1000 * MS),
+            Err(StampFault::NotNewer { .. })
+        ));
+        assert!(matches!(
+            matcher.push(0, 100 * MS, 3, 1000 * MS),
+            Err(StampFault::ClockJump { .. })
+        ));
         assert!(matcher.newest().is_none());
         matcher.push(0, 110 * MS, 4, 110 * MS).unwrap();
         assert_eq!(matcher.newest().unwrap().stamp_ns, 110 * MS);

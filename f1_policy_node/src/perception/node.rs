@@ -19,7 +19,8 @@ use crate::instruction;
 /// Name of the node, and of its entries on the board.
 pub const NAME: &str = "perception";
 
-/// The node `perception`: subscriptions live while it is configured, observations flow while it is active.
+/// The node `perception`: subscriptions live while it is configured, observations flow while it is
+/// active.
 pub struct Perception {
     node: Node,
     core: Arc<Core>,
@@ -33,7 +34,8 @@ struct Configured {
 }
 
 impl Perception {
-    /// Declares parameters and offers the instruction's topic, service and parameter; they exist in every state.
+    /// Declares parameters and offers the instruction's topic, service and parameter; they exist in
+    /// every state.
     ///
     /// # Errors
     /// Parameters or names that the middleware refuses.
@@ -86,10 +88,14 @@ impl Perception {
         self.subscribe_joints(&shared, &mut keep)?;
         let watch = shared.clone();
         let node = self.node.clone();
-        keep.push(Box::new(self.node.create_timer(Duration::from_millis(100), ClockKind::Steady, {
-            let clock = node.clock();
-            move || watch.look_for_silence(clock.steady())
-        })));
+        keep.push(Box::new(self.node.create_timer(
+            Duration::from_millis(100),
+            ClockKind::Steady,
+            {
+                let clock = node.clock();
+                move || watch.look_for_silence(clock.steady())
+            },
+        )));
         let (weak, executor) = (Arc::downgrade(&shared), self.node.executor());
         self.node.clock().on_jump_back(move |jump| {
             // Told where /clock arrives: the work is done on the node's own thread.
@@ -178,12 +184,16 @@ impl Perception {
                 },
             )?));
         } else {
-            keep.push(Box::new(self.node.create_subscription::<Image>(&description.topic, qos, {
-                move |message, _| {
-                    let stamp_ns = message.header.stamp.nanoseconds();
-                    heard(CameraMessage::Raw(message), stamp_ns);
-                }
-            })?));
+            keep.push(Box::new(self.node.create_subscription::<Image>(
+                &description.topic,
+                qos,
+                {
+                    move |message, _| {
+                        let stamp_ns = message.header.stamp.nanoseconds();
+                        heard(CameraMessage::Raw(message), stamp_ns);
+                    }
+                },
+            )?));
         }
         keep.push(Box::new(worker));
         Ok(())
@@ -196,10 +206,13 @@ impl Perception {
     ) -> NodeResult<()> {
         let topic = shared.resources.robot.file().joint_states.clone();
         let (shared, clock) = (shared.clone(), self.node.clock());
-        let subscription =
-            self.node.create_subscription::<JointState>(&topic, Qos::sensor_data(), move |message, _| {
+        let subscription = self.node.create_subscription::<JointState>(
+            &topic,
+            Qos::sensor_data(),
+            move |message, _| {
                 shared.joints_arrived(&message, clock.steady(), clock.now().nanoseconds());
-            })?;
+            },
+        )?;
         keep.push(Box::new(subscription));
         Ok(())
     }

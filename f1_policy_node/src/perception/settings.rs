@@ -15,7 +15,7 @@ pub struct PerceptionSettings {
     pub stale_ns: i64,
     /// A stamp this far before the last one is a jump of the clock, ns.
     pub jump_ns: i64,
-    /// A picture that does not change for longer is a frozen camera, ns; 0 never.
+    /// An image that does not change for longer is a frozen camera, ns; 0 never.
     pub frozen_ns: i64,
     /// A camera that sends nothing for longer is silent, ns.
     pub silent_ns: i64,
@@ -26,7 +26,8 @@ pub struct PerceptionSettings {
 }
 
 impl PerceptionSettings {
-    /// Declares the parameters with their ranges; values come from the command line and parameter files.
+    /// Declares the parameters with their ranges; values come from the command line and parameter
+    /// files.
     ///
     /// # Errors
     /// A given value of another kind or outside its range.
@@ -34,7 +35,9 @@ impl PerceptionSettings {
         parameters.declare(
             "instruction",
             String::new(),
-            Descriptor::new("What to do, in plain language. Empty: the robot comes to rest and waits."),
+            Descriptor::new(
+                "What to do, in plain language. Empty: the robot comes to rest and waits.",
+            ),
         )?;
         let seconds = |name: &str, default: f64, from: f64, to: f64, text: &str| {
             parameters.declare(name, default, Descriptor::new(text).doubles(from, to)).map(|_| ())
@@ -72,7 +75,7 @@ impl PerceptionSettings {
             1.0,
             0.0,
             60.0,
-            "A camera whose picture does not change for longer counts as frozen and stops motion, s; 0: never.",
+            "A camera whose image does not change for longer counts as frozen and stops motion, s; 0: never.",
         )?;
         seconds(
             "silent_after",
@@ -91,7 +94,9 @@ impl PerceptionSettings {
         parameters.declare(
             "optional_cameras",
             Vec::<String>::new(),
-            Descriptor::new("Names of the robot file's cameras that may be absent; they are masked then."),
+            Descriptor::new(
+                "Names of the robot file's cameras that may be absent; they are masked then.",
+            ),
         )?;
         Ok(())
     }
@@ -101,7 +106,8 @@ impl PerceptionSettings {
     /// # Errors
     /// Parameters that were not declared.
     pub fn read(parameters: &Parameters) -> Result<Self, ParameterError> {
-        let ns = |name: &str| parameters.get::<f64>(name).map(|seconds| (seconds * 1e9).round() as i64);
+        let ns =
+            |name: &str| parameters.get::<f64>(name).map(|seconds| (seconds * 1e9).round() as i64);
         Ok(Self {
             slop_ns: ns("sync_slop")?,
             future_ns: ns("future_tolerance")?,
@@ -117,6 +123,11 @@ impl PerceptionSettings {
     /// What the matcher tolerates.
     #[must_use]
     pub fn matching(&self) -> MatchSettings {
-        MatchSettings { slop_ns: self.slop_ns, jump_ns: self.jump_ns, future_ns: self.future_ns, depth: 16 }
+        MatchSettings {
+            slop_ns: self.slop_ns,
+            jump_ns: self.jump_ns,
+            future_ns: self.future_ns,
+            depth: 16,
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Recording everything in and out as MCAP, and reading it back for replay.
 //!
-//! Files have the profile `ros2`, CDR messages and `ros2msg` schemas, so that Foxglove and `ros2 bag` (storage `mcap`) open them.
+//! Files have the profile `ros2`, CDR messages and `ros2msg` schemas, so that Foxglove and `ros2
+//! bag` (storage `mcap`) open them.
 
 mod reader;
 mod replay;
@@ -81,12 +82,16 @@ mod tests {
         locks.write(10, &Bool { data: true }).unwrap();
         strings.write(30, &StringMessage { data: "third".into() }).unwrap();
         recorder.finish().unwrap();
-        assert!(matches!(locks.write(40, &Bool { data: true }), Err(RecordingError::Finished { .. })));
+        assert!(matches!(
+            locks.write(40, &Bool { data: true }),
+            Err(RecordingError::Finished { .. })
+        ));
 
         let bag = Bag::open(&path).unwrap();
         let messages: Vec<BagMessage> = bag.messages().collect::<Result<_, _>>().unwrap();
         assert_eq!(bag.start_ns(), Some(5));
-        let order: Vec<(i64, &str)> = messages.iter().map(|m| (m.stamp_ns, m.topic.as_str())).collect();
+        let order: Vec<(i64, &str)> =
+            messages.iter().map(|m| (m.stamp_ns, m.topic.as_str())).collect();
         assert_eq!(order, [(10, "/f1/lock"), (20, "/f1/instruction"), (30, "/f1/instruction")]);
         assert_eq!(messages[1].decode::<StringMessage>().unwrap().data, "second");
         assert!(matches!(messages[1].decode::<Bool>(), Err(RecordingError::WrongType { .. })));

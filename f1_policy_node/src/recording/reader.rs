@@ -51,31 +51,39 @@ impl BagMessage {
 }
 
 impl Bag {
-    /// Reads the file. Of one whose end is missing, because its writer was killed, it takes what is whole: see [`Bag::cut`].
+    /// Reads the file. Of one whose end is missing, because its writer was killed, it takes what is
+    /// whole: see [`Bag::cut`].
     ///
     /// # Errors
     /// A file that cannot be read, is no MCAP, or holds not one whole message before a fault.
     pub fn open(path: &Path) -> Result<Self, RecordingError> {
         let name = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|cause| RecordingError::Io { path: name.clone(), cause })?;
+        let bytes = std::fs::read(path)
+            .map_err(|cause| RecordingError::Io { path: name.clone(), cause })?;
         let failed = |cause| RecordingError::Mcap { path: name.clone(), cause: Box::new(cause) };
         let mut start_ns = None;
-        let records =
-            mcap::read::LinearReader::new_with_options(&bytes, UNFINISHED.into()).map_err(failed)?;
+        let records = mcap::read::LinearReader::new_with_options(&bytes, UNFINISHED.into())
+            .map_err(failed)?;
         for record in records {
             match record {
-                Ok(mcap::records::Record::Metadata(metadata)) if metadata.name == super::METADATA => {
-                    start_ns = metadata.metadata.get(super::START).and_then(|text| text.parse().ok());
+                Ok(mcap::records::Record::Metadata(metadata))
+                    if metadata.name == super::METADATA =>
+                {
+                    start_ns =
+                        metadata.metadata.get(super::START).and_then(|text| text.parse().ok());
                     break;
                 }
                 Ok(_) => {}
-                // The reader gives the same error for ever; it is met again below, where it is told.
+                // The reader gives the same error for ever; it is met again below, where it is
+                // told.
                 Err(_) => break,
             }
         }
         let mut count = 0;
         let mut cut = None;
-        for message in mcap::MessageStream::new_with_options(&bytes, UNFINISHED.into()).map_err(failed)? {
+        for message in
+            mcap::MessageStream::new_with_options(&bytes, UNFINISHED.into()).map_err(failed)?
+        {
             match message {
                 Ok(_) => count += 1,
                 Err(cause) if count == 0 => return Err(failed(cause)),
@@ -117,7 +125,8 @@ impl Bag {
 
     /// All messages by time; equal times keep the order in which they were written.
     pub fn messages(&self) -> impl Iterator<Item = Result<BagMessage, RecordingError>> {
-        let failed = |cause| RecordingError::Mcap { path: self.path.clone(), cause: Box::new(cause) };
+        let failed =
+            |cause| RecordingError::Mcap { path: self.path.clone(), cause: Box::new(cause) };
         let mut messages: Vec<Result<BagMessage, RecordingError>> =
             match mcap::MessageStream::new_with_options(&self.bytes, UNFINISHED.into()) {
                 Err(cause) => vec![Err(failed(cause))],
@@ -128,14 +137,16 @@ impl Bag {
                         let schema = message.channel.schema.as_ref();
                         Ok(BagMessage {
                             topic: message.channel.topic.clone(),
-                            type_name: schema.map_or_else(String::new, |schema| schema.name.clone()),
+                            type_name: schema
+                                .map_or_else(String::new, |schema| schema.name.clone()),
                             stamp_ns: i64::try_from(message.log_time).unwrap_or(i64::MAX),
                             data: message.data.into_owned(),
                         })
                     })
                     .collect(),
             };
-        messages.sort_by_key(|message| message.as_ref().map_or(i64::MIN, |message| message.stamp_ns));
+        messages
+            .sort_by_key(|message| message.as_ref().map_or(i64::MIN, |message| message.stamp_ns));
         messages.into_iter()
     }
 }

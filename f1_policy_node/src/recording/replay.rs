@@ -1,5 +1,6 @@
-//! Replay: a recording's inputs through the whole graph on the virtual clock. The same recording gives the same output, to the byte; only the times of
-//! stages in `status` are measured. A recording that was itself made on a virtual clock gives its own output again.
+//! Replay: a recording's inputs through the whole graph on the virtual clock. The same recording
+//! gives the same output, to the byte; only the times of stages in `status` are measured. A
+//! recording that was itself made on a virtual clock gives its own output again.
 
 use f1_interfaces::Message;
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image, JointState};
@@ -25,13 +26,14 @@ struct Input {
 }
 
 impl Replay {
-    /// Where the virtual clock of a replay starts: where the recording began, so that timers tick as they did; a second before the first message in a
-    /// file that does not say.
+    /// Where the virtual clock of a replay starts: where the recording began, so that timers tick
+    /// as they did; a second before the first message in a file that does not say.
     ///
     /// # Errors
     /// A damaged recording.
     pub fn start_of(bag: &Bag) -> NodeResult<Time> {
-        let first = bag.messages().next().transpose()?.map_or(1_000_000_000, |message| message.stamp_ns);
+        let first =
+            bag.messages().next().transpose()?.map_or(1_000_000_000, |message| message.stamp_ns);
         let start = bag.start_ns().filter(|start| *start <= first).unwrap_or(first - 1_000_000_000);
         // Zero means "no stamp" in ROS.
         Ok(Time::from_nanoseconds(start.max(1)))
@@ -96,8 +98,8 @@ impl Replay {
         self.messages.is_empty()
     }
 
-    /// Plays everything: time moves to each message's stamp, then the message is published, before any timer of that instant. Afterwards the graph runs
-    /// on for `tail`.
+    /// Plays everything: time moves to each message's stamp, then the message is published, before
+    /// any timer of that instant. Afterwards the graph runs on for `tail`.
     ///
     /// # Errors
     /// A message that cannot be decoded.

@@ -62,8 +62,9 @@ impl Opening {
 }
 
 impl RecordSession {
-    /// Opens the file and subscribes: cameras, joint states, instruction and the safety filter's `locks`; foresight, chunk, path, trajectories, events
-    /// and status. What goes through services and actions (instructions, goals of controllers) is not in the file.
+    /// Opens the file and subscribes: cameras, joint states, instruction and the safety filter's
+    /// `locks`; foresight, chunk, path, trajectories, events and status. What goes through
+    /// services and actions (instructions, goals of controllers) is not in the file.
     ///
     /// # Errors
     /// A file that cannot be made, topics that the middleware refuses.

@@ -32,7 +32,8 @@ impl Recorder {
     /// A file that cannot be made.
     pub fn create(path: &Path) -> Result<Self, RecordingError> {
         let name = path.display().to_string();
-        let file = File::create(path).map_err(|cause| RecordingError::Io { path: name.clone(), cause })?;
+        let file =
+            File::create(path).map_err(|cause| RecordingError::Io { path: name.clone(), cause })?;
         let writer = mcap::WriteOptions::new()
             .profile("ros2")
             .library(concat!("f1_policy ", env!("CARGO_PKG_VERSION")))
@@ -55,13 +56,22 @@ impl Recorder {
     ///
     /// # Errors
     /// A finished recording, or a file that cannot be written.
-    pub fn topic<T: Message>(self: &Arc<Self>, topic: &str) -> Result<TopicRecorder<T>, RecordingError> {
+    pub fn topic<T: Message>(
+        self: &Arc<Self>,
+        topic: &str,
+    ) -> Result<TopicRecorder<T>, RecordingError> {
         let channel = self.with(|writer| {
             let schema = writer.add_schema(T::TYPE_NAME, "ros2msg", T::DEFINITION.as_bytes())?;
-            let metadata = BTreeMap::from([("topic_type_hash".to_owned(), T::TYPE_HASH.to_owned())]);
+            let metadata =
+                BTreeMap::from([("topic_type_hash".to_owned(), T::TYPE_HASH.to_owned())]);
             writer.add_channel(schema, topic, "cdr", &metadata)
         })?;
-        Ok(TopicRecorder { recorder: self.clone(), channel, topic: topic.to_owned(), kind: PhantomData })
+        Ok(TopicRecorder {
+            recorder: self.clone(),
+            channel,
+            topic: topic.to_owned(),
+            kind: PhantomData,
+        })
     }
 
     /// Writes summary and footer; later messages are refused.
@@ -69,8 +79,11 @@ impl Recorder {
     /// # Errors
     /// A file that cannot be written, or was finished before.
     pub fn finish(&self) -> Result<(), RecordingError> {
-        let mut writer =
-            self.writer.lock().take().ok_or_else(|| RecordingError::Finished { path: self.path.clone() })?;
+        let mut writer = self
+            .writer
+            .lock()
+            .take()
+            .ok_or_else(|| RecordingError::Finished { path: self.path.clone() })?;
         writer.finish().map_err(|source| self.mcap(source))?;
         let mut buffered = writer.into_inner();
         std::io::Write::flush(&mut buffered)
@@ -86,14 +99,16 @@ impl Recorder {
         work: impl FnOnce(&mut mcap::Writer<BufWriter<File>>) -> mcap::McapResult<R>,
     ) -> Result<R, RecordingError> {
         let mut guard = self.writer.lock();
-        let writer = guard.as_mut().ok_or_else(|| RecordingError::Finished { path: self.path.clone() })?;
+        let writer =
+            guard.as_mut().ok_or_else(|| RecordingError::Finished { path: self.path.clone() })?;
         work(writer).map_err(|source| self.mcap(source))
     }
 }
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        // A recording that is dropped unfinished still gets its summary; a failure was nobody's to handle any more.
+        // A recording that is dropped unfinished still gets its summary; a failure was nobody's to
+        // handle any more.
         if self.writer.lock().is_some()
             && let Err(error) = self.finish()
         {
@@ -120,8 +135,12 @@ impl<T: Message> TopicRecorder<T> {
         let bytes = cdr::to_bytes(message)
             .map_err(|cause| RecordingError::Encoding { topic: self.topic.clone(), cause })?;
         let stamp = u64::try_from(stamp_ns).unwrap_or(0);
-        let header =
-            MessageHeader { channel_id: self.channel, sequence: 0, log_time: stamp, publish_time: stamp };
+        let header = MessageHeader {
+            channel_id: self.channel,
+            sequence: 0,
+            log_time: stamp,
+            publish_time: stamp,
+        };
         self.recorder.with(|writer| writer.write_to_known_channel(&header, &bytes))
     }
 }

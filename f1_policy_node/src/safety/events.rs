@@ -1,4 +1,5 @@
-//! The filter's decisions as messages, without a flood: what stays the same for a while is told once a second.
+//! The filter's decisions as messages, without a flood: what stays the same for a while is told
+//! once a second.
 
 use std::collections::BTreeMap;
 
@@ -19,8 +20,8 @@ pub struct EventLog {
 const REPEAT_NS: i64 = 1_000_000_000;
 
 impl EventLog {
-    /// The messages for these events; `chunk` is (sequence, epoch) of the chunk that they concern, `demand` says in words what asked
-    /// for a stop that has no rule of its own.
+    /// The messages for these events; `chunk` is (sequence, epoch) of the chunk that they concern,
+    /// `demand` says in words what asked for a stop that has no rule of its own.
     pub fn messages(
         &mut self,
         events: &[Event],
@@ -31,8 +32,11 @@ impl EventLog {
     ) -> Vec<SafetyEvent> {
         let mut messages = Vec::new();
         for event in events {
-            let action =
-                if event.rule == Rule::Latch { SafetyEvent::ACTION_LATCHED } else { action_of(event.action) };
+            let action = if event.rule == Rule::Latch {
+                SafetyEvent::ACTION_LATCHED
+            } else {
+                action_of(event.action)
+            };
             let key = (event.rule, event.joint.clone(), action);
             // An event about a chunk is told every time: chunks are few.
             let repeated = chunk.is_none()
@@ -56,7 +60,10 @@ impl EventLog {
     pub fn note(&mut self, now_ns: i64, rule: &str, action: u8, message: &str) -> SafetyEvent {
         self.sequence += 1;
         SafetyEvent {
-            header: Header { stamp: WireTime::saturating_from_nanoseconds(now_ns), frame_id: String::new() },
+            header: Header {
+                stamp: WireTime::saturating_from_nanoseconds(now_ns),
+                frame_id: String::new(),
+            },
             sequence: self.sequence,
             rule: rule.to_owned(),
             row: -1,
@@ -78,7 +85,10 @@ impl EventLog {
     ) -> SafetyEvent {
         let (chunk_sequence, chunk_epoch) = chunk.unwrap_or_default();
         SafetyEvent {
-            header: Header { stamp: WireTime::saturating_from_nanoseconds(now_ns), frame_id: String::new() },
+            header: Header {
+                stamp: WireTime::saturating_from_nanoseconds(now_ns),
+                frame_id: String::new(),
+            },
             sequence: self.sequence,
             chunk_known: chunk.is_some(),
             chunk_sequence,
@@ -116,7 +126,9 @@ fn action_of(response: Response) -> u8 {
 
 fn unit_of(event: &Event, robot: &Robot) -> &'static str {
     let sliding = event.joint.as_deref().is_some_and(|joint| robot.is_sliding(joint));
-    let pick = |revolute: &'static str, prismatic: &'static str| if sliding { prismatic } else { revolute };
+    let pick = |revolute: &'static str, prismatic: &'static str| {
+        if sliding { prismatic } else { revolute }
+    };
     match event.rule {
         Rule::Position | Rule::Margin | Rule::StartJump | Rule::Disagreement | Rule::Resume => {
             pick("rad", "m")
@@ -149,7 +161,9 @@ pub fn sentence(event: &Event, robot: &Robot) -> String {
     }
     let unit = unit_of(event, robot);
     match (event.asked, event.limit) {
-        (Some(asked), Some(limit)) => text.push_str(&format!(": {asked:.4} against {limit:.4} {unit}")),
+        (Some(asked), Some(limit)) => {
+            text.push_str(&format!(": {asked:.4} against {limit:.4} {unit}"))
+        }
         (Some(asked), None) => text.push_str(&format!(": {asked:.4} {unit}")),
         _ => {}
     }

@@ -12,8 +12,9 @@ use parking_lot::Mutex;
 
 use super::output::Objection;
 
-/// Sends trajectories as goals of FollowJointTrajectory. A new goal pre-empts the one that runs: the controller replaces its
-/// trajectory by splicing, exactly as on the topic, and ends the old goal as aborted or cancelled, which is expected and not told.
+/// Sends trajectories as goals of FollowJointTrajectory. A new goal pre-empts the one that runs:
+/// the controller replaces its trajectory by splicing, exactly as on the topic, and ends the old
+/// goal as aborted or cancelled, which is expected and not told.
 pub(super) struct TrajectoryGoals {
     client: ActionClient<FollowJointTrajectory>,
     objection: Objection,
@@ -56,12 +57,16 @@ impl TrajectoryGoals {
             match event {
                 GoalEvent::Accepted => objection(None),
                 GoalEvent::Rejected => objection(Some("the trajectory was rejected".into())),
-                GoalEvent::Failed(error) => objection(Some(format!("the goal was not answered: {error}"))),
+                GoalEvent::Failed(error) => {
+                    objection(Some(format!("the goal was not answered: {error}")))
+                }
                 GoalEvent::Ended(outcome) if outcome.status == GoalStatus::Aborted => {
                     let result = outcome.result;
                     let (code, reason) = (result.error_code, reason(result.error_code));
                     let text = result.error_string;
-                    objection(Some(format!("the trajectory was aborted: {reason} ({code}) {text}")));
+                    objection(Some(format!(
+                        "the trajectory was aborted: {reason} ({code}) {text}"
+                    )));
                 }
                 GoalEvent::Feedback(_) | GoalEvent::Ended(_) => {}
             }

@@ -41,11 +41,13 @@ const SAME: f64 = 1e-4;
 /// A stretch of motion that begins within this is commanded now, s: about a period of the filter.
 const BEGINS: f64 = 0.04;
 
-/// The end of a stretch of motion is looked for no further ahead than this, s: what lies beyond may be replaced before its moment.
+/// The end of a stretch of motion is looked for no further ahead than this, s: what lies beyond may
+/// be replaced before its moment.
 const AHEAD: f64 = 0.5;
 
 impl GripperGoals {
-    /// `effort`: the greatest effort, N or Nm; `None` leaves it to the controller (0 in `GripperCommand`). `range`: of the joint, rad or m.
+    /// `effort`: the greatest effort, N or Nm; `None` leaves it to the controller (0 in
+    /// `GripperCommand`). `range`: of the joint, rad or m.
     pub(super) fn open(
         node: &Node,
         controller: &str,
@@ -124,19 +126,22 @@ impl GripperGoals {
     }
 }
 
-/// `None`: nothing new; `Some(None)`: taken; `Some(Some(reason))`: not taken. That a gripper does not reach its goal is no fault: it holds
-/// something.
+/// `None`: nothing new; `Some(None)`: taken; `Some(Some(reason))`: not taken. That a gripper does
+/// not reach its goal is no fault: it holds something.
 fn answer<A: f1_interfaces::Action>(event: &GoalEvent<A>) -> Option<Option<String>> {
     match event {
         GoalEvent::Accepted => Some(None),
         GoalEvent::Rejected => Some(Some("the gripper command was rejected".into())),
-        GoalEvent::Failed(error) => Some(Some(format!("the gripper command was not answered: {error}"))),
+        GoalEvent::Failed(error) => {
+            Some(Some(format!("the gripper command was not answered: {error}")))
+        }
         GoalEvent::Feedback(_) | GoalEvent::Ended(_) => None,
     }
 }
 
-/// Where the gripper is to go at `now` (s after the trajectory's stamp), and whether its motion ends there: the end of the stretch along
-/// which it moves in one direction, at most [`AHEAD`]; its place when it does not move.
+/// Where the gripper is to go at `now` (s after the trajectory's stamp), and whether its motion
+/// ends there: the end of the stretch along which it moves in one direction, at most [`AHEAD`]; its
+/// place when it does not move.
 fn target(points: &[CheckedPoint], now: f64) -> Option<(f64, bool)> {
     let place = |point: &CheckedPoint| point.position.first().copied();
     let at = |time: f64| -> Option<f64> {
@@ -184,7 +189,8 @@ mod tests {
 
     #[test]
     fn a_gripper_closes_when_its_moment_comes_and_not_when_the_chunk_does() {
-        let chunk = points(&[(0.0, 0.05), (1.0, 0.05), (1.1, 0.02), (1.2, 0.0), (2.0, 0.0), (2.1, 0.05)]);
+        let chunk =
+            points(&[(0.0, 0.05), (1.0, 0.05), (1.1, 0.02), (1.2, 0.0), (2.0, 0.0), (2.1, 0.05)]);
         assert_eq!(target(&chunk, 0.0), Some((0.05, true)));
         assert_eq!(target(&chunk, 0.9), Some((0.05, true)));
         assert_eq!(target(&chunk, 0.98), Some((0.0, true)));

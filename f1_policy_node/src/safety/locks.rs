@@ -1,5 +1,6 @@
-//! The locks: sources that can stop the robot and have to keep saying that they do not. Timed on the steady clock, so that neither a
-//! simulation that stands still nor a clock that is set keeps a silent lock open.
+//! The locks: sources that can stop the robot and have to keep saying that they do not. Timed on
+//! the steady clock, so that neither a simulation that stands still nor a clock that is set keeps a
+//! silent lock open.
 
 use std::time::Duration;
 
@@ -41,7 +42,10 @@ impl Locks {
                 let age = now.saturating_sub(*at);
                 let (age, limit) = (age.as_secs_f64(), self.timeout.as_secs_f64());
                 (age > limit).then(|| {
-                    (event(name).numbers(age, limit), format!("lock {name} is silent for {age:.2} s"))
+                    (
+                        event(name).numbers(age, limit),
+                        format!("lock {name} is silent for {age:.2} s"),
+                    )
                 })
             }
         });
@@ -61,7 +65,10 @@ mod tests {
         locks.hear("pendant", Duration::ZERO, false);
         assert!(locks.closed(half).is_empty());
         let (event, reason) = locks.closed(half + Duration::from_millis(20)).remove(0);
-        assert_eq!((event.limit, reason.as_str()), (Some(0.5), "lock pendant is silent for 0.52 s"));
+        assert_eq!(
+            (event.limit, reason.as_str()),
+            (Some(0.5), "lock pendant is silent for 0.52 s")
+        );
         locks.hear("pendant", half, true);
         assert_eq!(locks.closed(half)[0].1, "lock pendant is engaged");
         locks.hear("other", half, false);

@@ -1,4 +1,5 @@
-//! What happens between a chunk and the controllers: every step of the filter, what demands a stop, what is said of it.
+//! What happens between a chunk and the controllers: every step of the filter, what demands a stop,
+//! what is said of it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,8 +10,8 @@ use f1_interfaces::sensor_msgs::msg::JointState;
 use f1_middleware::{Clock, Publisher};
 use f1_robot::Robot;
 use f1_robot::safety::{
-    Event, FilterInput, FilterOutput, FilterSettings, MeasuredState, Response, Rule, SafetyFilter, Splice,
-    Verdict,
+    Event, FilterInput, FilterOutput, FilterSettings, MeasuredState, Response, Rule, SafetyFilter,
+    Splice, Verdict,
 };
 use parking_lot::Mutex;
 
@@ -67,7 +68,9 @@ impl Demands {
     }
 
     fn reason(&self) -> String {
-        let silent = self.silent.map(|age| format!("joint states are silent for {:.2} s", age.as_secs_f64()));
+        let silent = self
+            .silent
+            .map(|age| format!("joint states are silent for {:.2} s", age.as_secs_f64()));
         self.stop.iter().chain(&self.holds).chain(&silent).cloned().collect::<Vec<_>>().join("; ")
     }
 }
@@ -81,7 +84,8 @@ pub(super) struct Shared {
     outputs: Outputs,
     events: Publisher<SafetyEvent>,
     pub active: AtomicBool,
-    /// Someone asked for a stop (service, deactivation, shut-down, a fault); only a reset or an activation takes it back.
+    /// Someone asked for a stop (service, deactivation, shut-down, a fault); only a reset or an
+    /// activation takes it back.
     stop: Mutex<Option<String>>,
 }
 
@@ -126,7 +130,8 @@ impl Shared {
     pub fn joints(&self, message: &JointState) {
         let now_ns = self.clock.now().nanoseconds();
         let stamp_ns = message.header.stamp.nanoseconds();
-        // Clocks of two machines differ: a little ahead is now, further ahead is refused by the filter.
+        // Clocks of two machines differ: a little ahead is now, further ahead is refused by the
+        // filter.
         let ahead = (1..=self.core.future_ns()).contains(&(stamp_ns - now_ns));
         let mut guarded = self.guarded.lock();
         guarded.heard = Some(self.clock.steady());
@@ -223,21 +228,28 @@ impl Shared {
         let age = since.map(|since| self.clock.steady().saturating_sub(since).as_secs_f64());
         let late = age.filter(|age| *age > limit);
         let reason = late.map(|age| {
-            format!("inference takes {age:.1} s so far; the robot rests at the end of its last chunk")
+            format!(
+                "inference takes {age:.1} s so far; the robot rests at the end of its last chunk"
+            )
         });
         self.core.board.lock().condition("inference", reason);
     }
 
     fn demands(&self, guarded: &Guarded, now_ns: i64) -> Demands {
         let (steady, settings) = (self.clock.steady(), guarded.filter.settings());
-        // Stamps are ROS time, which may stand still with /clock; that the joints are silent is seen on the steady clock too.
+        // Stamps are ROS time, which may stand still with /clock; that the joints are silent is
+        // seen on the steady clock too.
         let limit = Duration::from_secs_f64(settings.joint_state_age);
         let silent = guarded
             .heard
             .map(|heard| steady.saturating_sub(heard))
             .filter(|age| *age > limit && guarded.filter.moves(now_ns));
-        let mut demands =
-            Demands { stop: self.stop.lock().clone(), holds: self.core.holds(), locks: Vec::new(), silent };
+        let mut demands = Demands {
+            stop: self.stop.lock().clone(),
+            holds: self.core.holds(),
+            locks: Vec::new(),
+            silent,
+        };
         for (event, reason) in guarded.locks.closed(steady) {
             demands.locks.push(event);
             demands.holds.push(reason);
@@ -307,8 +319,8 @@ impl Shared {
     /// The reason why the filter does not take the measured joints.
     fn note_measured(&self, output: &FilterOutput) {
         let refused = output.events.iter().find(|event| of_measured(event));
-        let reason =
-            refused.map(|event| format!("joint states at the filter: {}", sentence(event, &self.robot)));
+        let reason = refused
+            .map(|event| format!("joint states at the filter: {}", sentence(event, &self.robot)));
         self.core.board.lock().condition("measured state", reason);
     }
 
@@ -332,13 +344,15 @@ impl Shared {
         if !output.trajectories.is_empty() {
             board.trajectory_rate.tick(now_ns);
         }
-        let intervened =
-            |event: &&Event| matches!(event.action, Response::Clamped | Response::Cut | Response::Refused);
+        let intervened = |event: &&Event| {
+            matches!(event.action, Response::Clamped | Response::Cut | Response::Refused)
+        };
         board.interventions += output.events.iter().filter(intervened).count() as u64;
         board.locks = demands.locks.iter().filter_map(|event| event.joint.clone()).collect();
         board.motion = if output.events.iter().any(|event| event.rule == Rule::Latch) {
             MotionState::Latched(
-                "too many interventions of the safety filter; safety_filter/reset releases it".into(),
+                "too many interventions of the safety filter; safety_filter/reset releases it"
+                    .into(),
             )
         } else if let Some(reason) = &demands.stop {
             MotionState::Latched(format!("{reason}; safety_filter/reset releases it"))
@@ -386,7 +400,9 @@ impl Shared {
         guarded.locks.set_timeout(settings.lock_timeout);
         guarded.ensemble_decay = settings.ensemble_decay;
         let splice = guarded.filter.settings().splice;
-        if let Err(faults) = guarded.filter.set_settings(FilterSettings { splice, ..settings.filter }) {
+        if let Err(faults) =
+            guarded.filter.set_settings(FilterSettings { splice, ..settings.filter })
+        {
             tracing::error!(faults = faults.join("; "), "parameters refused, the old ones stay");
         }
     }
@@ -428,5 +444,6 @@ impl Shared {
 
 /// Whether an event of a step without a chunk says that the measured state was refused.
 fn of_measured(event: &Event) -> bool {
-    event.action == Response::Refused && matches!(event.rule, Rule::Finite | Rule::Names | Rule::State)
+    event.action == Response::Refused
+        && matches!(event.rule, Rule::Finite | Rule::Names | Rule::State)
 }

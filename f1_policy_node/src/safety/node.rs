@@ -34,17 +34,21 @@ struct Configured {
     _keep: Vec<Box<dyn std::any::Any + Send + Sync>>,
 }
 
-/// Stops motion from anywhere in the process: a signal handler's thread, a panic, a shut-down. Cheap to clone.
+/// Stops motion from anywhere in the process: a signal handler's thread, a panic, a shut-down.
+/// Cheap to clone.
 #[derive(Clone)]
 pub struct Stopper {
     configured: Arc<Mutex<Option<Configured>>>,
 }
 
 impl Stopper {
-    /// Sends the braking trajectories now and keeps everything stopped. Returns `false` when the filter could not be reached in time
-    /// (its lock is held by a thread that failed): the controllers then end on the braking tail of what they already have.
+    /// Sends the braking trajectories now and keeps everything stopped. Returns `false` when the
+    /// filter could not be reached in time (its lock is held by a thread that failed): the
+    /// controllers then end on the braking tail of what they already have.
     pub fn stop(&self, reason: &str) -> bool {
-        let Some(guard) = self.configured.try_lock_for(Duration::from_millis(200)) else { return false };
+        let Some(guard) = self.configured.try_lock_for(Duration::from_millis(200)) else {
+            return false;
+        };
         match &*guard {
             Some(configured) => configured.shared.stop_within(reason, Duration::from_millis(200)),
             None => true,
@@ -54,7 +58,9 @@ impl Stopper {
     /// Whether anything that was sent still moves, or the joints have not yet followed it to rest.
     #[must_use]
     pub fn moves(&self) -> bool {
-        let Some(guard) = self.configured.try_lock_for(Duration::from_millis(200)) else { return false };
+        let Some(guard) = self.configured.try_lock_for(Duration::from_millis(200)) else {
+            return false;
+        };
         guard.as_ref().is_some_and(|configured| configured.shared.moves())
     }
 }
@@ -74,16 +80,18 @@ impl SafetyFilterNode {
             TriggerResponse { success, message: String::new() }
         })?);
         let reached = configured.clone();
-        node.keep(node.create_service::<Trigger>(
-            "safety_filter/reset",
-            move |_| match &*reached.lock() {
+        node.keep(node.create_service::<Trigger>("safety_filter/reset", move |_| {
+            match &*reached.lock() {
                 Some(configured) => {
                     configured.shared.reset();
                     TriggerResponse { success: true, message: String::new() }
                 }
-                None => TriggerResponse { success: false, message: "safety_filter is not configured".into() },
-            },
-        )?);
+                None => TriggerResponse {
+                    success: false,
+                    message: "safety_filter is not configured".into(),
+                },
+            }
+        })?);
         Ok(Self { node, core, configured })
     }
 
@@ -102,7 +110,8 @@ impl SafetyFilterNode {
     /// Loads the resources, opens the controllers, the joint states and the locks.
     ///
     /// # Errors
-    /// Resources that cannot be loaded; parameters that are not valid as a whole; topics that the middleware refuses.
+    /// Resources that cannot be loaded; parameters that are not valid as a whole; topics that the
+    /// middleware refuses.
     pub fn configure(&self) -> NodeResult<()> {
         let resources = self.core.acquire(NAME)?;
         let node = &self.node;
@@ -114,10 +123,12 @@ impl SafetyFilterNode {
             .iter()
             .filter_map(|gripper| Some((robot.joint_index(&gripper.joint)?, gripper.max_effort?)))
             .collect();
-        let outputs = Outputs::open(node, &robot, settings.follow_joint_trajectory, &efforts, &self.core)?;
+        let outputs =
+            Outputs::open(node, &robot, settings.follow_joint_trajectory, &efforts, &self.core)?;
         let filter = SafetyFilter::new(robot.clone(), settings.filter.clone());
         let locks = Locks::new(&settings.locks, settings.lock_timeout);
-        let events = node.create_publisher("safety_filter/event", Qos::reliable().keep_last(100))?;
+        let events =
+            node.create_publisher("safety_filter/event", Qos::reliable().keep_last(100))?;
         let shared = Arc::new(Shared::new(
             self.core.clone(),
             robot.clone(),

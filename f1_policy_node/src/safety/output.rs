@@ -1,4 +1,5 @@
-//! What reaches a controller. Everything here takes [`CheckedTrajectory`]s, which only the safety filter can make.
+//! What reaches a controller. Everything here takes [`CheckedTrajectory`]s, which only the safety
+//! filter can make.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,7 +33,8 @@ pub(super) struct Outputs {
 }
 
 impl Outputs {
-    /// Opens one output a controller. `prefer_goals`: controllers on the topic get goals instead. `efforts`: greatest effort by joint.
+    /// Opens one output a controller. `prefer_goals`: controllers on the topic get goals instead.
+    /// `efforts`: greatest effort by joint.
     pub(super) fn open(
         node: &Node,
         robot: &Robot,
@@ -57,13 +59,18 @@ impl Outputs {
             let effort = controller.joints.iter().find_map(|joint| efforts.get(joint)).copied();
             let joint = controller.joints.first().and_then(|joint| robot.joints().get(*joint));
             let range = joint.map_or(0.0, |joint| joint.upper - joint.lower);
-            let gripper =
-                |parallel| GripperGoals::open(node, &name, parallel, effort, range, objection.clone());
+            let gripper = |parallel| {
+                GripperGoals::open(node, &name, parallel, effort, range, objection.clone())
+            };
             let output = match controller.interface {
-                ControllerInterface::JointTrajectory if !prefer_goals => Output::Topic(
-                    node.create_publisher(&format!("{name}/joint_trajectory"), Qos::reliable().keep_last(1))?,
-                ),
-                ControllerInterface::JointTrajectory | ControllerInterface::FollowJointTrajectory => {
+                ControllerInterface::JointTrajectory if !prefer_goals => {
+                    Output::Topic(node.create_publisher(
+                        &format!("{name}/joint_trajectory"),
+                        Qos::reliable().keep_last(1),
+                    )?)
+                }
+                ControllerInterface::JointTrajectory
+                | ControllerInterface::FollowJointTrajectory => {
                     Output::Goals(TrajectoryGoals::open(node, &name, objection.clone())?)
                 }
                 ControllerInterface::GripperCommand => Output::Gripper(gripper(false)?),
@@ -100,7 +107,8 @@ impl Outputs {
         }
     }
 
-    /// Cancels goals that are still open. For a robot at rest: a controller that is cancelled in motion stops without braking.
+    /// Cancels goals that are still open. For a robot at rest: a controller that is cancelled in
+    /// motion stops without braking.
     pub(super) fn cancel(&self) {
         for (controller, output) in &self.outputs {
             if let Output::Goals(goals) = output
@@ -114,8 +122,8 @@ impl Outputs {
 
 /// The trajectory as a controller reads it: stamped, with positions, velocities and accelerations.
 ///
-/// The stamp is the instant of the first point, which may lie a fraction of a millisecond after the filter's own start: the running
-/// motion goes on until then, and nobody has to fill the gap.
+/// The stamp is the instant of the first point, which may lie a fraction of a millisecond after the
+/// filter's own start: the running motion goes on until then, and nobody has to fill the gap.
 pub(super) fn message(trajectory: &CheckedTrajectory) -> JointTrajectory {
     let first = trajectory.points().first().map_or(0, CheckedPoint::time_from_start);
     let points = trajectory.points().iter().map(|point| JointTrajectoryPoint {

@@ -12,7 +12,8 @@ pub struct SafetySettings {
     pub filter: FilterSettings,
     /// How often the filter looks at watchdogs and locks, Hz.
     pub rate_hz: f64,
-    /// Sends goals of FollowJointTrajectory instead of messages on the topic, where the robot file leaves it open.
+    /// Sends goals of FollowJointTrajectory instead of messages on the topic, where the robot file
+    /// leaves it open.
     pub follow_joint_trajectory: bool,
     /// Topics of the locks.
     pub locks: Vec<String>,
@@ -169,7 +170,13 @@ impl SafetySettings {
             )
             .read_only(),
         )?;
-        double("lock_timeout", 0.5, 0.01, 60.0, "A lock that is silent for longer counts as locked, s.")?;
+        double(
+            "lock_timeout",
+            0.5,
+            0.01,
+            60.0,
+            "A lock that is silent for longer counts as locked, s.",
+        )?;
         parameters.declare(
             "latch_count",
             i64::try_from(latch.count).unwrap_or(10),
@@ -231,7 +238,8 @@ impl SafetySettings {
             inference_age: source.double("inference_age")?,
             // The node watches the locks itself, on the steady clock.
             locks: Vec::new(),
-            latch: (count > 0).then_some(LatchSettings { count, window: source.double("latch_window")? }),
+            latch: (count > 0)
+                .then_some(LatchSettings { count, window: source.double("latch_window")? }),
             clearance: source.flag("clearance")?,
             longest_stretch: source.double("longest_stretch")?,
         };

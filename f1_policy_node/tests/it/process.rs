@@ -1,7 +1,8 @@
-//! The program as an operator ends it, and as a fault ends it: motion comes to rest first, then the process goes.
+//! The program as an operator ends it, and as a fault ends it: motion comes to rest first, then the
+//! process goes.
 //!
-//! Robot and policy are two processes on the loopback. The robot is this test binary again, told its part by `F1_TEST_PART`; it tells what the arm does
-//! as JSON lines.
+//! Robot and policy are two processes on the loopback. The robot is this test binary again, told
+//! its part by `F1_TEST_PART`; it tells what the arm does as JSON lines.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -52,7 +53,8 @@ impl Running {
             std::thread::spawn(move || {
                 for line in BufReader::new(output).lines().map_while(Result::ok) {
                     // The test harness of the other process writes lines of its own.
-                    if let Some(value) = line.find('{').and_then(|at| serde_json::from_str(&line[at..]).ok())
+                    if let Some(value) =
+                        line.find('{').and_then(|at| serde_json::from_str(&line[at..]).ok())
                         && sender.send(value).is_err()
                     {
                         return;
@@ -85,7 +87,9 @@ impl Running {
                     *seen = (seen.0 + 1, line);
                 }
                 Err(RecvTimeoutError::Timeout) => panic!("{what}: not in {PATIENCE:?}; {came:?}"),
-                Err(RecvTimeoutError::Disconnected) => panic!("{what}: the process has gone; {came:?}"),
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("{what}: the process has gone; {came:?}")
+                }
             }
         }
     }
@@ -96,7 +100,8 @@ impl Running {
     }
 
     fn signal(&self, signal: &str) {
-        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        let status =
+            Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
 
@@ -141,10 +146,11 @@ fn tell_of_the_robot(context: &Context, namespace: &str) {
         },
     );
     node.keep(heard.unwrap());
-    let heard = node.create_subscription::<JointState>("joint_states", Qos::sensor_data(), |message, _| {
-        let speed = message.velocity.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
-        tell(&json!({ "speed": speed }));
-    });
+    let heard =
+        node.create_subscription::<JointState>("joint_states", Qos::sensor_data(), |message, _| {
+            let speed = message.velocity.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
+            tell(&json!({ "speed": speed }));
+        });
     node.keep(heard.unwrap());
     let heard = node.create_subscription::<PolicyStatus>("status", Qos::latched(), |message, _| {
         tell(&json!({ "state": message.state, "reason": message.reason }));
@@ -156,7 +162,8 @@ fn tell_of_the_robot(context: &Context, namespace: &str) {
 fn bench(context: &Context, namespace: &str) -> SimNode {
     let robot = Arc::new(Robot::load(&root().join("config/robots/bench_arm.yaml")).unwrap());
     let settings = BenchSettings::new(Task::Static, Split::Training, 7);
-    let options = SimOptions { namespace: namespace.into(), endless: true, ..SimOptions::default() };
+    let options =
+        SimOptions { namespace: namespace.into(), endless: true, ..SimOptions::default() };
     SimNode::start(context, &robot, settings, &options).unwrap()
 }
 
@@ -191,9 +198,12 @@ fn the_other_process() {
         let robot = root().join("config/robots/bench_arm.yaml");
         Resources::load(&robot, &root().join("models/f1_bench"), &LoadOptions::default())
     };
-    let process =
-        PolicyProcess::compose(&context, Box::new(move |_| Box::new(load)), &ProcessOptions::default())
-            .unwrap();
+    let process = PolicyProcess::compose(
+        &context,
+        Box::new(move |_| Box::new(load)),
+        &ProcessOptions::default(),
+    )
+    .unwrap();
     process.stop_on_panic();
     tell_of_the_robot(&context, "/f1");
     process.core().set_instruction(&sim.instruction());
@@ -215,7 +225,8 @@ fn the_other_process() {
 }
 
 fn policy(namespace: &str) -> Running {
-    let (robot, model) = (root().join("config/robots/bench_arm.yaml"), root().join("models/f1_bench"));
+    let (robot, model) =
+        (root().join("config/robots/bench_arm.yaml"), root().join("models/f1_bench"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_f1_policy_node"));
     command.args(["--ros-args", "-r", &format!("__ns:={namespace}")]);
     command.args(["-p", &format!("robot_file:={}", robot.display())]);
@@ -229,8 +240,9 @@ fn speed(line: &Value) -> Option<f64> {
     line["speed"].as_f64()
 }
 
-/// Whether the controllers met no set-point outside a limit. A trajectory that a busy machine holds up until after its first instant is
-/// joined midway, with a step that the filter cannot know of: then it is not known.
+/// Whether the controllers met no set-point outside a limit. A trajectory that a busy machine holds
+/// up until after its first instant is joined midway, with a step that the filter cannot know of:
+/// then it is not known.
 fn within_limits(counted: &Value) -> bool {
     counted["violations"] == 0 || counted["late"].as_u64() > Some(0)
 }
@@ -255,8 +267,12 @@ fn ends_at_rest_on(signal: &str) {
         assert!(speed(&after) < Some(REST), "{signal}: the arm moves after the end: {after}");
     }
     let last = lines.iter().rev().find(|line| line["trajectory"].is_u64());
-    assert!(last.is_none_or(|last| last["last_speed"] == 0.0), "{signal}: the last trajectory: {last:?}");
-    let reason = |line: &Value| line["reason"].as_str().is_some_and(|reason| reason.contains("shuts down"));
+    assert!(
+        last.is_none_or(|last| last["last_speed"] == 0.0),
+        "{signal}: the last trajectory: {last:?}"
+    );
+    let reason =
+        |line: &Value| line["reason"].as_str().is_some_and(|reason| reason.contains("shuts down"));
     assert!(lines.iter().any(reason), "{signal}: status never says why: {lines:?}");
     let counted = robot.wait("the count of violations", |line| line["violations"].is_u64());
     assert!(within_limits(&counted), "{signal}: {counted}");
@@ -283,8 +299,13 @@ fn stops_on_a_panic_in(node: &str) {
     assert_eq!(status.code(), Some(101), "{node}: {status:?}");
     let speeds: Vec<f64> = lines.iter().filter_map(speed).collect();
     let (first, last) = (speeds.first().copied(), speeds.last().copied());
-    assert!(last < Some(REST), "{node}: {last:?} at the end, {first:?} at the panic, of {}", speeds.len());
-    let told = |line: &Value| line["reason"].as_str().is_some_and(|reason| reason.contains("panicked"));
+    assert!(
+        last < Some(REST),
+        "{node}: {last:?} at the end, {first:?} at the panic, of {}",
+        speeds.len()
+    );
+    let told =
+        |line: &Value| line["reason"].as_str().is_some_and(|reason| reason.contains("panicked"));
     assert!(lines.iter().any(told), "{node}: status never says why");
     let counted = lines.iter().rev().find(|line| line["violations"].is_u64());
     assert!(counted.is_some_and(within_limits), "{node}: {counted:?}");

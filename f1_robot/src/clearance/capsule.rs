@@ -3,12 +3,18 @@
 use nalgebra::{Point3, Vector3};
 
 /// The distance between the segments `a0 a1` and `b0 b1`, m.
-pub fn segment_distance(a0: &Point3<f64>, a1: &Point3<f64>, b0: &Point3<f64>, b1: &Point3<f64>) -> f64 {
+pub fn segment_distance(
+    a0: &Point3<f64>,
+    a1: &Point3<f64>,
+    b0: &Point3<f64>,
+    b1: &Point3<f64>,
+) -> f64 {
     const TINY: f64 = 1e-18;
     let (u, v, w) = (a1 - a0, b1 - b0, a0 - b0);
     let (uu, vv, uv) = (u.norm_squared(), v.norm_squared(), u.dot(&v));
     let (uw, vw) = (u.dot(&w), v.dot(&w));
-    // The nearest points are a0 + s u and b0 + t v with s, t in 0..1 (Ericson, Real-Time Collision Detection, 5.1.9).
+    // The nearest points are a0 + s u and b0 + t v with s, t in 0..1 (Ericson, Real-Time Collision
+    // Detection, 5.1.9).
     let (s, t) = if uu <= TINY && vv <= TINY {
         (0.0, 0.0)
     } else if uu <= TINY {
@@ -35,11 +41,13 @@ pub fn segment_distance(a0: &Point3<f64>, a1: &Point3<f64>, b0: &Point3<f64>, b1
     (w + u * s - v * t).norm()
 }
 
-/// The distance between the segment `a b` and the solid box of half lengths `half` about the origin, m; 0 inside.
+/// The distance between the segment `a b` and the solid box of half lengths `half` about the
+/// origin, m; 0 inside.
 pub fn segment_box_distance(a: &Point3<f64>, b: &Point3<f64>, half: &Vector3<f64>) -> f64 {
     let direction = b - a;
-    // Squared distance along the segment is convex and piecewise quadratic; pieces meet where a coordinate crosses
-    // a face. Its slope only grows, so the minimum is in the piece whose slopes change sign.
+    // Squared distance along the segment is convex and piecewise quadratic; pieces meet where a
+    // coordinate crosses a face. Its slope only grows, so the minimum is in the piece whose
+    // slopes change sign.
     let outside = |t: f64| {
         let p = a.coords + direction * t;
         p - p.sup(&-half).inf(half)

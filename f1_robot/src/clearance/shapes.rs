@@ -39,7 +39,8 @@ pub(super) fn capsules(collision: &urdf_rs::Collision) -> Result<Vec<Shape>, &'s
     }
 }
 
-/// A box as capsules side by side along its longest edge: a flat box takes several, so that they stay thin.
+/// A box as capsules side by side along its longest edge: a flat box takes several, so that they
+/// stay thin.
 fn strips(pose: &Isometry3<f64>, size: &[f64; 3]) -> Vec<Shape> {
     let mut axes = [0, 1, 2];
     axes.sort_by(|a, b| size[*b].total_cmp(&size[*a]));

@@ -14,8 +14,8 @@ pub struct InverseOptions {
     pub rotation_tolerance: f64,
     /// Iterations of one descent.
     pub iterations: usize,
-    /// Further descents from other starts when one ends short. 0 keeps the solution near the seed, as following a
-    /// path needs.
+    /// Further descents from other starts when one ends short. 0 keeps the solution near the seed,
+    /// as following a path needs.
     pub restarts: usize,
     /// Metres that count as much as one radian.
     pub metres_per_radian: f64,
@@ -58,8 +58,8 @@ pub const SLOW_CONDITION: f64 = 17.0;
 /// See [`SLOW_CONDITION`].
 pub const STOP_CONDITION: f64 = 30.0;
 
-/// The share of a joint step that is taken at a condition number: 1 below [`SLOW_CONDITION`], falling to 0 at
-/// [`STOP_CONDITION`]. Steps away from the singularity are taken whole.
+/// The share of a joint step that is taken at a condition number: 1 below [`SLOW_CONDITION`],
+/// falling to 0 at [`STOP_CONDITION`]. Steps away from the singularity are taken whole.
 pub fn singularity_scale(condition: f64, toward: bool) -> f64 {
     if !toward || condition < SLOW_CONDITION {
         1.0
@@ -88,7 +88,8 @@ pub fn condition_number(jacobian: &Matrix6xX<f64>) -> f64 {
     if least <= greatest * 1e-15 { f64::INFINITY } else { (greatest / least).sqrt() }
 }
 
-/// Distance and angle from `pose` to `target`, as a twist in the base frame: translation and then rotation.
+/// Distance and angle from `pose` to `target`, as a twist in the base frame: translation and then
+/// rotation.
 fn twist(pose: &Isometry3<f64>, target: &Isometry3<f64>) -> Vector6<f64> {
     let linear = target.translation.vector - pose.translation.vector;
     let angular = (target.rotation * pose.rotation.inverse()).scaled_axis();
@@ -98,9 +99,10 @@ fn twist(pose: &Isometry3<f64>, target: &Isometry3<f64>) -> Vector6<f64> {
 impl Kinematics {
     /// Joint positions of an arm that bring its end effector to `target` (in the arm's base link).
     ///
-    /// Levenberg-Marquardt on the pose error, within the limits: a joint at a bound that would be pushed through
-    /// it is held and the others go on without it; what freedom is left draws joints toward the middle of their
-    /// ranges. `seed` is a whole joint vector, `limits` are [`crate::Robot::joints`].
+    /// Levenberg-Marquardt on the pose error, within the limits: a joint at a bound that would be
+    /// pushed through it is held and the others go on without it; what freedom is left draws
+    /// joints toward the middle of their ranges. `seed` is a whole joint vector, `limits` are
+    /// [`crate::Robot::joints`].
     pub fn inverse(
         &self,
         arm: usize,
@@ -122,7 +124,9 @@ impl Kinematics {
                 start[joint] = limit.lower + (limit.upper - limit.lower) * halton(restart, i);
             }
             let next = self.descend(arm, target, &start, limits, options);
-            let score = |s: &InverseSolution| s.position_error + options.metres_per_radian * s.rotation_error;
+            let score = |s: &InverseSolution| {
+                s.position_error + options.metres_per_radian * s.rotation_error
+            };
             if next.converged || score(&next) < score(&best) {
                 best = next;
             }
@@ -196,8 +200,8 @@ impl Kinematics {
     }
 }
 
-/// The damped step `(JᵀJ + λ) dq = Jᵀe` over the joints that are not held at a bound, and in what freedom is left a
-/// pull toward the middle of each range.
+/// The damped step `(JᵀJ + λ) dq = Jᵀe` over the joints that are not held at a bound, and in what
+/// freedom is left a pull toward the middle of each range.
 fn bounded_step(
     jacobian: &Matrix6xX<f64>,
     error: &Vector6<f64>,
@@ -219,8 +223,8 @@ fn bounded_step(
         let Some(cholesky) = gram.cholesky() else { return DVector::zeros(count) };
         step = free.transpose() * cholesky.solve(error);
         if count > 6 {
-            // The pull must not disturb the task: project it on the null space. It fades as the error does, so that it
-            // never keeps the descent from ending.
+            // The pull must not disturb the task: project it on the null space. It fades as the
+            // error does, so that it never keeps the descent from ending.
             let pull = DVector::from_fn(count, |i, _| {
                 let limit = &limits[joints[i]];
                 let range = (limit.upper - limit.lower).max(1e-9);
@@ -232,8 +236,8 @@ fn bounded_step(
         for i in 0..count {
             let limit = &limits[joints[i]];
             let position = vector[joints[i]];
-            let outward =
-                (position <= limit.lower && step[i] < 0.0) || (position >= limit.upper && step[i] > 0.0);
+            let outward = (position <= limit.lower && step[i] < 0.0)
+                || (position >= limit.upper && step[i] > 0.0);
             if outward && !held[i] {
                 held[i] = true;
                 changed = true;
@@ -249,7 +253,8 @@ fn bounded_step(
     step
 }
 
-/// The `index`-th number of the Halton sequence of the `dimension`-th prime: even coverage without a generator.
+/// The `index`-th number of the Halton sequence of the `dimension`-th prime: even coverage without
+/// a generator.
 fn halton(index: usize, dimension: usize) -> f64 {
     const PRIMES: [usize; 12] = [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37];
     let base = PRIMES[dimension % PRIMES.len()];

@@ -71,8 +71,8 @@ pub struct Kinematics {
 }
 
 impl Kinematics {
-    /// Builds the tree. `joints` are the joint vector's names, `held` the positions of joints that are not in it
-    /// (0 where it names none), `arms` (name, base link, tip link, joint names).
+    /// Builds the tree. `joints` are the joint vector's names, `held` the positions of joints that
+    /// are not in it (0 where it names none), `arms` (name, base link, tip link, joint names).
     pub(crate) fn new(
         tree: &Tree,
         joints: &[String],
@@ -85,7 +85,11 @@ impl Kinematics {
             .iter()
             .map(|link| {
                 let Some((parent, joint)) = &link.parent else {
-                    return Link { parent: None, origin: Isometry3::identity(), motion: Motion::Fixed };
+                    return Link {
+                        parent: None,
+                        origin: Isometry3::identity(),
+                        motion: Motion::Fixed,
+                    };
                 };
                 let origin = isometry(&joint.origin);
                 let parent = Some(*parent);
@@ -95,9 +99,11 @@ impl Kinematics {
                 let axis = Unit::new_normalize(Vector3::from(joint.axis.xyz.0));
                 let prismatic = joint.joint_type == JointType::Prismatic;
                 let (driver, multiplier, offset) = match &joint.mimic {
-                    Some(mimic) => {
-                        (mimic.joint.as_str(), mimic.multiplier.unwrap_or(1.0), mimic.offset.unwrap_or(0.0))
-                    }
+                    Some(mimic) => (
+                        mimic.joint.as_str(),
+                        mimic.multiplier.unwrap_or(1.0),
+                        mimic.offset.unwrap_or(0.0),
+                    ),
                     None => (joint.name.as_str(), 1.0, 0.0),
                 };
                 match index(driver) {
@@ -120,7 +126,8 @@ impl Kinematics {
             .iter()
             .map(|arm| {
                 let (base, tip) = (tree.link(&arm.base)?, tree.link(&arm.tip)?);
-                let joints = arm.joints.iter().map(|joint| index(joint)).collect::<Option<Vec<usize>>>()?;
+                let joints =
+                    arm.joints.iter().map(|joint| index(joint)).collect::<Option<Vec<usize>>>()?;
                 let mut path = Vec::new();
                 let mut at = tip;
                 while at != base {
@@ -130,12 +137,21 @@ impl Kinematics {
                 let (mut steps, mut fixed) = (Vec::new(), Isometry3::identity());
                 for link in path.into_iter().rev() {
                     fixed *= links[link].origin;
-                    let Motion::Joint { joint, multiplier, offset, axis, prismatic } = links[link].motion
+                    let Motion::Joint { joint, multiplier, offset, axis, prismatic } =
+                        links[link].motion
                     else {
                         continue;
                     };
                     let column = joints.iter().position(|index| *index == joint)?;
-                    steps.push(Step { origin: fixed, joint, column, multiplier, offset, axis, prismatic });
+                    steps.push(Step {
+                        origin: fixed,
+                        joint,
+                        column,
+                        multiplier,
+                        offset,
+                        axis,
+                        prismatic,
+                    });
                     fixed = Isometry3::identity();
                 }
                 let mut standing = Some(Isometry3::identity());
@@ -220,18 +236,27 @@ impl Kinematics {
     /// The pose of an arm's end effector in the arm's base link.
     pub fn end_effector(&self, arm: usize, positions: &[f64]) -> Isometry3<f64> {
         let chain = &self.arms[arm];
-        chain.steps.iter().fold(Isometry3::identity(), |pose, step| step.after(&pose, positions)) * chain.tail
+        chain.steps.iter().fold(Isometry3::identity(), |pose, step| step.after(&pose, positions))
+            * chain.tail
     }
 
-    /// For each joint of the joint vector a bound on how far the end effector's origin moves per unit of joint motion
-    /// (m per rad; 1 for sliding joints; 0 for joints that do not move it): the length of the chain behind the joint,
-    /// however it is folded. `positions` bounds the joints' positions: least and greatest.
+    /// For each joint of the joint vector a bound on how far the end effector's origin moves per
+    /// unit of joint motion (m per rad; 1 for sliding joints; 0 for joints that do not move
+    /// it): the length of the chain behind the joint, however it is folded. `positions` bounds
+    /// the joints' positions: least and greatest.
     pub fn tip_reach(&self, arm: usize, positions: &[(f64, f64)]) -> Vec<f64> {
-        self.arms.get(arm).map_or_else(|| vec![0.0; self.dof], |arm| self.levers(arm.tip, 0.0, positions))
+        self.arms
+            .get(arm)
+            .map_or_else(|| vec![0.0; self.dof], |arm| self.levers(arm.tip, 0.0, positions))
     }
 
     /// The same for a point at most `length` metres from a link's origin.
-    pub(crate) fn levers(&self, link: usize, mut length: f64, positions: &[(f64, f64)]) -> Vec<f64> {
+    pub(crate) fn levers(
+        &self,
+        link: usize,
+        mut length: f64,
+        positions: &[(f64, f64)],
+    ) -> Vec<f64> {
         let mut reach = vec![0.0; self.dof];
         let mut at = Some(link);
         while let Some(link) = at.and_then(|index| self.links.get(index)) {
@@ -241,7 +266,9 @@ impl Kinematics {
                     *reach += multiplier.abs() * if prismatic { 1.0 } else { length };
                 }
                 if prismatic {
-                    length += (multiplier * lower + offset).abs().max((multiplier * upper + offset).abs());
+                    length += (multiplier * lower + offset)
+                        .abs()
+                        .max((multiplier * upper + offset).abs());
                 }
             }
             length += link.origin.translation.vector.norm();
@@ -252,18 +279,19 @@ impl Kinematics {
 
     /// Whether a joint moves several links by itself, as that of two fingers does.
     pub(crate) fn drives_several(&self, joint: usize) -> bool {
-        let driven =
-            |link: &&Link| matches!(link.motion, Motion::Joint { joint: driver, .. } if driver == joint);
+        let driven = |link: &&Link| matches!(link.motion, Motion::Joint { joint: driver, .. } if driver == joint);
         self.links.iter().filter(driven).count() > 1
     }
 
-    /// An arm's geometric Jacobian at the end effector's origin, in the arm's base frame: `[6, arm joints]`, rows
-    /// vx vy vz (m/s) and wx wy wz (rad/s) per unit of joint speed. The end effector's pose comes with it.
+    /// An arm's geometric Jacobian at the end effector's origin, in the arm's base frame: `[6, arm
+    /// joints]`, rows vx vy vz (m/s) and wx wy wz (rad/s) per unit of joint speed. The end
+    /// effector's pose comes with it.
     pub fn jacobian(&self, arm: usize, positions: &[f64]) -> (Isometry3<f64>, Matrix6xX<f64>) {
         let chain = &self.arms[arm];
         let mut jacobian = Matrix6xX::zeros(chain.joints.len());
         let mut pose = Isometry3::identity();
-        // First each turning joint's velocity at the base's origin, -w x o; once the tip is known, w x tip is added.
+        // First each turning joint's velocity at the base's origin, -w x o; once the tip is known,
+        // w x tip is added.
         for step in &chain.steps {
             pose = step.after(&pose, positions);
             let axis = pose.rotation * step.axis.into_inner() * step.multiplier;
@@ -287,8 +315,8 @@ impl Kinematics {
         (tip, jacobian)
     }
 
-    /// The end effector's pose in the arm's base link, and the velocity of its origin there (m/s), at `positions`
-    /// moving with `velocities` (missing entries count as 0).
+    /// The end effector's pose in the arm's base link, and the velocity of its origin there (m/s),
+    /// at `positions` moving with `velocities` (missing entries count as 0).
     pub fn tip_motion(
         &self,
         arm: usize,
@@ -313,7 +341,8 @@ impl Kinematics {
         (tip, linear + angular.cross(&tip.translation.vector))
     }
 
-    /// The speed of an arm's end-effector origin, m/s, at `positions` moving with `velocities`, seen from its base.
+    /// The speed of an arm's end-effector origin, m/s, at `positions` moving with `velocities`,
+    /// seen from its base.
     pub fn tip_speed(&self, arm: usize, positions: &[f64], velocities: &[f64]) -> f64 {
         self.tip_motion(arm, positions, velocities).1.norm()
     }
@@ -323,7 +352,12 @@ impl Step {
     /// The joint's frame after it has moved, from the frame of the joint before.
     fn after(&self, pose: &Isometry3<f64>, positions: &[f64]) -> Isometry3<f64> {
         let position = positions.get(self.joint).copied().unwrap_or(0.0);
-        pose * displaced(&self.origin, &self.axis, self.prismatic, self.multiplier * position + self.offset)
+        pose * displaced(
+            &self.origin,
+            &self.axis,
+            self.prismatic,
+            self.multiplier * position + self.offset,
+        )
     }
 }
 

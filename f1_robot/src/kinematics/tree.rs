@@ -44,7 +44,10 @@ impl Tree {
             }
             for link in [&joint.parent.link, &joint.child.link] {
                 if !links.contains_key(link.as_str()) {
-                    faults.add("urdf", format!("joint `{}` names the unknown link `{link}`", joint.name));
+                    faults.add(
+                        "urdf",
+                        format!("joint `{}` names the unknown link `{link}`", joint.name),
+                    );
                 }
             }
             if let Some(other) = parent_of.insert(&joint.child.link, joint) {
@@ -62,7 +65,10 @@ impl Tree {
                 match joints.get(&mimic.joint) {
                     None => faults.add(
                         "urdf",
-                        format!("joint `{}` mimics the unknown joint `{}`", joint.name, mimic.joint),
+                        format!(
+                            "joint `{}` mimics the unknown joint `{}`",
+                            joint.name, mimic.joint
+                        ),
                     ),
                     Some(other) if other.mimic.is_some() || !moves(other) => faults.add(
                         "urdf",
@@ -78,7 +84,8 @@ impl Tree {
         let roots: Vec<&urdf_rs::Link> =
             urdf.links.iter().filter(|link| !parent_of.contains_key(link.name.as_str())).collect();
         if roots.len() != 1 {
-            faults.add("urdf", format!("{} links have no parent; a robot has one root", roots.len()));
+            faults
+                .add("urdf", format!("{} links have no parent; a robot has one root", roots.len()));
         }
         if faults.list.len() > before {
             return None;
@@ -95,7 +102,9 @@ impl Tree {
             let name = ordered[next].name.clone();
             for joint in urdf.joints.iter().filter(|joint| joint.parent.link == name) {
                 ordered.extend(
-                    links.get(joint.child.link.as_str()).map(|l| link(l, Some((next, joint.clone())))),
+                    links
+                        .get(joint.child.link.as_str())
+                        .map(|l| link(l, Some((next, joint.clone())))),
                 );
             }
             next += 1;
@@ -111,7 +120,8 @@ impl Tree {
         self.links.iter().position(|link| link.name == name)
     }
 
-    /// The joints that move by themselves between two links, in order; `None` if `tip` is not below `base`.
+    /// The joints that move by themselves between two links, in order; `None` if `tip` is not below
+    /// `base`.
     pub(crate) fn chain(&self, base: usize, tip: usize) -> Option<Vec<String>> {
         let mut joints = Vec::new();
         let mut at = tip;
@@ -136,10 +146,13 @@ fn check_joint(joint: &urdf_rs::Joint, faults: &mut Faults) {
     let name = &joint.name;
     match joint.joint_type {
         JointType::Revolute | JointType::Continuous | JointType::Prismatic | JointType::Fixed => {}
-        _ => faults
-            .add("urdf", format!("joint `{name}`: floating, planar and spherical joints are not supported")),
+        _ => faults.add(
+            "urdf",
+            format!("joint `{name}`: floating, planar and spherical joints are not supported"),
+        ),
     }
-    let numbers = joint.origin.xyz.iter().chain(joint.origin.rpy.iter()).chain(joint.axis.xyz.iter());
+    let numbers =
+        joint.origin.xyz.iter().chain(joint.origin.rpy.iter()).chain(joint.axis.xyz.iter());
     let mimic = joint.mimic.iter().flat_map(|mimic| [mimic.multiplier, mimic.offset]).flatten();
     if numbers.copied().chain(mimic).any(|number| !number.is_finite()) {
         faults.add("urdf", format!("joint `{name}`: a number is not finite"));
@@ -153,5 +166,8 @@ fn check_joint(joint: &urdf_rs::Joint, faults: &mut Faults) {
 pub(crate) fn isometry(pose: &urdf_rs::Pose) -> Isometry3<f64> {
     let [x, y, z] = pose.xyz.0;
     let [roll, pitch, yaw] = pose.rpy.0;
-    Isometry3::from_parts(Translation3::new(x, y, z), UnitQuaternion::from_euler_angles(roll, pitch, yaw))
+    Isometry3::from_parts(
+        Translation3::new(x, y, z),
+        UnitQuaternion::from_euler_angles(roll, pitch, yaw),
+    )
 }

@@ -55,8 +55,14 @@ pub(crate) fn check(file: &RobotFile, faults: &mut Faults) {
 
 fn name(value: &str, path: &str, faults: &mut Faults) {
     let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if value.is_empty() || !value.chars().all(good) || value.starts_with(|c: char| c.is_ascii_digit()) {
-        faults.add(path, format!("`{value}` is not a name: letters, digits and `_`, not first a digit"));
+    if value.is_empty()
+        || !value.chars().all(good)
+        || value.starts_with(|c: char| c.is_ascii_digit())
+    {
+        faults.add(
+            path,
+            format!("`{value}` is not a name: letters, digits and `_`, not first a digit"),
+        );
     }
 }
 
@@ -86,7 +92,11 @@ fn cameras(file: &RobotFile, faults: &mut Faults) {
     if file.cameras.is_empty() {
         faults.add("cameras", "at least one camera is needed");
     }
-    let named = file.cameras.iter().enumerate().map(|(i, c)| (format!("cameras[{i}].name"), c.name.as_str()));
+    let named = file
+        .cameras
+        .iter()
+        .enumerate()
+        .map(|(i, c)| (format!("cameras[{i}].name"), c.name.as_str()));
     twice(named, "camera", faults);
     let topics = file.cameras.iter().enumerate().filter(|(_, camera)| camera.mask);
     twice(topics.map(|(i, c)| (format!("cameras[{i}].topic"), c.topic.as_str())), "topic", faults);
@@ -109,7 +119,10 @@ fn cameras(file: &RobotFile, faults: &mut Faults) {
     if with(CameraRole::History) != 1 {
         faults.add(
             "cameras",
-            format!("{} cameras have the role `history`; exactly one must", with(CameraRole::History)),
+            format!(
+                "{} cameras have the role `history`; exactly one must",
+                with(CameraRole::History)
+            ),
         );
     }
     if !file.cameras.iter().any(|camera| camera.mask && camera.roles.contains(&CameraRole::Und)) {
@@ -121,7 +134,8 @@ fn arms(file: &RobotFile, faults: &mut Faults) {
     if file.arms.is_empty() {
         faults.add("arms", "at least one arm is needed");
     }
-    let named = file.arms.iter().enumerate().map(|(i, arm)| (format!("arms[{i}].name"), arm.name.as_str()));
+    let named =
+        file.arms.iter().enumerate().map(|(i, arm)| (format!("arms[{i}].name"), arm.name.as_str()));
     twice(named, "arm", faults);
     for (i, arm) in file.arms.iter().enumerate() {
         name(&arm.name, &format!("arms[{i}].name"), faults);
@@ -168,7 +182,8 @@ fn grippers(file: &RobotFile, faults: &mut Faults) {
             faults.add(format!("{at}.max_effort"), "must be greater than 0");
         }
         if file.arms.iter().any(|arm| arm.joints.contains(&gripper.joint)) {
-            faults.add(format!("{at}.joint"), format!("joint `{}` belongs to an arm", gripper.joint));
+            faults
+                .add(format!("{at}.joint"), format!("joint `{}` belongs to an arm", gripper.joint));
         }
     }
 }
@@ -207,7 +222,14 @@ fn state(file: &RobotFile, faults: &mut Faults) {
             }
             StatePart::Gripper(part) => {
                 let exists = file.gripper(&part.gripper).is_some();
-                known(exists, "grippers", "gripper", &part.gripper, format!("{at}.gripper"), faults);
+                known(
+                    exists,
+                    "grippers",
+                    "gripper",
+                    &part.gripper,
+                    format!("{at}.gripper"),
+                    faults,
+                );
             }
             StatePart::Padding(part) => padding(part.width, &at, faults),
         }
@@ -223,7 +245,10 @@ fn padding(width: usize, at: &str, faults: &mut Faults) {
 fn action(file: &RobotFile, faults: &mut Faults) {
     let rate = file.action.rate_hz;
     if !(rate > 0.0 && rate <= MAX_RATE_HZ) {
-        faults.add("action.rate_hz", format!("{rate} is not a rate: above 0, at most {MAX_RATE_HZ} Hz"));
+        faults.add(
+            "action.rate_hz",
+            format!("{rate} is not a rate: above 0, at most {MAX_RATE_HZ} Hz"),
+        );
     }
     if file.action.parts.is_empty() {
         faults.add("action.parts", "empty");
@@ -241,7 +266,10 @@ fn action(file: &RobotFile, faults: &mut Faults) {
                 faults.add(format!("{at}.joints"), "empty");
             }
             commanded.extend(
-                joints.iter().enumerate().map(|(j, name)| (format!("{at}.joints[{j}]"), name.as_str())),
+                joints
+                    .iter()
+                    .enumerate()
+                    .map(|(j, name)| (format!("{at}.joints[{j}]"), name.as_str())),
             );
         }
         match part {
@@ -249,14 +277,20 @@ fn action(file: &RobotFile, faults: &mut Faults) {
                 let arm = file.arm(&part.arm);
                 known(arm.is_some(), "arms", "arm", &part.arm, format!("{at}.arm"), faults);
                 commanded.extend(
-                    arm.iter().flat_map(|arm| &arm.joints).map(|joint| (format!("{at}.arm"), joint.as_str())),
+                    arm.iter()
+                        .flat_map(|arm| &arm.joints)
+                        .map(|joint| (format!("{at}.arm"), joint.as_str())),
                 );
                 if !matches!(part.rotation, RotationFormat::AxisAngle | RotationFormat::Rpy) {
-                    faults.add(format!("{at}.rotation"), "a delta is written as `axis_angle` or `rpy`");
+                    faults.add(
+                        format!("{at}.rotation"),
+                        "a delta is written as `axis_angle` or `rpy`",
+                    );
                 }
-                for (key, scale) in
-                    [("position_scale", part.position_scale), ("rotation_scale", part.rotation_scale)]
-                {
+                for (key, scale) in [
+                    ("position_scale", part.position_scale),
+                    ("rotation_scale", part.rotation_scale),
+                ] {
                     if scale <= 0.0 {
                         faults.add(format!("{at}.{key}"), "must be greater than 0");
                     }
@@ -272,7 +306,9 @@ fn action(file: &RobotFile, faults: &mut Faults) {
                     format!("{at}.gripper"),
                     faults,
                 );
-                commanded.extend(gripper.map(|gripper| (format!("{at}.gripper"), gripper.joint.as_str())));
+                commanded.extend(
+                    gripper.map(|gripper| (format!("{at}.gripper"), gripper.joint.as_str())),
+                );
             }
             ActionPart::Padding(part) => padding(part.width, &at, faults),
             ActionPart::JointPositions(_) | ActionPart::JointDeltas(_) => {}
@@ -293,7 +329,10 @@ fn controllers(file: &RobotFile, faults: &mut Faults) {
             topic(&controller.namespace, &format!("{at}.namespace"), faults);
         }
         if (0..i).any(|j| full(j) == full(i)) {
-            faults.add(format!("{at}.name"), format!("controller `{}` is named twice", controller.name));
+            faults.add(
+                format!("{at}.name"),
+                format!("controller `{}` is named twice", controller.name),
+            );
         }
         if controller.joints.is_empty() {
             faults.add(format!("{at}.joints"), "empty");
@@ -305,7 +344,10 @@ fn controllers(file: &RobotFile, faults: &mut Faults) {
         let one_gripper = controller.joints.len() == 1
             && file.grippers.iter().any(|gripper| gripper.joint == controller.joints[0]);
         if for_gripper && !one_gripper && !faults.touches_unreadable("grippers") {
-            faults.add(format!("{at}.interface"), "a gripper action moves exactly one joint, a gripper's");
+            faults.add(
+                format!("{at}.interface"),
+                "a gripper action moves exactly one joint, a gripper's",
+            );
         }
     }
     let owned: Vec<(String, &str, &str)> = file
@@ -321,7 +363,10 @@ fn controllers(file: &RobotFile, faults: &mut Faults) {
         .collect();
     for (i, (path, joint, _)) in owned.iter().enumerate() {
         if let Some((_, _, first)) = owned[..i].iter().find(|(_, other, _)| other == joint) {
-            faults.add(path.as_str(), format!("joint `{joint}` is moved by controller `{first}` already"));
+            faults.add(
+                path.as_str(),
+                format!("joint `{joint}` is moved by controller `{first}` already"),
+            );
         }
     }
     if faults.touches_unreadable("arms")
@@ -333,13 +378,18 @@ fn controllers(file: &RobotFile, faults: &mut Faults) {
     let commanded = file.action_joints();
     for joint in &commanded {
         if !owned.iter().any(|(_, owned, _)| owned == joint) {
-            faults.add("controllers", format!("no controller moves joint `{joint}` of the action layout"));
+            faults.add(
+                "controllers",
+                format!("no controller moves joint `{joint}` of the action layout"),
+            );
         }
     }
     for (path, joint, _) in owned {
         if !commanded.iter().any(|name| name == joint) {
-            faults
-                .add(path, format!("joint `{joint}` is not in the action layout: nothing would command it"));
+            faults.add(
+                path,
+                format!("joint `{joint}` is not in the action layout: nothing would command it"),
+            );
         }
     }
 }
@@ -390,20 +440,23 @@ fn surroundings(file: &RobotFile, faults: &mut Faults) {
             faults.add(format!("scene[{i}].size[{axis}]"), "must be greater than 0");
         }
     }
-    for (key, value) in
-        [("self_distance", file.clearance.self_distance), ("scene_distance", file.clearance.scene_distance)]
-    {
+    for (key, value) in [
+        ("self_distance", file.clearance.self_distance),
+        ("scene_distance", file.clearance.scene_distance),
+    ] {
         if value < 0.0 {
             faults.add(format!("clearance.{key}"), "is negative");
         }
     }
     for (i, pair) in file.clearance.ignore.iter().enumerate().filter(|(_, pair)| pair.len() != 2) {
-        faults.add(format!("clearance.ignore[{i}]"), format!("{} links; a pair is two", pair.len()));
+        faults
+            .add(format!("clearance.ignore[{i}]"), format!("{} links; a pair is two", pair.len()));
     }
 }
 
 fn home(file: &RobotFile, faults: &mut Faults) {
-    if ["arms", "grippers", "action"].into_iter().any(|section| faults.touches_unreadable(section)) {
+    if ["arms", "grippers", "action"].into_iter().any(|section| faults.touches_unreadable(section))
+    {
         return;
     }
     let commanded = file.action_joints();

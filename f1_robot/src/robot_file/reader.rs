@@ -1,8 +1,8 @@
 //! Reading a file so that every fault in it is listed at once, each with its path in the file.
 //!
-//! A derived `Deserialize` stops at the first fault. [`section!`] declares a plain struct once and gives it a
-//! [`Read`] implementation that goes on after a fault: unknown keys, missing keys and values of the wrong kind
-//! are all collected.
+//! A derived `Deserialize` stops at the first fault. [`section!`] declares a plain struct once and
+//! gives it a [`Read`] implementation that goes on after a fault: unknown keys, missing keys and
+//! values of the wrong kind are all collected.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,8 @@ use super::MAX_ENTRIES;
 /// One fault of a robot file (or of the URDF it names).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
-    /// Where: a path in the file such as `controllers[1].joints[0]`, or `urdf` for the robot description.
+    /// Where: a path in the file such as `controllers[1].joints[0]`, or `urdf` for the robot
+    /// description.
     pub path: String,
     /// What is wrong and, where it helps, what is right.
     pub message: String,
@@ -33,8 +34,9 @@ impl fmt::Display for Fault {
 
 /// The faults found so far.
 ///
-/// A value that cannot be read is replaced by a placeholder so that reading goes on; what is said later about a
-/// placeholder would be noise, so faults at, below or above a place that could not be read are dropped.
+/// A value that cannot be read is replaced by a placeholder so that reading goes on; what is said
+/// later about a placeholder would be noise, so faults at, below or above a place that could not be
+/// read are dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     pub(crate) list: Vec<Fault>,
@@ -68,8 +70,9 @@ impl Faults {
     }
 }
 
-/// A value that can be read from a parsed file. Every fault is added to `faults`; an unusable value becomes the
-/// placeholder, which never leaves this crate because a file with faults is refused as a whole.
+/// A value that can be read from a parsed file. Every fault is added to `faults`; an unusable value
+/// becomes the placeholder, which never leaves this crate because a file with faults is refused as
+/// a whole.
 pub(crate) trait Read: Sized {
     fn placeholder() -> Self;
     fn read(value: &Value, path: &str, faults: &mut Faults) -> Self;
@@ -107,7 +110,9 @@ macro_rules! read_scalar {
     };
 }
 
-read_scalar!(f64, f64::NAN, "a finite number", |value| value.as_f64().filter(|number| number.is_finite()));
+read_scalar!(f64, f64::NAN, "a finite number", |value| value
+    .as_f64()
+    .filter(|number| number.is_finite()));
 read_scalar!(usize, 0, "a whole number that is not negative", |value| value
     .as_u64()
     .and_then(|number| usize::try_from(number).ok()));
@@ -135,7 +140,11 @@ impl<T: Read> Read for Vec<T> {
             faults.unreadable(path, format!("{} entries; at most {MAX_ENTRIES}", items.len()));
             return Self::placeholder();
         }
-        items.iter().enumerate().map(|(i, item)| T::read(item, &format!("{path}[{i}]"), faults)).collect()
+        items
+            .iter()
+            .enumerate()
+            .map(|(i, item)| T::read(item, &format!("{path}[{i}]"), faults))
+            .collect()
     }
 }
 
@@ -167,7 +176,9 @@ impl<T: Read> Read for BTreeMap<String, T> {
             faults.unreadable(path, format!("{} entries; at most {MAX_ENTRIES}", map.len()));
             return Self::placeholder();
         }
-        map.iter().map(|(key, item)| (key.clone(), T::read(item, &below(path, key), faults))).collect()
+        map.iter()
+            .map(|(key, item)| (key.clone(), T::read(item, &below(path, key), faults)))
+            .collect()
     }
 }
 

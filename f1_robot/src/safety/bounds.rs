@@ -2,7 +2,8 @@
 
 use crate::JointLimits;
 
-/// Limits below these cannot be told from zero by a controller that computes in 64 bits: the joint is held still.
+/// Limits below these cannot be told from zero by a controller that computes in 64 bits: the joint
+/// is held still.
 const LEAST_VELOCITY: f64 = 1e-5;
 const LEAST_ACCELERATION: f64 = 1e-3;
 const LEAST_JERK: f64 = 0.1;
@@ -28,7 +29,8 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// The bounds of a joint. Limits that are not numbers, or negative, count as zero: the joint is held.
+    /// The bounds of a joint. Limits that are not numbers, or negative, count as zero: the joint is
+    /// held.
     pub fn new(limits: &JointLimits) -> Self {
         let size = |x: f64| if x > 0.0 { x.min(1e9) } else { 0.0 };
         let lower = if limits.lower.is_nan() { 0.0 } else { limits.lower.max(-GREATEST_POSITION) };

@@ -25,8 +25,8 @@ impl CheckedPoint {
     }
 }
 
-/// A trajectory for one controller that passed every check. Only [`super::SafetyFilter`] makes them, so a publisher
-/// that takes nothing else cannot send unchecked motion:
+/// A trajectory for one controller that passed every check. Only [`super::SafetyFilter`] makes
+/// them, so a publisher that takes nothing else cannot send unchecked motion:
 ///
 /// ```compile_fail
 /// let trajectory = f1_robot::safety::CheckedTrajectory {
@@ -55,7 +55,11 @@ impl CheckedTrajectory {
             .map(|(knot, &time)| {
                 let states = motion.knot(knot);
                 let pick = |of: fn(&crate::trajectory::State) -> f64| {
-                    controller.joints.iter().filter_map(|&joint| states.get(joint).map(of)).collect()
+                    controller
+                        .joints
+                        .iter()
+                        .filter_map(|&joint| states.get(joint).map(of))
+                        .collect()
                 };
                 CheckedPoint {
                     t: seconds(time),
@@ -67,7 +71,11 @@ impl CheckedTrajectory {
             .collect();
         Self {
             controller: controller.name.clone(),
-            joint_names: controller.joints.iter().filter_map(|&joint| names.get(joint).cloned()).collect(),
+            joint_names: controller
+                .joints
+                .iter()
+                .filter_map(|&joint| names.get(joint).cloned())
+                .collect(),
             stamp: motion.start(),
             points,
         }
@@ -83,7 +91,8 @@ impl CheckedTrajectory {
         &self.joint_names
     }
 
-    /// The instant from which the points' times count, nanoseconds; the same for all controllers of one motion.
+    /// The instant from which the points' times count, nanoseconds; the same for all controllers of
+    /// one motion.
     pub fn stamp(&self) -> Stamp {
         self.stamp
     }

@@ -6,7 +6,8 @@ use serde::{Serialize, Serializer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The chunk's waypoints are kept exactly; or there was no chunk and the running motion goes on.
+    /// The chunk's waypoints are kept exactly; or there was no chunk and the running motion goes
+    /// on.
     Accepted,
     /// The chunk moves the robot, but not exactly as asked; the events say what was changed.
     Modified,

@@ -52,7 +52,8 @@ pub struct FilterOutput {
     pub verdict: Verdict,
     /// Every decision, with its number.
     pub events: Vec<Event>,
-    /// What to send: one trajectory a controller, all with the same stamp; empty: nothing, what runs goes on.
+    /// What to send: one trajectory a controller, all with the same stamp; empty: nothing, what
+    /// runs goes on.
     pub trajectories: Vec<CheckedTrajectory>,
 }
 
@@ -78,7 +79,8 @@ fn tolerances(bounds: &[Bounds], grippers: &[bool], settings: &FilterSettings) -
         .iter()
         .zip(grippers)
         .map(|(bounds, &gripper)| {
-            let at_least = |wide: f64, tolerance: f64| if gripper { tolerance.max(wide) } else { tolerance };
+            let at_least =
+                |wide: f64, tolerance: f64| if gripper { tolerance.max(wide) } else { tolerance };
             Tolerance {
                 position: at_least(bounds.upper - bounds.lower, settings.position_tolerance),
                 velocity: at_least(2.0 * bounds.velocity, settings.velocity_tolerance),
@@ -88,7 +90,8 @@ fn tolerances(bounds: &[Bounds], grippers: &[bool], settings: &FilterSettings) -
         .collect()
 }
 
-/// The safety filter. Nothing it returns breaks a limit, whatever comes in; `docs/safety.md` says how and why.
+/// The safety filter. Nothing it returns breaks a limit, whatever comes in; `docs/safety.md` says
+/// how and why.
 #[derive(Debug)]
 pub struct SafetyFilter {
     joints: Vec<JointLimits>,
@@ -104,7 +107,8 @@ pub struct SafetyFilter {
     now: Option<Stamp>,
     seen: Seen,
     running: Option<Running>,
-    /// What ran before, until when: a robot follows with a delay (see [`FilterSettings::tracking_delay`]).
+    /// What ran before, until when: a robot follows with a delay (see
+    /// [`FilterSettings::tracking_delay`]).
     trail: VecDeque<(Motion, Stamp)>,
     measured: Option<Measured>,
     /// What was sent is no longer known: the next motion starts where the robot is measured.
@@ -137,8 +141,8 @@ impl SafetyFilter {
         )
     }
 
-    /// A filter of joints and controllers, with whatever is known of the space around them. `grippers` are joints
-    /// that a held object may stop.
+    /// A filter of joints and controllers, with whatever is known of the space around them.
+    /// `grippers` are joints that a held object may stop.
     pub fn with_parts(
         joints: Vec<JointLimits>,
         grippers: &[&str],
@@ -182,7 +186,8 @@ impl SafetyFilter {
         &self.settings
     }
 
-    /// Changes mode, speed, watchdogs and the like; locks and latch keep their state unless theirs change.
+    /// Changes mode, speed, watchdogs and the like; locks and latch keep their state unless theirs
+    /// change.
     ///
     /// # Errors
     /// All that is wrong with the new parameters; the old ones stay.
@@ -197,7 +202,8 @@ impl SafetyFilter {
         if settings.latch != self.settings.latch {
             self.latch = Latch::new(settings.latch);
         }
-        let grippers: Vec<bool> = self.tolerances.iter().map(|tolerance| tolerance.gripper).collect();
+        let grippers: Vec<bool> =
+            self.tolerances.iter().map(|tolerance| tolerance.gripper).collect();
         self.tolerances = tolerances(&self.bounds, &grippers, &settings);
         self.settings = settings;
         Ok(())
@@ -223,15 +229,15 @@ impl SafetyFilter {
         self.latch.reset();
     }
 
-    /// Forgets all history of chunks and takes only chunks of `epoch` from now on; what runs goes on to its rest. To
-    /// stop as well, step with a lock.
+    /// Forgets all history of chunks and takes only chunks of `epoch` from now on; what runs goes
+    /// on to its rest. To stop as well, step with a lock.
     pub fn restart(&mut self, epoch: u64) {
         self.epoch = epoch;
         self.forget_history();
     }
 
-    /// Where the running motion is at an instant: positions, velocities and accelerations, in the order of the
-    /// joints; `None` before anything was sent.
+    /// Where the running motion is at an instant: positions, velocities and accelerations, in the
+    /// order of the joints; `None` before anything was sent.
     pub fn running_at(&self, at: Stamp) -> Option<Vec<State>> {
         self.running.as_ref().map(|running| running.motion.sample(at))
     }
@@ -247,8 +253,8 @@ impl SafetyFilter {
         self.last_stamp = None;
     }
 
-    /// One step: checks what came in and says what to send. To be called for every chunk and measured state, and
-    /// often enough for the watchdogs.
+    /// One step: checks what came in and says what to send. To be called for every chunk and
+    /// measured state, and often enough for the watchdogs.
     pub fn step(&mut self, input: &FilterInput) -> FilterOutput {
         let mut events = Vec::new();
         let now = input.now;
@@ -264,7 +270,8 @@ impl SafetyFilter {
             good
         });
         let refused = input.chunk.is_some() && chunk.is_none();
-        // A slow machine is no fault in what the policy asks for; the watchdogs brake when nothing comes in time.
+        // A slow machine is no fault in what the policy asks for; the watchdogs brake when nothing
+        // comes in time.
         let overtaken = events.last().is_some_and(|event| {
             event.rule == Rule::Epoch
                 || (event.rule == Rule::Age && event.asked.is_some_and(|late| late >= 0.0))
@@ -305,7 +312,9 @@ impl SafetyFilter {
         let back = self.now.filter(|&before| now < before);
         self.now = Some(now);
         let Some(before) = back else { return false };
-        events.push(Event::new(Rule::Clock, Response::Restarted).numbers(seconds(now), seconds(before)));
+        events.push(
+            Event::new(Rule::Clock, Response::Restarted).numbers(seconds(now), seconds(before)),
+        );
         // When the running motion is, on the new clock, nobody knows.
         self.lost |= self.running.take().is_some();
         self.trail.clear();
@@ -349,8 +358,8 @@ impl SafetyFilter {
             events.push(Event::new(Rule::State, Response::Refused));
             return (Verdict::Rejected, None);
         };
-        // The stop of a measured state is needed in any case, to know that there is one; that of a running motion only
-        // if nothing else can be done.
+        // The stop of a measured state is needed in any case, to know that there is one; that of a
+        // running motion only if nothing else can be done.
         let stop = if measured {
             match self.stop_from(at, &first, true) {
                 Ok(stop) => Some(stop),
@@ -388,8 +397,11 @@ impl SafetyFilter {
                     self.latch.intervene(now);
                 }
                 self.braking = false;
-                let verdict =
-                    if exact && under_way.is_none() { Verdict::Accepted } else { Verdict::Modified };
+                let verdict = if exact && under_way.is_none() {
+                    Verdict::Accepted
+                } else {
+                    Verdict::Modified
+                };
                 (verdict, Some(join(before, running)))
             }
             None => {
@@ -405,7 +417,8 @@ impl SafetyFilter {
         }
     }
 
-    /// Makes a motion the running one and gives it out. Here every motion is checked once more, whatever made it.
+    /// Makes a motion the running one and gives it out. Here every motion is checked once more,
+    /// whatever made it.
     fn release(
         &mut self,
         now: Stamp,
@@ -436,8 +449,10 @@ impl SafetyFilter {
             Some(before) if !restart => self.trail.push_back((before.motion, start)),
             _ => self.trail.clear(),
         }
-        let oldest = start.saturating_sub(SETTLED * nanoseconds(self.settings.tracking_delay) + SECOND);
-        while self.trail.front().is_some_and(|(_, until)| *until < oldest) || self.trail.len() > LONGEST_TRAIL
+        let oldest =
+            start.saturating_sub(SETTLED * nanoseconds(self.settings.tracking_delay) + SECOND);
+        while self.trail.front().is_some_and(|(_, until)| *until < oldest)
+            || self.trail.len() > LONGEST_TRAIL
         {
             self.trail.pop_front();
         }

@@ -1,5 +1,5 @@
-//! One limiter a module, each with its table of numbers. The planner asks them, joint by joint, what a waypoint or a
-//! segment exceeds and by how much.
+//! One limiter a module, each with its table of numbers. The planner asks them, joint by joint,
+//! what a waypoint or a segment exceeds and by how much.
 
 pub mod acceleration;
 pub mod clearance;

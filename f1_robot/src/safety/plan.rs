@@ -1,5 +1,5 @@
-//! From waypoints to a motion that passes [`verify`]: the candidates, from "exactly as asked" to "brake first, then go
-//! slowly".
+//! From waypoints to a motion that passes [`verify`]: the candidates, from "exactly as asked" to
+//! "brake first, then go slowly".
 
 use super::limiters::{acceleration, jerk, position, start_jump, velocity};
 use super::settings::{FilterSettings, Mode};
@@ -67,9 +67,9 @@ enum Misfit {
 const ROUNDS: usize = 12;
 
 impl Planner<'_> {
-    /// The motion from `first` at `start` through `rows` (all due after `start`, in order), or `None` if there is
-    /// none that passes. `stop` is how the robot would stop from there. What was changed and why is added to
-    /// `events`.
+    /// The motion from `first` at `start` through `rows` (all due after `start`, in order), or
+    /// `None` if there is none that passes. `stop` is how the robot would stop from there. What
+    /// was changed and why is added to `events`.
     pub fn plan(
         &self,
         start: Stamp,
@@ -103,8 +103,10 @@ impl Planner<'_> {
             }
             let said = events.len();
             let early = self.report(start, first, &rows, events);
-            let skipped = if early { self.skipped(start, first, &rows, said, events) } else { None };
-            intervention |= skipped.is_none() && events.iter().any(|event| event.rule == Rule::StartJump);
+            let skipped =
+                if early { self.skipped(start, first, &rows, said, events) } else { None };
+            intervention |=
+                skipped.is_none() && events.iter().any(|event| event.rule == Rule::StartJump);
             if let Some(motion) = skipped {
                 return done(clean(motion), false, intervention);
             }
@@ -118,7 +120,8 @@ impl Planner<'_> {
             return None;
         }
         if self.may_start(first)
-            && let Some(motion) = self.stretched(start, first, &mut rows, gaps, &mut intervention, events)
+            && let Some(motion) =
+                self.stretched(start, first, &mut rows, gaps, &mut intervention, events)
         {
             return done(clean(motion), false, intervention);
         }
@@ -128,7 +131,8 @@ impl Planner<'_> {
         self.hold_immovable(&rest, &mut rows);
         // After the stop the waypoints keep their spacing.
         let after_stop = |rows: &[Row]| {
-            let shift = (SHORTEST.max(nominal_gap(rows)) - rows.first().map_or(0, |row| row.due)).max(0);
+            let shift =
+                (SHORTEST.max(nominal_gap(rows)) - rows.first().map_or(0, |row| row.due)).max(0);
             let mut gaps = gaps(rows);
             gaps.iter_mut().take(1).for_each(|gap| *gap += shift);
             gaps
@@ -141,7 +145,8 @@ impl Planner<'_> {
 
     /// Moves waypoints into bounds and holds joints that cannot move; whether anything changed.
     fn limit_positions(&self, first: &[State], rows: &mut [Row], events: &mut Vec<Event>) -> bool {
-        let action = if self.settings.mode == Mode::Reject { Response::Refused } else { Response::Clamped };
+        let action =
+            if self.settings.mode == Mode::Reject { Response::Refused } else { Response::Clamped };
         let mut changed = false;
         for (joint, (bounds, start)) in self.bounds.iter().zip(first).enumerate() {
             let margin = self.settings.margin * (bounds.upper - bounds.lower);
@@ -199,13 +204,16 @@ impl Planner<'_> {
                 Err(Misfit::Breach(breach)) => misfit = Misfit::Breach(breach),
                 Err(Misfit::Limits) => {}
             }
-            // A spline swings a little beyond waypoints that lie on a bound, as those of an open gripper do.
+            // A spline swings a little beyond waypoints that lie on a bound, as those of an open
+            // gripper do.
             if end == End::Tail
-                && let Some(motion) = self.candidate(Kind::Spline(end), start, first, rows, &durations, &[])
+                && let Some(motion) =
+                    self.candidate(Kind::Spline(end), start, first, rows, &durations, &[])
             {
                 tame = self.beyond(&motion);
                 if tame.contains(&true)
-                    && let Ok(motion) = self.exact(Kind::Spline(end), start, first, rows, &durations, &tame)
+                    && let Ok(motion) =
+                        self.exact(Kind::Spline(end), start, first, rows, &durations, &tame)
                 {
                     return Ok(motion);
                 }
@@ -236,7 +244,8 @@ impl Planner<'_> {
         durations: &[i64],
         tame: &[bool],
     ) -> Result<Motion, Misfit> {
-        let motion = self.candidate(kind, start, first, rows, durations, tame).ok_or(Misfit::Limits)?;
+        let motion =
+            self.candidate(kind, start, first, rows, durations, tame).ok_or(Misfit::Limits)?;
         verify::motion(&motion, self.bounds).map_err(|_| Misfit::Limits)?;
         let Some(space) = self.space else { return Ok(motion) };
         if self.speeds(&motion, space, durations).excess.iter().any(|excess| *excess > 1.0) {
@@ -263,8 +272,10 @@ impl Planner<'_> {
         let waypoints = Waypoints { durations, rows: &positions };
         match kind {
             Kind::Spline(end) => {
-                let limit =
-                    |bounds: &Bounds| TailLimit { acceleration: bounds.acceleration, jerk: bounds.jerk };
+                let limit = |bounds: &Bounds| TailLimit {
+                    acceleration: bounds.acceleration,
+                    jerk: bounds.jerk,
+                };
                 let tail: Vec<TailLimit> = self.bounds.iter().map(limit).collect();
                 spline::through(start, first, &waypoints, end, &tail, tame)
             }
@@ -297,8 +308,8 @@ impl Planner<'_> {
             .collect()
     }
 
-    /// The waypoints' path, in as much more time as it needs. What comes after the path leaves what is allowed in space is cut from
-    /// `rows`. `gaps` gives the durations asked for.
+    /// The waypoints' path, in as much more time as it needs. What comes after the path leaves what
+    /// is allowed in space is cut from `rows`. `gaps` gives the durations asked for.
     fn stretched(
         &self,
         start: Stamp,
@@ -312,7 +323,8 @@ impl Planner<'_> {
         let mut cuts = 0;
         while !rows.is_empty() {
             let asked = gaps(rows);
-            let mut fit = self.fit(Kind::Spline(End::Rest), start, first, rows, &asked, &mut durations);
+            let mut fit =
+                self.fit(Kind::Spline(End::Rest), start, first, rows, &asked, &mut durations);
             if let Err(Misfit::Limits) = fit {
                 durations.clone_from(&asked);
                 fit = self.fit(Kind::Monotone, start, first, rows, &asked, &mut durations);
@@ -322,7 +334,8 @@ impl Planner<'_> {
                 Err(Misfit::Limits) => return None,
                 Err(Misfit::Breach(breach)) => {
                     *intervention = true;
-                    // The interval of the breach, and after that ever more, so that there are few attempts.
+                    // The interval of the breach, and after that ever more, so that there are few
+                    // attempts.
                     let interval = sums(&durations).partition_point(|&due| due < breach.time);
                     let keep = interval.min(rows.len() - 1).saturating_sub((1 << cuts) - 1);
                     cuts += 1;
@@ -349,10 +362,12 @@ impl Planner<'_> {
         let mut tame = Vec::new();
         let longest = seconds(asked.iter().sum()) * self.settings.longest_stretch + 10.0;
         for round in 0..ROUNDS {
-            let motion = self.candidate(kind, start, first, rows, durations, &tame).ok_or(Misfit::Limits)?;
+            let motion =
+                self.candidate(kind, start, first, rows, durations, &tame).ok_or(Misfit::Limits)?;
             if round == 0
                 && let Some(space) = self.space
-                && let Some(breach) = space::breach_at_knots(&motion, space, self.settings.clearance)
+                && let Some(breach) =
+                    space::breach_at_knots(&motion, space, self.settings.clearance)
                 && sums(durations).contains(&breach.time)
             {
                 // A waypoint that is not allowed is none in more time either.
@@ -413,7 +428,8 @@ impl Planner<'_> {
             }
         }
         let durations = gaps(rows);
-        let Some(motion) = self.candidate(Kind::Spline(End::Rest), start, first, rows, &durations, &[])
+        let Some(motion) =
+            self.candidate(Kind::Spline(End::Rest), start, first, rows, &durations, &[])
         else {
             return false;
         };
@@ -479,7 +495,8 @@ impl Planner<'_> {
         latest <= 1
     }
 
-    /// Says why a start state cannot be moved on from (see [`verify_start`]) but has to be braked first.
+    /// Says why a start state cannot be moved on from (see [`verify_start`]) but has to be braked
+    /// first.
     fn report_start(&self, first: &[State], events: &mut Vec<Event>) {
         let reject = self.settings.mode == Mode::Reject;
         let action = if reject { Response::Refused } else { Response::Scaled };
@@ -500,7 +517,8 @@ impl Planner<'_> {
         }
     }
 
-    /// The chunk without its first waypoints, on time: a small step between two chunks is smoothed so.
+    /// The chunk without its first waypoints, on time: a small step between two chunks is smoothed
+    /// so.
     fn skipped(
         &self,
         start: Stamp,
@@ -546,7 +564,8 @@ fn within(a: &State, b: &State, duration: f64, bounds: &Bounds) -> bool {
 const HELD: f64 = 5e-7;
 
 fn cut(breach: &Breach, step: Option<usize>, action: Response) -> Event {
-    let event = Event::new(breach.rule, action).joint(&breach.name).numbers(breach.asked, breach.limit);
+    let event =
+        Event::new(breach.rule, action).joint(&breach.name).numbers(breach.asked, breach.limit);
     Event { step, ..event }
 }
 
@@ -563,7 +582,9 @@ fn immovable_by(bounds: &Bounds) -> Rule {
 /// Durations between rows.
 fn gaps(rows: &[Row]) -> Vec<i64> {
     let mut before = 0;
-    rows.iter().map(|row| (row.due - std::mem::replace(&mut before, row.due)).max(SHORTEST)).collect()
+    rows.iter()
+        .map(|row| (row.due - std::mem::replace(&mut before, row.due)).max(SHORTEST))
+        .collect()
 }
 
 /// The usual duration between rows.
@@ -586,7 +607,8 @@ fn sums(durations: &[i64]) -> Vec<i64> {
         .collect()
 }
 
-/// Whether each joint's speed and acceleration are within limits, and none outside its bounds moves further out.
+/// Whether each joint's speed and acceleration are within limits, and none outside its bounds moves
+/// further out.
 fn verify_start(first: &[State], bounds: &[Bounds]) -> bool {
     first.iter().zip(bounds).all(|(state, bounds)| {
         state.velocity.abs() <= bounds.velocity * (1.0 + ROUNDING)

@@ -1,9 +1,11 @@
-//! The filter as `f1 filter` runs it: one JSON request a line in, one JSON answer a line out, state carried over.
+//! The filter as `f1 filter` runs it: one JSON request a line in, one JSON answer a line out, state
+//! carried over.
 //!
-//! Request: `now` (s), `joint_names`, `position`, `velocity` (may be empty: unknown, taken as zero), `chunk` (rows of
-//! positions, or null), `chunk_stamp` (s), `lock` (true: stop), and optionally `reset` (true: clear a latched stop).
-//! `NaN`, `Infinity` and `-Infinity`, which JSON does not know but Python writes, are read as what they mean.
-//! Answer: `verdict`, `events`, `trajectories`; to a line that is no request, `error`.
+//! Request: `now` (s), `joint_names`, `position`, `velocity` (may be empty: unknown, taken as
+//! zero), `chunk` (rows of positions, or null), `chunk_stamp` (s), `lock` (true: stop), and
+//! optionally `reset` (true: clear a latched stop). `NaN`, `Infinity` and `-Infinity`, which JSON
+//! does not know but Python writes, are read as what they mean. Answer: `verdict`, `events`,
+//! `trajectories`; to a line that is no request, `error`.
 
 use std::borrow::Cow;
 use std::io::{BufRead, Error, Read as _, Write};
@@ -12,7 +14,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{CheckedTrajectory, Event, FilterInput, FilterSettings, MeasuredState, SafetyFilter, Verdict};
+use super::{
+    CheckedTrajectory, Event, FilterInput, FilterSettings, MeasuredState, SafetyFilter, Verdict,
+};
 use crate::trajectory::{Stamp, nanoseconds};
 use crate::{RawChunk, Robot};
 
@@ -122,7 +126,8 @@ impl Server {
     }
 
     fn request(&mut self, line: &str) -> Result<Answer, String> {
-        let request: Request = serde_json::from_str(&plain(line)).map_err(|error| error.to_string())?;
+        let request: Request =
+            serde_json::from_str(&plain(line)).map_err(|error| error.to_string())?;
         let now = stamp(exact(line, request.now.0)).ok_or("now: not a time that can be used")?;
         let velocities = numbers(&request.velocity.unwrap_or_default());
         let state = MeasuredState {
@@ -149,11 +154,17 @@ impl Server {
         if request.reset {
             self.filter.reset();
         }
-        let output = self.filter.step(&FilterInput { now, state: Some(state), chunk, lock: request.lock });
-        Ok(Answer { verdict: output.verdict, events: output.events, trajectories: output.trajectories })
+        let output =
+            self.filter.step(&FilterInput { now, state: Some(state), chunk, lock: request.lock });
+        Ok(Answer {
+            verdict: output.verdict,
+            events: output.events,
+            trajectories: output.trajectories,
+        })
     }
 
-    /// The chunk's columns: those of the joints among `joint_names`; more joints may be measured than are moved.
+    /// The chunk's columns: those of the joints among `joint_names`; more joints may be measured
+    /// than are moved.
     fn columns(&self, joint_names: Vec<String>) -> Vec<String> {
         let moved = |name: &String| self.filter.joints().iter().any(|joint| &joint.name == name);
         if joint_names.len() == self.filter.joints().len() {
@@ -166,14 +177,19 @@ impl Server {
     ///
     /// # Errors
     /// Reading or writing failed.
-    pub fn serve(&mut self, input: impl BufRead, mut output: impl Write) -> std::io::Result<Summary> {
+    pub fn serve(
+        &mut self,
+        input: impl BufRead,
+        mut output: impl Write,
+    ) -> std::io::Result<Summary> {
         let mut input = input;
         let named = |what: &str, error: Error| Error::new(error.kind(), format!("{what}: {error}"));
         let unread = |error| named("requests cannot be read", error);
         let unsaid = |error| named("answers cannot be written", error);
         loop {
             let mut line = Vec::new();
-            let read = (&mut input).take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(unread)?;
+            let read =
+                (&mut input).take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(unread)?;
             if read == 0 {
                 break;
             }
@@ -211,10 +227,12 @@ fn skip_line(input: &mut impl BufRead) -> std::io::Result<()> {
     }
 }
 
-/// The number that a line says. `serde_json` reads numbers of 17 digits to the nearest but one, which at times of today
-/// is a quarter of a microsecond; the right one is the one whose shortest text stands there.
+/// The number that a line says. `serde_json` reads numbers of 17 digits to the nearest but one,
+/// which at times of today is a quarter of a microsecond; the right one is the one whose shortest
+/// text stands there.
 fn exact(line: &str, read: f64) -> f64 {
-    let goes_on = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E'));
+    let goes_on =
+        |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E'));
     let said = |x: &f64| {
         let text = x.to_string();
         line.match_indices(&text).any(|(at, _)| !goes_on(&line[at + text.len()..]))
@@ -235,8 +253,9 @@ fn plain(line: &str) -> Cow<'_, str> {
     let mut text = String::with_capacity(line.len());
     let (mut rest, mut quoted) = (line, false);
     while let Some(c) = rest.chars().next() {
-        let word =
-            ["NaN", "-Infinity", "Infinity"].into_iter().find(|word| !quoted && rest.starts_with(word));
+        let word = ["NaN", "-Infinity", "Infinity"]
+            .into_iter()
+            .find(|word| !quoted && rest.starts_with(word));
         let taken = match word {
             Some(word) => {
                 text.push_str("null");
@@ -258,8 +277,8 @@ fn plain(line: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// The limits in force as `f1 filter --limits` prints them: `rate_hz`, `joints`, `controllers`, `action_layout`, and
-/// the filter's own numbers under `filter`.
+/// The limits in force as `f1 filter --limits` prints them: `rate_hz`, `joints`, `controllers`,
+/// `action_layout`, and the filter's own numbers under `filter`.
 pub fn limits(robot: &Robot, filter: &SafetyFilter) -> Value {
     let mut joints = Map::new();
     let mut tolerances = Map::new();
@@ -316,9 +335,13 @@ mod tests {
 
     #[test]
     fn times_of_today_are_taken_to_the_nanosecond() {
-        // Neighbouring numbers of this size are 238 nanoseconds apart; their distance has to survive.
+        // Neighbouring numbers of this size are 238 nanoseconds apart; their distance has to
+        // survive.
         let (a, b) = (1.7e9_f64, f64::from_bits(1.7e9_f64.to_bits() + 12_345));
-        assert_eq!(stamp(b).zip(stamp(a)).map(|(b, a)| b - a), Some(((b - a) * 1e9).round() as i64));
+        assert_eq!(
+            stamp(b).zip(stamp(a)).map(|(b, a)| b - a),
+            Some(((b - a) * 1e9).round() as i64)
+        );
     }
 
     #[test]

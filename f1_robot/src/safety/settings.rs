@@ -28,11 +28,12 @@ pub enum Speed {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Splice {
-    /// The new chunk replaces the old one from now on. Real-time chunking also splices so: its chunk already
-    /// continues the old one.
+    /// The new chunk replaces the old one from now on. Real-time chunking also splices so: its
+    /// chunk already continues the old one.
     #[default]
     Replace,
-    /// Rows due at the same moment are averaged with weights `exp(-decay * age rank)`, oldest first, as ACT does.
+    /// Rows due at the same moment are averaged with weights `exp(-decay * age rank)`, oldest
+    /// first, as ACT does.
     Ensemble {
         /// ACT's m, 0.01 in its experiments; larger trusts older chunks more.
         decay: f64,
@@ -55,9 +56,9 @@ pub struct LockSettings {
 pub struct LatchSettings {
     /// So many interventions...
     pub count: usize,
-    /// ...within so many seconds latch the stop. An intervention is a chunk that was refused, cut, moved into
-    /// bounds or slowed down for a start jump; one that was merely slowed down is none, nor one that came too late
-    /// or was made for an instruction that no longer holds.
+    /// ...within so many seconds latch the stop. An intervention is a chunk that was refused, cut,
+    /// moved into bounds or slowed down for a start jump; one that was merely slowed down is
+    /// none, nor one that came too late or was made for an instruction that no longer holds.
     pub window: f64,
 }
 
@@ -71,18 +72,20 @@ pub struct FilterSettings {
     pub speed: Speed,
     /// How chunks are joined.
     pub splice: Splice,
-    /// Distance to a position limit within which motion toward it is not allowed, as a part of the joint's range.
+    /// Distance to a position limit within which motion toward it is not allowed, as a part of the
+    /// joint's range.
     pub margin: f64,
-    /// The running motion is kept for so long after a request before a new one takes over: the time that a message
-    /// takes to the controller. 0: takes over at once.
+    /// The running motion is kept for so long after a request before a new one takes over: the
+    /// time that a message takes to the controller. 0: takes over at once.
     pub lead: f64,
-    /// Measured and running position further apart than this: the measured state wins, rad (m). A gripper may be
-    /// off by its whole range, because a held object stops it.
+    /// Measured and running position further apart than this: the measured state wins, rad (m). A
+    /// gripper may be off by its whole range, because a held object stops it.
     pub position_tolerance: f64,
     /// The same for velocity, rad/s (m/s).
     pub velocity_tolerance: f64,
-    /// A robot follows its set-points with a delay of up to this, seconds: a measured state is compared with the range
-    /// that the set-points went through in this time, not with the newest one alone.
+    /// A robot follows its set-points with a delay of up to this, seconds: a measured state is
+    /// compared with the range that the set-points went through in this time, not with the
+    /// newest one alone.
     pub tracking_delay: f64,
     /// After a stop, the measured state wins already when it is further away than this, rad (m).
     pub resume_tolerance: f64,
@@ -100,7 +103,8 @@ pub struct FilterSettings {
     pub latch: Option<LatchSettings>,
     /// Whether self and scene clearance are checked.
     pub clearance: bool,
-    /// A chunk that could only be followed in more than so many times its own duration plus ten seconds is refused.
+    /// A chunk that could only be followed in more than so many times its own duration plus ten
+    /// seconds is refused.
     pub longest_stretch: f64,
 }
 
@@ -160,7 +164,8 @@ impl FilterSettings {
         }
         for (i, lock) in self.locks.iter().enumerate() {
             if !(lock.timeout > 0.0 && lock.timeout <= 3600.0) {
-                faults.push(format!("locks[{i}].timeout: {} is not within (0, 3600]", lock.timeout));
+                faults
+                    .push(format!("locks[{i}].timeout: {} is not within (0, 3600]", lock.timeout));
             }
             if self.locks[..i].iter().any(|other| other.name == lock.name) {
                 faults.push(format!("locks[{i}].name: {} is there twice", lock.name));
@@ -169,7 +174,8 @@ impl FilterSettings {
         if let Some(latch) = self.latch
             && !(latch.count > 0 && latch.window > 0.0 && latch.window <= 3600.0)
         {
-            faults.push(format!("latch: {} within {} s can never happen", latch.count, latch.window));
+            faults
+                .push(format!("latch: {} within {} s can never happen", latch.count, latch.window));
         }
         faults
     }
@@ -182,7 +188,8 @@ mod tests {
     #[test]
     fn defaults_are_valid_and_faults_are_listed_at_once() {
         assert_eq!(FilterSettings::default().faults(), Vec::<String>::new());
-        let settings = FilterSettings { lead: f64::NAN, chunk_age: 0.0, ..FilterSettings::default() };
+        let settings =
+            FilterSettings { lead: f64::NAN, chunk_age: 0.0, ..FilterSettings::default() };
         assert_eq!(settings.faults().len(), 2);
     }
 }

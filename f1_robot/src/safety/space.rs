@@ -29,12 +29,18 @@ pub trait Space: std::fmt::Debug + Send + Sync {
     /// The box that the end effector stays in: least and greatest x, y, z in the root frame, m.
     fn workspace(&self, arm: usize) -> Option<([f64; 3], [f64; 3])>;
     /// The nearest pairs below `cutoff`, m.
-    fn distances(&self, positions: &[f64], cutoff: f64, scratch: &mut ClearanceScratch) -> Distances;
+    fn distances(
+        &self,
+        positions: &[f64],
+        cutoff: f64,
+        scratch: &mut ClearanceScratch,
+    ) -> Distances;
     /// The least distances to be kept, m: of the robot to itself, to the scene.
     fn least_distances(&self) -> (f64, f64);
     /// The names of the nearest pair of the robot itself (`SelfClearance`) or with the scene.
     fn pair(&self, rule: Rule, distances: &Distances) -> String;
-    /// For each joint a bound on how far the end effector moves per unit of joint motion, m/rad (m/m).
+    /// For each joint a bound on how far the end effector moves per unit of joint motion, m/rad
+    /// (m/m).
     fn tip_reach(&self, arm: usize) -> &[f64];
     /// The same for any point of the robot.
     fn reach(&self) -> &[f64];
@@ -94,7 +100,12 @@ impl Space for RobotSpace {
         self.boxes.get(arm).copied().flatten()
     }
 
-    fn distances(&self, positions: &[f64], cutoff: f64, scratch: &mut ClearanceScratch) -> Distances {
+    fn distances(
+        &self,
+        positions: &[f64],
+        cutoff: f64,
+        scratch: &mut ClearanceScratch,
+    ) -> Distances {
         self.robot.clearance().distances(positions, cutoff, scratch)
     }
 
@@ -151,14 +162,19 @@ fn greatest(hull: &[f64]) -> f64 {
 
 /// Where a motion first leaves the workspace or comes too close.
 ///
-/// Parts through which the end effectors and links cannot use up what was left of workspace and clearance, judged by the joints'
-/// greatest speeds, are passed over; the others are sampled every [`STEP`].
+/// Parts through which the end effectors and links cannot use up what was left of workspace and
+/// clearance, judged by the joints' greatest speeds, are passed over; the others are sampled every
+/// [`STEP`].
 pub fn breach(motion: &Motion, space: &dyn Space, check_clearance: bool) -> Option<Breach> {
     Watch::new(motion, space, check_clearance).follow(motion, STEP)
 }
 
 /// The same, looked for at the motion's knots only.
-pub fn breach_at_knots(motion: &Motion, space: &dyn Space, check_clearance: bool) -> Option<Breach> {
+pub fn breach_at_knots(
+    motion: &Motion,
+    space: &dyn Space,
+    check_clearance: bool,
+) -> Option<Breach> {
     Watch::new(motion, space, check_clearance).follow(motion, f64::INFINITY)
 }
 
@@ -220,15 +236,24 @@ impl<'a> Watch<'a> {
                 break;
             }
             fastest.clear();
-            fastest.extend(a.iter().zip(b).map(|(a, b)| greatest(&Hull::between(a, b, duration).velocity)));
-            self.segment(motion, motion.times()[segment], motion.times()[segment + 1], &fastest, step);
+            fastest.extend(
+                a.iter().zip(b).map(|(a, b)| greatest(&Hull::between(a, b, duration).velocity)),
+            );
+            self.segment(
+                motion,
+                motion.times()[segment],
+                motion.times()[segment + 1],
+                &fastest,
+                step,
+            );
         }
         self.breach
     }
 
     fn segment(&mut self, motion: &Motion, from: i64, until: i64, fastest: &[f64], step: f64) {
-        let sum =
-            |reach: &[f64]| -> f64 { fastest.iter().zip(reach).map(|(speed, reach)| speed * reach).sum() };
+        let sum = |reach: &[f64]| -> f64 {
+            fastest.iter().zip(reach).map(|(speed, reach)| speed * reach).sum()
+        };
         for (arm, watch) in self.arms.iter_mut().enumerate() {
             watch.bound = sum(self.space.tip_reach(arm));
         }

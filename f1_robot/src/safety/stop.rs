@@ -1,28 +1,32 @@
 //! Stops: of the running motion, and of a robot that was found moving.
 //!
-//! Why a stop always exists. The running motion was released with its own end at rest, within all limits; so at any
-//! instant "play on to the end" is a stop within all limits. Everything here only looks for a faster one, and takes
-//! it if it passes the same exact check.
+//! Why a stop always exists. The running motion was released with its own end at rest, within all
+//! limits; so at any instant "play on to the end" is a stop within all limits. Everything here only
+//! looks for a faster one, and takes it if it passes the same exact check.
 
 use super::{Bounds, verify};
 use crate::trajectory::brake::{self, GRID};
 use crate::trajectory::{Motion, Stamp, State, path_stop, seconds};
 
-/// A motion with the instant until which it is the stop of a state that broke limits when it was measured.
+/// A motion with the instant until which it is the stop of a state that broke limits when it was
+/// measured.
 #[derive(Debug, Clone)]
 pub struct Running {
     /// The motion.
     pub motion: Motion,
-    /// Until then only the rules of [`verify::stop`] hold; `Stamp::MIN`: all rules hold everywhere.
+    /// Until then only the rules of [`verify::stop`] hold; `Stamp::MIN`: all rules hold
+    /// everywhere.
     pub unclean_until: Stamp,
 }
 
-/// The joints' fastest stops from `first`; `None` if a joint moves that cannot be stopped: its index.
+/// The joints' fastest stops from `first`; `None` if a joint moves that cannot be stopped: its
+/// index.
 pub fn profiles(first: &[State], bounds: &[Bounds]) -> Result<Vec<brake::Profile>, usize> {
     let stop = |(joint, (state, bounds)): (usize, (&State, &Bounds))| {
-        let able =
-            state.is_rest() || (bounds.can_stop() && state.acceleration.abs() <= bounds.acceleration * 1.001);
-        let profile = if able { brake::profile(state, bounds.acceleration, bounds.jerk) } else { None };
+        let able = state.is_rest()
+            || (bounds.can_stop() && state.acceleration.abs() <= bounds.acceleration * 1.001);
+        let profile =
+            if able { brake::profile(state, bounds.acceleration, bounds.jerk) } else { None };
         profile.ok_or(joint)
     };
     first.iter().zip(bounds).enumerate().map(stop).collect()
@@ -44,8 +48,8 @@ pub fn measured(start: Stamp, first: &[State], bounds: &[Bounds]) -> Result<Runn
 /// How much longer than the fastest stop a stop along the path may take.
 const ALONG: [f64; 4] = [1.6, 2.0, 2.6, 3.4];
 
-/// The stop of the running motion from `at`: along its path if that is about as fast, else each joint for itself, if
-/// need be a little later, and in the worst case at the motion's own end.
+/// The stop of the running motion from `at`: along its path if that is about as fast, else each
+/// joint for itself, if need be a little later, and in the worst case at the motion's own end.
 pub fn running(running: &Running, at: Stamp, bounds: &[Bounds]) -> Running {
     let clean = |motion: Motion| Running { motion, unclean_until: Stamp::MIN };
     let first = running.motion.sample(at);
@@ -73,7 +77,8 @@ pub fn running(running: &Running, at: Stamp, bounds: &[Bounds]) -> Running {
     }
     let mut delay = 4_000_000;
     while at + delay < running.motion.end() {
-        // A knot too close to the instant from which the joints brake would leave a sliver: brake at the knot.
+        // A knot too close to the instant from which the joints brake would leave a sliver: brake
+        // at the knot.
         let knots = running.motion.times().iter().map(|time| running.motion.start() + time);
         let near = knots.into_iter().find(|knot| (knot - (at + delay)).abs() < GRID);
         let from = near.unwrap_or(at + delay);

@@ -1,4 +1,5 @@
-//! The exact check of a motion: position, velocity, acceleration and jerk of every quintic against the limits.
+//! The exact check of a motion: position, velocity, acceleration and jerk of every quintic against
+//! the limits.
 
 use super::Bounds;
 use super::limiters::{acceleration, jerk, velocity};
@@ -9,7 +10,8 @@ use crate::trajectory::{Motion, State};
 const PART: f64 = 1e-6;
 /// ...and of position, rad or m.
 const POSITION: f64 = 1e-9;
-/// Positions near 3 rad over the shortest segment (see `trajectory::brake::GRID`) carry this much jerk by rounding alone.
+/// Positions near 3 rad over the shortest segment (see `trajectory::brake::GRID`) carry this much
+/// jerk by rounding alone.
 const JERK: f64 = 1e-3;
 
 /// Why a motion does not pass.
@@ -23,8 +25,9 @@ pub struct Fault {
 
 /// Checks that a motion keeps every limit, everywhere, and ends at rest within the bounds.
 ///
-/// A joint that starts outside its bounds may move inward only, and rests no further out than it was. A joint that
-/// starts faster than its limit does not pass: it is stopped first (see [`stop`]).
+/// A joint that starts outside its bounds may move inward only, and rests no further out than it
+/// was. A joint that starts faster than its limit does not pass: it is stopped first (see
+/// [`stop`]).
 ///
 /// # Errors
 /// The first fault.
@@ -41,7 +44,10 @@ pub fn motion(motion: &Motion, bounds: &[Bounds]) -> Result<(), Fault> {
             dynamic: dynamic(bounds),
         };
         let (velocity, acceleration, _) = limit.dynamic;
-        if !start.is_finite() || start.velocity.abs() > velocity || start.acceleration.abs() > acceleration {
+        if !start.is_finite()
+            || start.velocity.abs() > velocity
+            || start.acceleration.abs() > acceleration
+        {
             return Err(Fault { joint, segment: 0 });
         }
         limits.push(limit);
@@ -52,8 +58,10 @@ pub fn motion(motion: &Motion, bounds: &[Bounds]) -> Result<(), Fault> {
                 continue;
             }
             let hull = Hull::between(a, b, duration);
-            let (lower, upper) =
-                (limit.wide.lower - POSITION - a.position, limit.wide.upper + POSITION - a.position);
+            let (lower, upper) = (
+                limit.wide.lower - POSITION - a.position,
+                limit.wide.upper + POSITION - a.position,
+            );
             let kept = stays_within(&hull.position, lower, upper)
                 && velocity::keeps(&hull, limit.dynamic.0)
                 && acceleration::keeps(&hull, limit.dynamic.1)
@@ -77,10 +85,15 @@ struct Limit {
     dynamic: (f64, f64, f64),
 }
 
-/// Velocity, acceleration and jerk limits with the rounding that is allowed; zero limits allow none.
+/// Velocity, acceleration and jerk limits with the rounding that is allowed; zero limits allow
+/// none.
 fn dynamic(bounds: &Bounds) -> (f64, f64, f64) {
     let jerk = if bounds.jerk > 0.0 { JERK.min(bounds.jerk * 5e-3) } else { 0.0 };
-    (bounds.velocity * (1.0 + PART), bounds.acceleration * (1.0 + PART), bounds.jerk * (1.0 + PART) + jerk)
+    (
+        bounds.velocity * (1.0 + PART),
+        bounds.acceleration * (1.0 + PART),
+        bounds.jerk * (1.0 + PART) + jerk,
+    )
 }
 
 /// A segment that is partly outside has no velocity further out.
@@ -91,8 +104,9 @@ fn moves_inward(a: &State, hull: &Hull, bounds: &Bounds) -> bool {
         && (!above || stays_within(&hull.velocity, f64::NEG_INFINITY, POSITION))
 }
 
-/// Checks a stop that starts from a state that may break limits (a measured one): acceleration and jerk are kept,
-/// speed never grows beyond the limit or what it is, and the end is rest. Where it ends cannot be chosen.
+/// Checks a stop that starts from a state that may break limits (a measured one): acceleration and
+/// jerk are kept, speed never grows beyond the limit or what it is, and the end is rest. Where it
+/// ends cannot be chosen.
 ///
 /// # Errors
 /// The first fault.
@@ -126,7 +140,8 @@ mod tests {
     use super::*;
     use crate::trajectory::SECOND;
 
-    const BOUNDS: Bounds = Bounds { lower: -1.0, upper: 1.0, velocity: 1.0, acceleration: 4.0, jerk: 40.0 };
+    const BOUNDS: Bounds =
+        Bounds { lower: -1.0, upper: 1.0, velocity: 1.0, acceleration: 4.0, jerk: 40.0 };
 
     fn passes(start: State, knots: &[(f64, State)]) -> bool {
         let mut motion_ = Motion::new(0, &[start]);

@@ -68,7 +68,11 @@ impl Latch {
     pub fn intervene(&mut self, now: Stamp) {
         let Some(settings) = self.settings else { return };
         self.recent.push_back(now);
-        while self.recent.front().is_some_and(|&at| seconds(now.saturating_sub(at)) > settings.window) {
+        while self
+            .recent
+            .front()
+            .is_some_and(|&at| seconds(now.saturating_sub(at)) > settings.window)
+        {
             self.recent.pop_front();
         }
         self.latched |= self.recent.len() >= settings.count;
@@ -78,7 +82,8 @@ impl Latch {
     pub fn latched(&self) -> Option<Event> {
         let limit = self.settings.map_or(0, |settings| settings.count);
         self.latched.then(|| {
-            Event::new(Rule::Latch, Response::Stopped).numbers(self.recent.len() as f64, limit as f64)
+            Event::new(Rule::Latch, Response::Stopped)
+                .numbers(self.recent.len() as f64, limit as f64)
         })
     }
 
@@ -155,7 +160,10 @@ mod tests {
         let settings = FilterSettings::default();
         let seen = Seen { joint_state: Some(0), observation: Some(0), chunk: Some(0) };
         let rules = |at: f64| {
-            bites(&seen, &settings, (at * 1e9) as i64).into_iter().map(|e| e.rule).collect::<Vec<_>>()
+            bites(&seen, &settings, (at * 1e9) as i64)
+                .into_iter()
+                .map(|e| e.rule)
+                .collect::<Vec<_>>()
         };
         assert_eq!(rules(0.2), []);
         assert_eq!(rules(0.3), [Rule::JointStateAge]);

@@ -1,12 +1,12 @@
-//! The stop of one joint: three phases of constant jerk that bring velocity and acceleration to zero together, as
-//! fast as the limits allow up to the time grid.
+//! The stop of one joint: three phases of constant jerk that bring velocity and acceleration to
+//! zero together, as fast as the limits allow up to the time grid.
 
 #![allow(clippy::neg_cmp_op_on_partial_ord, reason = "a comparison with not-a-number has to fail")]
 
 use super::{Motion, SECOND, Stamp, State, seconds};
 
-/// Knots of stops lie on this grid after the stop's start, nanoseconds: no two joints' knots are closer than this,
-/// so no segment is too short to be written exactly in 64 bits.
+/// Knots of stops lie on this grid after the stop's start, nanoseconds: no two joints' knots are
+/// closer than this, so no segment is too short to be written exactly in 64 bits.
 pub const GRID: i64 = 500_000;
 
 /// A stop that takes longer than this is none.
@@ -15,12 +15,13 @@ const LONGEST: f64 = 600.0;
 /// A stop of one joint: up to three knots after the start, nanoseconds and states.
 pub type Profile = Vec<(i64, State)>;
 
-/// The stop of a joint from `state` with at most `acceleration` and `jerk` (both positive, `|state.acceleration|`
-/// within the limit). `None` if there is none within ten minutes or the numbers are not finite.
+/// The stop of a joint from `state` with at most `acceleration` and `jerk` (both positive,
+/// `|state.acceleration|` within the limit). `None` if there is none within ten minutes or the
+/// numbers are not finite.
 ///
-/// In time order: jerk one way until the braking acceleration, that held, jerk the other way until rest. The
-/// durations are those of the time-optimal stop rounded up to [`GRID`]; the braking acceleration is then solved
-/// for, so that the stop is exact.
+/// In time order: jerk one way until the braking acceleration, that held, jerk the other way until
+/// rest. The durations are those of the time-optimal stop rounded up to [`GRID`]; the braking
+/// acceleration is then solved for, so that the stop is exact.
 pub fn profile(state: &State, acceleration: f64, jerk: f64) -> Option<Profile> {
     if state.is_rest() {
         return Some(Vec::new());
@@ -45,8 +46,8 @@ pub fn profile(state: &State, acceleration: f64, jerk: f64) -> Option<Profile> {
             Err(phase) => steps[phase] += 1.0,
         }
     }
-    // Rounding up leaves more braking than is needed when taking the acceleration out already nearly stops the
-    // joint: then it is taken out and the small rest is braked the other way.
+    // Rounding up leaves more braking than is needed when taking the acceleration out already
+    // nearly stops the joint: then it is taken out and the small rest is braked the other way.
     let out = up(a.abs() / jerk);
     for more in 1..=8 {
         for last in (0..12).map(|power| f64::from(1 << power)) {
@@ -59,7 +60,8 @@ pub fn profile(state: &State, acceleration: f64, jerk: f64) -> Option<Profile> {
     None
 }
 
-/// The braking acceleration that three phases of so many grid steps need, or the phase that is too short.
+/// The braking acceleration that three phases of so many grid steps need, or the phase that is too
+/// short.
 fn braking(v: f64, a: f64, steps: [f64; 3], acceleration: f64, jerk: f64) -> Result<f64, usize> {
     let [first, middle, last] = steps.map(|count| count * seconds(GRID));
     let braking = (v + a * first / 2.0) / (first / 2.0 + middle + last / 2.0);
@@ -99,8 +101,8 @@ fn knots(state: &State, braking: f64, steps: [f64; 3]) -> Profile {
     knots
 }
 
-/// All joints' stops as one motion, with knots wherever one joint has one. Each element of `profiles` belongs to the
-/// same element of `first`, the states at `start`.
+/// All joints' stops as one motion, with knots wherever one joint has one. Each element of
+/// `profiles` belongs to the same element of `first`, the states at `start`.
 pub fn join(start: Stamp, first: &[State], profiles: &[Profile]) -> Motion {
     let mut times: Vec<i64> = profiles.iter().flatten().map(|(time, _)| *time).collect();
     times.sort_unstable();
@@ -157,8 +159,15 @@ mod tests {
             let state = State { position: 0.5, velocity, acceleration };
             let profile = profile(&state, limit, jerk).expect("a stop");
             let end = profile.last().map_or(state, |(_, end)| *end);
-            assert!((seconds(duration(&profile)) - time).abs() <= 0.0016, "{velocity} {acceleration}");
-            assert!((end.position - 0.5 - way).abs() <= 0.0016 * velocity.abs() + 1e-9, "{}", end.position);
+            assert!(
+                (seconds(duration(&profile)) - time).abs() <= 0.0016,
+                "{velocity} {acceleration}"
+            );
+            assert!(
+                (end.position - 0.5 - way).abs() <= 0.0016 * velocity.abs() + 1e-9,
+                "{}",
+                end.position
+            );
             assert!(end.is_rest());
         }
     }
@@ -167,11 +176,14 @@ mod tests {
     fn stops_from_anywhere_keep_acceleration_and_jerk() {
         let mut seed = 7_u64;
         let mut random = move || {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (seed >> 11) as f64 / (1_u64 << 53) as f64
         };
         for _ in 0..20_000 {
-            let (limit, jerk) = (10_f64.powf(random() * 4.0 - 1.0), 10_f64.powf(random() * 5.0 - 1.0));
+            let (limit, jerk) =
+                (10_f64.powf(random() * 4.0 - 1.0), 10_f64.powf(random() * 5.0 - 1.0));
             let (velocity, acceleration) = (20.0 * random() - 10.0, limit * (2.0 * random() - 1.0));
             let state = State { position: 0.0, velocity, acceleration };
             let Some(profile) = profile(&state, limit, jerk) else {
@@ -182,7 +194,9 @@ mod tests {
             for (to, knot) in &profile {
                 let duration = seconds(to - time);
                 let needed = (knot.acceleration - from.acceleration) / duration;
-                assert!(needed.abs() <= jerk * 1.000_01 && knot.acceleration.abs() <= limit * 1.000_01);
+                assert!(
+                    needed.abs() <= jerk * 1.000_01 && knot.acceleration.abs() <= limit * 1.000_01
+                );
                 let reached = from.after(duration, needed);
                 assert!(
                     (reached.velocity - knot.velocity).abs() < 1e-9,
@@ -202,7 +216,8 @@ mod tests {
             State { position: 1.0, velocity: -0.2, acceleration: 0.5 },
             State::rest(2.0),
         ];
-        let profiles: Vec<_> = first.iter().map(|state| profile(state, 5.0, 50.0).expect("a stop")).collect();
+        let profiles: Vec<_> =
+            first.iter().map(|state| profile(state, 5.0, 50.0).expect("a stop")).collect();
         let motion = join(0, &first, &profiles);
         assert!(motion.last().iter().all(State::is_rest));
         assert!(motion.times().windows(2).all(|pair| pair[1] - pair[0] >= GRID));

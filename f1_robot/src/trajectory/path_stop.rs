@@ -1,14 +1,15 @@
-//! Stopping along the path: the running motion is played on, slower and slower, until it stands still. The joints
-//! stay where the running motion would have led them, so what was proved of the path (bounds, clearance, workspace)
-//! holds for the stop.
+//! Stopping along the path: the running motion is played on, slower and slower, until it stands
+//! still. The joints stay where the running motion would have led them, so what was proved of the
+//! path (bounds, clearance, workspace) holds for the stop.
 
 use super::{Motion, Quintic, Stamp, State, nanoseconds, seconds};
 
 /// Knots of the stop are about this far apart, seconds.
 const STEP: f64 = 0.008;
 
-/// The stop of `running` from `at`, within `duration` seconds. The speed of play falls from 1 to 0 along a cubic with
-/// flat ends, so velocity and acceleration start as they are. Nothing is checked.
+/// The stop of `running` from `at`, within `duration` seconds. The speed of play falls from 1 to 0
+/// along a cubic with flat ends, so velocity and acceleration start as they are. Nothing is
+/// checked.
 pub fn along(running: &Motion, at: Stamp, duration: f64) -> Motion {
     let knots = ((duration / STEP).ceil() as i64).clamp(4, 256);
     let step = nanoseconds(duration / knots as f64).max(1);
@@ -36,7 +37,8 @@ pub fn along(running: &Motion, at: Stamp, duration: f64) -> Motion {
     motion
 }
 
-/// The running motion `elapsed` seconds after `at`, not rounded to nanoseconds: rounding would show in the jerk.
+/// The running motion `elapsed` seconds after `at`, not rounded to nanoseconds: rounding would show
+/// in the jerk.
 fn sample_between(running: &Motion, at: Stamp, elapsed: f64) -> Vec<State> {
     let time = seconds(at - running.start()) + elapsed;
     let times = running.times();

@@ -1,5 +1,6 @@
-//! One joint between two knots: the quintic that ros2_control's JointTrajectoryController interpolates when both
-//! points give position, velocity and acceleration (`Trajectory::interpolate_between_points`).
+//! One joint between two knots: the quintic that ros2_control's JointTrajectoryController
+//! interpolates when both points give position, velocity and acceleration
+//! (`Trajectory::interpolate_between_points`).
 
 /// A joint's position (rad or m), velocity and acceleration.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,7 +32,8 @@ impl State {
     /// The state `t` seconds later under a constant jerk.
     pub fn after(&self, t: f64, jerk: f64) -> Self {
         Self {
-            position: self.position + t * (self.velocity + t * (self.acceleration / 2.0 + t * jerk / 6.0)),
+            position: self.position
+                + t * (self.velocity + t * (self.acceleration / 2.0 + t * jerk / 6.0)),
             velocity: self.velocity + t * (self.acceleration + t * jerk / 2.0),
             acceleration: self.acceleration + t * jerk,
         }
@@ -73,7 +75,8 @@ impl Quintic {
         let c = &self.coefficients;
         State {
             position: c[0] + t * (c[1] + t * (c[2] + t * (c[3] + t * (c[4] + t * c[5])))),
-            velocity: c[1] + t * (2.0 * c[2] + t * (3.0 * c[3] + t * (4.0 * c[4] + t * 5.0 * c[5]))),
+            velocity: c[1]
+                + t * (2.0 * c[2] + t * (3.0 * c[3] + t * (4.0 * c[4] + t * 5.0 * c[5]))),
             acceleration: 2.0 * c[2] + t * (6.0 * c[3] + t * (12.0 * c[4] + t * 20.0 * c[5])),
         }
     }
@@ -85,10 +88,12 @@ impl Quintic {
     }
 }
 
-/// A segment in Bernstein form: the polynomial and its derivatives lie within the hulls of these numbers.
+/// A segment in Bernstein form: the polynomial and its derivatives lie within the hulls of these
+/// numbers.
 #[derive(Debug, Clone, Copy)]
 pub struct Hull {
-    /// Position, relative to the first knot's (so that small motions far from zero keep their digits).
+    /// Position, relative to the first knot's (so that small motions far from zero keep their
+    /// digits).
     pub position: [f64; 6],
     /// Velocity.
     pub velocity: [f64; 5],
@@ -123,8 +128,9 @@ fn derivative<const N: usize, const M: usize>(b: &[f64; N], scale: f64) -> [f64;
 /// How often a hull is halved before its polynomial counts as outside.
 const HALVINGS: u32 = 12;
 
-/// Whether a polynomial in Bernstein form stays within `[lower, upper]`: exactly, up to a 2^-24 part of its
-/// hull's width (a hull's distance to its curve falls to a quarter at each halving). Not-a-number is outside.
+/// Whether a polynomial in Bernstein form stays within `[lower, upper]`: exactly, up to a 2^-24
+/// part of its hull's width (a hull's distance to its curve falls to a quarter at each halving).
+/// Not-a-number is outside.
 pub fn stays_within<const N: usize>(b: &[f64; N], lower: f64, upper: f64) -> bool {
     within(b, lower, upper, HALVINGS)
 }
@@ -155,8 +161,8 @@ pub fn halves<const N: usize>(b: &[f64; N]) -> ([f64; N], [f64; N]) {
     (left, right)
 }
 
-/// The least and greatest value of a polynomial in Bernstein form, from above by a few percent of its variation
-/// at most: the hulls of its quarters.
+/// The least and greatest value of a polynomial in Bernstein form, from above by a few percent of
+/// its variation at most: the hulls of its quarters.
 pub fn range<const N: usize>(b: &[f64; N]) -> (f64, f64) {
     let (left, right) = halves(b);
     let (a, b) = halves(&left);

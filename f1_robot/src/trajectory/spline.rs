@@ -1,7 +1,7 @@
-//! A motion through waypoints: a cubic spline with continuous acceleration (piecewise constant jerk, the smoothest
-//! jerk that meets waypoints at given times in the least-squares sense of its acceleration), whose first interval,
-//! and last one if it ends at rest, have one more knot in the middle, so that position, velocity and acceleration
-//! can all be given there.
+//! A motion through waypoints: a cubic spline with continuous acceleration (piecewise constant
+//! jerk, the smoothest jerk that meets waypoints at given times in the least-squares sense of its
+//! acceleration), whose first interval, and last one if it ends at rest, have one more knot in the
+//! middle, so that position, velocity and acceleration can all be given there.
 
 use super::{Motion, Quintic, SECOND, Stamp, State, seconds};
 
@@ -10,12 +10,13 @@ use super::{Motion, Quintic, SECOND, Stamp, State, seconds};
 pub enum End {
     /// At rest at the last waypoint.
     Rest,
-    /// With whatever velocity the waypoints suggest (zero acceleration), followed by a straight braking tail in
-    /// which all joints slow down together.
+    /// With whatever velocity the waypoints suggest (zero acceleration), followed by a straight
+    /// braking tail in which all joints slow down together.
     Tail,
 }
 
-/// Waypoints: row `i` is `joints` positions, reached `durations[i]` nanoseconds after the one before (or the start).
+/// Waypoints: row `i` is `joints` positions, reached `durations[i]` nanoseconds after the one
+/// before (or the start).
 #[derive(Debug, Clone, Copy)]
 pub struct Waypoints<'a> {
     /// Nanoseconds, each at least [`SHORTEST`].
@@ -36,7 +37,8 @@ pub struct TailLimit {
     pub jerk: f64,
 }
 
-/// Factors of the linear system for the accelerations at waypoints 1 .. n-1; it is the same for all joints.
+/// Factors of the linear system for the accelerations at waypoints 1 .. n-1; it is the same for all
+/// joints.
 struct System {
     /// `[lower, upper factor, 1 / pivot]` of each unknown.
     rows: Vec<[f64; 3]>,
@@ -47,7 +49,8 @@ impl System {
         let n = h.len();
         let mut rows: Vec<[f64; 3]> = Vec::with_capacity(n.saturating_sub(1));
         for i in 0..n.saturating_sub(1) {
-            // Unknown i is the acceleration at waypoint i (0-based): between interval i and interval i + 1.
+            // Unknown i is the acceleration at waypoint i (0-based): between interval i and
+            // interval i + 1.
             let (first, last) = (i == 0, i + 2 == n);
             let before = if first { h[0] / 6.0 } else { h[i] / 3.0 };
             let rest = last && end == End::Rest;
@@ -80,11 +83,11 @@ impl System {
     }
 }
 
-/// The motion from `first` at `start` through the waypoints, ending at rest; `None` without waypoints. Nothing is
-/// checked: numbers may overflow and limits may be broken.
+/// The motion from `first` at `start` through the waypoints, ending at rest; `None` without
+/// waypoints. Nothing is checked: numbers may overflow and limits may be broken.
 ///
-/// A joint that is `tame` (none is for an empty slice) goes as in [`monotone`]: with more acceleration than the
-/// spline, but not beyond its waypoints.
+/// A joint that is `tame` (none is for an empty slice) goes as in [`monotone`]: with more
+/// acceleration than the spline, but not beyond its waypoints.
 pub fn through(
     start: Stamp,
     first: &[State],
@@ -104,15 +107,21 @@ pub fn through(
         .iter()
         .zip(waypoints.rows[0])
         .map(|(from, p)| {
-            from.velocity + (p - from.position - from.velocity * h[0]) / half - half / 3.0 * from.acceleration
+            from.velocity + (p - from.position - from.velocity * h[0]) / half
+                - half / 3.0 * from.acceleration
         })
         .collect();
-    // `[waypoint][joint]`: mean velocities from the waypoint before (none leads to the first), and accelerations.
+    // `[waypoint][joint]`: mean velocities from the waypoint before (none leads to the first), and
+    // accelerations.
     let mut slopes = vec![0.0; n * joints];
     for i in 1..n {
         let (p, before) = (waypoints.rows[i], waypoints.rows[i - 1]);
         let slopes = &mut slopes[i * joints..(i + 1) * joints];
-        slopes.iter_mut().zip(p).zip(before).for_each(|((slope, p), before)| *slope = (p - before) / h[i]);
+        slopes
+            .iter_mut()
+            .zip(p)
+            .zip(before)
+            .for_each(|((slope, p), before)| *slope = (p - before) / h[i]);
     }
     let mut accelerations = vec![0.0; n * joints];
     for i in 0..n - 1 {
@@ -192,8 +201,8 @@ pub fn through(
     Some(motion)
 }
 
-/// The middle of an interval of two constant-jerk halves that starts in `a` and ends at the position and
-/// acceleration of `b`.
+/// The middle of an interval of two constant-jerk halves that starts in `a` and ends at the
+/// position and acceleration of `b`.
 fn first_middle(a: &State, b: &State, h: f64) -> State {
     let half = h / 2.0;
     let way = b.position - a.position - a.velocity * h;
@@ -230,9 +239,10 @@ fn add_tail(motion: &mut Motion, time: i64, last: &[State], limits: &[TailLimit]
     }
 }
 
-/// A slower but tamer motion through waypoints: quintics with zero acceleration at the waypoints and slopes small
-/// enough that, from a start at rest, each stays within the box around its two waypoints. Ends at rest. Time scales
-/// it: all durations times `k` give velocities through `k`, accelerations through `k²`, jerks through `k³`.
+/// A slower but tamer motion through waypoints: quintics with zero acceleration at the waypoints
+/// and slopes small enough that, from a start at rest, each stays within the box around its two
+/// waypoints. Ends at rest. Time scales it: all durations times `k` give velocities through `k`,
+/// accelerations through `k²`, jerks through `k³`.
 pub fn monotone(start: Stamp, first: &[State], waypoints: &Waypoints<'_>) -> Option<Motion> {
     let n = waypoints.rows.len().min(waypoints.durations.len());
     let mut motion = Motion::new(start, first);
@@ -252,7 +262,8 @@ pub fn monotone(start: Stamp, first: &[State], waypoints: &Waypoints<'_>) -> Opt
 fn monotone_at(waypoints: &Waypoints<'_>, n: usize, joint: usize, first: f64, i: usize) -> State {
     let p = |i: usize| waypoints.rows[i][joint];
     let before = (p(i) - if i == 0 { first } else { p(i - 1) }) / seconds(waypoints.durations[i]);
-    let after = if i + 1 < n { (p(i + 1) - p(i)) / seconds(waypoints.durations[i + 1]) } else { 0.0 };
+    let after =
+        if i + 1 < n { (p(i + 1) - p(i)) / seconds(waypoints.durations[i + 1]) } else { 0.0 };
     // With both slopes at most 5/4 of the mean slope the velocity's hull has one sign.
     let velocity = if before * after > 0.0 {
         let mean = 2.0 * before * after / (before + after);
@@ -283,10 +294,17 @@ mod tests {
                 let rows: Vec<Vec<f64>> =
                     (0..n).map(|i| vec![(i as f64 * 0.7).sin(), -0.2 * i as f64]).collect();
                 let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
-                let durations: Vec<i64> = (0..n).map(|i| 100_000_000 + 20_000_000 * i as i64).collect();
-                let motion =
-                    through(7, &first(), &Waypoints { durations: &durations, rows: &rows }, end, &TAIL, &[])
-                        .unwrap();
+                let durations: Vec<i64> =
+                    (0..n).map(|i| 100_000_000 + 20_000_000 * i as i64).collect();
+                let motion = through(
+                    7,
+                    &first(),
+                    &Waypoints { durations: &durations, rows: &rows },
+                    end,
+                    &TAIL,
+                    &[],
+                )
+                .unwrap();
                 let mut time = 7;
                 for (row, duration) in rows.iter().zip(&durations) {
                     time += duration;
@@ -296,7 +314,8 @@ mod tests {
                 }
                 assert_eq!(motion.sample(7), first());
                 assert!(motion.last().iter().all(State::is_rest));
-                // Each quintic is a cubic (one jerk), apart from the single interval that is given at both ends.
+                // Each quintic is a cubic (one jerk), apart from the single interval that is given
+                // at both ends.
                 for (_, a, b, t) in
                     motion.segments().take(if n == 1 && end == End::Rest { 0 } else { usize::MAX })
                 {
@@ -316,7 +335,8 @@ mod tests {
         let rows: Vec<&[f64]> = rows.iter().map(|row| row.as_slice()).collect();
         let durations = [100_000_000; 6];
         let motion =
-            monotone(0, &[State::rest(0.0)], &Waypoints { durations: &durations, rows: &rows }).unwrap();
+            monotone(0, &[State::rest(0.0)], &Waypoints { durations: &durations, rows: &rows })
+                .unwrap();
         for ms in 0..=600 {
             let (at, i) = (motion.sample(ms * 1_000_000)[0].position, (ms / 100).min(5) as usize);
             let (a, b) = (if i == 0 { 0.0 } else { rows[i - 1][0] }, rows[i][0]);

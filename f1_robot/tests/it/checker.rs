@@ -1,5 +1,6 @@
-//! What a suspicious stranger would check about the filter's output: its own quintic sampler, written from the
-//! equations (six conditions, six coefficients), and limits read from the robot, not from the filter.
+//! What a suspicious stranger would check about the filter's output: its own quintic sampler,
+//! written from the equations (six conditions, six coefficients), and limits read from the robot,
+//! not from the filter.
 
 use f1_robot::JointLimits;
 use f1_robot::safety::{CheckedTrajectory, FilterOutput, MeasuredState, Response, Rule};
@@ -27,7 +28,8 @@ impl Track {
         Self { pieces: pieces.collect(), points }
     }
 
-    /// Solves the six conditions by Gaussian elimination in normalised time, unlike the shipped closed form.
+    /// Solves the six conditions by Gaussian elimination in normalised time, unlike the shipped
+    /// closed form.
     fn coefficients(a: &[f64; 3], b: &[f64; 3], t: f64) -> [f64; 6] {
         // s(u) = sum c_k u^k, u in 0..1; position relative to a's.
         let (v0, a0) = (a[1] * t, a[2] * t * t);
@@ -78,8 +80,8 @@ impl Track {
         }
     }
 
-    /// Samples every `step` seconds from `from` on, and on both sides of every knot, in the order of time, up to the last
-    /// knot; until `told` fails.
+    /// Samples every `step` seconds from `from` on, and on both sides of every knot, in the order
+    /// of time, up to the last knot; until `told` fails.
     fn walk(
         &self,
         from: f64,
@@ -137,7 +139,8 @@ pub fn tracks(limits: &[JointLimits], trajectories: &[CheckedTrajectory]) -> Vec
         .iter()
         .map(|joint| {
             let mut found = trajectories.iter().filter_map(|trajectory| {
-                let column = trajectory.joint_names().iter().position(|name| *name == joint.name)?;
+                let column =
+                    trajectory.joint_names().iter().position(|name| *name == joint.name)?;
                 let point = |p: &f1_robot::safety::CheckedPoint| {
                     (p.t, [p.position[column], p.velocity[column], p.acceleration[column]])
                 };
@@ -151,7 +154,12 @@ pub fn tracks(limits: &[JointLimits], trajectories: &[CheckedTrajectory]) -> Vec
 }
 
 impl Stranger {
-    pub fn before(&mut self, now: i64, state: Option<&MeasuredState>, limits: &[JointLimits]) -> Before {
+    pub fn before(
+        &mut self,
+        now: i64,
+        state: Option<&MeasuredState>,
+        limits: &[JointLimits],
+    ) -> Before {
         if now < self.now {
             self.seen = None;
         }
@@ -164,7 +172,8 @@ impl Stranger {
             limits
                 .iter()
                 .map(|joint| {
-                    let mut places = (0..state.names.len()).filter(|i| state.names[*i] == joint.name);
+                    let mut places =
+                        (0..state.names.len()).filter(|i| state.names[*i] == joint.name);
                     let i = places.next().filter(|_| places.next().is_none())?;
                     let velocity = state.velocities.get(i).copied().unwrap_or(0.0);
                     let state = [*state.positions.get(i)?, velocity];
@@ -174,7 +183,8 @@ impl Stranger {
         };
         let whole = |state: &&MeasuredState| {
             let n = state.names.len();
-            state.positions.len() == n && (state.velocities.len() == n || state.velocities.is_empty())
+            state.positions.len() == n
+                && (state.velocities.len() == n || state.velocities.is_empty())
         };
         if let Some(state) = state.filter(whole)
             && let Some(joints) = read(state)
@@ -206,7 +216,10 @@ impl Stranger {
                 return Err("stamps differ".into());
             }
             let own: Vec<f64> = trajectory.points().iter().map(|point| point.t).collect();
-            if own != times || own.is_empty() || own.windows(2).any(|pair| pair[1] <= pair[0]) || own[0] < 0.0
+            if own != times
+                || own.is_empty()
+                || own.windows(2).any(|pair| pair[1] <= pair[0])
+                || own[0] < 0.0
             {
                 return Err(format!("times {own:?}"));
             }
@@ -221,7 +234,8 @@ impl Stranger {
             let first = track.points[0];
             // The first point may lie a sliver after now.
             let ahead = first.0;
-            let running = before.running.as_ref().filter(|_| !measured_wins).map(|running| running[j]);
+            let running =
+                before.running.as_ref().filter(|_| !measured_wins).map(|running| running[j]);
             let (expected, allowed) = match (running, &before.measured, &self.sent) {
                 (Some(running), _, Some((at, sent))) => {
                     let from = (before.now - at) as f64 / 1e9;
@@ -274,8 +288,8 @@ impl Stranger {
     }
 }
 
-/// Limits along one joint's track, sampled every `step` seconds and on both sides of every knot. `allowed` is how far
-/// outside its bounds the joint gets whatever anyone does.
+/// Limits along one joint's track, sampled every `step` seconds and on both sides of every knot.
+/// `allowed` is how far outside its bounds the joint gets whatever anyone does.
 fn check_track(track: &Track, limit: &JointLimits, allowed: f64, step: f64) -> Result<(), String> {
     let end = track.end();
     let begin = track.points[0].0;
@@ -288,10 +302,13 @@ fn check_track(track: &Track, limit: &JointLimits, allowed: f64, step: f64) -> R
             return Err(format!("not finite at {t}"));
         }
         let out = outside(p, limit);
-        // Up to its first standstill the joint may be carried out as far as it must; from then on inward only.
+        // Up to its first standstill the joint may be carried out as far as it must; from then on
+        // inward only.
         inward |= v * start[1] <= 0.0;
         if out > furthest + 1e-6 {
-            return Err(format!("position {p} is {out} outside at {t}, allowed {furthest}, start {start:?}"));
+            return Err(format!(
+                "position {p} is {out} outside at {t}, allowed {furthest}, start {start:?}"
+            ));
         }
         if inward {
             furthest = furthest.min(out);
@@ -332,7 +349,8 @@ fn stop_way(v: f64, limit: &JointLimits) -> f64 {
 #[test]
 fn the_stranger_finds_what_is_wrong() {
     let limit = crate::filter_any_input::joint("a".into(), -1.0, 1.0, 1.0, 5.0, 60.0);
-    let fault = |points: &[(f64, [f64; 3])]| check_track(&Track::new(points.to_vec()), &limit, 0.0, 1e-3);
+    let fault =
+        |points: &[(f64, [f64; 3])]| check_track(&Track::new(points.to_vec()), &limit, 0.0, 1e-3);
     assert_eq!(fault(&[(0.0, [0.0; 3]), (1.0, [0.3, 0.0, 0.0])]), Ok(()));
     for (word, points) in [
         ("velocity", vec![(0.0, [-0.9, 0.0, 0.0]), (1.5, [0.9, 0.0, 0.0])]),

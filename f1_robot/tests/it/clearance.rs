@@ -26,7 +26,8 @@ fn random_point(generator: &mut impl Rng, size: f64) -> Point3<f64> {
 fn segment_distances_agree_with_parry() {
     let mut generator = generator(1);
     for case in 0..20_000 {
-        let mut points: Vec<Point3<f64>> = (0..4).map(|_| random_point(&mut generator, 1.0)).collect();
+        let mut points: Vec<Point3<f64>> =
+            (0..4).map(|_| random_point(&mut generator, 1.0)).collect();
         match case % 5 {
             // A point, two points, parallel segments.
             1 => points[1] = points[0],
@@ -37,8 +38,9 @@ fn segment_distances_agree_with_parry() {
         let ours = segment_distance(&points[0], &points[1], &points[2], &points[3]);
         let one = Segment::new(to_parry(&points[0]), to_parry(&points[1]));
         let other = Segment::new(to_parry(&points[2]), to_parry(&points[3]));
-        let theirs =
-            f64::from(query::distance(&Pose::IDENTITY, &one, &Pose::IDENTITY, &other).unwrap().distance);
+        let theirs = f64::from(
+            query::distance(&Pose::IDENTITY, &one, &Pose::IDENTITY, &other).unwrap().distance,
+        );
         assert!((ours - theirs).abs() < 2e-4, "case {case}: {ours} {theirs} {points:?}");
     }
 }
@@ -63,11 +65,15 @@ fn segment_to_box_distances_agree_with_sampled_point_distances() {
         for step in 0..=200 {
             let point = a + (b - a) * (f64::from(step) / 200.0);
             let pose = Pose::from_translation(to_parry(&point));
-            let distance = query::distance(&pose, &Ball::new(0.0), &Pose::IDENTITY, &cuboid).unwrap();
+            let distance =
+                query::distance(&pose, &Ball::new(0.0), &Pose::IDENTITY, &cuboid).unwrap();
             nearest = nearest.min(f64::from(distance.distance));
         }
         let spacing = (b - a).norm() / 200.0;
-        assert!(ours <= nearest + 1e-4 && ours >= nearest - spacing, "case {case}: {ours} {nearest}");
+        assert!(
+            ours <= nearest + 1e-4 && ours >= nearest - spacing,
+            "case {case}: {ours} {nearest}"
+        );
     }
 }
 
@@ -75,12 +81,13 @@ fn segment_to_box_distances_agree_with_sampled_point_distances() {
 fn a_hand_computed_configuration_has_its_distance() {
     let robot = load("bench_arm");
     let mut scratch = ClearanceScratch::default();
-    // Straight up: the lowest shape that moves is link1's cylinder, from 0.12 up, with radius 0.055.
+    // Straight up: the lowest shape that moves is link1's cylinder, from 0.12 up, with radius
+    // 0.055.
     let up = robot.clearance().distances(&[0.0; 8], f64::INFINITY, &mut scratch);
     assert!((up.scene.distance - (0.12 - 0.055)).abs() < 1e-9, "{up:?}");
     assert_eq!(robot.clearance().scene_names(up.scene.pair.unwrap()), ("link1", "table"));
-    // Level at 0.18 with the hand down: the fingers' boxes end 0.19 below the wrist, inside the table. They are
-    // enclosed in strips of 0.01 by 0.012.
+    // Level at 0.18 with the hand down: the fingers' boxes end 0.19 below the wrist, inside the
+    // table. They are enclosed in strips of 0.01 by 0.012.
     let quarter = std::f64::consts::FRAC_PI_2;
     let hand_down = vector(&robot, &[("joint2", quarter), ("joint6", quarter)]);
     let down = robot.clearance().distances(&hand_down, f64::INFINITY, &mut scratch);
@@ -170,14 +177,16 @@ fn no_distance_changes_faster_than_the_reach_allows() {
     let mut generator = generator(9);
     for name in ROBOTS {
         let robot = load(name);
-        let bounds: Vec<(f64, f64)> = robot.joints().iter().map(|joint| (joint.lower, joint.upper)).collect();
+        let bounds: Vec<(f64, f64)> =
+            robot.joints().iter().map(|joint| (joint.lower, joint.upper)).collect();
         let reach = robot.clearance().reach(robot.kinematics(), &bounds);
         // No arm on this list is longer with its hand and its sliding joints.
         assert!(reach.iter().all(|reach| (0.0..5.0).contains(reach)), "{name}: {reach:?}");
         assert!(reach.iter().any(|reach| *reach > 0.5), "{name}: {reach:?}");
         // A sliding finger's joint that drives the other finger too: they meet twice as fast.
         for (joint, reach) in robot.joints().iter().zip(&reach) {
-            if joint.prismatic && robot.urdf().contains(&format!("<mimic joint=\"{}\"", joint.name)) {
+            if joint.prismatic && robot.urdf().contains(&format!("<mimic joint=\"{}\"", joint.name))
+            {
                 assert!(*reach >= 2.0, "{name}: {} {reach}", joint.name);
                 fingers += 1;
             }
@@ -186,14 +195,20 @@ fn no_distance_changes_faster_than_the_reach_allows() {
         let mut least = f64::INFINITY;
         for _ in 0..300 {
             let here = anywhere(&robot, &mut generator);
-            let there: Vec<f64> = here.iter().map(|p| p + generator.random_range(-0.02..0.02)).collect();
-            let moved: f64 =
-                here.iter().zip(&there).zip(&reach).map(|((a, b), reach)| reach * (a - b).abs()).sum();
-            let [before, after] =
-                [&here, &there].map(|at| robot.clearance().distances(at, f64::INFINITY, &mut scratch));
-            for (before, after) in
-                [(before.own.distance, after.own.distance), (before.scene.distance, after.scene.distance)]
-            {
+            let there: Vec<f64> =
+                here.iter().map(|p| p + generator.random_range(-0.02..0.02)).collect();
+            let moved: f64 = here
+                .iter()
+                .zip(&there)
+                .zip(&reach)
+                .map(|((a, b), reach)| reach * (a - b).abs())
+                .sum();
+            let [before, after] = [&here, &there]
+                .map(|at| robot.clearance().distances(at, f64::INFINITY, &mut scratch));
+            for (before, after) in [
+                (before.own.distance, after.own.distance),
+                (before.scene.distance, after.scene.distance),
+            ] {
                 // Capsules that reach into each other are as near as they get.
                 if before.is_finite() && after.is_finite() {
                     least = least.min(moved - (before - after).abs());

@@ -52,7 +52,10 @@ fn absolute_joints_are_denormalised_and_the_gripper_takes_its_convention() {
     let stamp = ChunkStamp { stamp: 12_500_000_000, sequence: 3, epoch: 1 };
     let decoded = decoder.decode(&[row], robot.home(), stamp).unwrap();
     let chunk = decoded.chunk;
-    assert_eq!((chunk.stamp, chunk.sequence, chunk.epoch, chunk.rate_hz), (12_500_000_000, 3, 1, 10.0));
+    assert_eq!(
+        (chunk.stamp, chunk.sequence, chunk.epoch, chunk.rate_hz),
+        (12_500_000_000, 3, 1, 10.0)
+    );
     assert_eq!(chunk.joint_names.last().unwrap(), "gripper_joint");
     for position in &chunk.rows[0][..7] {
         assert!((position - 0.6).abs() < 1e-6);
@@ -91,8 +94,9 @@ fn wrong_shapes_are_errors() {
 #[test]
 fn chained_deltas_add_up_and_deltas_from_the_start_do_not() {
     for (reference, expected) in [("chained", [0.1, 0.3, 0.6]), ("chunk_start", [0.1, 0.2, 0.3])] {
-        let robot =
-            bench_with(&format!("    - {{kind: joint_deltas, {JOINTS}, reference: {reference}}}\n{GRIPPER}"));
+        let robot = bench_with(&format!(
+            "    - {{kind: joint_deltas, {JOINTS}, reference: {reference}}}\n{GRIPPER}"
+        ));
         let rows: Vec<Vec<f64>> = (1..=3).map(|i| vec![0.1 * f64::from(i); 8]).collect();
         let start = vec![0.5; 8];
         let decoded = decoder(&robot).waypoints(&rows, &start, ChunkStamp::default()).unwrap();
@@ -146,21 +150,24 @@ fn follow(
     ));
     let mut row = delta.to_vec();
     row.push(1.0);
-    let decoded = decoder(&robot).waypoints(&vec![row; rows], robot.home(), ChunkStamp::default()).unwrap();
+    let decoded =
+        decoder(&robot).waypoints(&vec![row; rows], robot.home(), ChunkStamp::default()).unwrap();
     assert!(decoded.warnings.is_empty(), "{:?}", decoded.warnings);
     (robot, decoded.chunk.rows)
 }
 
 #[test]
 fn end_effector_deltas_in_the_base_frame_move_along_it() {
-    let (robot, rows) = follow("base", "chained", "axis_angle", [0.0, 0.02, 0.0, 0.0, 0.0, 0.005], 10);
+    let (robot, rows) =
+        follow("base", "chained", "axis_angle", [0.0, 0.02, 0.0, 0.0, 0.0, 0.005], 10);
     let start = robot.kinematics().end_effector(0, robot.home());
     for (i, row) in rows.iter().enumerate() {
         let steps = i as f64 + 1.0;
         let pose = robot.kinematics().end_effector(0, row);
         // 0.02 * 0.5 along y and 0.005 * 2 about z a row.
         let place = start.translation.vector + Vector3::new(0.0, 0.01 * steps, 0.0);
-        let turn = UnitQuaternion::from_scaled_axis(Vector3::new(0.0, 0.0, 0.01 * steps)) * start.rotation;
+        let turn =
+            UnitQuaternion::from_scaled_axis(Vector3::new(0.0, 0.0, 0.01 * steps)) * start.rotation;
         assert!((pose.translation.vector - place).norm() < 2e-5, "row {i}");
         assert!(pose.rotation.angle_to(&turn) < 2e-4, "row {i}");
     }
@@ -181,7 +188,8 @@ fn end_effector_deltas_in_the_tool_frame_move_along_the_tool() {
 
 #[test]
 fn deltas_from_the_chunks_start_ask_for_the_same_pose_in_every_row() {
-    let (robot, rows) = follow("base", "chunk_start", "axis_angle", [0.04, 0.0, 0.0, 0.0, 0.0, 0.0], 4);
+    let (robot, rows) =
+        follow("base", "chunk_start", "axis_angle", [0.04, 0.0, 0.0, 0.0, 0.0, 0.0], 4);
     let start = robot.kinematics().end_effector(0, robot.home());
     for row in &rows {
         let pose = robot.kinematics().end_effector(0, row);
@@ -198,14 +206,16 @@ fn a_number_that_is_not_finite_stays_so_and_spoils_what_follows_it() {
     let mut rows = vec![vec![0.0; 7]; 3];
     rows[1][2] = f64::NAN;
     rows[2][6] = f64::INFINITY;
-    let decoded = decoder(&robot).waypoints(&rows, robot.home(), ChunkStamp::default()).unwrap().chunk.rows;
+    let decoded =
+        decoder(&robot).waypoints(&rows, robot.home(), ChunkStamp::default()).unwrap().chunk.rows;
     assert!(decoded[0].iter().all(|position| position.is_finite()));
     assert!(decoded[1][..7].iter().all(|position| position.is_nan()));
     assert!(decoded[2][..7].iter().all(|position| position.is_nan()));
     // Beyond the range an infinite gripper action is its end; one that is not a number stays so.
     assert_eq!(decoded[2][7], 0.05);
     rows[2][6] = f64::NAN;
-    let decoded = decoder(&robot).waypoints(&rows, robot.home(), ChunkStamp::default()).unwrap().chunk.rows;
+    let decoded =
+        decoder(&robot).waypoints(&rows, robot.home(), ChunkStamp::default()).unwrap().chunk.rows;
     assert!(decoded[2][7].is_nan());
 }
 
@@ -217,8 +227,9 @@ fn motion_toward_a_singularity_slows_down_stops_and_is_reported() {
     let mut row = vec![0.0; 7];
     row[0] = 0.02;
     // 60 rows of 2 cm go 1.2 m out: far beyond the reach, where the arm is straight.
-    let decoded =
-        decoder(&robot).waypoints(&vec![row.clone(); 60], robot.home(), ChunkStamp::default()).unwrap();
+    let decoded = decoder(&robot)
+        .waypoints(&vec![row.clone(); 60], robot.home(), ChunkStamp::default())
+        .unwrap();
     let slowed: Vec<f64> = decoded
         .warnings
         .iter()
@@ -250,7 +261,8 @@ fn gripper_conventions_invert_binarise_and_saturate() {
     // LIBERO: -1 opens, +1 closes, split at 0.
     let franka = load("franka");
     let hand = franka.file().gripper("hand").unwrap();
-    for (action, position) in [(-1.0, 0.04), (-0.01, 0.04), (0.0, 0.0), (1.0, 0.0), (7.0, 0.0), (-7.0, 0.04)]
+    for (action, position) in
+        [(-1.0, 0.04), (-0.01, 0.04), (0.0, 0.0), (1.0, 0.0), (7.0, 0.0), (-7.0, 0.04)]
     {
         assert_eq!(hand.position_of_action(action), position, "{action}");
     }

@@ -1,4 +1,5 @@
-//! Whatever comes in, what goes out is harmless. `F1_TEST_CASES` chunks (a few thousand by default).
+//! Whatever comes in, what goes out is harmless. `F1_TEST_CASES` chunks (a few thousand by
+//! default).
 
 use f1_robot::robot_file::ControllerInterface;
 use f1_robot::safety::{
@@ -41,7 +42,16 @@ pub fn joint(
     acceleration: f64,
     jerk: f64,
 ) -> JointLimits {
-    JointLimits { name, lower, upper, velocity, acceleration, jerk, continuous: false, prismatic: false }
+    JointLimits {
+        name,
+        lower,
+        upper,
+        velocity,
+        acceleration,
+        jerk,
+        continuous: false,
+        prismatic: false,
+    }
 }
 
 pub fn controllers(counts: &[usize]) -> Vec<ControllerJoints> {
@@ -99,7 +109,11 @@ fn scene(random: &mut Random) -> Scene {
     let rate = [5.0, 10.0, 15.0, 30.0, 50.0][random.below(5)];
     let settings = FilterSettings {
         mode: if random.one_in(4) { Mode::Reject } else { Mode::Clamp },
-        splice: if random.one_in(4) { Splice::Ensemble { decay: random.unit() } } else { Splice::Replace },
+        splice: if random.one_in(4) {
+            Splice::Ensemble { decay: random.unit() }
+        } else {
+            Splice::Replace
+        },
         margin: if random.one_in(3) { random.within(0.0, 0.1) } else { 0.0 },
         lead: if random.one_in(4) { random.within(0.0, 0.05) } else { 0.0 },
         latch: random.one_in(3).then_some(LatchSettings { count: 5, window: 1.0 }),
@@ -127,7 +141,9 @@ fn random_state(random: &mut Random, scene: &Scene) -> Option<MeasuredState> {
     let (mut positions, mut velocities) = (Vec::new(), Vec::new());
     for (i, joint) in scene.joints.iter().enumerate() {
         let (p, v) = match &running {
-            Some(running) if !wild => (running[i].position + random.within(-1e-3, 1e-3), running[i].velocity),
+            Some(running) if !wild => {
+                (running[i].position + random.within(-1e-3, 1e-3), running[i].velocity)
+            }
             _ => {
                 let range = joint.upper - joint.lower;
                 let p = random.within(joint.lower, joint.upper)
@@ -205,7 +221,8 @@ fn random_chunk(random: &mut Random, scene: &mut Scene) -> Option<RawChunk> {
     }
     if random.one_in(20) && !rows.is_empty() {
         let (i, j) = (random.below(rows.len()), random.below(scene.joints.len()));
-        rows[i][j] = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e308, -1e15, 1e6][random.below(6)];
+        rows[i][j] =
+            [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e308, -1e15, 1e6][random.below(6)];
     }
     if random.one_in(60) && !rows.is_empty() {
         let i = random.below(rows.len());
@@ -221,7 +238,8 @@ fn random_chunk(random: &mut Random, scene: &mut Scene) -> Option<RawChunk> {
         _ => 0.0,
     };
     scene.sequence += if random.one_in(40) { 0 } else { 1 };
-    let mut joint_names: Vec<String> = scene.joints.iter().map(|joint| joint.name.clone()).collect();
+    let mut joint_names: Vec<String> =
+        scene.joints.iter().map(|joint| joint.name.clone()).collect();
     if random.one_in(100) {
         joint_names.reverse();
     }
@@ -235,7 +253,11 @@ fn random_chunk(random: &mut Random, scene: &mut Scene) -> Option<RawChunk> {
         sequence: scene.sequence,
         joint_names,
         rows,
-        rate_hz: if random.one_in(100) { [f64::NAN, 0.0, -1.0][random.below(3)] } else { scene.rate },
+        rate_hz: if random.one_in(100) {
+            [f64::NAN, 0.0, -1.0][random.below(3)]
+        } else {
+            scene.rate
+        },
     })
 }
 

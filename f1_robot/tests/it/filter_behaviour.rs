@@ -1,8 +1,8 @@
 //! What the filter does, case by case.
 
 use f1_robot::safety::{
-    FilterInput, FilterOutput, FilterSettings, LatchSettings, LockSettings, MeasuredState, Mode, Response,
-    Rule, SafetyFilter, Verdict,
+    FilterInput, FilterOutput, FilterSettings, LatchSettings, LockSettings, MeasuredState, Mode,
+    Response, Rule, SafetyFilter, Verdict,
 };
 use f1_robot::{JointLimits, RawChunk};
 
@@ -33,8 +33,14 @@ impl Bench {
 
     pub fn with(joints: Vec<JointLimits>, settings: FilterSettings) -> Self {
         let at = vec![0.0; joints.len()];
-        let filter =
-            SafetyFilter::with_parts(joints.clone(), &["grip"], controllers(&[2, 1]), RATE, None, settings);
+        let filter = SafetyFilter::with_parts(
+            joints.clone(),
+            &["grip"],
+            controllers(&[2, 1]),
+            RATE,
+            None,
+            settings,
+        );
         Self { joints, filter, stranger: Stranger::default(), now: 0, sequence: 0, at }
     }
 
@@ -49,8 +55,8 @@ impl Bench {
             Some(states) => states.iter().map(|state| state.position).collect(),
             None => self.at.clone(),
         };
-        let velocities =
-            running.map_or(vec![0.0; self.joints.len()], |s| s.iter().map(|s| s.velocity).collect());
+        let velocities = running
+            .map_or(vec![0.0; self.joints.len()], |s| s.iter().map(|s| s.velocity).collect());
         MeasuredState { stamp: self.now, names: self.names(), positions, velocities }
     }
 
@@ -116,13 +122,18 @@ pub fn rules(output: &FilterOutput) -> Vec<Rule> {
 #[test]
 fn a_chunk_that_is_too_fast_keeps_its_path() {
     let mut bench = Bench::new(FilterSettings::default());
-    let rows: Vec<Vec<f64>> =
-        smooth(&[0.0], 1.5, 6).iter().map(|row| vec![row[0], -0.5 * row[0], 0.2 * row[0]]).collect();
+    let rows: Vec<Vec<f64>> = smooth(&[0.0], 1.5, 6)
+        .iter()
+        .map(|row| vec![row[0], -0.5 * row[0], 0.2 * row[0]])
+        .collect();
     let output = bench.send(rows.clone());
     assert_eq!(output.verdict, Verdict::Modified);
-    let scaled: Vec<_> = output.events.iter().filter(|event| event.action == Response::Scaled).collect();
+    let scaled: Vec<_> =
+        output.events.iter().filter(|event| event.action == Response::Scaled).collect();
     assert!(
-        scaled.iter().all(|event| event.asked > event.limit && event.step.is_some() && event.joint.is_some())
+        scaled.iter().all(|event| event.asked > event.limit
+            && event.step.is_some()
+            && event.joint.is_some())
     );
     let tracks = tracks(&bench.joints, &output.trajectories);
     for k in 0..400 {
@@ -134,7 +145,9 @@ fn a_chunk_that_is_too_fast_keeps_its_path() {
     // Not slower than it has to be: the peak uses most of some limit.
     let most = (0..4000)
         .map(|k| tracks[0].sample(f64::from(k) * 1e-3))
-        .fold(0.0_f64, |most, [_, v, a, j]| most.max(v.abs() / 1.5).max(a.abs() / 6.0).max(j.abs() / 60.0));
+        .fold(0.0_f64, |most, [_, v, a, j]| {
+            most.max(v.abs() / 1.5).max(a.abs() / 6.0).max(j.abs() / 60.0)
+        });
     assert!(most > 0.85, "{most}");
 }
 
@@ -206,7 +219,10 @@ fn a_lock_at_any_instant_of_any_motion_stops_harmlessly() {
         assert_eq!(output.verdict, Verdict::Stopped);
         assert_eq!(!output.trajectories.is_empty(), moving);
         if moving {
-            let end = tracks(&bench.joints, &output.trajectories).iter().map(|t| t.end()).fold(0.0, f64::max);
+            let end = tracks(&bench.joints, &output.trajectories)
+                .iter()
+                .map(|t| t.end())
+                .fold(0.0, f64::max);
             assert!(end < 1.2, "{ms}: {end}");
         }
     }
@@ -297,7 +313,8 @@ fn a_clock_that_jumps_back_forgets_everything_and_waits_for_fresh() {
     bench.now = 5_000_000_000;
     state.stamp = bench.now;
     let chunk = bench.chunk(smooth(&[0.0; 3], 0.1, 10));
-    let input = FilterInput { now: bench.now, state: Some(state.clone()), chunk: Some(chunk), lock: false };
+    let input =
+        FilterInput { now: bench.now, state: Some(state.clone()), chunk: Some(chunk), lock: false };
     let output = bench.step(&input);
     assert_eq!(output.verdict, Verdict::Rejected);
     assert!(rules(&output).contains(&Rule::Clock));
@@ -355,8 +372,10 @@ fn after_a_stop_the_robot_resumes_from_where_it_was_moved_to() {
 
 #[test]
 fn repeated_interventions_latch_until_reset() {
-    let settings =
-        FilterSettings { latch: Some(LatchSettings { count: 3, window: 5.0 }), ..FilterSettings::default() };
+    let settings = FilterSettings {
+        latch: Some(LatchSettings { count: 3, window: 5.0 }),
+        ..FilterSettings::default()
+    };
     let mut bench = Bench::new(settings);
     for k in 0..3 {
         let output = bench.send(vec![vec![f64::NAN; 3]; 4]);
@@ -378,13 +397,20 @@ fn waypoints_on_a_bound_are_met_without_swinging_beyond_it() {
     bench.at = vec![0.0, 0.0, there(0)];
     let rows = (1..20).map(|i| vec![0.0, 0.0, there(i)]).collect();
     let output = bench.send(rows);
-    assert_eq!((output.verdict, rules(&output)), (Verdict::Accepted, vec![]), "{:?}", output.events);
+    assert_eq!(
+        (output.verdict, rules(&output)),
+        (Verdict::Accepted, vec![]),
+        "{:?}",
+        output.events
+    );
 }
 
 #[test]
 fn chunks_that_come_too_late_do_not_latch() {
-    let settings =
-        FilterSettings { latch: Some(LatchSettings { count: 2, window: 50.0 }), ..FilterSettings::default() };
+    let settings = FilterSettings {
+        latch: Some(LatchSettings { count: 2, window: 50.0 }),
+        ..FilterSettings::default()
+    };
     let mut bench = Bench::new(settings);
     for late in [true, true, true, false] {
         let mut input = bench.input(Some(smooth(&[0.0; 3], 0.1, 10)));
@@ -481,7 +507,10 @@ fn a_joint_that_moves_and_cannot_be_stopped_is_reported_and_nothing_is_sent() {
     }
     input.lock = true;
     let output = bench.step(&input);
-    assert_eq!((output.verdict, rules(&output)), (Verdict::Stopped, vec![Rule::Lock, Rule::Unstoppable]));
+    assert_eq!(
+        (output.verdict, rules(&output)),
+        (Verdict::Stopped, vec![Rule::Lock, Rule::Unstoppable])
+    );
     assert!(output.trajectories.is_empty());
 }
 
@@ -491,13 +520,17 @@ fn the_margin_is_left_but_not_entered() {
     let mut bench = Bench::new(settings);
     bench.at = vec![1.9, 0.0, 0.0];
     // The margin is 0.2 rad wide; joint a stands in it and moves away, joint b moves into it.
-    let rows = (1..=40).map(|i| vec![1.9 - 0.005 * f64::from(i), 0.0475 * f64::from(i), 0.0]).collect();
+    let rows =
+        (1..=40).map(|i| vec![1.9 - 0.005 * f64::from(i), 0.0475 * f64::from(i), 0.0]).collect();
     let output = bench.send(rows);
     assert_eq!(rules(&output)[0], Rule::Margin);
     assert_eq!(output.events[0].joint.as_deref(), Some("b"));
     assert!((output.events[0].limit.unwrap() - 1.8).abs() < 1e-12);
     assert!(
-        !output.events.iter().any(|event| event.joint.as_deref() == Some("a") && event.rule == Rule::Margin)
+        !output
+            .events
+            .iter()
+            .any(|event| event.joint.as_deref() == Some("a") && event.rule == Rule::Margin)
     );
 }
 

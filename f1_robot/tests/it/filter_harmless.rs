@@ -8,7 +8,8 @@ use crate::filter_any_input::{controllers, joint};
 
 #[test]
 fn a_slow_wave_is_followed_exactly_from_chunk_to_chunk() {
-    let joints: Vec<_> = (0..8).map(|i| joint(format!("j{i}"), -2.0, 2.0, 2.0, 8.0, 100.0)).collect();
+    let joints: Vec<_> =
+        (0..8).map(|i| joint(format!("j{i}"), -2.0, 2.0, 2.0, 8.0, 100.0)).collect();
     let names: Vec<String> = joints.iter().map(|joint| joint.name.clone()).collect();
     let mut filter = SafetyFilter::with_parts(
         joints.clone(),
@@ -23,13 +24,16 @@ fn a_slow_wave_is_followed_exactly_from_chunk_to_chunk() {
     for k in 0..20 {
         let now = k * 300_000_000;
         let t = now as f64 / 1e9;
-        let rows: Vec<Vec<f64>> =
-            (0..16).map(|i| (0..8).map(|j| wave(t + (i as f64 + 1.0) / 10.0, j)).collect()).collect();
+        let rows: Vec<Vec<f64>> = (0..16)
+            .map(|i| (0..8).map(|j| wave(t + (i as f64 + 1.0) / 10.0, j)).collect())
+            .collect();
         let at = filter.running_at(now);
         let state = MeasuredState {
             stamp: now,
             names: names.clone(),
-            positions: (0..8).map(|j| at.as_ref().map_or(wave(0.0, j), |at| at[j].position)).collect(),
+            positions: (0..8)
+                .map(|j| at.as_ref().map_or(wave(0.0, j), |at| at[j].position))
+                .collect(),
             velocities: (0..8).map(|j| at.as_ref().map_or(0.0, |at| at[j].velocity)).collect(),
         };
         let chunk = RawChunk {

@@ -11,7 +11,8 @@ fn nimble(settings: FilterSettings) -> Bench {
     Bench::with(vec![limits("a"), limits("b"), limits("grip")], settings)
 }
 
-/// Back and forth as hard as the limits let it, followed `delay` seconds late: the rules that were named.
+/// Back and forth as hard as the limits let it, followed `delay` seconds late: the rules that were
+/// named.
 fn followed_late(settings: FilterSettings, delay: f64) -> Vec<Rule> {
     let mut bench = nimble(settings);
     let mut named = Vec::new();
@@ -28,7 +29,8 @@ fn followed_late(settings: FilterSettings, delay: f64) -> Vec<Rule> {
         let rows: Vec<Vec<f64>> =
             (1..=5).map(|i| at.iter().map(|p| p + way * f64::from(i)).collect()).collect();
         let chunk = (tick % 10 == 0).then(|| bench.chunk(rows));
-        let output = bench.step(&FilterInput { now: bench.now, state: Some(state), chunk, lock: false });
+        let output =
+            bench.step(&FilterInput { now: bench.now, state: Some(state), chunk, lock: false });
         named.extend(rules(&output));
         let now = bench.state();
         sent.push((bench.now, now.positions, now.velocities));
@@ -78,8 +80,13 @@ fn a_state_of_long_ago_starts_no_motion() {
         }
         assert_eq!(bench.step(&input).trajectories.len(), 0);
         bench.wait(age);
-        let output = bench.step(&FilterInput { now: bench.now, lock: true, ..FilterInput::default() });
-        assert_eq!((output.verdict, output.trajectories.len()), (Verdict::Stopped, expected), "{age}");
+        let output =
+            bench.step(&FilterInput { now: bench.now, lock: true, ..FilterInput::default() });
+        assert_eq!(
+            (output.verdict, output.trajectories.len()),
+            (Verdict::Stopped, expected),
+            "{age}"
+        );
     }
 }
 
@@ -93,7 +100,8 @@ fn a_lock_stops_what_runs_though_what_is_measured_cannot_be_stopped() {
         ],
         FilterSettings::default(),
     );
-    let rows = smooth(&[0.0; 3], 0.5, 30).into_iter().map(|row| vec![0.0, row[1], row[2]]).collect();
+    let rows =
+        smooth(&[0.0; 3], 0.5, 30).into_iter().map(|row| vec![0.0, row[1], row[2]]).collect();
     assert_eq!(bench.send(rows).verdict, Verdict::Accepted);
     bench.wait(1.0);
     let mut input = bench.input(None);
@@ -111,9 +119,11 @@ fn a_lock_stops_what_runs_though_what_is_measured_cannot_be_stopped() {
 #[test]
 fn a_start_that_has_to_be_braked_first_is_said() {
     // Position and velocity of joint a at the start, and what is said of it.
-    for (position, velocity, rule, asked) in
-        [(0.0, 1.6, Rule::Velocity, 1.6), (2.1, 0.2, Rule::Position, 2.1), (-2.1, -0.2, Rule::Position, -2.1)]
-    {
+    for (position, velocity, rule, asked) in [
+        (0.0, 1.6, Rule::Velocity, 1.6),
+        (2.1, 0.2, Rule::Position, 2.1),
+        (-2.1, -0.2, Rule::Position, -2.1),
+    ] {
         for (mode, action) in [(Mode::Clamp, Response::Scaled), (Mode::Reject, Response::Refused)] {
             let mut bench = Bench::new(FilterSettings { mode, ..FilterSettings::default() });
             bench.at[0] = position;
@@ -123,7 +133,8 @@ fn a_start_that_has_to_be_braked_first_is_said() {
                 state.velocities = vec![velocity, 0.0, 0.0];
             }
             let output = bench.step(&input);
-            let event = output.events.iter().find(|event| event.rule == rule && event.action == action);
+            let event =
+                output.events.iter().find(|event| event.rule == rule && event.action == action);
             let event = event.unwrap_or_else(|| panic!("{mode:?} {position}: {:?}", output.events));
             assert_eq!((event.joint.as_deref(), event.asked), (Some("a"), Some(asked)));
         }

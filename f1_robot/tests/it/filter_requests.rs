@@ -9,7 +9,8 @@ use f1_robot::safety::{FilterSettings, SafetyFilter};
 use serde_json::{Value, json};
 
 fn robot(name: &str) -> Arc<Robot> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../config/robots/{name}.yaml"));
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../config/robots/{name}.yaml"));
     Arc::new(Robot::load(&path).unwrap())
 }
 
@@ -18,7 +19,12 @@ fn request(robot: &Robot, now: f64) -> Value {
     let rows: Vec<Vec<f64>> = (1..=20)
         .map(|i| {
             let s = 0.02 * (1.0 - (0.1 * f64::from(i)).cos());
-            robot.joints().iter().zip(robot.home()).map(|(joint, p)| p + s * (joint.middle() - p)).collect()
+            robot
+                .joints()
+                .iter()
+                .zip(robot.home())
+                .map(|(joint, p)| p + s * (joint.middle() - p))
+                .collect()
         })
         .collect();
     json!({
@@ -40,17 +46,26 @@ fn every_line_gets_an_answer_and_state_carries_over() {
     incomplete.as_object_mut().unwrap().remove("lock");
     let lines = format!("{good}\nnot json\n{{}}\n{python}\n{incomplete}\n\u{0}\n[1,2]\n{locked}\n");
     let mut output = Vec::new();
-    let summary =
-        Server::new(robot.clone(), FilterSettings::default()).serve(lines.as_bytes(), &mut output).unwrap();
-    let answers: Vec<Value> =
-        String::from_utf8(output).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let kinds: Vec<&str> = answers.iter().map(|a| a["verdict"].as_str().unwrap_or("error")).collect();
-    assert_eq!(kinds, ["accepted", "error", "error", "rejected", "error", "error", "error", "stopped"]);
+    let summary = Server::new(robot.clone(), FilterSettings::default())
+        .serve(lines.as_bytes(), &mut output)
+        .unwrap();
+    let answers: Vec<Value> = String::from_utf8(output)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let kinds: Vec<&str> =
+        answers.iter().map(|a| a["verdict"].as_str().unwrap_or("error")).collect();
+    assert_eq!(
+        kinds,
+        ["accepted", "error", "error", "rejected", "error", "error", "error", "stopped"]
+    );
     assert!(answers[1]["error"].is_string());
     assert_eq!(answers[3]["events"][0]["rule"], "finite");
     assert_eq!((summary.requests, summary.errors, summary.stopped), (8, 5, 1));
     let trajectories = answers[0]["trajectories"].as_array().unwrap();
-    let controllers: Vec<&str> = trajectories.iter().map(|t| t["controller"].as_str().unwrap()).collect();
+    let controllers: Vec<&str> =
+        trajectories.iter().map(|t| t["controller"].as_str().unwrap()).collect();
     assert_eq!(controllers, ["arm_controller", "gripper_controller"]);
     let first = &trajectories[0]["points"][0];
     assert_eq!(first["t"], 0.0);
@@ -66,7 +81,8 @@ fn lines_that_are_no_text_or_have_no_end_are_served_too() {
     let mut lines = vec![0xFF, 0xFE, b'\n', b' ', b'\n'];
     lines.extend(request(&robot, 0.0).to_string().bytes());
     let mut output = Vec::new();
-    let summary = Server::new(robot, FilterSettings::default()).serve(&lines[..], &mut output).unwrap();
+    let summary =
+        Server::new(robot, FilterSettings::default()).serve(&lines[..], &mut output).unwrap();
     assert_eq!((summary.requests, summary.errors, summary.accepted), (3, 2, 1));
     let answers = String::from_utf8(output).unwrap();
     assert!(answers.contains("not UTF-8") && answers.contains("an empty line"), "{answers}");
@@ -78,8 +94,12 @@ fn limits_are_printed_for_every_shipped_robot_and_its_harmless_chunk_is_kept() {
         let robot = robot(name);
         let filter = SafetyFilter::new(robot.clone(), FilterSettings::default());
         let limits = limits(&robot, &filter);
-        let layout: Vec<&str> =
-            limits["action_layout"].as_array().unwrap().iter().map(|n| n.as_str().unwrap()).collect();
+        let layout: Vec<&str> = limits["action_layout"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|n| n.as_str().unwrap())
+            .collect();
         assert_eq!(layout.len(), robot.dof());
         let mut commanded: Vec<&str> = limits["controllers"]
             .as_object()
@@ -95,13 +115,15 @@ fn limits_are_printed_for_every_shipped_robot_and_its_harmless_chunk_is_kept() {
         for joint in layout {
             let limit = &limits["joints"][joint];
             assert!(
-                limit["lower"].as_f64() <= limit["upper"].as_f64() && limit["jerk"].as_f64() > Some(0.0),
+                limit["lower"].as_f64() <= limit["upper"].as_f64()
+                    && limit["jerk"].as_f64() > Some(0.0),
                 "{name} {joint}"
             );
         }
         assert_eq!(limits["rate_hz"], robot.rate_hz());
         let answer: Value = serde_json::from_str(
-            &Server::new(robot.clone(), FilterSettings::default()).answer(&request(&robot, 0.0).to_string()),
+            &Server::new(robot.clone(), FilterSettings::default())
+                .answer(&request(&robot, 0.0).to_string()),
         )
         .unwrap();
         assert_eq!(answer["verdict"], "accepted", "{name}: {}", answer["events"]);

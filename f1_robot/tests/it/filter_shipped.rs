@@ -1,4 +1,5 @@
-//! The shipped robots in their space: end-effector speed, workspace, clearance, and the joints' limits as ever.
+//! The shipped robots in their space: end-effector speed, workspace, clearance, and the joints'
+//! limits as ever.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use crate::filter_any_input::{Random, cases};
 const ROBOTS: [&str; 6] = ["bench_arm", "franka", "widowx", "google_robot", "genie1", "arx_lift2"];
 
 fn robot(name: &str) -> Arc<Robot> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../config/robots/{name}.yaml"));
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../config/robots/{name}.yaml"));
     Arc::new(Robot::load(&path).unwrap())
 }
 
@@ -31,7 +33,9 @@ fn standing(robot: &Robot, positions: &[f64], scratch: &mut ClearanceScratch) ->
         .map(|arm| {
             let tip = robot.kinematics().tip_pose(arm, positions).translation.vector;
             robot.workspace(arm).map_or(0.0, |space| {
-                (0..3).map(|i| (space.min[i] - tip[i]).max(tip[i] - space.max[i])).fold(0.0, f64::max)
+                (0..3)
+                    .map(|i| (space.min[i] - tip[i]).max(tip[i] - space.max[i]))
+                    .fold(0.0, f64::max)
             })
         })
         .collect();
@@ -68,7 +72,8 @@ fn shipped_robots_stay_within_their_limits_in_joints_and_in_space() {
                 .running_at(now)
                 .map_or(vec![0.0; at.len()], |s| s.iter().map(|s| s.velocity).collect());
             let (kind, n) = (random.below(4), 1 + random.below(50));
-            let goal: Vec<f64> = robot.joints().iter().map(|j| random.within(j.lower, j.upper)).collect();
+            let goal: Vec<f64> =
+                robot.joints().iter().map(|j| random.within(j.lower, j.upper)).collect();
             let rows = (1..=n)
                 .map(|i| {
                     let u = i as f64 / n as f64;
@@ -91,8 +96,14 @@ fn shipped_robots_stay_within_their_limits_in_joints_and_in_space() {
                 rate_hz: robot.rate_hz(),
                 rows,
             };
-            let state = MeasuredState { stamp: now, names: names.clone(), positions: at.clone(), velocities };
-            let input = FilterInput { now, state: Some(state), chunk: Some(chunk), lock: random.one_in(8) };
+            let state = MeasuredState {
+                stamp: now,
+                names: names.clone(),
+                positions: at.clone(),
+                velocities,
+            };
+            let input =
+                FilterInput { now, state: Some(state), chunk: Some(chunk), lock: random.one_in(8) };
             let before = stranger.before(now, input.state.as_ref(), robot.joints());
             let output = filter.step(&input);
             done += 1;
@@ -110,21 +121,33 @@ fn shipped_robots_stay_within_their_limits_in_joints_and_in_space() {
     assert!(counts[0] > 0 && counts[1] > total / 10, "{counts:?}");
 }
 
-fn in_space(robot: &Robot, filter: &SafetyFilter, now: i64, cap: f64, scratch: &mut ClearanceScratch) {
-    let sample =
-        |at: i64| -> Vec<f64> { filter.running_at(at).unwrap().iter().map(|s| s.position).collect() };
+fn in_space(
+    robot: &Robot,
+    filter: &SafetyFilter,
+    now: i64,
+    cap: f64,
+    scratch: &mut ClearanceScratch,
+) {
+    let sample = |at: i64| -> Vec<f64> {
+        filter.running_at(at).unwrap().iter().map(|s| s.position).collect()
+    };
     let start = standing(robot, &sample(now), scratch);
     let tip = |arm: usize, p: &[f64]| robot.kinematics().end_effector(arm, p).translation.vector;
     let ms = 1_000_000;
     let mut at = now;
     let arms = robot.kinematics().arms().len();
-    let first: Vec<f64> =
-        (0..arms).map(|arm| (tip(arm, &sample(now + ms)) - tip(arm, &sample(now))).norm() * 1e3).collect();
+    let first: Vec<f64> = (0..arms)
+        .map(|arm| (tip(arm, &sample(now + ms)) - tip(arm, &sample(now))).norm() * 1e3)
+        .collect();
     while filter.moves(at) {
         let (here, next) = (sample(at), sample(at + ms));
         for (arm, first) in first.iter().enumerate() {
             let speed = (tip(arm, &next) - tip(arm, &here)).norm() * 1e3;
-            assert!(speed <= (cap * 1.01).max(first * 1.01), "{}: {speed} m/s of {cap}", robot.file().name);
+            assert!(
+                speed <= (cap * 1.01).max(first * 1.01),
+                "{}: {speed} m/s of {cap}",
+                robot.file().name
+            );
         }
         if (at - now) % (5 * ms) == 0 {
             let stands = standing(robot, &here, scratch);
@@ -136,7 +159,12 @@ fn in_space(robot: &Robot, filter: &SafetyFilter, now: i64, cap: f64, scratch: &
                     robot.file().name
                 );
             }
-            assert!(stands.own >= least.0.min(start.own) - 2e-3, "{}: {} m", robot.file().name, stands.own);
+            assert!(
+                stands.own >= least.0.min(start.own) - 2e-3,
+                "{}: {} m",
+                robot.file().name,
+                stands.own
+            );
             assert!(
                 stands.scene >= least.1.min(start.scene) - 2e-3,
                 "{}: {} m",
@@ -163,8 +191,12 @@ fn too_fast_for_teaching_is_slowed_down() {
     for (speed, verdict) in [(Speed::Full, Verdict::Accepted), (Speed::Teach, Verdict::Modified)] {
         let mut filter =
             SafetyFilter::new(robot.clone(), FilterSettings { speed, ..FilterSettings::default() });
-        let state =
-            MeasuredState { stamp: 0, names: names.clone(), positions: home.clone(), velocities: vec![] };
+        let state = MeasuredState {
+            stamp: 0,
+            names: names.clone(),
+            positions: home.clone(),
+            velocities: vec![],
+        };
         let chunk = RawChunk {
             stamp: 0,
             sequence: 1,
@@ -173,8 +205,12 @@ fn too_fast_for_teaching_is_slowed_down() {
             rate_hz: robot.rate_hz(),
             rows: rows.clone(),
         };
-        let output =
-            filter.step(&FilterInput { now: 0, state: Some(state), chunk: Some(chunk), lock: false });
+        let output = filter.step(&FilterInput {
+            now: 0,
+            state: Some(state),
+            chunk: Some(chunk),
+            lock: false,
+        });
         assert_eq!(output.verdict, verdict, "{:?}", output.events);
         assert_eq!(
             output.events.iter().any(|event| event.rule == Rule::EndEffectorSpeed),

@@ -19,9 +19,14 @@ fn a_thousand_random_starts_reach_random_reachable_poses() {
                 let options = InverseOptions::default();
                 let solution = kinematics.inverse(arm, &target, &start, robot.joints(), &options);
                 let mut solved = start.clone();
-                for (joint, position) in kinematics.arms()[arm].joints.iter().zip(&solution.positions) {
+                for (joint, position) in
+                    kinematics.arms()[arm].joints.iter().zip(&solution.positions)
+                {
                     let limits = &robot.joints()[*joint];
-                    assert!((limits.lower..=limits.upper).contains(position), "{name}: outside the limits");
+                    assert!(
+                        (limits.lower..=limits.upper).contains(position),
+                        "{name}: outside the limits"
+                    );
                     solved[*joint] = *position;
                 }
                 // Judged by forward kinematics, not by what the solver says of itself.
@@ -41,8 +46,13 @@ fn a_pose_out_of_reach_ends_at_the_limits_of_reach() {
     let robot = load("bench_arm");
     let mut target = robot.kinematics().end_effector(0, robot.home());
     target.translation.vector = nalgebra::Vector3::new(2.0, 0.0, 0.18);
-    let solution =
-        robot.kinematics().inverse(0, &target, robot.home(), robot.joints(), &InverseOptions::default());
+    let solution = robot.kinematics().inverse(
+        0,
+        &target,
+        robot.home(),
+        robot.joints(),
+        &InverseOptions::default(),
+    );
     assert!(!solution.converged);
     assert!(solution.position_error > 2.0 - 0.83);
 }
@@ -56,7 +66,8 @@ fn following_a_line_keeps_close_to_it_without_jumps() {
     for step in 1..=100 {
         let mut target = start;
         target.translation.vector.y += 0.002 * f64::from(step);
-        let solution = kinematics.inverse(0, &target, &vector, robot.joints(), &InverseOptions::tracking());
+        let solution =
+            kinematics.inverse(0, &target, &vector, robot.joints(), &InverseOptions::tracking());
         assert!(solution.converged, "step {step}: {solution:?}");
         for (joint, position) in kinematics.arms()[0].joints.iter().zip(&solution.positions) {
             assert!((position - vector[*joint]).abs() < 0.03, "step {step}: joint {joint} jumps");

@@ -1,4 +1,5 @@
-//! Robot files: the shipped ones load; every fault is listed at once with its path; nothing makes the parser panic.
+//! Robot files: the shipped ones load; every fault is listed at once with its path; nothing makes
+//! the parser panic.
 
 use f1_robot::robot_file::ControllerInterface;
 use f1_robot::{PolicyShape, Robot, RobotFile};
@@ -11,7 +12,8 @@ fn yaml(name: &str) -> String {
 }
 
 fn urdf(name: &str) -> String {
-    std::fs::read_to_string(path(name).parent().unwrap().join(format!("../../urdf/{name}.urdf"))).unwrap()
+    std::fs::read_to_string(path(name).parent().unwrap().join(format!("../../urdf/{name}.urdf")))
+        .unwrap()
 }
 
 /// The faults of the bench arm's file after replacements, as `path: message`.
@@ -90,14 +92,16 @@ fn the_stricter_of_two_limits_wins_and_a_missing_one_is_a_fault() {
         Robot::from_text(&text, &crate::shipped::fixture_urdf())
     };
     let both =
-        robot("joint1: {lower: -1.0, upper: 9.0, velocity: 9.0, acceleration: 8.0, jerk: 100.0}").unwrap();
+        robot("joint1: {lower: -1.0, upper: 9.0, velocity: 9.0, acceleration: 8.0, jerk: 100.0}")
+            .unwrap();
     let joint = &both.joints()[0];
     assert_eq!((joint.lower, joint.upper, joint.velocity), (-1.0, 2.9, 2.2));
     let error = robot("joint1: {velocity: 2.0}").unwrap_err();
     let paths: Vec<&str> = error.faults.iter().map(|fault| fault.path.as_str()).collect();
     assert_eq!(paths, ["joint_limits.joint1.acceleration", "joint_limits.joint1.jerk"]);
     // Bounds that exclude each other only together.
-    let error = robot("joint1: {lower: 2.95, velocity: 2.0, acceleration: 8.0, jerk: 100.0}").unwrap_err();
+    let error =
+        robot("joint1: {lower: 2.95, velocity: 2.0, acceleration: 8.0, jerk: 100.0}").unwrap_err();
     assert!(error.to_string().contains("lower 2.95 is greater than upper 2.9"), "{error}");
     // A joint that nothing commands has its URDF's bounds all the same.
     let text = yaml("arx_lift2").replace("  joint4: 0.3\n", "  joint4: 0.5\n");
@@ -123,7 +127,12 @@ fn each_fault_is_named_with_its_path() {
             "cameras[0].colour",
             "unknown key",
         ),
-        ("roles: [und, history]", "roles: [und, past]", "cameras[0].roles[1]", "one of `und`, `history`"),
+        (
+            "roles: [und, history]",
+            "roles: [und, past]",
+            "cameras[0].roles[1]",
+            "one of `und`, `history`",
+        ),
         ("roles: [und, history]", "roles: [und]", "cameras", "exactly one"),
         ("{name: wrist,", "{name: front,", "cameras[1].name", "named twice"),
         ("front/image_raw", "front//image_raw", "cameras[0].topic", "not a topic"),
@@ -143,8 +152,18 @@ fn each_fault_is_named_with_its_path() {
         ("    binarise: none\n", "", "grippers[0].binarise", "missing"),
         ("open: 0.05", "open: 0.0", "grippers[0].open", "same position"),
         ("open: 0.05", "open: 0.4", "grippers[0].open", "outside the limits"),
-        ("action_range: [0.0, 1.0]", "action_range: [1.0, 0.0]", "grippers[0].action_range", "lesser"),
-        ("action_range: [0.0, 1.0]", "action_range: [1.0]", "grippers[0].action_range", "expected 2 numbers"),
+        (
+            "action_range: [0.0, 1.0]",
+            "action_range: [1.0, 0.0]",
+            "grippers[0].action_range",
+            "lesser",
+        ),
+        (
+            "action_range: [0.0, 1.0]",
+            "action_range: [1.0]",
+            "grippers[0].action_range",
+            "expected 2 numbers",
+        ),
         ("binarise: none", "binarise: 1.5", "grippers[0].binarise", "outside action_range"),
         ("convention: action", "convention: guess", "state.parts[1].convention", "one of"),
         (
@@ -157,7 +176,12 @@ fn each_fault_is_named_with_its_path() {
         ("rate_hz: 10", "rate_hz: -10", "action.rate_hz", "not a rate"),
         ("rate_hz: 10", "rate_hz: .nan", "action.rate_hz", "finite number"),
         ("rate_hz: 10", "rate_hz: .inf", "action.rate_hz", "finite number"),
-        ("rate_hz: 10", "rate_hz: fast", "action.rate_hz", "expected a finite number, found the text `fast`"),
+        (
+            "rate_hz: 10",
+            "rate_hz: fast",
+            "action.rate_hz",
+            "expected a finite number, found the text `fast`",
+        ),
         (
             "rate_hz: 10\n  parts:\n    - {kind: joint_positions, joints: [joint1,",
             "rate_hz: 10\n  parts:\n    - {kind: joint_positions, joints: [elbow,",
@@ -185,18 +209,38 @@ fn each_fault_is_named_with_its_path() {
             "controllers",
             "no controller moves joint `gripper_joint`",
         ),
-        ("joint1: {velocity: 2.0", "joint1: {velocity: -2.0", "joint_limits.joint1.velocity", "negative"),
+        (
+            "joint1: {velocity: 2.0",
+            "joint1: {velocity: -2.0",
+            "joint_limits.joint1.velocity",
+            "negative",
+        ),
         (
             "joint1: {velocity: 2.0",
             "joint1: {lower: 2, upper: 1, velocity: 2.0",
             "joint_limits.joint1.lower",
             "greater",
         ),
-        ("joint1: {velocity: 2.0", "joint_x: {velocity: 2.0", "joint_limits.joint_x", "no joint `joint_x`"),
+        (
+            "joint1: {velocity: 2.0",
+            "joint_x: {velocity: 2.0",
+            "joint_limits.joint_x",
+            "no joint `joint_x`",
+        ),
         ("teach: 0.25", "teach: 0.0", "end_effector_speed.teach", "greater than 0"),
-        ("{arm: arm, min: [-0.30", "{arm: arm, min: [0.90", "workspace[0].min[0]", "not less than max"),
+        (
+            "{arm: arm, min: [-0.30",
+            "{arm: arm, min: [0.90",
+            "workspace[0].min[0]",
+            "not less than max",
+        ),
         ("{arm: arm, min", "{arm: leg, min", "workspace[0].arm", "unknown arm `leg`"),
-        ("size: [1.30, 1.60, 0.06]", "size: [1.30, -1.60, 0.06]", "scene[0].size[1]", "greater than 0"),
+        (
+            "size: [1.30, 1.60, 0.06]",
+            "size: [1.30, -1.60, 0.06]",
+            "scene[0].size[1]",
+            "greater than 0",
+        ),
         ("self_distance: 0.01", "self_distance: -0.01", "clearance.self_distance", "negative"),
         (
             "self_distance: 0.01",
@@ -210,7 +254,9 @@ fn each_fault_is_named_with_its_path() {
     ] {
         let found = faults(&[(from, to)]);
         assert!(
-            found.iter().any(|fault| fault.starts_with(&format!("{path}: ")) && fault.contains(message)),
+            found
+                .iter()
+                .any(|fault| fault.starts_with(&format!("{path}: ")) && fault.contains(message)),
             "`{from}` -> `{to}`: {path}: {message} is not in {found:#?}"
         );
     }
@@ -267,7 +313,10 @@ fn faults_of_the_urdf_are_listed_too() {
         assert!(broken.contains(from), "{from}");
         let error = Robot::from_text(&text, &broken.replacen(from, to, 1)).unwrap_err();
         assert!(
-            error.faults.iter().any(|fault| fault.path == "urdf" && fault.message.contains(message)),
+            error
+                .faults
+                .iter()
+                .any(|fault| fault.path == "urdf" && fault.message.contains(message)),
             "{message} is not in {error}"
         );
     }
@@ -278,11 +327,23 @@ fn faults_of_the_urdf_are_listed_too() {
 #[test]
 fn hostile_text_is_refused_without_a_panic() {
     let deep = "[".repeat(100_000);
-    let bomb =
-        format!("a: &a [{}]\nb: &b [{}]\nc: [{}]\n", "x,".repeat(50), "*a,".repeat(50), "*b,".repeat(50));
-    for text in
-        ["", "\0", "---\n---\n", "- 1\n- 2\n", "42", "name: a\nname: b\n", "? {a: b}\n: c\n", &deep, &bomb]
-    {
+    let bomb = format!(
+        "a: &a [{}]\nb: &b [{}]\nc: [{}]\n",
+        "x,".repeat(50),
+        "*a,".repeat(50),
+        "*b,".repeat(50)
+    );
+    for text in [
+        "",
+        "\0",
+        "---\n---\n",
+        "- 1\n- 2\n",
+        "42",
+        "name: a\nname: b\n",
+        "? {a: b}\n: c\n",
+        &deep,
+        &bomb,
+    ] {
         assert!(RobotFile::parse(text).is_err());
     }
     let huge = std::fs::read_to_string(crate::shipped::fixture())
@@ -317,8 +378,8 @@ fn hostile_urdfs_are_refused_without_a_panic() {
 /// A text with a few bytes, words or lines changed.
 fn mutate(text: &str, generator: &mut impl Rng) -> String {
     const WORDS: [&str; 22] = [
-        ":", "-", "[", "]", "{", "}", "&a", "*a", "!!int", "\"", "'", "|", ".nan", "-.inf", "1e999", "null",
-        "true", "\t", "joint1", "joints", "0", "-1",
+        ":", "-", "[", "]", "{", "}", "&a", "*a", "!!int", "\"", "'", "|", ".nan", "-.inf",
+        "1e999", "null", "true", "\t", "joint1", "joints", "0", "-1",
     ];
     let mut bytes = text.as_bytes().to_vec();
     for _ in 0..generator.random_range(1..6) {
@@ -346,7 +407,8 @@ fn mutate(text: &str, generator: &mut impl Rng) -> String {
 
 #[test]
 fn mutated_files_never_panic_and_what_is_accepted_is_sound() {
-    let cases: usize = std::env::var("F1_TEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(600);
+    let cases: usize =
+        std::env::var("F1_TEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(600);
     let mut generator = generator(7);
     let mut accepted = 0;
     for case in 0..cases {
@@ -362,10 +424,15 @@ fn mutated_files_never_panic_and_what_is_accepted_is_sound() {
                 accepted += 1;
                 assert!(robot.rate_hz() > 0.0 && robot.dof() > 0);
                 for (joint, home) in robot.joints().iter().zip(robot.home()) {
-                    assert!(joint.lower <= joint.upper && (joint.lower..=joint.upper).contains(home));
-                    assert!(joint.velocity >= 0.0 && joint.acceleration >= 0.0 && joint.jerk >= 0.0);
+                    assert!(
+                        joint.lower <= joint.upper && (joint.lower..=joint.upper).contains(home)
+                    );
+                    assert!(
+                        joint.velocity >= 0.0 && joint.acceleration >= 0.0 && joint.jerk >= 0.0
+                    );
                 }
-                let moved: usize = robot.controllers().iter().map(|controller| controller.joints.len()).sum();
+                let moved: usize =
+                    robot.controllers().iter().map(|controller| controller.joints.len()).sum();
                 assert_eq!(moved, robot.dof());
             }
             Err(error) => assert!(!error.faults.is_empty()),
@@ -418,8 +485,9 @@ fn the_documentation_s_example_parses_and_its_tables_name_every_key() {
     // An unknown key's fault lists the keys that are known there.
     let part = |kind: &str| format!("{{kind: {kind}, zzz: 1}}");
     let state = ["joint_positions", "end_effector_pose", "gripper", "padding"].map(part).join(", ");
-    let action =
-        ["joint_positions", "joint_deltas", "end_effector_delta", "gripper", "padding"].map(part).join(", ");
+    let action = ["joint_positions", "joint_deltas", "end_effector_delta", "gripper", "padding"]
+        .map(part)
+        .join(", ");
     let text = format!(
         "zzz: 1\ncameras: [{{zzz: 1}}]\narms: [{{zzz: 1}}]\ngrippers: [{{zzz: 1}}]\nstate: {{zzz: 1, parts: [{state}]}}\naction: {{zzz: 1, parts: [{action}]}}\nstatistics: {{zzz: 1}}\ncontrollers: [{{zzz: 1}}]\njoint_limits: {{a: {{zzz: 1}}}}\nend_effector_speed: {{zzz: 1}}\nworkspace: [{{zzz: 1}}]\nscene: [{{zzz: 1}}]\nclearance: {{zzz: 1}}\n"
     );
@@ -428,7 +496,11 @@ fn the_documentation_s_example_parses_and_its_tables_name_every_key() {
     assert_eq!(unknown.len(), 22, "{error}");
     for fault in unknown {
         for key in fault.message.trim_start_matches("unknown key; known here: ").split(", ") {
-            assert!(manual.contains(&format!("`{key}`")), "{}: the manual does not name `{key}`", fault.path);
+            assert!(
+                manual.contains(&format!("`{key}`")),
+                "{}: the manual does not name `{key}`",
+                fault.path
+            );
         }
     }
 }

@@ -7,7 +7,8 @@ use f1_robot::Robot;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-pub const ROBOTS: [&str; 6] = ["franka", "widowx", "google_robot", "genie1", "arx_lift2", "bench_arm"];
+pub const ROBOTS: [&str; 6] =
+    ["franka", "widowx", "google_robot", "genie1", "arx_lift2", "bench_arm"];
 
 pub fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../config/robots").join(format!("{name}.yaml"))
@@ -63,7 +64,8 @@ fn every_robot_is_at_home_in_its_workspace() {
         let robot = load(name);
         for (arm, of) in robot.kinematics().arms().iter().enumerate() {
             let tip = robot.kinematics().tip_pose(arm, robot.home()).translation.vector;
-            let space = robot.workspace(arm).unwrap_or_else(|| panic!("{name} {}: no workspace", of.name));
+            let space =
+                robot.workspace(arm).unwrap_or_else(|| panic!("{name} {}: no workspace", of.name));
             for axis in 0..3 {
                 let inside = (space.min[axis]..=space.max[axis]).contains(&tip[axis]);
                 assert!(

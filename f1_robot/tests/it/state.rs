@@ -59,7 +59,8 @@ fn the_bench_state_is_joints_and_an_opening() {
 #[test]
 fn the_libero_state_is_a_pose_and_two_fingers_one_counted_backwards() {
     let robot = load("franka");
-    // Hand straight down at the maker's ready pose; the second finger is not in the message: it mimics the first.
+    // Hand straight down at the maker's ready pose; the second finger is not in the message: it
+    // mimics the first.
     let q = std::f64::consts::FRAC_PI_2;
     let mut positions = vector(
         &robot,
@@ -74,7 +75,10 @@ fn the_libero_state_is_a_pose_and_two_fingers_one_counted_backwards() {
     let state = raw_state(&robot, &names(&robot), &positions).unwrap();
     assert_eq!(state.len(), 8);
     // Half a turn about x.
-    assert!((state[3].abs() - std::f64::consts::PI).abs() < 1e-6 && state[4].abs() + state[5].abs() < 1e-6);
+    assert!(
+        (state[3].abs() - std::f64::consts::PI).abs() < 1e-6
+            && state[4].abs() + state[5].abs() < 1e-6
+    );
     assert_eq!(&state[6..], &[0.02, -0.02]);
 }
 
@@ -105,7 +109,8 @@ fn every_robot_fills_its_state_vector() {
             assert!(((raw - 1.0) / 2.0 - f64::from(*encoded)).abs() < 1e-5, "{name}");
         }
         assert!(
-            StateEncoder::new(robot, &DatasetStatistics { state: flat(dims + 1), action: flat(1) }).is_err()
+            StateEncoder::new(robot, &DatasetStatistics { state: flat(dims + 1), action: flat(1) })
+                .is_err()
         );
     }
 }

@@ -1,7 +1,9 @@
 //! Statistics: the file, its checks, and the three normalisations.
 
 use f1_robot::robot_file::Normalisation;
-use f1_robot::statistics::{EPSILON, Normaliser, StatisticsError, StatisticsFile, VectorStatistics};
+use f1_robot::statistics::{
+    EPSILON, Normaliser, StatisticsError, StatisticsFile, VectorStatistics,
+};
 
 fn statistics() -> VectorStatistics {
     VectorStatistics {
@@ -21,7 +23,8 @@ fn normaliser(kind: Normalisation) -> Normaliser {
 
 #[test]
 fn each_normalisation_follows_its_formula() {
-    // (x - mean) / (std + e); (x - min) / (max - min + e); 2 (x - q01) / (q99 - q01 + e) - 1, not clipped.
+    // (x - mean) / (std + e); (x - min) / (max - min + e); 2 (x - q01) / (q99 - q01 + e) - 1, not
+    // clipped.
     for (kind, raw, normalised) in [
         (Normalisation::MeanStd, [2.0, 6.0], [1.0 / (0.5 + EPSILON), 8.0 / (4.0 + EPSILON)]),
         (Normalisation::MinMax, [1.0, 10.0], [1.0 / (2.0 + EPSILON), 20.0 / (20.0 + EPSILON)]),
@@ -50,11 +53,12 @@ fn spreads_that_are_zero_tiny_or_not_finite_are_refused_by_dimension() {
     for bad in [0.0, 1e-9, f64::NAN, f64::INFINITY] {
         let mut statistics = statistics();
         statistics.std[1] = bad;
-        let error =
-            Normaliser::new(&statistics, Normalisation::MeanStd, &[false, false], "action").unwrap_err();
+        let error = Normaliser::new(&statistics, Normalisation::MeanStd, &[false, false], "action")
+            .unwrap_err();
         assert!(error.to_string().contains("action[1]"), "{error}");
         // A dimension without meaning does not matter, and comes out as 0 both ways.
-        let padded = Normaliser::new(&statistics, Normalisation::MeanStd, &[false, true], "action").unwrap();
+        let padded =
+            Normaliser::new(&statistics, Normalisation::MeanStd, &[false, true], "action").unwrap();
         let mut row = [2.0, 7.0];
         padded.normalise(&mut row);
         assert_eq!(row[1], 0.0);
@@ -99,14 +103,19 @@ fn a_missing_entry_names_those_there_are() {
 
 #[test]
 fn the_check_lists_every_fault() {
-    let mut entry = f1_robot::statistics::DatasetStatistics { state: statistics(), action: statistics() };
+    let mut entry =
+        f1_robot::statistics::DatasetStatistics { state: statistics(), action: statistics() };
     entry.state.mean[0] = f64::NAN;
     entry.state.std[1] = -1.0;
     entry.action.min[0] = 3.0;
     entry.action.q99.pop();
-    let StatisticsError::Numbers { faults } = entry.check(2, 2).unwrap_err() else { panic!("another error") };
+    let StatisticsError::Numbers { faults } = entry.check(2, 2).unwrap_err() else {
+        panic!("another error")
+    };
     let all = faults.join("\n");
-    for part in ["observation.state.mean[0]", "observation.state.std[1]", "action.min[0]", "action.q99"] {
+    for part in
+        ["observation.state.mean[0]", "observation.state.std[1]", "action.min[0]", "action.q99"]
+    {
         assert!(all.contains(part), "{part} is not in\n{all}");
     }
     assert_eq!(faults.len(), 4, "{all}");

@@ -51,8 +51,11 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let robot_file = text("robot_file", "config/robots/bench_arm.yaml", "The robot file.")?;
     let task = text("task", "dynamic", "dynamic, static or bin.")?.parse::<Task>()?;
     let object = text("object", "", "What is to be picked, as \"red cube\"; empty: drawn.")?;
-    let seed =
-        parameters.declare("seed", 0_i64, Descriptor::new("Fixes everything that is drawn.").read_only())?;
+    let seed = parameters.declare(
+        "seed",
+        0_i64,
+        Descriptor::new("Fixes everything that is drawn.").read_only(),
+    )?;
     let speed = parameters.declare(
         "belt_speed",
         -1.0,
@@ -76,7 +79,8 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         Descriptor::new("Joint states a second, Hz.").doubles(10.0, 1000.0).read_only(),
     )?;
     let robot = Arc::new(Robot::load(Path::new(&robot_file))?);
-    let mut settings = BenchSettings::new(task, Split::NewSpeeds, u64::from_ne_bytes(seed.to_ne_bytes()));
+    let mut settings =
+        BenchSettings::new(task, Split::NewSpeeds, u64::from_ne_bytes(seed.to_ne_bytes()));
     settings.speed = (speed >= 0.0).then_some(speed);
     settings.kind = if object.is_empty() { None } else { Some(object.parse::<Kind>()?) };
     settings.lead_in = lead_in;

@@ -1,8 +1,9 @@
-//! Pictures of the bench by ray casting: shading, one hard shadow, smooth edges, sensor noise.
+//! Images of the bench by ray casting: shading, one hard shadow, smooth edges, sensor noise.
 //!
-//! A picture is drawn in three passes. Every body is intersected only within the rectangle it can cover on the screen; then
-//! each pixel is lit and a ray is sent to the lamp; last, pixels where the nearest body changes are sampled four times, so that
-//! the position of an object a few pixels wide is kept to a fraction of a pixel.
+//! An image is drawn in three passes. Every body is intersected only within the rectangle it can
+//! cover on the screen; then each pixel is lit and a ray is sent to the lamp; last, pixels where
+//! the nearest body changes are sampled four times, so that the position of an object a few pixels
+//! wide is kept to a fraction of a pixel.
 
 mod solids;
 
@@ -20,7 +21,8 @@ type V3 = Vector3<f32>;
 pub struct Paint {
     /// Red, green and blue reflectance, 0 to 1.
     pub colour: [f32; 3],
-    /// Stripes across y: amplitude (share of the colour), period in metres and offset in metres; amplitude 0 is plain.
+    /// Stripes across y: amplitude (share of the colour), period in metres and offset in metres;
+    /// amplitude 0 is plain.
     pub stripes: [f32; 3],
 }
 
@@ -57,17 +59,28 @@ pub struct Pinhole {
 }
 
 impl Pinhole {
-    /// A camera at `eye` that looks at `target`; `down` is the direction that points down in the picture.
+    /// A camera at `eye` that looks at `target`; `down` is the direction that points down in the
+    /// image.
     #[must_use]
-    pub fn looking(eye: V3, target: V3, down: V3, field_of_view: f32, width: u32, height: u32) -> Self {
+    pub fn looking(
+        eye: V3,
+        target: V3,
+        down: V3,
+        field_of_view: f32,
+        width: u32,
+        height: u32,
+    ) -> Self {
         let forward = (target - eye).normalize();
         let right = down.cross(&forward).normalize();
         let down = forward.cross(&right);
-        let rotation = nalgebra::Rotation3::from_matrix_unchecked(nalgebra::Matrix3::from_columns(&[
-            right, down, forward,
-        ]));
-        let pose =
-            Isometry3::from_parts(eye.into(), nalgebra::UnitQuaternion::from_rotation_matrix(&rotation));
+        let rotation =
+            nalgebra::Rotation3::from_matrix_unchecked(nalgebra::Matrix3::from_columns(&[
+                right, down, forward,
+            ]));
+        let pose = Isometry3::from_parts(
+            eye.into(),
+            nalgebra::UnitQuaternion::from_rotation_matrix(&rotation),
+        );
         Pinhole { pose, field_of_view, width, height }
     }
 
@@ -82,8 +95,9 @@ impl Pinhole {
     pub fn project(&self, point: V3) -> Option<[f32; 2]> {
         let p = self.pose.inverse_transform_point(&point.into());
         let f = self.focal();
-        (p.z > 1e-3)
-            .then(|| [f * p.x / p.z + 0.5 * self.width as f32, f * p.y / p.z + 0.5 * self.height as f32])
+        (p.z > 1e-3).then(|| {
+            [f * p.x / p.z + 0.5 * self.width as f32, f * p.y / p.z + 0.5 * self.height as f32]
+        })
     }
 }
 
@@ -92,7 +106,7 @@ impl Pinhole {
 pub struct Exposure {
     /// Direction from the scene to the lamp, any length.
     pub lamp: [f32; 3],
-    /// Gain on the whole picture; 1 is nominal.
+    /// Gain on the whole image; 1 is nominal.
     pub gain: f32,
     /// Standard deviation of the pixel noise, of 255.
     pub noise: f32,
@@ -112,7 +126,7 @@ const BACKGROUND: [f32; 3] = [0.16, 0.17, 0.2];
 /// Sub-pixel places of the smooth edges.
 const GRID: [[f32; 2]; 4] = [[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75]];
 
-/// A body prepared for one picture: what all its rays share is computed once.
+/// A body prepared for one image: what all its rays share is computed once.
 struct Prepared {
     body: Body,
     radius: f32,
@@ -150,7 +164,7 @@ impl Prepared {
 /// Draws what `camera` sees of `bodies`; `seed` fixes the sensor noise.
 #[must_use]
 pub fn draw(bodies: &[Body], camera: &Pinhole, exposure: &Exposure, seed: u64) -> RgbImage {
-    let picture = Picture::new(bodies, camera, exposure);
+    let image = View::new(bodies, camera, exposure);
     let (width, height) = (camera.width, camera.height);
     let count = (width * height) as usize;
     let mut depth = vec![f32::INFINITY; count];
@@ -158,14 +172,14 @@ pub fn draw(bodies: &[Body], camera: &Pinhole, exposure: &Exposure, seed: u64) -
     let mut normals = vec![V3::zeros(); count];
     let rays: Vec<V3> = (0..height)
         .flat_map(|y| (0..width).map(move |x| (x, y)))
-        .map(|(x, y)| picture.ray(x as f32 + 0.5, y as f32 + 0.5))
+        .map(|(x, y)| image.ray(x as f32 + 0.5, y as f32 + 0.5))
         .collect();
-    for (index, prepared) in picture.bodies.iter().enumerate() {
+    for (index, prepared) in image.bodies.iter().enumerate() {
         let [x0, x1, y0, y1] = prepared.window;
         for y in y0..y1 {
             for x in x0..x1 {
                 let at = (y * width + x) as usize;
-                if let Some((t, normal)) = prepared.seen(picture.eye, rays[at])
+                if let Some((t, normal)) = prepared.seen(image.eye, rays[at])
                     && t < depth[at]
                 {
                     depth[at] = t;
@@ -185,19 +199,21 @@ pub fn draw(bodies: &[Body], camera: &Pinhole, exposure: &Exposure, seed: u64) -
                 || (y + 1 < height && nearest[at + width as usize] != nearest[at])
                 || (y > 0 && nearest[at - width as usize] != nearest[at]);
             let colour = if edge {
-                let samples = GRID.map(|[u, v]| picture.trace(picture.ray(x as f32 + u, y as f32 + v), x, y));
+                let samples =
+                    GRID.map(|[u, v]| image.trace(image.ray(x as f32 + u, y as f32 + v), x, y));
                 std::array::from_fn(|c| {
                     samples.iter().map(|sample| sample[c]).sum::<f32>() / samples.len() as f32
                 })
             } else if nearest[at] == NOTHING {
                 BACKGROUND
             } else {
-                picture.shade(usize::from(nearest[at]), picture.eye + rays[at] * depth[at], normals[at])
+                image.shade(usize::from(nearest[at]), image.eye + rays[at] * depth[at], normals[at])
             };
             let pixel = colour.map(|c| {
                 let noise = exposure.noise * triangular(&mut rng);
                 // A gamma of 2 is close to a camera's and needs no power function.
-                ((c.max(0.0) * exposure.gain).sqrt() * 255.0 + noise).round().clamp(0.0, 255.0) as u8
+                ((c.max(0.0) * exposure.gain).sqrt() * 255.0 + noise).round().clamp(0.0, 255.0)
+                    as u8
             });
             out.put_pixel(x, y, image::Rgb(pixel));
         }
@@ -212,7 +228,7 @@ fn triangular(rng: &mut ChaCha8Rng) -> f32 {
     ((a + b) / 65535.0 - 1.0) * 2.449_49
 }
 
-struct Picture {
+struct View {
     bodies: Vec<Prepared>,
     eye: V3,
     camera: Pinhole,
@@ -220,7 +236,7 @@ struct Picture {
     lamp: V3,
 }
 
-impl Picture {
+impl View {
     fn new(bodies: &[Body], camera: &Pinhole, exposure: &Exposure) -> Self {
         let focal = camera.focal();
         let (eye, lamp) = (camera.pose.translation.vector, V3::from(exposure.lamp).normalize());
@@ -238,14 +254,17 @@ impl Picture {
                 turn,
             }
         });
-        Picture { bodies: prepared.collect(), eye, camera: *camera, focal, lamp }
+        View { bodies: prepared.collect(), eye, camera: *camera, focal, lamp }
     }
 
-    /// Unit direction through a place of the picture, in pixels.
+    /// Unit direction through a place of the image, in pixels.
     fn ray(&self, x: f32, y: f32) -> V3 {
         let c = &self.camera;
-        let local =
-            V3::new((x - 0.5 * c.width as f32) / self.focal, (y - 0.5 * c.height as f32) / self.focal, 1.0);
+        let local = V3::new(
+            (x - 0.5 * c.width as f32) / self.focal,
+            (y - 0.5 * c.height as f32) / self.focal,
+            1.0,
+        );
         (c.pose.rotation * local).normalize()
     }
 
@@ -262,10 +281,13 @@ impl Picture {
                 best = Some((t, normal, index));
             }
         }
-        best.map_or(BACKGROUND, |(t, normal, index)| self.shade(index, self.eye + direction * t, normal))
+        best.map_or(BACKGROUND, |(t, normal, index)| {
+            self.shade(index, self.eye + direction * t, normal)
+        })
     }
 
-    /// Light leaving the surface of body `index` at `point` of the world; the normal is in the body's frame.
+    /// Light leaving the surface of body `index` at `point` of the world; the normal is in the
+    /// body's frame.
     fn shade(&self, index: usize, point: V3, normal: V3) -> [f32; 3] {
         let body = &self.bodies[index].body;
         let normal = body.pose.rotation * normal;
@@ -303,7 +325,9 @@ fn window(camera: &Pinhole, focal: f32, centre: V3, radius: f32) -> [u32; 4] {
     let range = |offset: f32, size: u32| -> [u32; 2] {
         let angle = offset.atan2(c.z);
         let spread = (radius / offset.hypot(c.z)).min(1.0).asin();
-        let side = |a: f32, far: f32| if a.abs() < 1.5 { focal * a.tan() + 0.5 * size as f32 } else { far };
+        let side = |a: f32, far: f32| {
+            if a.abs() < 1.5 { focal * a.tan() + 0.5 * size as f32 } else { far }
+        };
         let low = side(angle - spread, 0.0).floor() - 1.0;
         let high = side(angle + spread, size as f32).ceil() + 1.0;
         [low.clamp(0.0, size as f32) as u32, high.clamp(0.0, size as f32) as u32]
@@ -335,9 +359,9 @@ mod tests {
     fn a_body_appears_where_the_pinhole_projects_it() {
         let (bodies, camera) = scene();
         let exposure = Exposure { noise: 0.0, ..Exposure::default() };
-        let picture = draw(&bodies, &camera, &exposure, 0);
+        let image = draw(&bodies, &camera, &exposure, 0);
         let (mut sum, mut mass) = ([0.0; 2], 0.0);
-        for (x, y, pixel) in picture.enumerate_pixels() {
+        for (x, y, pixel) in image.enumerate_pixels() {
             let redness = (f32::from(pixel[0]) - f32::from(pixel[1])).max(0.0);
             mass += redness;
             sum = [sum[0] + redness * (x as f32 + 0.5), sum[1] + redness * (y as f32 + 0.5)];
@@ -351,10 +375,10 @@ mod tests {
     fn a_shadow_falls_away_from_the_lamp() {
         let (bodies, camera) = scene();
         let exposure = Exposure { noise: 0.0, lamp: [0.0, 1.0, 1.0], gain: 1.0 };
-        let picture = draw(&bodies, &camera, &exposure, 0);
+        let image = draw(&bodies, &camera, &exposure, 0);
         let at = |point: V3| {
             let [x, y] = camera.project(point).unwrap_or_default();
-            picture.get_pixel(x as u32, y as u32)[1]
+            image.get_pixel(x as u32, y as u32)[1]
         };
         let shadow = at(V3::new(0.1, -0.12, 0.0));
         let light = at(V3::new(0.1, 0.12, 0.0));
@@ -362,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_picture() {
+    fn the_same_seed_gives_the_same_image() {
         let (bodies, camera) = scene();
         let exposure = Exposure::default();
         assert_eq!(draw(&bodies, &camera, &exposure, 7), draw(&bodies, &camera, &exposure, 7));
@@ -372,15 +396,26 @@ mod tests {
     #[test]
     fn culling_by_window_never_loses_a_pixel() {
         let (bodies, camera) = scene();
-        let near = Pinhole::looking(V3::new(0.1, -0.05, 0.3), V3::new(0.15, 0.0, 0.0), V3::x(), 1.4, 64, 64);
+        let near = Pinhole::looking(
+            V3::new(0.1, -0.05, 0.3),
+            V3::new(0.15, 0.0, 0.0),
+            V3::x(),
+            1.4,
+            64,
+            64,
+        );
         for camera in [camera, near] {
-            let picture = Picture::new(&bodies, &camera, &Exposure::default());
+            let image = View::new(&bodies, &camera, &Exposure::default());
             for (y, x) in (0..camera.height).flat_map(|y| (0..camera.width).map(move |x| (y, x))) {
-                let direction = picture.ray(x as f32 + 0.5, y as f32 + 0.5);
-                for body in &picture.bodies {
-                    if body.seen(picture.eye, direction).is_some() {
+                let direction = image.ray(x as f32 + 0.5, y as f32 + 0.5);
+                for body in &image.bodies {
+                    if body.seen(image.eye, direction).is_some() {
                         let [x0, x1, y0, y1] = body.window;
-                        assert!((x0..x1).contains(&x) && (y0..y1).contains(&y), "{x} {y} {:?}", body.window);
+                        assert!(
+                            (x0..x1).contains(&x) && (y0..y1).contains(&y),
+                            "{x} {y} {:?}",
+                            body.window
+                        );
                     }
                 }
             }

@@ -1,4 +1,5 @@
-//! Rays against the few solids the bench is made of, each in its own frame (z is the axis of cylinders and capsules).
+//! Rays against the few solids the bench is made of, each in its own frame (z is the axis of
+//! cylinders and capsules).
 
 use nalgebra::Vector3;
 
@@ -45,7 +46,8 @@ impl Solid {
         }
     }
 
-    /// First hit of the ray `origin + t * direction` (unit length) with `t > 0`, from outside: distance and normal.
+    /// First hit of the ray `origin + t * direction` (unit length) with `t > 0`, from outside:
+    /// distance and normal.
     #[must_use]
     pub fn hit(&self, origin: V3, direction: V3) -> Option<(f32, V3)> {
         match *self {
@@ -53,8 +55,12 @@ impl Solid {
                 ball(origin, direction, radius).map(|t| (t, (origin + direction * t) / radius))
             }
             Solid::Cuboid { half } => cuboid(origin, direction, half),
-            Solid::Cylinder { radius, half_height } => cylinder(origin, direction, radius, half_height),
-            Solid::Capsule { radius, half_height } => capsule(origin, direction, radius, half_height),
+            Solid::Cylinder { radius, half_height } => {
+                cylinder(origin, direction, radius, half_height)
+            }
+            Solid::Capsule { radius, half_height } => {
+                capsule(origin, direction, radius, half_height)
+            }
         }
     }
 }
@@ -200,8 +206,9 @@ mod tests {
         ];
         let mut hits = 0;
         for _ in 0..4000 {
-            let mut v =
-                |r: f32| V3::new(rng.random_range(-r..r), rng.random_range(-r..r), rng.random_range(-r..r));
+            let mut v = |r: f32| {
+                V3::new(rng.random_range(-r..r), rng.random_range(-r..r), rng.random_range(-r..r))
+            };
             let (o, aim) = (v(1.0).normalize() * 2.0, v(0.5));
             let d = (aim - o).normalize();
             for solid in solids {

@@ -16,7 +16,7 @@ fn undisturbed() -> RecordSettings {
         beside: Vec::new(),
         anywhere: false,
         first: None,
-        picture: [32, 32],
+        image: [32, 32],
         disturbance: Disturbance::NONE,
         lead_in: 0.0,
     }
@@ -39,8 +39,10 @@ fn anywhere_gives_no_hint_by_place() {
     let (mut middle, mut rows) = (0, 0);
     for seed in 0..400 {
         let mut generator = ChaCha8Rng::seed_from_u64(seed);
-        let settings =
-            BenchSettings { anywhere: true, ..BenchSettings::new(Task::Static, Split::Training, seed) };
+        let settings = BenchSettings {
+            anywhere: true,
+            ..BenchSettings::new(Task::Static, Split::Training, seed)
+        };
         let scene = Scene::draw(&settings, &mut generator);
         let mut ys: Vec<f64> = scene.objects.iter().map(|object| object.position.y).collect();
         let asked = ys[0];

@@ -1,4 +1,5 @@
-//! What the safety filter sends is within limits where it counts: at the controllers, behind a robot that follows late.
+//! What the safety filter sends is within limits where it counts: at the controllers, behind a
+//! robot that follows late.
 
 use f1_robot::RawChunk;
 use f1_robot::safety::{FilterInput, FilterSettings, MeasuredState, Rule, SafetyFilter};
@@ -9,19 +10,23 @@ use rand_chacha::ChaCha8Rng;
 /// Seconds between two calls of the filter.
 const TICK: f64 = 0.02;
 
-/// Chunks like those of a policy that is not sure of itself: each begins where the robot was seen, not where it is
-/// commanded, and goes on in its own direction, now and then faster than the joints may; 20 ms late.
+/// Chunks like those of a policy that is not sure of itself: each begins where the robot was seen,
+/// not where it is commanded, and goes on in its own direction, now and then faster than the joints
+/// may; 20 ms late.
 #[test]
 fn restless_chunks_break_no_limit_at_the_controllers() {
     let robot = super::robot();
     let names: Vec<String> = robot.joints().iter().map(|joint| joint.name.clone()).collect();
-    let episodes = std::env::var("F1_TEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
+    let episodes =
+        std::env::var("F1_TEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
     let (mut modified, mut disagreements) = (0, 0);
     for seed in 0..episodes {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut bench =
-            Bench::new(robot.clone(), BenchSettings::new(Task::Static, Split::Training, seed)).unwrap();
-        let settings = FilterSettings { latch: None, clearance: false, ..FilterSettings::default() };
+            Bench::new(robot.clone(), BenchSettings::new(Task::Static, Split::Training, seed))
+                .unwrap();
+        let settings =
+            FilterSettings { latch: None, clearance: false, ..FilterSettings::default() };
         let mut filter = SafetyFilter::new(robot.clone(), settings);
         let mut coming: Option<RawChunk> = None;
         for tick in 0..1000_i64 {
@@ -39,7 +44,8 @@ fn restless_chunks_break_no_limit_at_the_controllers() {
                 let mut at = joints.positions;
                 let pace: Vec<f64> =
                     robot.joints().iter().map(|joint| joint.velocity * 0.1 * boldness).collect();
-                let way: Vec<f64> = pace.iter().map(|pace| random.random_range(-1.0..1.0) * pace).collect();
+                let way: Vec<f64> =
+                    pace.iter().map(|pace| random.random_range(-1.0..1.0) * pace).collect();
                 let rows = (0..10)
                     .map(|_| {
                         for ((at, way), pace) in at.iter_mut().zip(&way).zip(&pace) {
@@ -60,8 +66,9 @@ fn restless_chunks_break_no_limit_at_the_controllers() {
             let lock = random.random_range(0..200) == 0;
             let output = filter.step(&FilterInput { now, state: Some(state), chunk, lock });
             modified += u32::from(output.verdict == f1_robot::safety::Verdict::Modified);
-            let restart =
-                |event: &&f1_robot::safety::Event| matches!(event.rule, Rule::Disagreement | Rule::Resume);
+            let restart = |event: &&f1_robot::safety::Event| {
+                matches!(event.rule, Rule::Disagreement | Rule::Resume)
+            };
             for event in output.events.iter().filter(restart) {
                 disagreements += 1;
                 println!("{seed} {tick}: {event:?}");

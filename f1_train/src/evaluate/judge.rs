@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::Example;
 
-/// Longest wait for one answer, unless [`Judge::patience`] says otherwise: a large model on a busy machine takes its time.
+/// Longest wait for one answer, unless [`Judge::patience`] says otherwise: a large model on a busy
+/// machine takes its time.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Letters of a wrong answer that are repeated in the message.
 const QUOTED: usize = 200;
@@ -71,7 +72,8 @@ impl Judge {
     /// Asks for one example's scores.
     ///
     /// # Errors
-    /// When the endpoint cannot be reached in time, refuses, or its answer has no scores; the message says which.
+    /// When the endpoint cannot be reached in time, refuses, or its answer has no scores; the
+    /// message says which.
     pub fn score(&self, example: &Example) -> Result<Verdict, JudgeError> {
         let endpoint = |what: String| JudgeError::Endpoint { url: self.url.clone(), what };
         let body = request(&self.model, example).map_err(|fault| endpoint(fault.to_string()))?;
@@ -81,7 +83,8 @@ impl Judge {
         }
         let unreached = |fault: ureq::Error| match fault {
             ureq::Error::Timeout(_) => endpoint(
-                "no answer in time: is the model loaded, and the machine not too busy for it?".to_owned(),
+                "no answer in time: is the model loaded, and the machine not too busy for it?"
+                    .to_owned(),
             ),
             fault => endpoint(format!("{fault}; is the endpoint running?")),
         };
@@ -96,8 +99,12 @@ impl Judge {
                 .unwrap_or(text);
             return Err(endpoint(format!("HTTP status {status}: {}", quoted(&why))));
         }
-        let strange =
-            || endpoint(format!("this is no answer of an OpenAI-compatible endpoint: {}", quoted(&text)));
+        let strange = || {
+            endpoint(format!(
+                "this is no answer of an OpenAI-compatible endpoint: {}",
+                quoted(&text)
+            ))
+        };
         let answer: Value = serde_json::from_str(&text).map_err(|_| strange())?;
         parse_verdict(answer["choices"][0]["message"]["content"].as_str().ok_or_else(strange)?)
     }
@@ -105,7 +112,11 @@ impl Judge {
 
 fn agent(longest: Duration) -> ureq::Agent {
     // A refusal's text says more than its number, so that it is read as any other answer.
-    ureq::Agent::config_builder().timeout_global(Some(longest)).http_status_as_error(false).build().into()
+    ureq::Agent::config_builder()
+        .timeout_global(Some(longest))
+        .http_status_as_error(false)
+        .build()
+        .into()
 }
 
 fn quoted(text: &str) -> String {
@@ -126,15 +137,18 @@ fn request(model: &str, example: &Example) -> Result<Value, image::ImageError> {
         let back = 3 - place;
         &history[history.len().saturating_sub(back + 1).min(history.len() - 1)]
     });
-    let named = four
-        .enumerate()
-        .map(|(index, image)| (format!("Image {}:", index + 1), image))
-        .chain([("Image 5:".to_owned(), &example.foreseen), ("Image 5_GT:".to_owned(), &example.came)]);
+    let named =
+        four.enumerate().map(|(index, image)| (format!("Image {}:", index + 1), image)).chain([
+            ("Image 5:".to_owned(), &example.foreseen),
+            ("Image 5_GT:".to_owned(), &example.came),
+        ]);
     for (name, image) in named {
         content.push(json!({"type": "text", "text": name}));
         content.push(json!({"type": "image_url", "image_url": {"url": data_url(image)?}}));
     }
-    Ok(json!({"model": model, "temperature": 0, "messages": [{"role": "user", "content": content}]}))
+    Ok(
+        json!({"model": model, "temperature": 0, "messages": [{"role": "user", "content": content}]}),
+    )
 }
 
 fn data_url(image: &RgbImage) -> Result<String, image::ImageError> {
@@ -149,8 +163,9 @@ fn data_url(image: &RgbImage) -> Result<String, image::ImageError> {
 /// When the answer begins otherwise.
 pub fn parse_verdict(answer: &str) -> Result<Verdict, JudgeError> {
     let fault = || JudgeError::Answer(quoted(answer));
-    let mut scores =
-        answer.split(|letter: char| letter.is_whitespace() || letter == ',').filter(|word| !word.is_empty());
+    let mut scores = answer
+        .split(|letter: char| letter.is_whitespace() || letter == ',')
+        .filter(|word| !word.is_empty());
     let mut next = || match scores.next() {
         Some("0") => Ok(false),
         Some("1") => Ok(true),
@@ -184,7 +199,8 @@ mod tests {
         }
     }
 
-    /// A server for one request: gives `reply` (nothing: it keeps the line open) and returns what it was asked.
+    /// A server for one request: gives `reply` (nothing: it keeps the line open) and returns what
+    /// it was asked.
     fn stand_in(reply: Option<String>) -> (String, std::thread::JoinHandle<(String, Value)>) {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -237,8 +253,9 @@ mod tests {
         assert_eq!(body["model"], "a-model");
         let content = body["messages"][0]["content"].as_array().unwrap();
         assert!(content[0]["text"].as_str().unwrap().contains("\"pick up the red cube\""));
-        // Two history frames: the older one three times, then the newer, what was foreseen, what came.
-        let pictures: Vec<u8> = content
+        // Two history frames: the older one three times, then the newer, what was foreseen, what
+        // came.
+        let images: Vec<u8> = content
             .iter()
             .filter_map(|part| part["image_url"]["url"].as_str())
             .map(|url| {
@@ -247,16 +264,23 @@ mod tests {
                 image::load_from_memory(&bytes).unwrap().into_rgb8().get_pixel(0, 0).0[0]
             })
             .collect();
-        assert_eq!(pictures, [1, 1, 1, 2, 3, 4]);
-        let names: Vec<&str> = content[1..].iter().filter_map(|part| part["text"].as_str()).collect();
-        assert_eq!(names, ["Image 1:", "Image 2:", "Image 3:", "Image 4:", "Image 5:", "Image 5_GT:"]);
+        assert_eq!(images, [1, 1, 1, 2, 3, 4]);
+        let names: Vec<&str> =
+            content[1..].iter().filter_map(|part| part["text"].as_str()).collect();
+        assert_eq!(
+            names,
+            ["Image 1:", "Image 2:", "Image 3:", "Image 4:", "Image 5:", "Image 5_GT:"]
+        );
     }
 
     #[test]
     fn every_fault_of_an_endpoint_is_named() {
         let refusal = r#"{"error": {"message": "the model `m` does not exist"}}"#;
         for (reply, named) in [
-            (answer("404 Not Found", refusal), "HTTP status 404 Not Found: the model `m` does not exist"),
+            (
+                answer("404 Not Found", refusal),
+                "HTTP status 404 Not Found: the model `m` does not exist",
+            ),
             (
                 answer("500 Internal Server Error", "out of memory"),
                 "HTTP status 500 Internal Server Error: out of memory",
@@ -279,7 +303,8 @@ mod tests {
             assert!(message.contains(named), "{message}, not {named}");
             server.join().unwrap();
         }
-        let message = Judge::new("http://127.0.0.1:9", "m", None).score(&example()).unwrap_err().to_string();
+        let message =
+            Judge::new("http://127.0.0.1:9", "m", None).score(&example()).unwrap_err().to_string();
         assert!(
             message.contains("127.0.0.1:9/v1/chat/completions") && message.contains("running"),
             "{message}"

@@ -36,8 +36,8 @@ pub struct EvalSettings {
     pub history_camera: Option<String>,
     /// Actions as differences, the first against the state: as the model was trained.
     pub delta_actions: bool,
-    /// How the run that trained the model read its data: columns, differences, shifts, normalisation. With it, of the
-    /// settings above only cameras count, where given.
+    /// How the run that trained the model read its data: columns, differences, shifts,
+    /// normalisation. With it, of the settings above only cameras count, where given.
     pub source: Option<SourceSection>,
     /// Samples measured.
     pub samples: usize,
@@ -45,11 +45,11 @@ pub struct EvalSettings {
     pub batch: usize,
     /// Seed of the choice of samples and of the noise.
     pub seed: u64,
-    /// Examples kept as pictures.
+    /// Examples kept as images.
     pub examples: usize,
 }
 
-/// Foresight of one sample as pictures.
+/// Foresight of one sample as images.
 #[derive(Debug, Clone)]
 pub struct Example {
     /// Instruction.
@@ -148,7 +148,10 @@ impl Evaluator {
             progress((index * self.settings.batch + part.len()).min(all), all);
         }
         let name = |path: &Path| path.display().to_string();
-        Ok((Report::new(name(&self.settings.model), name(&self.settings.dataset), &tasks), examples))
+        Ok((
+            Report::new(name(&self.settings.model), name(&self.settings.dataset), &tasks),
+            examples,
+        ))
     }
 
     fn measure(
@@ -158,7 +161,9 @@ impl Evaluator {
         examples: &mut Vec<Example>,
     ) -> Result<()> {
         let device = self.network.device();
-        let batch = self.preparer.collate(samples, device, |frames| Ok(self.network.tokenize(frames)?))?;
+        let batch = self
+            .preparer
+            .collate(samples, device, |frames| Ok(self.network.tokenize(frames)?))?;
         let mut measures: Vec<Measures> =
             samples.iter().map(|_| Measures { samples: 1, ..Measures::default() }).collect();
         let mut recorder = Recorder::off();
@@ -174,7 +179,7 @@ impl Evaluator {
                 self.by_scale(&own, &targets, &mut measures, |measures| &mut measures.own);
             }
             if let (Some(f_hat), Some(tokens)) = (&prefix.f_hat, &batch.frame_tokens) {
-                self.pictures(samples, f_hat, tokens, &mut measures, examples)?;
+                self.images(samples, f_hat, tokens, &mut measures, examples)?;
             }
         }
         let actions = self.network.act(&prefix, &batch.state, &batch.noise, None, &mut recorder)?;
@@ -205,7 +210,8 @@ impl Evaluator {
         measures: &mut [Measures],
         pick: fn(&mut Measures) -> &mut Vec<Accuracy>,
     ) {
-        let sides = self.config.generation.as_ref().map_or(&[][..], |generation| &generation.scales);
+        let sides =
+            self.config.generation.as_ref().map_or(&[][..], |generation| &generation.scales);
         for ((found, truth), measures) in found.iter().zip(truth).zip(measures) {
             let scales = pick(measures);
             let mut start = 0;
@@ -222,7 +228,7 @@ impl Evaluator {
         }
     }
 
-    fn pictures(
+    fn images(
         &self,
         samples: &[Prepared],
         f_hat: &Tensor,
@@ -307,7 +313,10 @@ fn run_of(settings: &EvalSettings, entry: &str, stats: &Path) -> Result<RunFile>
         let trained = SourceSection {
             path: settings.dataset.clone(),
             cameras: settings.cameras.clone().or_else(|| trained.cameras.clone()),
-            history_camera: settings.history_camera.clone().or_else(|| trained.history_camera.clone()),
+            history_camera: settings
+                .history_camera
+                .clone()
+                .or_else(|| trained.history_camera.clone()),
             n_obs_img_steps: config.run.history_frames * stride,
             n_pred_img_steps: stride,
             obs_img_stride: stride,
@@ -318,7 +327,8 @@ fn run_of(settings: &EvalSettings, entry: &str, stats: &Path) -> Result<RunFile>
             skip_episodes: Vec::new(),
             ..trained.clone()
         };
-        source = serde_json::to_value(trained).map_err(|fault| TrainError::Stopped(fault.to_string()))?;
+        source = serde_json::to_value(trained)
+            .map_err(|fault| TrainError::Stopped(fault.to_string()))?;
     }
     let run = json!({
         "stage": "stage3",

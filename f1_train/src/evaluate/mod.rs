@@ -1,4 +1,5 @@
-//! The paper's measurements of a checkpoint on a data set (section 4.3), and pictures of its foresight.
+//! The paper's measurements of a checkpoint on a data set (section 4.3), and images of its
+//! foresight.
 
 mod judge;
 mod measure;

@@ -17,7 +17,8 @@ const COLOURS: [&str; 6] = ["#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e
 /// Draws series into one frame whose axes span all points.
 #[must_use]
 pub fn scatter(title: &str, horizontal: &str, vertical: &str, series: &[Series]) -> String {
-    let all: Vec<(f64, f64)> = series.iter().flat_map(|series| series.points.iter().copied()).collect();
+    let all: Vec<(f64, f64)> =
+        series.iter().flat_map(|series| series.points.iter().copied()).collect();
     let span = |values: Vec<f64>| -> (f64, f64) {
         let low = values.iter().copied().fold(f64::INFINITY, f64::min);
         let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -30,7 +31,8 @@ pub fn scatter(title: &str, horizontal: &str, vertical: &str, series: &[Series])
     let (left, right) = span(all.iter().map(|point| point.0).collect());
     let (bottom, top) = span(all.iter().map(|point| point.1).collect());
     let x = |value: f64| MARGIN + (value - left) / (right - left) * (WIDTH - 2.0 * MARGIN);
-    let y = |value: f64| HEIGHT - MARGIN - (value - bottom) / (top - bottom) * (HEIGHT - 2.0 * MARGIN);
+    let y =
+        |value: f64| HEIGHT - MARGIN - (value - bottom) / (top - bottom) * (HEIGHT - 2.0 * MARGIN);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{HEIGHT}\" font-family=\"sans-serif\" \
          font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
@@ -106,7 +108,7 @@ mod tests {
             let value: f64 = part.split('"').next().unwrap().parse().unwrap();
             assert!((0.0..=WIDTH).contains(&value));
         }
-        // No points at all still make a picture.
+        // No points at all still make an image.
         assert!(scatter("t", "x", "y", &[]).ends_with("</svg>\n"));
     }
 }

@@ -101,7 +101,8 @@ impl Measures {
                 rows.push((name, value));
             }
         };
-        for (name, scales) in [("token_accuracy", &self.forced), ("own_token_accuracy", &self.own)] {
+        for (name, scales) in [("token_accuracy", &self.forced), ("own_token_accuracy", &self.own)]
+        {
             push(name.to_owned(), whole(scales));
             for (index, scale) in scales.iter().enumerate() {
                 push(format!("{name}_scale_{}", index + 1), scale.share());
@@ -165,7 +166,8 @@ impl Report {
         for name in &self.order {
             out.push_str(&format!("  {name:<32}{:>10.4}\n", self.all[name]));
         }
-        let shown = ["token_accuracy", "own_token_accuracy", "action_accuracy_0.05", "action_rmse", "psnr"];
+        let shown =
+            ["token_accuracy", "own_token_accuracy", "action_accuracy_0.05", "action_rmse", "psnr"];
         out.push_str(&format!("  {:<40}", "task"));
         shown.iter().for_each(|name| out.push_str(&format!("{name:>22}")));
         out.push('\n');
@@ -191,7 +193,9 @@ impl Report {
             out.push_str("model,task,name,value\n");
         }
         let whole = std::iter::once((String::new(), &self.all));
-        for (task, values) in whole.chain(self.tasks.iter().map(|(task, values)| (task.clone(), values))) {
+        for (task, values) in
+            whole.chain(self.tasks.iter().map(|(task, values)| (task.clone(), values)))
+        {
             for (name, value) in values {
                 out.push_str(&format!("{},{},{name},{value}\n", quote(&self.model), quote(&task)));
             }
@@ -207,8 +211,10 @@ pub fn correlation(pairs: &[(f64, f64)]) -> Option<f64> {
         return None;
     }
     let count = pairs.len() as f64;
-    let (mean_x, mean_y) =
-        (pairs.iter().map(|p| p.0).sum::<f64>() / count, pairs.iter().map(|p| p.1).sum::<f64>() / count);
+    let (mean_x, mean_y) = (
+        pairs.iter().map(|p| p.0).sum::<f64>() / count,
+        pairs.iter().map(|p| p.1).sum::<f64>() / count,
+    );
     let (mut xy, mut xx, mut yy) = (0.0, 0.0, 0.0);
     for (x, y) in pairs {
         xy += (x - mean_x) * (y - mean_y);
@@ -224,8 +230,9 @@ mod tests {
 
     #[test]
     fn correlation_of_lines_is_one() {
-        let line =
-            |slope: f64| (0..5).map(|i| (f64::from(i), slope * f64::from(i) + 2.0)).collect::<Vec<_>>();
+        let line = |slope: f64| {
+            (0..5).map(|i| (f64::from(i), slope * f64::from(i) + 2.0)).collect::<Vec<_>>()
+        };
         assert!((correlation(&line(3.0)).unwrap() - 1.0).abs() < 1e-12);
         assert!((correlation(&line(-0.5)).unwrap() + 1.0).abs() < 1e-12);
         assert_eq!(correlation(&line(0.0)), None);

@@ -39,7 +39,8 @@ impl Fixture {
         let model = folder.path().join("model");
         std::fs::create_dir_all(&model).unwrap();
         std::fs::write(model.join("config.json"), CONFIG).unwrap();
-        let tokenizer = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/f1_bench/tokenizer.json");
+        let tokenizer =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/f1_bench/tokenizer.json");
         std::fs::copy(tokenizer, model.join("tokenizer.json")).unwrap();
         write_data(&folder.path().join("data"));
         Self { folder }
@@ -68,8 +69,12 @@ pub fn run_in(folder: &Path, stage: &str, output: &str, more: &str) -> RunFile {
 }
 
 pub fn write_data(path: &Path) {
-    let camera =
-        |name: &str| CameraFeature { name: name.into(), width: 32, height: 32, encoding: ImageEncoding::Png };
+    let camera = |name: &str| CameraFeature {
+        name: name.into(),
+        width: 32,
+        height: 32,
+        encoding: ImageEncoding::Png,
+    };
     let features = Features {
         fps: 10,
         robot_type: "tiny".into(),
@@ -82,13 +87,22 @@ pub fn write_data(path: &Path) {
         for frame in 0..8u32 {
             let at = |shift: u32| {
                 RgbImage::from_fn(32, 32, |x, y| {
-                    let inside = x.abs_diff(frame * 3 + 4) < 4 && y.abs_diff(episode * 6 + shift) < 4;
-                    if inside { Rgb([230, 40, 40]) } else { Rgb([(x * 4) as u8, (y * 4) as u8, 90]) }
+                    let inside =
+                        x.abs_diff(frame * 3 + 4) < 4 && y.abs_diff(episode * 6 + shift) < 4;
+                    if inside {
+                        Rgb([230, 40, 40])
+                    } else {
+                        Rgb([(x * 4) as u8, (y * 4) as u8, 90])
+                    }
                 })
             };
             let place = [frame as f32 * 0.1, (episode * 2 + frame) as f32 * -0.05];
             let target = [place[0] + 0.1, place[1] * 1.5 - 0.2];
-            let task = if episode % 2 == 0 { "pick up the red cube" } else { "put the red cube in the bin" };
+            let task = if episode % 2 == 0 {
+                "pick up the red cube"
+            } else {
+                "put the red cube in the bin"
+            };
             writer.add_frame(&[at(6), at(9)], &place, &target, task).unwrap();
         }
         writer.finish_episode().unwrap();
@@ -109,7 +123,10 @@ pub fn train(run: RunFile, resume: bool) -> Trainer {
 /// All trained values, flat.
 pub fn values(trainer: &Trainer) -> Vec<f32> {
     let slots = trainer.optimizer().slots();
-    slots.iter().flat_map(|slot| slot.value().flatten_all().unwrap().to_vec1::<f32>().unwrap()).collect()
+    slots
+        .iter()
+        .flat_map(|slot| slot.value().flatten_all().unwrap().to_vec1::<f32>().unwrap())
+        .collect()
 }
 
 /// A column of `metrics.csv`.

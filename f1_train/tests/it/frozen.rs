@@ -33,7 +33,8 @@ fn stage_one_changes_the_generation_expert_and_nothing_else() {
         if spec.group == Group::Generation {
             changed += usize::from(values != &after[&spec.name]);
         } else {
-            let same = values.iter().zip(&after[&spec.name]).all(|(a, b)| a.to_bits() == b.to_bits());
+            let same =
+                values.iter().zip(&after[&spec.name]).all(|(a, b)| a.to_bits() == b.to_bits());
             assert!(same, "{} has changed", spec.name);
             kept += 1;
         }
@@ -49,7 +50,8 @@ fn a_step_of_stage_one_holds_no_gradient_of_a_frozen_tensor() {
     let config = f1_model::Config::load(&fixture.path("model")).unwrap();
     for spec in f1_model::parameters::used_parameters(&config) {
         let tensor = trainer.parameters().get(&spec.name).unwrap();
-        let trained = spec.group == Group::Generation && spec.kind == f1_model::parameters::Kind::Parameter;
+        let trained =
+            spec.group == Group::Generation && spec.kind == f1_model::parameters::Kind::Parameter;
         // Only what is a variable, or depends on one, is given a gradient by the backward pass.
         assert_eq!(tensor.is_variable(), trained, "{}", spec.name);
         assert!(trained || !tensor.track_op(), "{}", spec.name);
@@ -59,15 +61,16 @@ fn a_step_of_stage_one_holds_no_gradient_of_a_frozen_tensor() {
 #[test]
 fn adapters_leave_their_base_alone_and_are_merged_when_written() {
     let fixture = Fixture::new();
-    let lora =
-        "batch: 2\nsteps: 3\nlora: {groups: [understanding, vision, generation, action], rank: 2, alpha: 4}";
+    let lora = "batch: 2\nsteps: 3\nlora: {groups: [understanding, vision, generation, action], rank: 2, alpha: 4}";
     let trainer = train(fixture.run("stage3", "run", lora), false);
     assert!(trainer.optimizer().slots().iter().all(|slot| slot.name.contains("lora")));
     let written = tensors(&fixture.path("run/model/model.safetensors"));
     let name = format!("{}.layers.0.mlp.up_proj.weight", f1_model::parameters::ACTION);
-    let base = trainer.parameters().get(&name).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let base =
+        trainer.parameters().get(&name).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
     assert_ne!(written[&name], base);
     let name = format!("{}.layers.0.input_layernorm.weight", f1_model::parameters::ACTION);
-    let base = trainer.parameters().get(&name).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let base =
+        trainer.parameters().get(&name).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
     assert_eq!(written[&name], base);
 }

@@ -11,7 +11,8 @@ fn rows(tensor: &Tensor) -> Vec<Vec<f32>> {
 
 #[test]
 fn differences_of_actions_are_the_references() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/goldens/utils/utils.safetensors");
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/goldens/utils/utils.safetensors");
     let golden = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
     let (actions, wanted) = (rows(&golden["delta.action"]), rows(&golden["delta.out"]));
     let state: Vec<f32> = golden["delta.state"].to_vec1().unwrap();

@@ -30,10 +30,16 @@ fn run(stage: &str) -> RunFile {
 
 /// The golden inputs as a batch.
 fn inputs(config: &Config, network: &F1Network) -> Batch {
-    let inputs = candle_core::safetensors::load(golden("inputs.safetensors"), &Device::Cpu).unwrap();
+    let inputs =
+        candle_core::safetensors::load(golden("inputs.safetensors"), &Device::Cpu).unwrap();
     let flags = |name: &str| -> Vec<Vec<bool>> {
-        let rows =
-            inputs[name].to_dtype(DType::U8).unwrap().reshape((2, ())).unwrap().to_vec2::<u8>().unwrap();
+        let rows = inputs[name]
+            .to_dtype(DType::U8)
+            .unwrap()
+            .reshape((2, ()))
+            .unwrap()
+            .to_vec2::<u8>()
+            .unwrap();
         rows.into_iter().map(|row| row.into_iter().map(|flag| flag != 0).collect()).collect()
     };
     let [wide, high] = config.image_fit;
@@ -42,15 +48,18 @@ fn inputs(config: &Config, network: &F1Network) -> Batch {
         let (_, _, height, width) = inputs[&format!("image{camera}")].dims4().unwrap();
         let fitted: Vec<Tensor> = (0..2)
             .map(|row| {
-                let image = inputs[&format!("image{camera}")].get(row).unwrap().reshape((3, ())).unwrap();
+                let image =
+                    inputs[&format!("image{camera}")].get(row).unwrap().reshape((3, ())).unwrap();
                 let planes = Planes { height, width, planes: image.to_vec2().unwrap() };
                 let planes = resize_with_pad(&planes, wide, high, 0.0).unwrap().planes;
-                let flat: Vec<f32> = planes.into_iter().flatten().map(|value| value * 2.0 - 1.0).collect();
+                let flat: Vec<f32> =
+                    planes.into_iter().flatten().map(|value| value * 2.0 - 1.0).collect();
                 Tensor::from_vec(flat, (3, high, wide), &Device::Cpu).unwrap()
             })
             .collect();
         images.push(Tensor::stack(&fitted, 0).unwrap());
-        image_valid.push(flags(&format!("image{camera}_mask")).into_iter().map(|row| row[0]).collect());
+        image_valid
+            .push(flags(&format!("image{camera}_mask")).into_iter().map(|row| row[0]).collect());
     }
     let padded = |name: &str, width: usize| {
         let tensor = inputs[name].to_dtype(DType::F32).unwrap();
@@ -75,8 +84,10 @@ fn inputs(config: &Config, network: &F1Network) -> Batch {
 #[test]
 fn losses_norms_and_parameters_follow_the_reference() {
     let trace: Value =
-        serde_json::from_str(&std::fs::read_to_string(golden("train_trace.json")).unwrap()).unwrap();
-    let after = candle_core::safetensors::load(golden("train_trace.safetensors"), &Device::Cpu).unwrap();
+        serde_json::from_str(&std::fs::read_to_string(golden("train_trace.json")).unwrap())
+            .unwrap();
+    let after =
+        candle_core::safetensors::load(golden("train_trace.safetensors"), &Device::Cpu).unwrap();
     for stage in ["stage1", "stage3"] {
         let mut config = Config::load(&golden("f1_config.json")).unwrap();
         config.run.top_k = 1;
@@ -86,7 +97,8 @@ fn losses_norms_and_parameters_follow_the_reference() {
         let run = run(stage);
         let precision = LoadPrecision { dtype: DType::F32, allow_missing: false };
         let (weights, _) =
-            checkpoint::load(&golden("model.safetensors"), &config, precision, &Device::Cpu).unwrap();
+            checkpoint::load(&golden("model.safetensors"), &config, precision, &Device::Cpu)
+                .unwrap();
         let (parameters, slots) = Parameters::new(&config, &weights, &run, &Device::Cpu).unwrap();
         let hyper = &trace["hyper"];
         let number = |key: &str| hyper[key].as_f64().unwrap();
@@ -121,10 +133,19 @@ fn losses_norms_and_parameters_follow_the_reference() {
         }
         let mut compared = 0;
         for slot in optimizer.slots() {
-            let Some(wanted) = after.get(&format!("{stage}.after5.{}", slot.name)) else { continue };
-            let difference: Vec<f32> =
-                (slot.value() - wanted).unwrap().abs().unwrap().flatten_all().unwrap().to_vec1().unwrap();
-            // Adam divides by the gradient's size: an entry without a gradient may end anywhere within a few rates.
+            let Some(wanted) = after.get(&format!("{stage}.after5.{}", slot.name)) else {
+                continue;
+            };
+            let difference: Vec<f32> = (slot.value() - wanted)
+                .unwrap()
+                .abs()
+                .unwrap()
+                .flatten_all()
+                .unwrap()
+                .to_vec1()
+                .unwrap();
+            // Adam divides by the gradient's size: an entry without a gradient may end anywhere
+            // within a few rates.
             let off = difference.iter().filter(|difference| **difference > 1e-4).count();
             assert!(off * 200 <= difference.len(), "{}: {off} of {}", slot.name, difference.len());
             compared += 1;

@@ -1,4 +1,5 @@
-//! Several data sets in one run: shares by weight, one sample in three, other widths, an order that resumes anywhere.
+//! Several data sets in one run: shares by weight, one sample in three, other widths, an order that
+//! resumes anywhere.
 
 use std::sync::Arc;
 
@@ -11,7 +12,8 @@ use image::{Rgb, RgbImage};
 
 use crate::fixture::{Fixture, train};
 
-/// A data set of another robot: three numbers of state and action, other episodes, an instruction to be cut.
+/// A data set of another robot: three numbers of state and action, other episodes, an instruction
+/// to be cut.
 fn write_other(fixture: &Fixture) {
     let camera = CameraFeature {
         name: "observation.images.head".into(),
@@ -30,9 +32,13 @@ fn write_other(fixture: &Fixture) {
     let mut writer = Writer::create(fixture.path("other"), features, FormatVersion::V3_0).unwrap();
     for episode in 0..5u32 {
         for frame in 0..12u32 {
-            let row =
-                [frame as f32 * 0.3, episode as f32 - 2.0, (frame * episode) as f32 * 0.1 + frame as f32];
-            let image = RgbImage::from_pixel(40, 36, Rgb([frame as u8 * 20, episode as u8 * 40, 90]));
+            let row = [
+                frame as f32 * 0.3,
+                episode as f32 - 2.0,
+                (frame * episode) as f32 * 0.1 + frame as f32,
+            ];
+            let image =
+                RgbImage::from_pixel(40, 36, Rgb([frame as u8 * 20, episode as u8 * 40, 90]));
             writer.add_frame(&[image], &row, &row, "fold the shorts | with both hands").unwrap();
         }
         writer.finish_episode().unwrap();
@@ -62,8 +68,8 @@ fn reader(run: &RunFile) -> Reader {
 fn samples_are_picked_and_mixed_as_the_run_says() {
     let fixture = Fixture::new();
     write_other(&fixture);
-    // `other` has 5 episodes of 12 frames, of which one in three: 20 samples of weight 3. `tiny` has 4 of 8: in stage I four
-    // samples each, else all 32, of weight 1.
+    // `other` has 5 episodes of 12 frames, of which one in three: 20 samples of weight 3. `tiny`
+    // has 4 of 8: in stage I four samples each, else all 32, of weight 1.
     for (stage, tiny) in [("stage1", 16), ("stage2", 32)] {
         let run = run(&fixture, stage, "out");
         let reader = reader(&run);
@@ -80,7 +86,8 @@ fn samples_are_picked_and_mixed_as_the_run_says() {
         frames.dedup();
         assert_eq!(frames, [0, 3, 7, 11], "{stage}: one in three, evenly spread");
         // What comes of one: its own width, actions one step later, the instruction's first part.
-        let sample = reader.sample(**of_other.iter().find(|drawn| drawn.frame == 7).unwrap()).unwrap();
+        let sample =
+            reader.sample(**of_other.iter().find(|drawn| drawn.frame == 7).unwrap()).unwrap();
         assert_eq!(sample.task, "fold the shorts");
         assert_eq!(sample.state.len(), 3);
         assert!((sample.actions[0][0] - 8.0 * 0.3).abs() < 1e-6, "{:?}", sample.actions);
@@ -97,11 +104,12 @@ fn a_mixture_resumes_in_the_middle_of_a_pass() {
     let load = |position: Position, batches: usize| -> (Vec<(Drawn, Vec<f32>)>, Position) {
         let reader = Arc::new(reader(&run));
         let order = reader.order(5, position).unwrap();
-        let loader: Loader<(Drawn, Vec<f32>), TrainError> = Loader::start(order, 4, 2, 2, move |drawn| {
-            let sample = reader.sample(drawn)?;
-            Ok((drawn, sample.state))
-        })
-        .unwrap();
+        let loader: Loader<(Drawn, Vec<f32>), TrainError> =
+            Loader::start(order, 4, 2, 2, move |drawn| {
+                let sample = reader.sample(drawn)?;
+                Ok((drawn, sample.state))
+            })
+            .unwrap();
         let (mut samples, mut position) = (Vec::new(), Position::default());
         for _ in 0..batches {
             let batch = loader.next_batch().unwrap().unwrap();
@@ -126,7 +134,8 @@ fn a_run_on_a_mixture_is_trained_in_every_stage() {
     for stage in ["stage1", "stage2"] {
         let trainer = train(run(&fixture, stage, stage), false);
         assert_eq!(trainer.total(), 6);
-        let statistics = std::fs::read_to_string(fixture.path(stage).join("model/stats.json")).unwrap();
+        let statistics =
+            std::fs::read_to_string(fixture.path(stage).join("model/stats.json")).unwrap();
         assert!(statistics.contains("\"tiny\"") && statistics.contains("\"other\""));
     }
 }
@@ -151,7 +160,10 @@ fn a_statistics_file_with_one_entry_serves_sources_of_any_name() {
     run.data.sources.get_mut("tiny").unwrap().statistics = Some(fixture.path("stats.json"));
     write(&["somebody"]);
     let written = StatisticsFile::load(&fixture.path("stats.json")).unwrap();
-    assert_eq!(setup::statistics(&run, &sources).unwrap().entries["tiny"], written.entries["somebody"]);
+    assert_eq!(
+        setup::statistics(&run, &sources).unwrap().entries["tiny"],
+        written.entries["somebody"]
+    );
     write(&["somebody", "another"]);
     let fault = setup::statistics(&run, &sources).unwrap_err().to_string();
     assert!(fault.contains("tiny") && fault.contains("another, somebody"), "{fault}");

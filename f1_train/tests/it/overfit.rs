@@ -49,18 +49,21 @@ fn lesson(fixture: &Fixture, stage: &str) -> Lesson {
     });
     let mut order = preparer.reader.order(1, Position::default()).unwrap();
     let drawn: Vec<Drawn> = (0..4).map(|_| order.draw()).collect();
-    let samples: Vec<Prepared> = drawn.into_iter().map(|drawn| preparer.prepare(drawn).unwrap()).collect();
+    let samples: Vec<Prepared> =
+        drawn.into_iter().map(|drawn| preparer.prepare(drawn).unwrap()).collect();
     let (weights, _) = setup::weights(&run, &config).unwrap();
     let (parameters, slots) = Parameters::new(&config, &weights, &run, &Device::Cpu).unwrap();
     let network = F1Network::new(&config, &parameters.weights().unwrap(), None).unwrap();
-    let batch = preparer.collate(&samples, &Device::Cpu, |frames| Ok(network.tokenize(frames)?)).unwrap();
+    let batch =
+        preparer.collate(&samples, &Device::Cpu, |frames| Ok(network.tokenize(frames)?)).unwrap();
     let optimizer = Optimizer::new(AdamW::default(), slots);
     Lesson { run, config, parameters, optimizer, samples, batch }
 }
 
 impl Lesson {
     fn step(&mut self, rate: f64) -> (f64, f64) {
-        let network = F1Network::new(&self.config, &self.parameters.weights().unwrap(), None).unwrap();
+        let network =
+            F1Network::new(&self.config, &self.parameters.weights().unwrap(), None).unwrap();
         let output = stage_loss(&network, &self.batch, &self.samples, &self.run, 0).unwrap();
         let mut store = output.loss.backward().unwrap();
         let gradients = self.optimizer.collect(&mut store);
@@ -96,7 +99,8 @@ fn the_action_loss_falls_below_a_fiftieth() {
 fn every_trained_group_gets_gradients_in_stage_three() {
     let fixture = Fixture::new();
     let lesson = lesson(&fixture, "stage3");
-    let network = F1Network::new(&lesson.config, &lesson.parameters.weights().unwrap(), None).unwrap();
+    let network =
+        F1Network::new(&lesson.config, &lesson.parameters.weights().unwrap(), None).unwrap();
     let output = stage_loss(&network, &lesson.batch, &lesson.samples, &lesson.run, 0).unwrap();
     let mut store = output.loss.backward().unwrap();
     let gradients = lesson.optimizer.collect(&mut store);

@@ -8,7 +8,11 @@ use f1_train::{Outcome, RunFile, Trainer};
 use crate::fixture::{Fixture, column, train, values};
 
 /// Trains as two processes would, in two threads over loopback; both trainers.
-fn together(run: impl Fn() -> RunFile + Sync, resume: bool, stop: &AtomicBool) -> Vec<(Outcome, Trainer)> {
+fn together(
+    run: impl Fn() -> RunFile + Sync,
+    resume: bool,
+    stop: &AtomicBool,
+) -> Vec<(Outcome, Trainer)> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let meet = listener.local_addr().unwrap().to_string();
     drop(listener);
@@ -28,10 +32,12 @@ fn together(run: impl Fn() -> RunFile + Sync, resume: bool, stop: &AtomicBool) -
 fn two_processes_make_the_updates_of_one_with_twice_the_batch() {
     for (stage, more) in [("stage1", ""), ("stage3", "loss: {reduction: released}")] {
         let fixture = Fixture::new();
-        // Sampling draws along the whole batch: only the likeliest token is the same wherever a sample stands in it.
+        // Sampling draws along the whole batch: only the likeliest token is the same wherever a
+        // sample stands in it.
         let config = crate::fixture::CONFIG.replace("\"top_k\": 5", "\"top_k\": 1");
         std::fs::write(fixture.path("model/config.json"), config).unwrap();
-        let alone = train(fixture.run(stage, "alone", &format!("batch: 4\nsteps: 5\n{more}")), false);
+        let alone =
+            train(fixture.run(stage, "alone", &format!("batch: 4\nsteps: 5\n{more}")), false);
         let half = || fixture.run(stage, "together", &format!("batch: 2\nsteps: 5\n{more}"));
         let both = together(half, false, &AtomicBool::new(false));
         // Bit for bit the same in both processes, and but for the order of sums those of the one.
@@ -58,7 +64,8 @@ fn two_processes_make_the_updates_of_one_with_twice_the_batch() {
 fn processes_stop_together_and_resume_to_the_same_numbers() {
     let fixture = Fixture::new();
     let settings = "batch: 2\nsteps: 4\nsave_every: 2";
-    let whole = together(|| fixture.run("stage1", "whole", settings), false, &AtomicBool::new(false));
+    let whole =
+        together(|| fixture.run("stage1", "whole", settings), false, &AtomicBool::new(false));
     let run = || fixture.run("stage1", "broken", settings);
     let stopped = together(run, false, &AtomicBool::new(true));
     assert!(stopped.iter().all(|(outcome, _)| *outcome == Outcome::Interrupted));

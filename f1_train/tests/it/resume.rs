@@ -11,8 +11,8 @@ fn broken_and_unbroken_agree(stage: &str, more: &str) {
     let settings = format!("batch: 3\naccumulate: 2\nsteps: 6\nsave_every: 2\n{more}");
     let whole = train(fixture.run(stage, "whole", &settings), false);
 
-    // The first half ends without a word after its checkpoint of update 4: what a kill leaves behind, with a later checkpoint
-    // half written.
+    // The first half ends without a word after its checkpoint of update 4: what a kill leaves
+    // behind, with a later checkpoint half written.
     let run = || fixture.run(stage, "broken", &settings);
     drop(train(run(), false));
     for name in ["step_000000006", "step_000000004.partial"] {
@@ -83,8 +83,10 @@ fn a_run_that_keeps_no_checkpoint_leaves_its_model_alone_and_still_saves_when_st
     let mut trainer = open(run(), false).unwrap();
     assert_eq!(trainer.train(&AtomicBool::new(true)).unwrap(), Outcome::Interrupted);
     drop(trainer);
-    let checkpoints =
-        || std::fs::read_dir(fixture.path("run/checkpoints")).map_or(0, |folders| folders.flatten().count());
+    let checkpoints = || {
+        std::fs::read_dir(fixture.path("run/checkpoints"))
+            .map_or(0, |folders| folders.flatten().count())
+    };
     assert_eq!(checkpoints(), 1);
     std::fs::remove_dir_all(fixture.path("run")).unwrap();
     train(run(), false);

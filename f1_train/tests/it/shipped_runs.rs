@@ -8,7 +8,8 @@ use f1_train::run_file::Stage;
 use f1_train::schedule::Shape;
 
 fn load(name: &str) -> RunFile {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/train").join(format!("{name}.yaml"));
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/train").join(format!("{name}.yaml"));
     let text = std::fs::read_to_string(path).unwrap();
     RunFile::parse_with(&text, name, &[], |variable| Some(variable.to_lowercase())).unwrap()
 }
@@ -23,7 +24,16 @@ fn table_eight() {
         ("paper_stage3_genie", Stage::Stage3, 128, 5e-5, Shape::Cosine, None, Some(40.0), 50),
         ("paper_stage3_franka", Stage::Stage3, 128, 5e-5, Shape::Cosine, None, Some(40.0), 50),
         ("paper_stage3_dynamic", Stage::Stage3, 128, 5e-5, Shape::Cosine, None, Some(40.0), 50),
-        ("paper_stage3_long_horizon", Stage::Stage3, 128, 5e-5, Shape::Cosine, None, Some(60.0), 50),
+        (
+            "paper_stage3_long_horizon",
+            Stage::Stage3,
+            128,
+            5e-5,
+            Shape::Cosine,
+            None,
+            Some(60.0),
+            50,
+        ),
     ];
     for (name, stage, batch, rate, shape, steps, epochs, chunk) in rows {
         let run = load(name);
@@ -32,7 +42,11 @@ fn table_eight() {
         assert_eq!(run.learning_rate.default, rate, "{name}");
         assert_eq!(run.schedule.shape, shape, "{name}");
         assert_eq!((run.steps, run.epochs), (steps, epochs), "{name}");
-        assert_eq!((run.model.chunk_size, run.model.num_resolutions), (Some(chunk), Some(4)), "{name}");
+        assert_eq!(
+            (run.model.chunk_size, run.model.num_resolutions),
+            (Some(chunk), Some(4)),
+            "{name}"
+        );
         assert_eq!(run.loss.generation_weight, 0.1, "{name}");
         for source in run.data.sources.values() {
             assert_eq!(source.n_obs_img_steps, 4 * source.obs_img_stride, "{name}");
@@ -79,7 +93,11 @@ fn the_benchs_runs_follow_one_another() {
 fn the_gpus_runs_take_the_released_network_by_its_name() {
     for name in ["gpu_full", "gpu_lora"] {
         let run = load(name);
-        assert_eq!((run.batch, run.steps, run.lora.is_some()), (8, Some(50), name == "gpu_lora"), "{name}");
+        assert_eq!(
+            (run.batch, run.steps, run.lora.is_some()),
+            (8, Some(50), name == "gpu_lora"),
+            "{name}"
+        );
         assert_eq!(run.keep, 0, "{name}");
         let config = f1_train::setup::config(&run.model).unwrap();
         assert_eq!(config.understanding.hidden_size, 2048, "{name}");

@@ -67,14 +67,19 @@ fn a_full_disk_costs_nothing_that_was_saved() {
     drop(train(run(), false));
     std::fs::remove_dir_all(fixture.path("broken/checkpoints/step_000000004")).unwrap();
     std::fs::remove_dir_all(fixture.path("broken/model")).unwrap();
-    // The shell's limit counts blocks of 512 or 1024 bytes: far less than a checkpoint. Writing past it then fails.
+    // The shell's limit counts blocks of 512 or 1024 bytes: far less than a checkpoint. Writing
+    // past it then fails.
     let program = std::env::current_exe().unwrap();
     let script = format!(
         "trap '' XFSZ; ulimit -f 64; exec {} --exact trouble::a_run_on_a_full_disk --nocapture --test-threads 1",
         program.display()
     );
     let folder = fixture.folder.path();
-    let out = std::process::Command::new("sh").args(["-c", &script]).env(FULL_DISK, folder).output().unwrap();
+    let out = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .env(FULL_DISK, folder)
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&out.stdout).into_owned();
     let message = said.lines().find(|line| line.contains("MESSAGE")).unwrap_or_else(|| {
         panic!("{said}\n{}", String::from_utf8_lossy(&out.stderr));
@@ -82,7 +87,8 @@ fn a_full_disk_costs_nothing_that_was_saved() {
     for part in ["step_000000004.partial", "the disk is full", "--resume"] {
         assert!(message.contains(part), "{part}: {message}");
     }
-    // What was whole still is, no half is in the way, and the run goes on as if nothing had happened.
+    // What was whole still is, no half is in the way, and the run goes on as if nothing had
+    // happened.
     let left: Vec<String> = std::fs::read_dir(fixture.path("broken/checkpoints"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -1,4 +1,5 @@
-//! What the nodes can do beside the plain loop: joining chunks, replanning, masked cameras, actions.
+//! What the nodes can do beside the plain loop: joining chunks, replanning, masked cameras,
+//! actions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,11 @@ fn a_network_trained_on_whole_histories_waits_for_one_and_says_so() {
     let puppet = Puppet::start(Setup { full_history: true, ..Setup::bench() });
     puppet.process.core().set_instruction("put the red cube into the bin");
     puppet.run(0.25);
-    assert!(puppet.status().reason.contains("s of pictures are missing"), "{:?}", puppet.status().reason);
+    assert!(
+        puppet.status().reason.contains("s of images are missing"),
+        "{:?}",
+        puppet.status().reason
+    );
     assert!(positions(&puppet).is_empty() && puppet.stands());
     puppet.run(4.0);
     puppet.assert_running();
@@ -57,7 +62,8 @@ fn an_optional_camera_may_be_absent() {
 
 #[test]
 fn the_camera_that_foresight_needs_cannot_be_optional() {
-    let puppet = Puppet::start(Setup::bench().with(&["-p", "/f1/perception:optional_cameras:=[front]"]));
+    let puppet =
+        Puppet::start(Setup::bench().with(&["-p", "/f1/perception:optional_cameras:=[front]"]));
     puppet.run(0.5);
     assert!(!puppet.process.is_started());
     assert_ne!(puppet.process.board().state().0, PolicyState::Running);
@@ -76,7 +82,8 @@ fn history_keeps_its_stride_in_time_whatever_the_frames_do() {
     let full = heard.chunks.iter().filter(|chunk| chunk.header.stamp.nanoseconds() > 3_000_000_000);
     let mut looked = 0;
     for chunk in full {
-        let stamps: Vec<i64> = chunk.history_stamps.iter().map(|stamp| stamp.nanoseconds()).collect();
+        let stamps: Vec<i64> =
+            chunk.history_stamps.iter().map(|stamp| stamp.nanoseconds()).collect();
         assert_eq!(stamps.len(), 4);
         for pair in stamps.windows(2) {
             // Three steps of the data set at 10 Hz; two frames in a row may be 80 ms apart.
@@ -132,7 +139,8 @@ fn real_time_chunking_holds_the_rows_that_are_executed_anyway() {
     for pair in heard.chunks.windows(2) {
         let [before, after] = [&pair[0], &pair[1]];
         assert_eq!(after.splice, ActionChunk::SPLICE_RTC);
-        let span = (after.header.stamp.nanoseconds() - before.header.stamp.nanoseconds()) as f64 * 1e-9;
+        let span =
+            (after.header.stamp.nanoseconds() - before.header.stamp.nanoseconds()) as f64 * 1e-9;
         let consumed = (span * after.rate + 1e-6).floor() as usize;
         let width = after.normalised_columns as usize;
         for row in 0..after.frozen_rows as usize {
@@ -223,7 +231,8 @@ fn goals_are_replaced_smoothly_and_cancelled_after_a_stop() {
     puppet.process.core().set_instruction("put the red cube into the bin");
     run(500);
     let state = puppet.process.board().state();
-    // The gripper's controller has no server here, and status says so only when its goals are not answered.
+    // The gripper's controller has no server here, and status says so only when its goals are not
+    // answered.
     assert!(goals.lock().len() >= 4, "{} goals; {state:?}", goals.lock().len());
     assert!(goals.lock().last().unwrap().is_active());
     assert!(puppet.process.stopper().stop("test"));
@@ -244,7 +253,9 @@ fn grippers_follow_goals_of_their_action() {
             let interface = if parallel { "parallel_gripper_command" } else { "gripper_command" };
             text.replace(
                 "{name: gripper_controller, joints: [gripper_joint], interface: joint_trajectory}",
-                &format!("{{name: gripper_controller, joints: [gripper_joint], interface: {interface}}}"),
+                &format!(
+                    "{{name: gripper_controller, joints: [gripper_joint], interface: {interface}}}"
+                ),
             )
         });
         let puppet = Puppet::start(Setup::new(robot));
@@ -267,7 +278,8 @@ fn grippers_follow_goals_of_their_action() {
             let server = puppet.node.create_action_server::<GripperCommand>(
                 "gripper_controller/gripper_cmd",
                 move |_, _| {
-                    // A gripper that is not homed yet refuses at first; what was refused is sent again.
+                    // A gripper that is not homed yet refuses at first; what was refused is sent
+                    // again.
                     refusals -= 1;
                     if refusals >= 0 { GoalDecision::Reject } else { GoalDecision::Accept }
                 },
@@ -340,10 +352,16 @@ fn a_task_runs_to_its_time_limit_with_feedback() {
     }
     puppet.run(0.5);
     let (status, result) = told.lock().ended.clone().unwrap();
-    assert_eq!((status, result.outcome), (GoalStatus::Succeeded, ExecuteTaskResult::OUTCOME_TIME_LIMIT));
+    assert_eq!(
+        (status, result.outcome),
+        (GoalStatus::Succeeded, ExecuteTaskResult::OUTCOME_TIME_LIMIT)
+    );
     assert!((result.elapsed.seconds() - 2.0).abs() < 0.2, "{result:?}");
     puppet.run(1.0);
-    puppet.assert_at_rest(&[f1_interfaces::f1_msgs::msg::PolicyStatus::STATE_WAITING], "no instruction");
+    puppet.assert_at_rest(
+        &[f1_interfaces::f1_msgs::msg::PolicyStatus::STATE_WAITING],
+        "no instruction",
+    );
     puppet.assert_limits();
 }
 
@@ -356,10 +374,14 @@ fn a_task_is_cancelled_replaced_or_stopped() {
     puppet.run(1.5);
     goal.cancel(|accepted| assert!(accepted)).unwrap();
     puppet.run(1.0);
-    let ended =
-        |told: &Arc<Mutex<Told>>| told.lock().ended.clone().map(|(status, result)| (status, result.outcome));
+    let ended = |told: &Arc<Mutex<Told>>| {
+        told.lock().ended.clone().map(|(status, result)| (status, result.outcome))
+    };
     assert_eq!(ended(&told), Some((GoalStatus::Canceled, ExecuteTaskResult::OUTCOME_CANCELLED)));
-    puppet.assert_at_rest(&[f1_interfaces::f1_msgs::msg::PolicyStatus::STATE_WAITING], "no instruction");
+    puppet.assert_at_rest(
+        &[f1_interfaces::f1_msgs::msg::PolicyStatus::STATE_WAITING],
+        "no instruction",
+    );
 
     let (first, _goal) = execute(&client, "put the red cube into the bin", 0.0);
     puppet.run(0.5);
@@ -379,13 +401,15 @@ fn a_task_is_cancelled_replaced_or_stopped() {
 #[test]
 fn status_and_diagnostics_tell_the_times_of_the_stages() {
     let puppet = Puppet::start(Setup::bench());
-    let said: Arc<Mutex<Vec<f1_interfaces::diagnostic_msgs::msg::DiagnosticStatus>>> = Arc::default();
+    let said: Arc<Mutex<Vec<f1_interfaces::diagnostic_msgs::msg::DiagnosticStatus>>> =
+        Arc::default();
     let into = said.clone();
-    let heard = puppet.node.create_subscription::<f1_interfaces::diagnostic_msgs::msg::DiagnosticArray>(
-        "/diagnostics",
-        f1_middleware::Qos::reliable(),
-        move |message, _| into.lock().extend(message.status.iter().cloned()),
-    );
+    let heard =
+        puppet.node.create_subscription::<f1_interfaces::diagnostic_msgs::msg::DiagnosticArray>(
+            "/diagnostics",
+            f1_middleware::Qos::reliable(),
+            move |message, _| into.lock().extend(message.status.iter().cloned()),
+        );
     puppet.node.keep(heard.unwrap());
     puppet.run(0.5);
     puppet.process.core().set_instruction("put the red cube into the bin");
@@ -401,7 +425,9 @@ fn status_and_diagnostics_tell_the_times_of_the_stages() {
         status.filter_time,
     ];
     assert!(times.iter().all(|time| *time > 0.0 && *time < 60.0), "{times:?}");
-    assert!(status.observation_rate > 15.0 && status.chunk_rate > 0.5 && status.trajectory_rate > 0.5);
+    assert!(
+        status.observation_rate > 15.0 && status.chunk_rate > 0.5 && status.trajectory_rate > 0.5
+    );
     assert!(status.observation_age < 0.2 && status.joint_state_age < 0.1);
     for node in ["perception", "foresight", "action", "safety_filter"] {
         let said = said.lock();

@@ -1,4 +1,5 @@
-//! The whole graph on the virtual clock: the bench as robot, the shipped model, four nodes, controllers.
+//! The whole graph on the virtual clock: the bench as robot, the shipped model, four nodes,
+//! controllers.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,22 +35,27 @@ pub struct Loop {
 
 pub fn start() -> Loop {
     let context = Context::new(ContextOptions::new(Backend::mem_virtual())).unwrap();
-    let (robot_file, model) = (root().join("config/robots/bench_arm.yaml"), root().join("models/f1_bench"));
+    let (robot_file, model) =
+        (root().join("config/robots/bench_arm.yaml"), root().join("models/f1_bench"));
     let robot = Arc::new(Robot::load(&robot_file).unwrap());
     let settings = BenchSettings::new(Task::Static, Split::Training, 7);
     let sim = SimNode::start(&context, &robot, settings, &SimOptions::default()).unwrap();
     let load = move || Resources::load(&robot_file, &model, &LoadOptions::default());
-    let process =
-        PolicyProcess::compose(&context, Box::new(move |_| Box::new(load)), &ProcessOptions::default())
-            .unwrap();
+    let process = PolicyProcess::compose(
+        &context,
+        Box::new(move |_| Box::new(load)),
+        &ProcessOptions::default(),
+    )
+    .unwrap();
     let node = context.create_node_with("listener", NodeOptions::in_namespace("/f1")).unwrap();
     let mut keep: Vec<Box<dyn std::any::Any>> = Vec::new();
     let (chunks, trajectories, images, statuses) =
         (Arc::default(), Arc::default(), Arc::<Mutex<u64>>::default(), Arc::default());
     let into: Arc<Mutex<Vec<ActionChunk>>> = Arc::clone(&chunks);
-    let heard = node.create_subscription::<ActionChunk>("action/chunk", Qos::reliable(), move |m, _| {
-        into.lock().push((*m).clone());
-    });
+    let heard =
+        node.create_subscription::<ActionChunk>("action/chunk", Qos::reliable(), move |m, _| {
+            into.lock().push((*m).clone());
+        });
     keep.push(Box::new(heard.unwrap()));
     let into: Arc<Mutex<Vec<JointTrajectory>>> = Arc::clone(&trajectories);
     let heard = node.create_subscription::<JointTrajectory>(
@@ -60,7 +66,9 @@ pub fn start() -> Loop {
     keep.push(Box::new(heard.unwrap()));
     let into = Arc::clone(&images);
     let heard =
-        node.create_subscription::<Image>("foresight/image", Qos::reliable(), move |_, _| *into.lock() += 1);
+        node.create_subscription::<Image>("foresight/image", Qos::reliable(), move |_, _| {
+            *into.lock() += 1
+        });
     keep.push(Box::new(heard.unwrap()));
     let into: Arc<Mutex<Vec<PolicyStatus>>> = Arc::clone(&statuses);
     let heard = node.create_subscription::<PolicyStatus>("status", Qos::latched(), move |m, _| {
@@ -94,7 +102,10 @@ fn cameras_in_foresight_and_trajectories_out() {
     for chunk in &chunks {
         assert_eq!(chunk.joint_names.len(), 8);
         assert_eq!(chunk.positions.len(), chunk.rows as usize * 8);
-        assert_eq!(chunk.seed, f1_policy_node::seed::seed_from_stamp(chunk.header.stamp.nanoseconds()));
+        assert_eq!(
+            chunk.seed,
+            f1_policy_node::seed::seed_from_stamp(chunk.header.stamp.nanoseconds())
+        );
         assert_eq!(chunk.history_stamps.len(), 4);
     }
 }

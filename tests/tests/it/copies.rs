@@ -1,5 +1,5 @@
-//! What a picture costs between its message and the motion: how often its pixels are copied, and how long everything but decoding and
-//! inference takes.
+//! What an image costs between its message and the motion: how often its pixels are copied, and
+//! how long everything but decoding and inference takes.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,16 +11,16 @@ use f1_middleware::{Backend, Qos};
 use crate::kit;
 use crate::puppet::{Puppet, Setup};
 
-/// No other test has pictures of this size: whatever allocates their bytes copies such a picture.
+/// No other test has images of this size: whatever allocates their bytes copies such an image.
 const SIZE: (u32, u32) = (642, 478);
 const BYTES: usize = (SIZE.0 * SIZE.1 * 3) as usize;
-/// One plane of such a picture as floats.
+/// One plane of such an image as floats.
 const PLANE: usize = (SIZE.0 * SIZE.1 * 4) as usize;
 
-static PICTURES: AtomicU64 = AtomicU64::new(0);
+static IMAGES: AtomicU64 = AtomicU64::new(0);
 static PLANES: AtomicU64 = AtomicU64::new(0);
 
-/// The system's allocator, with a count of buffers that can hold a watched picture.
+/// The system's allocator, with a count of buffers that can hold a watched image.
 struct Counting;
 
 #[global_allocator]
@@ -28,13 +28,14 @@ static COUNTING: Counting = Counting;
 
 fn count(size: usize) {
     if size == BYTES {
-        PICTURES.fetch_add(1, Ordering::Relaxed);
+        IMAGES.fetch_add(1, Ordering::Relaxed);
     } else if size == PLANE {
         PLANES.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-// SAFETY: every call is handed to the system's allocator as it is; counting touches two atomics and allocates nothing.
+// SAFETY: every call is handed to the system's allocator as it is; counting touches two atomics and
+// allocates nothing.
 #[allow(unsafe_code)]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -61,7 +62,7 @@ unsafe impl GlobalAlloc for Counting {
 const MADE: u64 = 1;
 
 #[test]
-fn a_picture_is_copied_at_most_once_after_decoding() {
+fn a_image_is_copied_at_most_once_after_decoding() {
     let robot = kit::three_cameras();
     let puppet = Puppet::start(Setup { size: SIZE, camera_rate: 10.0, ..Setup::new(robot) });
     puppet.run(0.5);
@@ -69,31 +70,34 @@ fn a_picture_is_copied_at_most_once_after_decoding() {
     puppet.run(1.0);
     let counts = |puppet: &Puppet| {
         let (sent, chunks) = (puppet.heard.lock().sent, puppet.process.board().total_chunks);
-        (PICTURES.load(Ordering::Relaxed), PLANES.load(Ordering::Relaxed), sent, chunks)
+        (IMAGES.load(Ordering::Relaxed), PLANES.load(Ordering::Relaxed), sent, chunks)
     };
     let before = counts(&puppet);
     puppet.run(2.0);
     let after = counts(&puppet);
-    let (pictures, planes) = (after.0 - before.0, after.1 - before.1);
+    let (images, planes) = (after.0 - before.0, after.1 - before.1);
     let (sent, chunks) = (after.2 - before.2, after.3 - before.3);
     println!(
-        "{sent} pictures, {chunks} chunks: {} copies of pixels, {planes} planes of floats",
-        pictures - MADE * sent
+        "{sent} images, {chunks} chunks: {} copies of pixels, {planes} planes of floats",
+        images - MADE * sent
     );
     assert!(sent >= 50 && chunks >= 2);
-    // Decoding an unpadded rgb8 picture moves its bytes. The only copy after it is the network's own: three planes of floats for each
-    // camera of an observation that is inferred (one inference may have begun before, one may not have ended).
-    assert_eq!(pictures, MADE * sent);
+    // Decoding an unpadded rgb8 image moves its bytes. The only copy after it is the network's
+    // own: three planes of floats for each camera of an observation that is inferred (one
+    // inference may have begun before, one may not have ended).
+    assert_eq!(images, MADE * sent);
     assert!(planes <= 3 * 3 * (chunks + 1), "{planes} planes for {chunks} chunks");
 
-    // With a second listener in the process the decoder has to leave the message to it: one copy, and still one only.
-    let listener = puppet.node.create_subscription::<Image>("front/image_raw", Qos::reliable(), |_, _| {});
+    // With a second listener in the process the decoder has to leave the message to it: one copy,
+    // and still one only.
+    let listener =
+        puppet.node.create_subscription::<Image>("front/image_raw", Qos::reliable(), |_, _| {});
     puppet.node.keep(listener.unwrap());
     let before = counts(&puppet);
     puppet.run(2.0);
     let after = counts(&puppet);
     let (copies, sent) = (after.0 - before.0, after.2 - before.2);
-    assert!(copies <= (MADE + 1) * sent, "{copies} buffers for {sent} pictures");
+    assert!(copies <= (MADE + 1) * sent, "{copies} buffers for {sent} images");
 }
 
 #[test]
@@ -115,8 +119,9 @@ fn between_message_and_motion_little_is_lost_beside_decoding_and_inference() {
         if board.latencies.len() > seen {
             seen = board.latencies.len();
             let times = board.stages;
-            // The cameras are decoded side by side: one decoding is on the way, the others are beside it. The history frame is
-            // encoded for one observation in three; it is not taken off.
+            // The cameras are decoded side by side: one decoding is on the way, the others are
+            // beside it. The history frame is encoded for one observation in three; it
+            // is not taken off.
             let inference = times.resize + times.image_encoder + times.foresight + times.action;
             let known = times.decode / 3 + inference;
             lost.push(board.latency.saturating_sub(known).as_secs_f64() * 1e3);
@@ -134,9 +139,12 @@ fn between_message_and_motion_little_is_lost_beside_decoding_and_inference() {
         ("message to trajectory less decoding and inference", lost),
         ("of that decoding the chunk and filter", filter),
     ] {
-        println!("{what}, ms: least {least:.2}, 10 % {tenth:.2}, median {median:.2}, 90 % {most:.2}");
+        println!(
+            "{what}, ms: least {least:.2}, 10 % {tenth:.2}, median {median:.2}, 90 % {most:.2}"
+        );
     }
-    // What is computed there counts anywhere; handing over from thread to thread takes a busy machine as long as it likes.
+    // What is computed there counts anywhere; handing over from thread to thread takes a busy
+    // machine as long as it likes.
     assert!(filter[1] < 3.0, "{filter:?}");
     assert!(!strict || lost[2] < 3.0, "{lost:?}");
 }

@@ -1,5 +1,5 @@
-//! What the nodes do when something is wrong. In each: no controller gets a point outside a limit (an independent sampler at 1 kHz), and
-//! `status` says why.
+//! What the nodes do when something is wrong. In each: no controller gets a point outside a limit
+//! (an independent sampler at 1 kHz), and `status` says why.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -53,8 +53,8 @@ fn a_camera_dies_on_a_robot_with_two_arms_and_three_cameras() {
 fn two_arms() -> Arc<f1_robot::Robot> {
     kit::changed_robot("genie1", |text| {
         let (before, actions) = text.split_once("\naction:").unwrap();
-        let actions =
-            actions.replace("kind: joint_positions", "kind: joint_deltas\n      reference: chained");
+        let actions = actions
+            .replace("kind: joint_positions", "kind: joint_deltas\n      reference: chained");
         format!("{before}\naction:{actions}")
     })
 }
@@ -66,9 +66,9 @@ fn a_camera_freezes() {
     // Noticed after a second; the running chunk is not followed to its end.
     puppet.run(1.3);
     let status = puppet.status();
-    assert!(status.reason.contains("camera front: the picture has not changed"), "{}", status.reason);
+    assert!(status.reason.contains("camera front: the image has not changed"), "{}", status.reason);
     puppet.run(1.0);
-    puppet.assert_at_rest(&[HOLDING], "camera front: the picture has not changed");
+    puppet.assert_at_rest(&[HOLDING], "camera front: the image has not changed");
     assert!(said(&puppet, SafetyEvent::ACTION_STOPPED, "has not changed"));
     puppet.fault(|faults| faults.frozen.clear());
     puppet.run(1.5);
@@ -78,7 +78,12 @@ fn a_camera_freezes() {
 
 /// Whether an event of this action says this.
 fn said(puppet: &Puppet, action: u8, text: &str) -> bool {
-    puppet.heard.lock().events.iter().any(|event| event.action == action && event.message.contains(text))
+    puppet
+        .heard
+        .lock()
+        .events
+        .iter()
+        .any(|event| event.action == action && event.message.contains(text))
 }
 
 #[test]
@@ -92,7 +97,11 @@ fn joint_states_stop() {
     assert!(puppet.heard.lock().trajectories.len() > before, "no braking trajectory");
     puppet.run(1.5);
     puppet.assert_at_rest(&[HOLDING], "joint state");
-    assert!(puppet.status().reason.contains("joint states: nothing received"), "{}", puppet.status().reason);
+    assert!(
+        puppet.status().reason.contains("joint states: nothing received"),
+        "{}",
+        puppet.status().reason
+    );
     puppet.fault(|faults| faults.joints_stopped = false);
     puppet.run(1.5);
     puppet.assert_running();
@@ -112,7 +121,9 @@ fn stamps_in_the_future() {
         puppet.assert_at_rest(&[WAITING, HOLDING], "in the future");
         // The buffers were reset: a new epoch, with its event.
         assert!(puppet.status().epoch > epoch);
-        assert!(puppet.heard.lock().events.iter().any(|event| event.message.contains("in the future")));
+        assert!(
+            puppet.heard.lock().events.iter().any(|event| event.message.contains("in the future"))
+        );
         puppet.fault(|faults| (faults.joint_offset_ns, faults.camera_offset_ns) = (0, 0));
         puppet.run(1.5);
         puppet.assert_running();
@@ -123,7 +134,9 @@ fn stamps_in_the_future() {
 #[test]
 fn stamps_a_little_in_the_future_are_those_of_another_machine() {
     let puppet = Puppet::start(Setup::bench());
-    puppet.fault(|faults| (faults.joint_offset_ns, faults.camera_offset_ns) = (20_000_000, 20_000_000));
+    puppet.fault(|faults| {
+        (faults.joint_offset_ns, faults.camera_offset_ns) = (20_000_000, 20_000_000)
+    });
     puppet.run(0.5);
     puppet.process.core().set_instruction("put the red cube into the bin");
     puppet.run(2.0);
@@ -133,9 +146,12 @@ fn stamps_a_little_in_the_future_are_those_of_another_machine() {
 
 #[test]
 fn stamps_in_the_past() {
-    for (cameras, joints) in [(-5_000_000_000, 0), (0, -5_000_000_000), (-5_000_000_000, -5_000_000_000)] {
+    for (cameras, joints) in
+        [(-5_000_000_000, 0), (0, -5_000_000_000), (-5_000_000_000, -5_000_000_000)]
+    {
         let puppet = Puppet::moving(Setup::bench());
-        puppet.fault(|faults| (faults.camera_offset_ns, faults.joint_offset_ns) = (cameras, joints));
+        puppet
+            .fault(|faults| (faults.camera_offset_ns, faults.joint_offset_ns) = (cameras, joints));
         puppet.run(2.5);
         puppet.assert_at_rest(&[WAITING, HOLDING], "in the past");
         puppet.fault(|faults| (faults.camera_offset_ns, faults.joint_offset_ns) = (0, 0));
@@ -188,21 +204,33 @@ fn a_checkpoint_for_another_robot() {
     let load = move || {
         // The shipped bench model: eight joints; the robot has sixteen.
         let policy =
-            f1_model::F1Policy::load(&kit::root().join("models/f1_bench"), &Default::default()).unwrap();
+            f1_model::F1Policy::load(&kit::root().join("models/f1_bench"), &Default::default())
+                .unwrap();
         let statistics = kit::statistics(&robot, vec![0.0; robot.file().action_dim()], 0.01);
-        Resources::assemble(robot.clone(), Arc::new(policy), &statistics, Path::new("models/f1_bench"))
+        Resources::assemble(
+            robot.clone(),
+            Arc::new(policy),
+            &statistics,
+            Path::new("models/f1_bench"),
+        )
     };
-    let process =
-        PolicyProcess::compose(&context, Box::new(move |_| Box::new(load)), &ProcessOptions::default())
-            .unwrap();
+    let process = PolicyProcess::compose(
+        &context,
+        Box::new(move |_| Box::new(load)),
+        &ProcessOptions::default(),
+    )
+    .unwrap();
     context.executor().spin_for(Duration::from_secs(1));
     assert!(!process.is_started());
     let (state, reason) = process.board().state();
     assert_eq!(state, PolicyState::Unconfigured);
     // All faults at once.
-    for fault in
-        ["state: the robot file needs 16", "action: the robot file needs 16", "genie1", "models/f1_bench"]
-    {
+    for fault in [
+        "state: the robot file needs 16",
+        "action: the robot file needs 16",
+        "genie1",
+        "models/f1_bench",
+    ] {
         assert!(reason.contains(fault), "{reason}");
     }
 }
@@ -240,7 +268,8 @@ fn a_locks_publisher_dies() {
 
 #[test]
 fn a_lock_that_was_never_heard_is_a_closed_one() {
-    let puppet = Puppet::start(Setup::bench().with(&["-p", "/f1/safety_filter:locks:=[elsewhere/estop]"]));
+    let puppet =
+        Puppet::start(Setup::bench().with(&["-p", "/f1/safety_filter:locks:=[elsewhere/estop]"]));
     puppet.run(0.5);
     puppet.process.core().set_instruction("put the red cube into the bin");
     puppet.run(2.0);
@@ -279,7 +308,8 @@ fn parameters_are_changed_while_the_robot_moves() {
 fn fastest_end_effector(puppet: &Puppet) -> f64 {
     let place = || {
         let place = puppet.place();
-        let joints: Vec<f64> = puppet.robot.joints().iter().map(|joint| place[&joint.name]).collect();
+        let joints: Vec<f64> =
+            puppet.robot.joints().iter().map(|joint| place[&joint.name]).collect();
         puppet.robot.kinematics().end_effector(0, &joints).translation.vector
     };
     let mut before = place();
@@ -304,13 +334,20 @@ fn two_instructions_in_quick_succession() {
     puppet.run(2.0);
     puppet.assert_running();
     let status = puppet.status();
-    assert_eq!((status.instruction.as_str(), status.epoch), ("put the green cube into the bin", epoch + 2));
+    assert_eq!(
+        (status.instruction.as_str(), status.epoch),
+        ("put the green cube into the bin", epoch + 2)
+    );
     // No chunk of an instruction that had been replaced came out any more.
     let heard = puppet.heard.lock();
     let later: Vec<_> =
         heard.chunks.iter().filter(|chunk| chunk.header.stamp.nanoseconds() >= at_ns).collect();
     assert!(!later.is_empty());
-    assert!(later.iter().all(|chunk| chunk.instruction == status.instruction && chunk.epoch == epoch + 2));
+    assert!(
+        later
+            .iter()
+            .all(|chunk| chunk.instruction == status.instruction && chunk.epoch == epoch + 2)
+    );
     assert!(heard.chunks.iter().all(|chunk| !chunk.instruction.contains("blue")));
     drop(heard);
     puppet.assert_limits();
@@ -322,8 +359,10 @@ fn stop_and_reset() {
     assert!(puppet.process.stopper().stop("safety_filter/stop was called"));
     puppet.run(1.0);
     puppet.assert_at_rest(&[PolicyStatus::STATE_STOPPED], "safety_filter/stop was called");
-    let reset =
-        puppet.node.create_client::<f1_interfaces::std_srvs::srv::Trigger>("safety_filter/reset").unwrap();
+    let reset = puppet
+        .node
+        .create_client::<f1_interfaces::std_srvs::srv::Trigger>("safety_filter/reset")
+        .unwrap();
     reset
         .call(Default::default(), Duration::from_secs(1), |answer| assert!(answer.unwrap().success))
         .unwrap();
@@ -339,7 +378,9 @@ fn too_many_interventions_latch_until_a_reset() {
     puppet.set("safety_filter", "latch_count", 2_i64).unwrap();
     puppet.run(5.0);
     puppet.assert_at_rest(&[PolicyStatus::STATE_STOPPED], "too many interventions");
-    assert!(puppet.heard.lock().events.iter().any(|event| event.action == SafetyEvent::ACTION_LATCHED));
+    assert!(
+        puppet.heard.lock().events.iter().any(|event| event.action == SafetyEvent::ACTION_LATCHED)
+    );
     puppet.assert_limits();
 }
 
@@ -373,7 +414,8 @@ fn give_clock(node: &Node, offset_ns: Arc<Mutex<i64>>) {
     let steady = node.clock();
     let timer = node.create_timer(Duration::from_millis(5), ClockKind::Steady, move || {
         let now_ns = 100_000_000_000 + steady.steady().as_nanos() as i64 + *offset_ns.lock();
-        let clock = f1_interfaces::builtin_interfaces::msg::Time::saturating_from_nanoseconds(now_ns);
+        let clock =
+            f1_interfaces::builtin_interfaces::msg::Time::saturating_from_nanoseconds(now_ns);
         publisher.publish(ClockMessage { clock }).unwrap();
     });
     node.keep(timer);
@@ -400,11 +442,14 @@ fn the_clock_jumps() {
     let epoch = puppet.status().epoch;
     *offset_ns.lock() -= 20_000_000_000;
     until("the jump is named", &|status| status.reason.contains("the clock jumped back by"));
-    until("running again", &|status| status.state == PolicyStatus::STATE_RUNNING && status.epoch > epoch);
+    until("running again", &|status| {
+        status.state == PolicyStatus::STATE_RUNNING && status.epoch > epoch
+    });
     assert!(puppet.heard.lock().events.iter().any(|event| event.rule == "clock"));
     *offset_ns.lock() += 300_000_000_000;
     until("running after a jump ahead", &|status| {
-        status.state == PolicyStatus::STATE_RUNNING && status.header.stamp.nanoseconds() > 350_000_000_000
+        status.state == PolicyStatus::STATE_RUNNING
+            && status.header.stamp.nanoseconds() > 350_000_000_000
     });
     puppet.context.shutdown();
     puppet.context.join();

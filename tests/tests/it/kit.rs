@@ -1,4 +1,5 @@
-//! What the tests of the nodes are made of: robots, a small random network, statistics in which it moves a little.
+//! What the tests of the nodes are made of: robots, a small random network, statistics in which it
+//! moves a little.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,8 +37,8 @@ pub fn three_cameras() -> Arc<Robot> {
     })
 }
 
-/// A policy of random weights, small enough for tests, with room for every shipped robot; `full_history`: one that waits for a whole
-/// history.
+/// A policy of random weights, small enough for tests, with room for every shipped robot;
+/// `full_history`: one that waits for a whole history.
 pub fn random_policy(seed: u64, full_history: bool) -> Arc<F1Policy> {
     let mut config = Config::load(&root().join("tests/goldens/tiny_f32")).unwrap();
     (config.max_state_dim, config.max_action_dim, config.chunk_size) = (32, 32, 12);
@@ -63,14 +64,22 @@ fn vector(mean: Vec<f64>, std: f64) -> VectorStatistics {
 
 /// Statistics in which normalised actions are `std` rad (m) around `mean`.
 pub fn statistics(robot: &Robot, mean: Vec<f64>, std: f64) -> DatasetStatistics {
-    DatasetStatistics { state: vector(vec![0.0; robot.file().state_dim()], 1.0), action: vector(mean, std) }
+    DatasetStatistics {
+        state: vector(vec![0.0; robot.file().state_dim()], 1.0),
+        action: vector(mean, std),
+    }
 }
 
 /// What the nodes load: a random network whose actions are small joint deltas.
 pub fn resources(robot: &Arc<Robot>, std: f64, full_history: bool) -> Resources {
     let statistics = statistics(robot, vec![0.0; robot.file().action_dim()], std);
-    Resources::assemble(robot.clone(), random_policy(3, full_history), &statistics, Path::new("random"))
-        .unwrap()
+    Resources::assemble(
+        robot.clone(),
+        random_policy(3, full_history),
+        &statistics,
+        Path::new("random"),
+    )
+    .unwrap()
 }
 
 /// A loader of what `make` makes.

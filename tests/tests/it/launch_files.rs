@@ -7,7 +7,8 @@ use std::process::Command;
 fn the_launch_files_start_what_they_promise() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let python = f1_tests::peer::python().unwrap();
-    let output = Command::new(python).arg(root.join("tests/launch/test_launch_files.py")).output().unwrap();
+    let output =
+        Command::new(python).arg(root.join("tests/launch/test_launch_files.py")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("Ran ") && !text.contains("Ran 0 "), "{text}");

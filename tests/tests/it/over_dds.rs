@@ -1,5 +1,6 @@
-//! Over the ROS 2 wire protocol, with a robot that shares no code with ours: the Python peer sends three cameras and the
-//! joints, the four nodes answer with foresight and motion, and the chunk that arrives is the network's own.
+//! Over the ROS 2 wire protocol, with a robot that shares no code with ours: the Python peer sends
+//! three cameras and the joints, the four nodes answer with foresight and motion, and the chunk
+//! that arrives is the network's own.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -26,11 +27,11 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const INSTRUCTION: &str = "put the red cube into the bin";
 const CAMERAS: [&str; 3] = ["front", "side", "wrist"];
 const SIZE: (u32, u32) = (320, 240);
-/// Bytes at the start of each picture that the peer fills with a value that follows from the stamp.
+/// Bytes at the start of each image that the peer fills with a value that follows from the stamp.
 const MARKED: usize = (SIZE.0 * SIZE.1 * 3 / 2) as usize;
 
-/// The picture that a camera sends at a stamp: its own pattern below, the stamp's value above.
-fn picture(camera: usize, stamp_ns: i64) -> RgbImage {
+/// The image that a camera sends at a stamp: its own pattern below, the stamp's value above.
+fn image(camera: usize, stamp_ns: i64) -> RgbImage {
     let mut image = RgbImage::from_fn(SIZE.0, SIZE.1, |x, y| {
         let value = |factor: u32| (factor * x + (factor + 2) * y + 40 * camera as u32) as u8;
         image::Rgb([value(1), value(3), value(5)])
@@ -57,12 +58,17 @@ impl Robot {
             .unwrap();
     }
 
-    fn stream<T: Message>(&mut self, topic: &str, message: &T, rate: f64, mark: Option<(usize, usize)>) {
+    fn stream<T: Message>(
+        &mut self,
+        topic: &str,
+        message: &T,
+        rate: f64,
+        mark: Option<(usize, usize)>,
+    ) {
         self.publisher::<T>(topic, false);
         let bytes = cdr::to_bytes(message).unwrap();
         let count = (PATIENCE.as_secs_f64() * rate) as u64;
-        let mut request =
-            json!({ "op": "stream", "name": topic, "cdr": hex(&bytes), "rate": rate, "count": count });
+        let mut request = json!({ "op": "stream", "name": topic, "cdr": hex(&bytes), "rate": rate, "count": count });
         if let Some((from_end, length)) = mark {
             request["mark"] = json!([bytes.len() - from_end, length]);
         }
@@ -91,17 +97,20 @@ fn read<T: Message>(bytes: &[u8]) -> T {
     cdr::from_bytes(bytes).unwrap()
 }
 
-/// What the network alone computes for the observation that a chunk names: normalised rows and joint positions.
+/// What the network alone computes for the observation that a chunk names: normalised rows and
+/// joint positions.
 fn alone(resources: &Resources, chunk: &ActionChunk, joints: &JointState) -> (Vec<f32>, Vec<f64>) {
     let policy = &resources.policy;
     let stamp_ns = chunk.header.stamp.nanoseconds();
     assert_eq!(chunk.camera_names, CAMERAS);
     let cameras = chunk.camera_stamps.iter().enumerate();
     let cameras = cameras
-        .map(|(camera, stamp)| Some(policy.prepare_camera(&picture(camera, stamp.nanoseconds())).unwrap()))
+        .map(|(camera, stamp)| {
+            Some(policy.prepare_camera(&image(camera, stamp.nanoseconds())).unwrap())
+        })
         .collect();
     let history = chunk.history_stamps.iter();
-    let history = history.map(|stamp| policy.encode_frame(&picture(0, stamp.nanoseconds())).unwrap());
+    let history = history.map(|stamp| policy.encode_frame(&image(0, stamp.nanoseconds())).unwrap());
     let prompt = policy.encode_prompt(&chunk.instruction).unwrap();
     let seed = seed_from_stamp(stamp_ns);
     let input = PolicyInput { cameras, prompt, history: history.collect() };
@@ -118,7 +127,8 @@ fn alone(resources: &Resources, chunk: &ActionChunk, joints: &JointState) -> (Ve
 fn a_foreign_robot_gets_foresight_and_trajectories_and_the_networks_own_chunk() {
     let description = kit::three_cameras();
     let namespace = format!("/over_dds_{}", std::process::id());
-    let args = ["nodes", "--ros-args", "-r", &format!("__ns:={namespace}")].map(String::from).to_vec();
+    let args =
+        ["nodes", "--ros-args", "-r", &format!("__ns:={namespace}")].map(String::from).to_vec();
     let (args, _) = RosArgs::parse(args).unwrap();
     let context = Context::new(ContextOptions { backend: Backend::Dds, args }).unwrap();
     let loaded = description.clone();
@@ -127,7 +137,8 @@ fn a_foreign_robot_gets_foresight_and_trajectories_and_the_networks_own_chunk() 
     let spinning = context.clone();
     let spinner = std::thread::spawn(move || spinning.spin());
 
-    let domain = std::env::var("ROS_DOMAIN_ID").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    let domain =
+        std::env::var("ROS_DOMAIN_ID").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     let mut robot = Robot { peer: Peer::session(domain).unwrap(), namespace };
     robot.subscribe::<ActionChunk>("action/chunk", true);
     robot.subscribe::<Image>("foresight/image", false);
@@ -142,13 +153,16 @@ fn a_foreign_robot_gets_foresight_and_trajectories_and_the_networks_own_chunk() 
     };
     robot.stream("joint_states", &joints, 100.0, None);
     for (camera, name) in CAMERAS.iter().enumerate() {
-        let image = f1_middleware::image::encode(&picture(camera, 0), Default::default());
+        let image = f1_middleware::image::encode(&image(camera, 0), Default::default());
         let length = image.data.len();
         robot.stream(&format!("{name}/image_raw"), &image, 30.0, Some((length, MARKED)));
     }
     robot.publisher::<StringMessage>("instruction", true);
     let instruction = cdr::to_bytes(&StringMessage { data: INSTRUCTION.into() }).unwrap();
-    robot.peer.request(json!({ "op": "publish", "name": "instruction", "cdr": hex(&instruction) })).unwrap();
+    robot
+        .peer
+        .request(json!({ "op": "publish", "name": "instruction", "cdr": hex(&instruction) }))
+        .unwrap();
 
     let wanted = BTreeMap::from([
         ("action/chunk", 3),
@@ -163,7 +177,8 @@ fn a_foreign_robot_gets_foresight_and_trajectories_and_the_networks_own_chunk() 
         let left = end.saturating_duration_since(Instant::now());
         let counts: Vec<_> = got.iter().map(|(topic, messages)| (topic, messages.len())).collect();
         let event = robot.peer.event("message", left);
-        let event = event.unwrap_or_else(|error| panic!("{error}; {counts:?}; {:?}", process.board()));
+        let event =
+            event.unwrap_or_else(|error| panic!("{error}; {counts:?}; {:?}", process.board()));
         let bytes = unhex(event["cdr"].as_str().unwrap());
         got.entry(event["name"].as_str().unwrap().to_owned()).or_default().push(bytes);
     }
@@ -177,7 +192,10 @@ fn a_foreign_robot_gets_foresight_and_trajectories_and_the_networks_own_chunk() 
         let worst = chunk.normalised.iter().zip(&normalised).map(|(a, b)| f64::from((a - b).abs()));
         let worst = worst.chain(chunk.positions.iter().zip(&positions).map(|(a, b)| (a - b).abs()));
         let worst = worst.fold(0.0, f64::max);
-        println!("chunk {} of epoch {}: {worst:.1e} from the network alone", chunk.sequence, chunk.epoch);
+        println!(
+            "chunk {} of epoch {}: {worst:.1e} from the network alone",
+            chunk.sequence, chunk.epoch
+        );
         assert!(worst < 1e-5, "chunk {}: {worst}", chunk.sequence);
         // Random weights still say something: a row that is all zeros would be a lost chunk.
         assert!(chunk.normalised.iter().any(|value| value.abs() > 0.1));

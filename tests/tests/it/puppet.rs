@@ -1,4 +1,5 @@
-//! A robot made of topics: cameras, joints and controllers of any robot file, with faults that a test switches on and off.
+//! A robot made of topics: cameras, joints and controllers of any robot file, with faults that a
+//! test switches on and off.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use crate::sampler::{self, Received};
 pub struct Faults {
     /// Cameras that send nothing.
     pub dead: BTreeSet<&'static str>,
-    /// Cameras that send the same picture again and again.
+    /// Cameras that send the same image again and again.
     pub frozen: BTreeSet<&'static str>,
     /// Cameras whose encoding is one that nobody reads.
     pub strange: BTreeSet<&'static str>,
@@ -51,7 +52,7 @@ pub struct Heard {
     pub chunks: Vec<ActionChunk>,
     pub statuses: Vec<PolicyStatus>,
     pub events: Vec<SafetyEvent>,
-    /// Pictures that the cameras sent.
+    /// Images that the cameras sent.
     pub sent: u64,
 }
 
@@ -63,7 +64,7 @@ pub struct Setup {
     pub args: Vec<&'static str>,
     /// Normalised actions are so much, rad or m.
     pub std: f64,
-    /// Size of the pictures.
+    /// Size of the images.
     pub size: (u32, u32),
     /// Frames a second, Hz.
     pub camera_rate: f64,
@@ -74,9 +75,18 @@ pub struct Setup {
 impl Setup {
     pub fn new(robot: Arc<Robot>) -> Self {
         let backend = Backend::mem_virtual();
-        // Random weights ask for what no robot can do, chunk after chunk: the latch has tests of its own.
+        // Random weights ask for what no robot can do, chunk after chunk: the latch has tests of
+        // its own.
         let args = vec!["-p", "/f1/safety_filter:latch_count:=0"];
-        Self { robot, backend, args, std: 0.02, size: (64, 48), camera_rate: 20.0, full_history: false }
+        Self {
+            robot,
+            backend,
+            args,
+            std: 0.02,
+            size: (64, 48),
+            camera_rate: 20.0,
+            full_history: false,
+        }
     }
 
     pub fn bench() -> Self {
@@ -102,7 +112,8 @@ impl Body {
         now_ns as f64 * 1e-9
     }
 
-    /// Names, positions and velocities now. A clock that went back leaves every controller where it is.
+    /// Names, positions and velocities now. A clock that went back leaves every controller where it
+    /// is.
     fn advance(&mut self, now_ns: i64) -> (Vec<String>, Vec<f64>, Vec<f64>) {
         let back = now_ns < self.last_ns;
         self.last_ns = now_ns;
@@ -122,7 +133,10 @@ impl Body {
 
     fn command(&mut self, name: &str, message: &JointTrajectory, now_ns: i64) {
         self.advance(now_ns);
-        let Some(controller) = self.controllers.iter_mut().find(|known| known.name() == name) else { return };
+        let Some(controller) = self.controllers.iter_mut().find(|known| known.name() == name)
+        else {
+            return;
+        };
         let point = |point: &f1_interfaces::trajectory_msgs::msg::JointTrajectoryPoint| Point {
             time: point.time_from_start.seconds(),
             positions: point.positions.clone(),
@@ -152,16 +166,20 @@ pub struct Puppet {
     body: Arc<Mutex<Body>>,
 }
 
-/// The picture of a camera at its `count`th frame.
-pub fn picture((width, height): (u32, u32), camera: usize, count: u64) -> RgbImage {
+/// The image of a camera at its `count`th frame.
+pub fn image((width, height): (u32, u32), camera: usize, count: u64) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
-        let value = |factor: u32| (factor * x + 3 * y + 40 * camera as u32 + 7 * count as u32) as u8;
+        let value =
+            |factor: u32| (factor * x + 3 * y + 40 * camera as u32 + 7 * count as u32) as u8;
         image::Rgb([value(1), value(2), value(5)])
     })
 }
 
 fn header(stamp_ns: i64) -> Header {
-    Header { stamp: WireTime::saturating_from_nanoseconds(stamp_ns), frame_id: "camera_optical".into() }
+    Header {
+        stamp: WireTime::saturating_from_nanoseconds(stamp_ns),
+        frame_id: "camera_optical".into(),
+    }
 }
 
 impl Puppet {
@@ -170,7 +188,8 @@ impl Puppet {
         let mut args = vec!["test", "--ros-args"];
         args.extend_from_slice(&setup.args);
         let (args, _) = RosArgs::parse(args).unwrap();
-        let context = Context::new(ContextOptions { backend: setup.backend.clone(), args }).unwrap();
+        let context =
+            Context::new(ContextOptions { backend: setup.backend.clone(), args }).unwrap();
         let node = context.create_node_with("robot", NodeOptions::in_namespace("/f1")).unwrap();
         let robot = setup.robot.clone();
         let controllers = robot.controllers().iter().map(|controller| {
@@ -192,40 +211,51 @@ impl Puppet {
         let (faults, heard) = (Arc::default(), Arc::default());
         let puppet = Self { context, process, robot, node, faults, heard, body };
         puppet.give_joints();
-        puppet.give_pictures(&setup);
+        puppet.give_images(&setup);
         puppet.give_lock();
         puppet.listen();
         puppet
     }
 
     fn give_joints(&self) {
-        let publisher = self.node.create_publisher::<JointState>("joint_states", Qos::reliable()).unwrap();
+        let publisher =
+            self.node.create_publisher::<JointState>("joint_states", Qos::reliable()).unwrap();
         let (faults, body, clock) = (self.faults.clone(), self.body.clone(), self.node.clock());
-        let timer = self.node.create_timer(Duration::from_millis(10), ClockKind::Steady, move || {
-            let faults = faults.lock().clone();
-            let now_ns = clock.now().nanoseconds();
-            let (name, mut position, velocity) = body.lock().advance(now_ns);
-            if faults.joint_is_nan {
-                position[0] = f64::NAN;
-            }
-            if !faults.joints_stopped {
-                let header = header(now_ns + faults.joint_offset_ns);
-                publisher
-                    .publish(JointState { header, name, position, velocity, effort: Vec::new() })
-                    .unwrap();
-            }
-        });
+        let timer =
+            self.node.create_timer(Duration::from_millis(10), ClockKind::Steady, move || {
+                let faults = faults.lock().clone();
+                let now_ns = clock.now().nanoseconds();
+                let (name, mut position, velocity) = body.lock().advance(now_ns);
+                if faults.joint_is_nan {
+                    position[0] = f64::NAN;
+                }
+                if !faults.joints_stopped {
+                    let header = header(now_ns + faults.joint_offset_ns);
+                    publisher
+                        .publish(JointState {
+                            header,
+                            name,
+                            position,
+                            velocity,
+                            effort: Vec::new(),
+                        })
+                        .unwrap();
+                }
+            });
         self.node.keep(timer);
     }
 
-    fn give_pictures(&self, setup: &Setup) {
+    fn give_images(&self, setup: &Setup) {
         let period = Duration::from_secs_f64(1.0 / setup.camera_rate);
         for (index, camera) in self.robot.file().cameras.iter().enumerate() {
-            let publisher = self.node.create_publisher::<Image>(&camera.topic, Qos::reliable()).unwrap();
-            let (faults, clock, name) = (self.faults.clone(), self.node.clock(), camera.name.clone());
+            let publisher =
+                self.node.create_publisher::<Image>(&camera.topic, Qos::reliable()).unwrap();
+            let (faults, clock, name) =
+                (self.faults.clone(), self.node.clock(), camera.name.clone());
             let (mut count, heard) = (0_u64, self.heard.clone());
             // Painted beforehand: painting would take the time that is measured.
-            let pictures: Vec<RgbImage> = (0..8).map(|count| picture(setup.size, index, count)).collect();
+            let images: Vec<RgbImage> =
+                (0..8).map(|count| image(setup.size, index, count)).collect();
             let timer = self.node.create_timer(period, ClockKind::Steady, move || {
                 let faults = faults.lock().clone();
                 let irregular = faults.irregular_ns > 0;
@@ -233,12 +263,15 @@ impl Puppet {
                 if faults.dead.contains(name.as_str()) || (irregular && count.is_multiple_of(3)) {
                     return;
                 }
-                let late_ns =
-                    if irregular { (count * 7919 % 1000) as i64 * faults.irregular_ns / 1000 } else { 0 };
+                let late_ns = if irregular {
+                    (count * 7919 % 1000) as i64 * faults.irregular_ns / 1000
+                } else {
+                    0
+                };
                 let shown = if faults.frozen.contains(name.as_str()) { 0 } else { count };
                 let stamp_ns = clock.now().nanoseconds() + faults.camera_offset_ns - late_ns;
                 let mut message = f1_middleware::image::encode(
-                    &pictures[shown as usize % pictures.len()],
+                    &images[shown as usize % images.len()],
                     header(stamp_ns),
                 );
                 if faults.strange.contains(name.as_str()) {
@@ -252,34 +285,39 @@ impl Puppet {
     }
 
     fn give_lock(&self) {
-        let publisher = self.node.create_publisher::<Bool>("estop", Qos::reliable().keep_last(1)).unwrap();
+        let publisher =
+            self.node.create_publisher::<Bool>("estop", Qos::reliable().keep_last(1)).unwrap();
         let faults = self.faults.clone();
-        let timer = self.node.create_timer(Duration::from_millis(100), ClockKind::Steady, move || {
-            if !faults.lock().lock_dead {
-                publisher.publish(Bool { data: false }).unwrap();
-            }
-        });
+        let timer =
+            self.node.create_timer(Duration::from_millis(100), ClockKind::Steady, move || {
+                if !faults.lock().lock_dead {
+                    publisher.publish(Bool { data: false }).unwrap();
+                }
+            });
         self.node.keep(timer);
     }
 
     fn hear<T: Message>(&self, topic: &str, mut into: impl FnMut(&mut Heard, &T) + Send + 'static) {
         let heard = self.heard.clone();
         let qos = Qos::reliable().keep_last(100);
-        let subscription = self
-            .node
-            .create_subscription::<T>(topic, qos, move |message, _| into(&mut heard.lock(), &message));
+        let subscription = self.node.create_subscription::<T>(topic, qos, move |message, _| {
+            into(&mut heard.lock(), &message)
+        });
         self.node.keep(subscription.unwrap());
     }
 
     fn listen(&self) {
         self.hear("action/chunk", |heard, chunk: &ActionChunk| heard.chunks.push(chunk.clone()));
         self.hear("status", |heard, status: &PolicyStatus| heard.statuses.push(status.clone()));
-        self.hear("safety_filter/event", |heard, event: &SafetyEvent| heard.events.push(event.clone()));
+        self.hear("safety_filter/event", |heard, event: &SafetyEvent| {
+            heard.events.push(event.clone())
+        });
         for controller in self.robot.controllers() {
             if controller.interface != ControllerInterface::JointTrajectory {
                 continue;
             }
-            let (name, body, clock) = (controller.name.clone(), self.body.clone(), self.node.clock());
+            let (name, body, clock) =
+                (controller.name.clone(), self.body.clone(), self.node.clock());
             self.hear(
                 &format!("{}/joint_trajectory", controller.name),
                 move |heard, message: &JointTrajectory| {

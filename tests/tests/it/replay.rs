@@ -1,4 +1,5 @@
-//! Recording a closed loop and replaying it through the whole graph: the same input, the same output.
+//! Recording a closed loop and replaying it through the whole graph: the same input, the same
+//! output.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,8 +28,10 @@ fn robot_file() -> PathBuf {
 }
 
 fn compose(context: &Context) -> PolicyProcess {
-    let load = || Resources::load(&robot_file(), &root().join("models/f1_bench"), &LoadOptions::default());
-    PolicyProcess::compose(context, Box::new(move |_| Box::new(load)), &ProcessOptions::default()).unwrap()
+    let load =
+        || Resources::load(&robot_file(), &root().join("models/f1_bench"), &LoadOptions::default());
+    PolicyProcess::compose(context, Box::new(move |_| Box::new(load)), &ProcessOptions::default())
+        .unwrap()
 }
 
 /// The bench, the policy and a recorder for `seconds` of virtual time.
@@ -40,8 +43,10 @@ fn record(path: &Path, seconds: u64) {
     let process = compose(&context);
     let session = RecordSession::start(&context, &robot, "/f1", &process.locks(), path).unwrap();
     let node = context.create_node_with("operator", NodeOptions::in_namespace("/f1")).unwrap();
-    let instruction = node.create_publisher::<StringMessage>("instruction", Qos::latched()).unwrap();
-    // Between two ticks of everything: at one instant, what comes from outside after the timers would be replayed before them.
+    let instruction =
+        node.create_publisher::<StringMessage>("instruction", Qos::latched()).unwrap();
+    // Between two ticks of everything: at one instant, what comes from outside after the timers
+    // would be replayed before them.
     context.executor().spin_for(Duration::from_millis(503));
     instruction.publish(StringMessage { data: sim.instruction() }).unwrap();
     context.executor().spin_for(Duration::from_secs(seconds));
@@ -64,7 +69,8 @@ fn replay(bag: &Bag, path: &Path) {
     session.finish().unwrap();
 }
 
-/// The messages by topic, each with when it came; the times of stages, which are measured, are taken out of `status`.
+/// The messages by topic, each with when it came; the times of stages, which are measured, are
+/// taken out of `status`.
 fn topics(path: &Path) -> BTreeMap<String, Vec<(i64, Vec<u8>)>> {
     let mut topics: BTreeMap<String, Vec<(i64, Vec<u8>)>> = BTreeMap::new();
     for message in Bag::open(path).unwrap().messages() {
@@ -93,7 +99,12 @@ fn topics(path: &Path) -> BTreeMap<String, Vec<(i64, Vec<u8>)>> {
 /// Says where two runs part, not only that they do.
 fn assert_same(what: &str, topic: &str, one: &[(i64, Vec<u8>)], other: &[(i64, Vec<u8>)]) {
     for (index, (a, b)) in one.iter().zip(other).enumerate() {
-        assert!(a == b, "{what}: {topic} differs from message {index} on, at {} and {} ns", a.0, b.0);
+        assert!(
+            a == b,
+            "{what}: {topic} differs from message {index} on, at {} and {} ns",
+            a.0,
+            b.0
+        );
     }
     assert_eq!(one.len(), other.len(), "{what}: messages on {topic}");
 }
@@ -110,8 +121,11 @@ const OUTPUTS: [&str; 6] = [
 #[test]
 fn a_recording_replayed_gives_the_same_output_again() {
     let folder = tempfile::tempdir().unwrap();
-    let (recorded, first, second) =
-        (folder.path().join("run.mcap"), folder.path().join("1.mcap"), folder.path().join("2.mcap"));
+    let (recorded, first, second) = (
+        folder.path().join("run.mcap"),
+        folder.path().join("1.mcap"),
+        folder.path().join("2.mcap"),
+    );
     record(&recorded, 3);
     let bag = Bag::open(&recorded).unwrap();
     replay(&bag, &first);
@@ -119,7 +133,10 @@ fn a_recording_replayed_gives_the_same_output_again() {
     let (recorded, first, second) = (topics(&recorded), topics(&first), topics(&second));
     assert!(recorded.keys().eq(first.keys()), "{:?} {:?}", recorded.keys(), first.keys());
     for topic in OUTPUTS {
-        assert!(recorded.get(topic).is_some_and(|messages| messages.len() >= 4), "{topic} is hardly there");
+        assert!(
+            recorded.get(topic).is_some_and(|messages| messages.len() >= 4),
+            "{topic} is hardly there"
+        );
     }
     for (topic, messages) in &first {
         assert_same("two replays", topic, messages, &second[topic]);
@@ -143,7 +160,12 @@ fn of_a_recording_whose_writer_was_killed_the_whole_messages_are_read() {
     std::fs::write(&broken, &bytes[..bytes.len() * 3 / 4]).unwrap();
     let bag = Bag::open(&broken).unwrap();
     assert!(bag.cut().is_some() && bag.start_ns() == whole.start_ns());
-    assert!(bag.len() < whole.len() && bag.len() * 4 > whole.len(), "{} of {}", bag.len(), whole.len());
+    assert!(
+        bag.len() < whole.len() && bag.len() * 4 > whole.len(),
+        "{} of {}",
+        bag.len(),
+        whole.len()
+    );
     assert_eq!(bag.messages().map(Result::unwrap).count(), bag.len());
     // Nothing whole, or no recording at all, is refused.
     std::fs::write(&broken, &bytes[..60]).unwrap();
@@ -156,7 +178,8 @@ fn of_a_recording_whose_writer_was_killed_the_whole_messages_are_read() {
 #[test]
 fn an_independent_reader_decodes_every_message_by_the_stored_schemas() {
     let requirements = root().join("tests/mcap/requirements.txt");
-    let python = f1_tests::environment::python("mcap-venv", &requirements, "F1_MCAP_PYTHON").unwrap();
+    let python =
+        f1_tests::environment::python("mcap-venv", &requirements, "F1_MCAP_PYTHON").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.mcap");
     record(&path, 1);
@@ -170,7 +193,8 @@ fn an_independent_reader_decodes_every_message_by_the_stored_schemas() {
     assert_eq!(found["topics"], serde_json::to_value(&wanted).unwrap());
     // What the reader made of one message is what we wrote.
     let bag = Bag::open(&path).unwrap();
-    let last = bag.messages().map(Result::unwrap).filter(|message| message.topic == "/f1/status").last();
+    let last =
+        bag.messages().map(Result::unwrap).filter(|message| message.topic == "/f1/status").last();
     let last = last.unwrap();
     let status = last.decode::<PolicyStatus>().unwrap();
     assert_eq!(found["last_status"]["instruction"], status.instruction.as_str());

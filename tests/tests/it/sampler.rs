@@ -1,5 +1,6 @@
-//! An independent look at what was published: every trajectory sampled at 1 kHz as a controller would run it, against the limits of the
-//! robot. Shares no code with the planner: its own quintics, its own rule of replacement.
+//! An independent look at what was published: every trajectory sampled at 1 kHz as a controller
+//! would run it, against the limits of the robot. Shares no code with the planner: its own
+//! quintics, its own rule of replacement.
 
 use f1_interfaces::trajectory_msgs::msg::JointTrajectory;
 use f1_robot::{JointLimits, Robot};
@@ -50,11 +51,13 @@ fn sample(message: &JointTrajectory, joint: usize, at_ns: i64) -> Sample {
     quintic(point(next - 1), point(next), due(next) - due(next - 1), time - due(next - 1))
 }
 
-/// Everything that is wrong with what one robot's controllers received; empty when every limit was kept.
+/// Everything that is wrong with what one robot's controllers received; empty when every limit was
+/// kept.
 pub fn faults(robot: &Robot, received: &[Received]) -> Vec<String> {
     let mut faults = Vec::new();
     for controller in robot.controllers() {
-        let own: Vec<&Received> = received.iter().filter(|r| r.controller == controller.name).collect();
+        let own: Vec<&Received> =
+            received.iter().filter(|r| r.controller == controller.name).collect();
         for one in &own {
             shape(one, &mut faults);
         }
@@ -71,13 +74,15 @@ pub fn faults(robot: &Robot, received: &[Received]) -> Vec<String> {
 
 fn shape(received: &Received, faults: &mut Vec<String>) {
     let (message, width) = (&received.message, received.message.joint_names.len());
-    let whole = |values: &[f64]| values.len() == width && values.iter().all(|value| value.is_finite());
+    let whole =
+        |values: &[f64]| values.len() == width && values.iter().all(|value| value.is_finite());
     for (index, point) in message.points.iter().enumerate() {
         if !(whole(&point.positions) && whole(&point.velocities) && whole(&point.accelerations)) {
             faults.push(format!("{}: point {index} is not whole and finite", received.controller));
         }
     }
-    let times: Vec<i64> = message.points.iter().map(|point| point.time_from_start.nanoseconds()).collect();
+    let times: Vec<i64> =
+        message.points.iter().map(|point| point.time_from_start.nanoseconds()).collect();
     if times.is_empty() || times.windows(2).any(|pair| pair[1] <= pair[0]) {
         faults.push(format!("{}: times {times:?}", received.controller));
     }
@@ -93,10 +98,13 @@ fn check_joint(limits: &JointLimits, own: &[&Received], faults: &mut Vec<String>
     const STEP_NS: i64 = 1_000_000;
     let mut before: Option<(i64, Sample)> = None;
     for (index, received) in own.iter().enumerate() {
-        let joint = received.message.joint_names.iter().position(|name| *name == limits.name).unwrap();
+        let joint =
+            received.message.joint_names.iter().position(|name| *name == limits.name).unwrap();
         let start_ns = received.message.header.stamp.nanoseconds();
-        let last_ns = received.message.points.last().unwrap().time_from_start.nanoseconds() + start_ns;
-        let until_ns = own.get(index + 1).map_or(last_ns, |next| next.message.header.stamp.nanoseconds());
+        let last_ns =
+            received.message.points.last().unwrap().time_from_start.nanoseconds() + start_ns;
+        let until_ns =
+            own.get(index + 1).map_or(last_ns, |next| next.message.header.stamp.nanoseconds());
         let mut at_ns = start_ns;
         while at_ns <= until_ns {
             let now = sample(&received.message, joint, at_ns);
@@ -119,7 +127,11 @@ fn check_joint(limits: &JointLimits, own: &[&Received], faults: &mut Vec<String>
                 // From one sample to the next, over the seam of two trajectories as well: no step.
                 let dt = (at_ns - then_ns).max(STEP_NS) as f64 * 1e-9;
                 broken("step of position", now[0] - then[0], limits.velocity * dt * 1.01 + 1e-6);
-                broken("step of velocity", now[1] - then[1], limits.acceleration * dt * 1.01 + 1e-6);
+                broken(
+                    "step of velocity",
+                    now[1] - then[1],
+                    limits.acceleration * dt * 1.01 + 1e-6,
+                );
             }
             if faults.len() > 20 {
                 return;
@@ -153,9 +165,10 @@ mod tests {
             at_ns: stamp_ns,
             message: JointTrajectory {
                 header: f1_interfaces::std_msgs::msg::Header {
-                    stamp: f1_interfaces::builtin_interfaces::msg::Time::saturating_from_nanoseconds(
-                        stamp_ns,
-                    ),
+                    stamp:
+                        f1_interfaces::builtin_interfaces::msg::Time::saturating_from_nanoseconds(
+                            stamp_ns,
+                        ),
                     frame_id: String::new(),
                 },
                 joint_names: robot.joints()[..7].iter().map(|joint| joint.name.clone()).collect(),
@@ -166,10 +179,15 @@ mod tests {
         let place = 0.6;
         let slow = trajectory(second, vec![point(0, place, 0.0), point(second, place + 0.05, 0.0)]);
         assert_eq!(faults(&robot, std::slice::from_ref(&slow)), Vec::<String>::new());
-        let fast = trajectory(second, vec![point(0, 0.0, 0.0), point(second / 10, joint.upper / 2.0, 0.0)]);
+        let fast = trajectory(
+            second,
+            vec![point(0, 0.0, 0.0), point(second / 10, joint.upper / 2.0, 0.0)],
+        );
         assert!(faults(&robot, &[fast]).iter().any(|fault| fault.contains("velocity")));
-        let elsewhere =
-            trajectory(2 * second, vec![point(0, place + 0.1, 0.0), point(second, place + 0.1, 0.0)]);
+        let elsewhere = trajectory(
+            2 * second,
+            vec![point(0, place + 0.1, 0.0), point(second, place + 0.1, 0.0)],
+        );
         let found = faults(&robot, &[slow, elsewhere]);
         assert!(found.iter().any(|fault| fault.contains("step of position")), "{found:?}");
     }

@@ -22,7 +22,8 @@ use f1_tests::PATIENT;
 
 const PART: &str = "F1_TEST_PART";
 
-/// What the resident size may grow by over the second half: an allocator's noise, and far below what a leak of one picture a second amounts to in an hour.
+/// What the resident size may grow by over the second half: an allocator's noise, and far below
+/// what a leak of one image a second amounts to in an hour.
 const NOISE: u64 = 12 << 20;
 
 fn seconds() -> f64 {
@@ -46,17 +47,21 @@ fn the_loop_in_a_process_of_its_own() {
     let parameters = PATIENT.iter().flat_map(|parameter| ["-p", parameter]);
     let (args, _) = RosArgs::parse(["soak", "--ros-args"].into_iter().chain(parameters)).unwrap();
     let context = Context::new(ContextOptions { backend: Backend::mem(), args }).unwrap();
-    let (robot_file, model) = (root().join("config/robots/bench_arm.yaml"), root().join("models/f1_bench"));
+    let (robot_file, model) =
+        (root().join("config/robots/bench_arm.yaml"), root().join("models/f1_bench"));
     let robot = Arc::new(Robot::load(&robot_file).unwrap());
     let settings = BenchSettings::new(Task::Dynamic, Split::Training, 1);
     let options = SimOptions { endless: true, ..SimOptions::default() };
     let sim = SimNode::start(&context, &robot, settings, &options).unwrap();
     let load = move || Resources::load(&robot_file, &model, &LoadOptions::default());
-    let process =
-        PolicyProcess::compose(&context, Box::new(move |_| Box::new(load)), &ProcessOptions::default())
-            .unwrap();
+    let process = PolicyProcess::compose(
+        &context,
+        Box::new(move |_| Box::new(load)),
+        &ProcessOptions::default(),
+    )
+    .unwrap();
     let node = context.create_node_with("witness", NodeOptions::in_namespace("/f1")).unwrap();
-    let (chunks, trajectories, pictures) =
+    let (chunks, trajectories, images) =
         (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let count = chunks.clone();
     node.keep(
@@ -73,7 +78,7 @@ fn the_loop_in_a_process_of_its_own() {
         })
         .unwrap(),
     );
-    let count = pictures.clone();
+    let count = images.clone();
     node.keep(
         node.create_subscription::<Image>("foresight/image", Qos::reliable(), move |_, _| {
             count.fetch_add(1, Ordering::Relaxed);
@@ -84,7 +89,7 @@ fn the_loop_in_a_process_of_its_own() {
     // Everything has happened once before the clock starts.
     let executor = context.executor();
     let limit = Instant::now() + Duration::from_secs(120);
-    while trajectories.load(Ordering::Relaxed) < 3 || pictures.load(Ordering::Relaxed) < 3 {
+    while trajectories.load(Ordering::Relaxed) < 3 || images.load(Ordering::Relaxed) < 3 {
         assert!(Instant::now() < limit, "no motion: {:?}", process.board().state());
         executor.spin_for(Duration::from_millis(20));
     }
@@ -102,12 +107,12 @@ fn the_loop_in_a_process_of_its_own() {
         }
     }
     println!(
-        "most {:.1} MB in the first half, {:.1} MB in the second; {} chunks, {} trajectories, {} pictures",
+        "most {:.1} MB in the first half, {:.1} MB in the second; {} chunks, {} trajectories, {} images",
         most[0] as f64 * 1e-6,
         most[1] as f64 * 1e-6,
         chunks.load(Ordering::Relaxed),
         trajectories.load(Ordering::Relaxed),
-        pictures.load(Ordering::Relaxed)
+        images.load(Ordering::Relaxed)
     );
     assert!(chunks.load(Ordering::Relaxed) > 5);
     assert!(most[1] <= most[0] + NOISE, "grown from {} to {} bytes", most[0], most[1]);
@@ -118,10 +123,15 @@ fn the_loop_in_a_process_of_its_own() {
 #[test]
 fn memory_stays_flat_over_the_closed_loop() {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "soak::the_loop_in_a_process_of_its_own", "--nocapture"]).env(PART, "soak");
+    command
+        .args(["--exact", "soak::the_loop_in_a_process_of_its_own", "--nocapture"])
+        .env(PART, "soak");
     let output = command.output().unwrap();
-    let text =
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(output.status.success(), "{text}");
     let told: Vec<&str> = text.lines().filter(|line| line.contains(" MB")).collect();
     assert!(told.len() > 5, "{text}");

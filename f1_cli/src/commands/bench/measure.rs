@@ -135,8 +135,11 @@ impl Stages {
             };
             self.runs.iter().map(add).collect::<Vec<_>>()
         };
-        let mut rows: Vec<_> =
-            Stage::ALL.iter().enumerate().map(|(index, name)| (name.name(), stage(index))).collect();
+        let mut rows: Vec<_> = Stage::ALL
+            .iter()
+            .enumerate()
+            .map(|(index, name)| (name.name(), stage(index)))
+            .collect();
         rows.push(("total_without_decode", sum(Stage::ALL.len() - 1)));
         rows.push(("total", sum(Stage::ALL.len())));
         rows.into_iter()
@@ -190,7 +193,8 @@ pub fn gemm_rate(device: &Device, clock: &Clock) -> anyhow::Result<GemmRate> {
     Ok(GemmRate { wall: gflop / best.wall, cpu: device.is_cpu().then_some(gflop / best.cpu) })
 }
 
-/// A memory figure of this process (`VmRSS:`, `VmHWM:`) in MB of a million bytes; `None` where /proc is not kept.
+/// A memory figure of this process (`VmRSS:`, `VmHWM:`) in MB of a million bytes; `None` where
+/// /proc is not kept.
 pub fn memory_mb(key: &str) -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with(key))?;
@@ -206,7 +210,8 @@ mod tests {
     fn totals_add_the_stages_of_one_observation() {
         let mut stages = Stages::default();
         for factor in [1.0, 2.0, 9.0] {
-            stages.push(std::array::from_fn(|i| Cost { wall: factor * (i + 1) as f64, cpu: factor }));
+            stages
+                .push(std::array::from_fn(|i| Cost { wall: factor * (i + 1) as f64, cpu: factor }));
         }
         let rows = stages.rows();
         let find = |name| rows.iter().find(|row| row.0 == name).unwrap();

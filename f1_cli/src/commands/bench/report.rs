@@ -69,8 +69,9 @@ impl Summary {
         if let Some(cpu) = self.gemm.cpu {
             let _ = write!(text, " ({cpu:.0} in a second of processor time)");
         }
-        let megabytes =
-            |value: Option<f64>| value.map_or("unknown".to_string(), |value| format!("{value:.0} MB"));
+        let megabytes = |value: Option<f64>| {
+            value.map_or("unknown".to_string(), |value| format!("{value:.0} MB"))
+        };
         let _ = writeln!(
             text,
             "; peak memory {}, resident after the first steady run {}, after the last {}",
@@ -82,8 +83,13 @@ impl Summary {
             let _ = writeln!(text, "GPU memory in use {megabytes:.0} MB");
         }
         for (name, stages) in [("cold", &self.outcome.cold), ("steady", &self.outcome.steady)] {
-            let _ = write!(text, "\n{name:<22}{:>11}{:>11}{:>11}{:>11}", "wall ms", "min", "cpu ms", "min");
-            let _ = writeln!(text, "{}", if reference.is_some() { "  cpu / reference" } else { "" });
+            let _ = write!(
+                text,
+                "\n{name:<22}{:>11}{:>11}{:>11}{:>11}",
+                "wall ms", "min", "cpu ms", "min"
+            );
+            let _ =
+                writeln!(text, "{}", if reference.is_some() { "  cpu / reference" } else { "" });
             for (stage, median, least) in stages.rows() {
                 let _ = write!(
                     text,
@@ -95,7 +101,8 @@ impl Summary {
                 );
                 match reference.and_then(|reference| reference.cpu_seconds(stage)) {
                     Some(seconds) => {
-                        let _ = writeln!(text, "{:>10.2} of {:.3} s", median.cpu / seconds, seconds);
+                        let _ =
+                            writeln!(text, "{:>10.2} of {:.3} s", median.cpu / seconds, seconds);
                     }
                     None => text.push('\n'),
                 }
@@ -124,13 +131,16 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Reads a table as the reference's timing script writes it: `{"table": {SECTION: {"cpu_median_s": x}}}`.
+    /// Reads a table as the reference's timing script writes it: `{"table": {SECTION:
+    /// {"cpu_median_s": x}}}`.
     pub fn load(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        let file: Value =
-            serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        let file: Value = serde_json::from_str(&text)
+            .with_context(|| format!("{} is not JSON", path.display()))?;
         let table = file.get("table").and_then(Value::as_object).cloned();
-        let table = table.with_context(|| format!("{} has no \"table\" of sections", path.display()))?;
+        let table =
+            table.with_context(|| format!("{} has no \"table\" of sections", path.display()))?;
         Ok(Self { table })
     }
 

@@ -11,7 +11,8 @@ use super::episodes::nearest;
 use super::recorded::Recorded;
 use super::{Form, Source};
 
-/// Motions whose start is looked up in the one before: each is usually well under way when the next takes over.
+/// Motions whose start is looked up in the one before: each is usually well under way when the next
+/// takes over.
 const DEEPEST: usize = 8;
 
 /// A motion of some joints that was sent at one moment.
@@ -40,10 +41,14 @@ pub(super) struct Commands {
 impl Commands {
     pub fn new(recorded: &Recorded, robot: &Robot, source: Source) -> Result<Self> {
         let motions: Vec<Motion> = match source {
-            Source::Trajectories => {
-                recorded.trajectories.iter().filter_map(|(at, t)| of_trajectory(robot, *at, t)).collect()
+            Source::Trajectories => recorded
+                .trajectories
+                .iter()
+                .filter_map(|(at, t)| of_trajectory(robot, *at, t))
+                .collect(),
+            Source::Chunks => {
+                recorded.chunks.iter().filter_map(|(at, c)| of_chunk(robot, *at, c)).collect()
             }
-            Source::Chunks => recorded.chunks.iter().filter_map(|(at, c)| of_chunk(robot, *at, c)).collect(),
             Source::Measured => Vec::new(),
         };
         if motions.is_empty() && source != Source::Measured {
@@ -51,7 +56,9 @@ impl Commands {
                 Source::Chunks => "no chunk of the policy".to_owned(),
                 _ => format!("no trajectory on {}", recorded.trajectory_topics.join(" or ")),
             };
-            bail!("{what}: take the action from elsewhere with --commands (trajectories, chunks, measured)");
+            bail!(
+                "{what}: take the action from elsewhere with --commands (trajectories, chunks, measured)"
+            );
         }
         let mut of_joint = vec![Vec::new(); robot.dof()];
         for (index, motion) in motions.iter().enumerate() {
@@ -59,13 +66,17 @@ impl Commands {
                 of_joint[*joint].push((index, column));
             }
         }
-        let measured: Vec<(i64, Vec<f64>)> =
-            recorded.joints.iter().map(|joints| (joints.stamp_ns, joints.positions.clone())).collect();
+        let measured: Vec<(i64, Vec<f64>)> = recorded
+            .joints
+            .iter()
+            .map(|joints| (joints.stamp_ns, joints.positions.clone()))
+            .collect();
         let stamps = measured.iter().map(|(stamp, _)| *stamp).collect();
         Ok(Self { of_joint, motions, measured, stamps })
     }
 
-    /// Where every joint is told to be at a time, rad or m; a joint that was told nothing yet is where it is.
+    /// Where every joint is told to be at a time, rad or m; a joint that was told nothing yet is
+    /// where it is.
     pub fn at(&self, time_ns: i64) -> Vec<f64> {
         (0..self.of_joint.len()).map(|joint| self.joint_at(joint, time_ns)).collect()
     }
@@ -74,7 +85,8 @@ impl Commands {
         self.among(&self.of_joint[joint], joint, time_ns, DEEPEST)
     }
 
-    /// Position by the newest of some motions that has begun; one that begins later leaves the one before it in force.
+    /// Position by the newest of some motions that has begun; one that begins later leaves the one
+    /// before it in force.
     fn among(&self, motions: &[(usize, usize)], joint: usize, time_ns: i64, deepest: usize) -> f64 {
         let begun = motions.iter().rposition(|(index, _)| {
             let motion = &self.motions[*index];
@@ -109,7 +121,8 @@ impl Motion {
         if after == 0 {
             let (from, span) = (before(), self.due_ns[0] - self.start_ns);
             return from
-                + (to - from) * ((time_ns - self.start_ns) as f64 / span.max(1) as f64).clamp(0.0, 1.0);
+                + (to - from)
+                    * ((time_ns - self.start_ns) as f64 / span.max(1) as f64).clamp(0.0, 1.0);
         }
         let from = self.positions[after - 1][column];
         let span = (self.due_ns[after] - self.due_ns[after - 1]) as f64 * 1e-9;
@@ -131,25 +144,40 @@ impl Motion {
 fn of_trajectory(robot: &Robot, received_ns: i64, message: &JointTrajectory) -> Option<Motion> {
     let stamp = message.header.stamp.nanoseconds();
     let start_ns = if stamp == 0 { received_ns } else { stamp };
-    let joints: Option<Vec<usize>> = message.joint_names.iter().map(|name| robot.joint_index(name)).collect();
+    let joints: Option<Vec<usize>> =
+        message.joint_names.iter().map(|name| robot.joint_index(name)).collect();
     let joints = joints?;
     let due_ns: Vec<i64> =
         message.points.iter().map(|point| start_ns + point.time_from_start.nanoseconds()).collect();
-    let positions: Vec<Vec<f64>> = message.points.iter().map(|point| point.positions.clone()).collect();
-    let velocities: Vec<Vec<f64>> = message.points.iter().map(|point| point.velocities.clone()).collect();
-    let velocities =
-        if velocities.iter().all(|row| row.len() == joints.len()) { velocities } else { Vec::new() };
+    let positions: Vec<Vec<f64>> =
+        message.points.iter().map(|point| point.positions.clone()).collect();
+    let velocities: Vec<Vec<f64>> =
+        message.points.iter().map(|point| point.velocities.clone()).collect();
+    let velocities = if velocities.iter().all(|row| row.len() == joints.len()) {
+        velocities
+    } else {
+        Vec::new()
+    };
     motion(Motion { received_ns, start_ns, joints, due_ns, positions, velocities })
 }
 
 fn of_chunk(robot: &Robot, received_ns: i64, message: &ActionChunk) -> Option<Motion> {
     let stamp = message.header.stamp.nanoseconds();
-    let joints: Option<Vec<usize>> = message.joint_names.iter().map(|name| robot.joint_index(name)).collect();
+    let joints: Option<Vec<usize>> =
+        message.joint_names.iter().map(|name| robot.joint_index(name)).collect();
     let joints = joints?;
     let positions: Vec<Vec<f64>> =
         message.positions.chunks(joints.len().max(1)).map(<[f64]>::to_vec).collect();
-    let due_ns = (0..positions.len()).map(|row| f1_robot::decode::due(stamp, row, message.rate)).collect();
-    motion(Motion { received_ns, start_ns: stamp, joints, due_ns, positions, velocities: Vec::new() })
+    let due_ns =
+        (0..positions.len()).map(|row| f1_robot::decode::due(stamp, row, message.rate)).collect();
+    motion(Motion {
+        received_ns,
+        start_ns: stamp,
+        joints,
+        due_ns,
+        positions,
+        velocities: Vec::new(),
+    })
 }
 
 /// A motion, unless it says nothing or contradicts itself (a controller would refuse it).
@@ -190,7 +218,8 @@ impl<'a> Layout<'a> {
                 ActionPart::JointDeltas(part) => out.extend(part.joints.iter().cloned()),
                 ActionPart::EndEffectorDelta(part) => {
                     out.extend(
-                        ["dx", "dy", "dz", "drx", "dry", "drz"].map(|axis| format!("{}_{axis}", part.arm)),
+                        ["dx", "dy", "dz", "drx", "dry", "drz"]
+                            .map(|axis| format!("{}_{axis}", part.arm)),
                     );
                 }
                 ActionPart::Gripper(part) => out.push(part.gripper.clone()),
@@ -209,23 +238,34 @@ impl<'a> Layout<'a> {
         }
         let mut out: Vec<f64> = Vec::new();
         let joints = |names: &[String], radians: f64| -> Vec<f64> {
-            let unit = |index: usize| if self.robot.joints()[index].prismatic { 1.0 } else { radians };
-            names.iter().filter_map(|name| self.robot.joint_index(name)).map(|i| next[i] / unit(i)).collect()
+            let unit =
+                |index: usize| if self.robot.joints()[index].prismatic { 1.0 } else { radians };
+            names
+                .iter()
+                .filter_map(|name| self.robot.joint_index(name))
+                .map(|i| next[i] / unit(i))
+                .collect()
         };
         let kinematics = self.robot.kinematics();
         for part in &self.robot.file().action.parts {
             match part {
-                ActionPart::JointPositions(part) => out.extend(joints(&part.joints, part.units.radians())),
-                ActionPart::JointDeltas(part) => out.extend(joints(&part.joints, part.units.radians())),
+                ActionPart::JointPositions(part) => {
+                    out.extend(joints(&part.joints, part.units.radians()))
+                }
+                ActionPart::JointDeltas(part) => {
+                    out.extend(joints(&part.joints, part.units.radians()))
+                }
                 ActionPart::EndEffectorDelta(part) => {
                     let Some(arm) = kinematics.arm(&part.arm) else { continue };
-                    let (from, to) = (kinematics.end_effector(arm, now), kinematics.end_effector(arm, next));
+                    let (from, to) =
+                        (kinematics.end_effector(arm, now), kinematics.end_effector(arm, next));
                     let position = to.translation.vector - from.translation.vector;
                     let (position, rotation) = match part.frame {
                         DeltaFrame::Base => (position, to.rotation * from.rotation.inverse()),
-                        DeltaFrame::Tool => {
-                            (from.rotation.inverse() * position, from.rotation.inverse() * to.rotation)
-                        }
+                        DeltaFrame::Tool => (
+                            from.rotation.inverse() * position,
+                            from.rotation.inverse() * to.rotation,
+                        ),
                     };
                     let format = match part.rotation {
                         RotationFormat::Rpy => RotationFormat::Rpy,
@@ -233,13 +273,18 @@ impl<'a> Layout<'a> {
                     };
                     out.extend(position.iter().map(|value| value / part.position_scale));
                     out.extend(
-                        write_rotation(&rotation, format).iter().map(|value| value / part.rotation_scale),
+                        write_rotation(&rotation, format)
+                            .iter()
+                            .map(|value| value / part.rotation_scale),
                     );
                 }
                 ActionPart::Gripper(part) => {
                     let gripper = self.robot.file().gripper(&part.gripper);
                     let position = gripper.and_then(|gripper| {
-                        Some(gripper.action_of_position(next[self.robot.joint_index(&gripper.joint)?]))
+                        Some(
+                            gripper
+                                .action_of_position(next[self.robot.joint_index(&gripper.joint)?]),
+                        )
                     });
                     out.push(position.unwrap_or(0.0));
                 }
@@ -262,7 +307,9 @@ pub(super) fn state_names(robot: &Robot) -> Vec<String> {
                 out.extend(axes[..width].iter().map(|axis| format!("{}_{axis}", part.arm)));
             }
             StatePart::Gripper(part) => out.push(part.gripper.clone()),
-            StatePart::Padding(part) => out.extend((0..part.width).map(|index| format!("padding_{index}"))),
+            StatePart::Padding(part) => {
+                out.extend((0..part.width).map(|index| format!("padding_{index}")))
+            }
         }
     }
     out

@@ -7,8 +7,8 @@ use super::recorded::Recorded;
 pub(super) struct Frame {
     /// ns of ROS time.
     pub time_ns: i64,
-    /// Index of each camera's picture.
-    pub pictures: Vec<usize>,
+    /// Index of each camera's image.
+    pub images: Vec<usize>,
     /// Index of the measurement.
     pub joints: usize,
 }
@@ -25,7 +25,7 @@ pub(super) fn split(recorded: &Recorded, fps: u32, gap: f64) -> Vec<Episode> {
     let cameras: Vec<Vec<i64>> = recorded
         .cameras
         .iter()
-        .map(|camera| camera.pictures.iter().map(|(stamp, _)| *stamp).collect())
+        .map(|camera| camera.images.iter().map(|(stamp, _)| *stamp).collect())
         .collect();
     let joints: Vec<i64> = recorded.joints.iter().map(|joints| joints.stamp_ns).collect();
     let mut out = Vec::new();
@@ -39,8 +39,9 @@ pub(super) fn split(recorded: &Recorded, fps: u32, gap: f64) -> Vec<Episode> {
     out
 }
 
-/// Runs of frames between `begin` and `end`. Every camera gives its newest picture, as the policy would have seen it; of
-/// the joints, which are measured far more often, the nearest measurement is taken.
+/// Runs of frames between `begin` and `end`. Every camera gives its newest image, as the policy
+/// would have seen it; of the joints, which are measured far more often, the nearest measurement is
+/// taken.
 fn frames(
     cameras: &[Vec<i64>],
     joints: &[i64],
@@ -49,19 +50,22 @@ fn frames(
     gap_ns: i64,
 ) -> Vec<Vec<Frame>> {
     let streams = || cameras.iter().map(Vec::as_slice).chain([joints]);
-    let first = streams().filter_map(|stamps| stamps.first().copied()).max().unwrap_or(i64::MAX).max(begin);
+    let first =
+        streams().filter_map(|stamps| stamps.first().copied()).max().unwrap_or(i64::MAX).max(begin);
     let last = streams().filter_map(|stamps| stamps.last().copied()).min().unwrap_or(i64::MIN);
     let mut runs = Vec::new();
     let mut run: Vec<Frame> = Vec::new();
     let mut start = first;
     let mut step = 0i64;
     loop {
-        // From the run's start anew each time: periods that are no whole nanoseconds must not add up.
+        // From the run's start anew each time: periods that are no whole nanoseconds must not add
+        // up.
         let time_ns = start.saturating_add(step * 1_000_000_000 / i64::from(fps));
         if time_ns > last || time_ns >= end {
             break;
         }
-        let newest = |stamps: &[i64]| stamps.partition_point(|stamp| *stamp <= time_ns).checked_sub(1);
+        let newest =
+            |stamps: &[i64]| stamps.partition_point(|stamp| *stamp <= time_ns).checked_sub(1);
         let silent = streams().find_map(|stamps| match newest(stamps) {
             Some(index) if time_ns - stamps[index] <= gap_ns => None,
             // Everything is there again at the next message of the one that was silent.
@@ -75,7 +79,7 @@ fn frames(
         }
         run.push(Frame {
             time_ns,
-            pictures: cameras.iter().map(|stamps| newest(stamps).unwrap_or(0)).collect(),
+            images: cameras.iter().map(|stamps| newest(stamps).unwrap_or(0)).collect(),
             joints: nearest(joints, time_ns),
         });
         step += 1;
@@ -107,14 +111,14 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_evenly_spaced_and_take_the_newest_picture() {
+    fn frames_are_evenly_spaced_and_take_the_newest_image() {
         let cameras = [every(33, 0, 1000), every(50, 20, 1000)];
         let runs = frames(&cameras, &every(10, 0, 1000), (i64::MIN, i64::MAX), 10, 500 * MS);
         assert_eq!(runs.len(), 1);
         let times: Vec<i64> = runs[0].iter().map(|frame| frame.time_ns / MS).collect();
         assert_eq!(times, [20, 120, 220, 320, 420, 520, 620, 720, 820, 920]);
         // At 120 ms the newest of 0, 33, 66, 99 and of 20, 70, 120.
-        assert_eq!(runs[0][1], Frame { time_ns: 120 * MS, pictures: vec![3, 2], joints: 12 });
+        assert_eq!(runs[0][1], Frame { time_ns: 120 * MS, images: vec![3, 2], joints: 12 });
     }
 
     #[test]

@@ -31,12 +31,12 @@ pub(super) struct Recorded {
     pub trajectory_topics: Vec<String>,
 }
 
-/// One camera's pictures.
+/// One camera's images.
 pub(super) struct CameraTrack {
     /// Name in the robot file.
     pub name: String,
     /// Stamp and message, by stamp.
-    pub pictures: Vec<(i64, BagMessage)>,
+    pub images: Vec<(i64, BagMessage)>,
 }
 
 /// One measurement of all joints.
@@ -71,13 +71,14 @@ impl Recorded {
                 space => absolute(&format!("{space}/{}/joint_trajectory", controller.name)),
             })
             .collect();
-        let (told, status, chunk) = (absolute("instruction"), absolute("status"), absolute("action/chunk"));
+        let (told, status, chunk) =
+            (absolute("instruction"), absolute("status"), absolute("action/chunk"));
 
         let mut held: BTreeMap<String, usize> = BTreeMap::new();
         let mut recorded = Self {
             cameras: cameras
                 .iter()
-                .map(|(name, _)| CameraTrack { name: name.clone(), pictures: Vec::new() })
+                .map(|(name, _)| CameraTrack { name: name.clone(), images: Vec::new() })
                 .collect(),
             joints: Vec::new(),
             instructions: Vec::new(),
@@ -93,8 +94,8 @@ impl Recorded {
             *held.entry(message.topic.clone()).or_default() += 1;
             let received = message.stamp_ns;
             if let Some(number) = cameras.iter().position(|(_, topic)| *topic == message.topic) {
-                let stamp_ns = stamp_of_picture(&message)?;
-                recorded.cameras[number].pictures.push((usable(stamp_ns, received), message));
+                let stamp_ns = stamp_of_image(&message)?;
+                recorded.cameras[number].images.push((usable(stamp_ns, received), message));
             } else if message.topic == joint_topic {
                 let state: JointState = message.decode()?;
                 // Several drivers may share the topic, each with its own joints.
@@ -116,26 +117,31 @@ impl Recorded {
             } else if message.topic == status {
                 let status: PolicyStatus = message.decode()?;
                 // What the policy does not follow at the moment is no demonstration of it.
-                let follows =
-                    matches!(status.state, PolicyStatus::STATE_RUNNING | PolicyStatus::STATE_HOLDING);
+                let follows = matches!(
+                    status.state,
+                    PolicyStatus::STATE_RUNNING | PolicyStatus::STATE_HOLDING
+                );
                 statuses.push((received, if follows { status.instruction } else { String::new() }));
             } else if message.topic == chunk {
                 recorded.chunks.push((received, message.decode()?));
             }
         }
         let topics = || {
-            let list: Vec<String> = held.iter().map(|(topic, count)| format!("{topic} ({count})")).collect();
+            let list: Vec<String> =
+                held.iter().map(|(topic, count)| format!("{topic} ({count})")).collect();
             list.join(", ")
         };
         for (track, (name, topic)) in recorded.cameras.iter_mut().zip(&cameras) {
-            if track.pictures.is_empty() {
-                bail!("no picture of camera `{name}` on {topic}; the recording holds {}", topics());
+            if track.images.is_empty() {
+                bail!("no image of camera `{name}` on {topic}; the recording holds {}", topics());
             }
-            track.pictures.sort_by_key(|(stamp, _)| *stamp);
+            track.images.sort_by_key(|(stamp, _)| *stamp);
         }
         if recorded.joints.is_empty() {
             match unusable {
-                Some(fault) => return Err(fault).context(format!("no usable message on {joint_topic}")),
+                Some(fault) => {
+                    return Err(fault).context(format!("no usable message on {joint_topic}"));
+                }
                 None => bail!("no joint states on {joint_topic}; the recording holds {}", topics()),
             }
         }
@@ -150,13 +156,15 @@ impl Recorded {
         Ok(recorded)
     }
 
-    /// Decodes one picture of a camera.
-    pub fn picture(&self, camera: usize, number: usize) -> Result<RgbImage> {
+    /// Decodes one image of a camera.
+    pub fn image(&self, camera: usize, number: usize) -> Result<RgbImage> {
         let track = &self.cameras[camera];
-        let (stamp, message) = &track.pictures[number];
+        let (stamp, message) = &track.images[number];
         let decoded = match message.decode::<Image>() {
             Ok(image) => f1_middleware::image::into_rgb(image),
-            Err(_) => f1_middleware::image::decode_compressed(&message.decode::<CompressedImage>()?),
+            Err(_) => {
+                f1_middleware::image::decode_compressed(&message.decode::<CompressedImage>()?)
+            }
         };
         decoded.with_context(|| format!("camera `{}` at {:.3} s", track.name, *stamp as f64 * 1e-9))
     }
@@ -186,7 +194,7 @@ fn instructions(
     out
 }
 
-fn stamp_of_picture(message: &BagMessage) -> Result<i64> {
+fn stamp_of_image(message: &BagMessage) -> Result<i64> {
     let stamp = match message.decode::<Image>() {
         Ok(image) => image.header.stamp,
         Err(_) => message.decode::<CompressedImage>()?.header.stamp,
@@ -196,7 +204,11 @@ fn stamp_of_picture(message: &BagMessage) -> Result<i64> {
 
 /// A message's own stamp, unless it has none or one of another clock.
 fn usable(stamp_ns: i64, received_ns: i64) -> i64 {
-    if stamp_ns == 0 || stamp_ns.abs_diff(received_ns) > OTHER_CLOCK_NS { received_ns } else { stamp_ns }
+    if stamp_ns == 0 || stamp_ns.abs_diff(received_ns) > OTHER_CLOCK_NS {
+        received_ns
+    } else {
+        stamp_ns
+    }
 }
 
 fn resolve(namespace: &str, topic: &str) -> String {

@@ -43,18 +43,20 @@ fn joint1(seconds: f64) -> f64 {
     0.15 * (1.0 - (seconds * 0.8).cos())
 }
 
-/// Two instructions with a pause between them; joint 1 is moved by a trajectory a tenth of a second throughout.
+/// Two instructions with a pause between them; joint 1 is moved by a trajectory a tenth of a second
+/// throughout.
 fn record(path: &Path) {
     let robot = bench_arm();
     let context = Context::new(ContextOptions::new(Backend::mem_virtual())).unwrap();
     let mut settings = BenchSettings::new(Task::Static, Split::Training, 7);
-    settings.picture = [40, 30];
+    settings.image = [40, 30];
     let _sim = SimNode::start(&context, &robot, settings, &SimOptions::default()).unwrap();
     let session = RecordSession::start(&context, &robot, "f1", &[], path).unwrap();
     let node = context.create_node_with("teacher", NodeOptions::in_namespace("/f1")).unwrap();
     let told = node.create_publisher::<StringMessage>("instruction", Qos::latched()).unwrap();
-    let sent =
-        node.create_publisher::<JointTrajectory>("arm_controller/joint_trajectory", Qos::reliable()).unwrap();
+    let sent = node
+        .create_publisher::<JointTrajectory>("arm_controller/joint_trajectory", Qos::reliable())
+        .unwrap();
     let executor = context.executor();
     let say = |text: &str| told.publish(StringMessage { data: text.into() }).unwrap();
     executor.spin_for(Duration::from_millis(500));
@@ -111,23 +113,28 @@ fn a_recording_becomes_a_data_set_in_both_layouts() {
     let robot = bench_arm();
     let bag = Bag::open(&from).unwrap();
     let messages: Vec<_> = bag.messages().collect::<Result<_, _>>().unwrap();
-    // What the camera showed, straight from the file: the newest picture before a time.
+    // What the camera showed, straight from the file: the newest image before a time.
     let shown = |time_ns: i64| {
         let of_camera = messages.iter().filter(|message| message.topic == "/f1/front/image_raw");
         let mut images = of_camera.map(|message| message.decode::<Image>().unwrap());
         let image = images.rfind(|image| image.header.stamp.nanoseconds() <= time_ns).unwrap();
         f1_middleware::image::into_rgb(image).unwrap()
     };
-    let began = messages.iter().find(|message| message.topic == "/f1/instruction").unwrap().stamp_ns;
+    let began =
+        messages.iter().find(|message| message.topic == "/f1/instruction").unwrap().stamp_ns;
     for layout in ["v2.1", "v3.0"] {
         let output = folder.path(layout);
-        let summary = convert(&Args { layout: layout.into(), ..args(&from, &output) }, &robot).unwrap();
+        let summary =
+            convert(&Args { layout: layout.into(), ..args(&from, &output) }, &robot).unwrap();
         let tasks: Vec<&str> = summary.episodes.iter().map(|(_, task)| task.as_str()).collect();
         assert_eq!(tasks, ["push the cube", "pull the cube"]);
         let dataset = Dataset::open(&output).unwrap();
         assert_eq!(dataset.version().as_str(), layout);
         assert_eq!(dataset.info().fps, 10.0);
-        assert_eq!(dataset.info().cameras(), ["observation.images.front", "observation.images.wrist"]);
+        assert_eq!(
+            dataset.info().cameras(),
+            ["observation.images.front", "observation.images.wrist"]
+        );
         let lengths: Vec<usize> = dataset.episodes().iter().map(|episode| episode.length).collect();
         assert!(lengths[0].abs_diff(20) <= 1 && lengths[1].abs_diff(18) <= 1, "{lengths:?}");
         let columns = Columns::usual(&dataset.info().cameras());
@@ -135,7 +142,8 @@ fn a_recording_becomes_a_data_set_in_both_layouts() {
             let table = dataset.read_episode(episode, &columns).unwrap();
             for frame in 0..table.len() {
                 let seconds = begins + 0.1 * frame as f64;
-                // The set-point one step later, of the trajectory that was in force then; the other joints stay.
+                // The set-point one step later, of the trajectory that was in force then; the other
+                // joints stay.
                 let action = &table.action[frame];
                 assert!(
                     (f64::from(action[0]) - joint1(seconds + 0.1)).abs() < 2e-3,
@@ -146,24 +154,33 @@ fn a_recording_becomes_a_data_set_in_both_layouts() {
                 assert!((action[7] - 0.05).abs() < 2e-3, "{action:?}");
                 // The arm follows, a little behind.
                 let state = &table.state[frame];
-                assert!((f64::from(state[0]) - joint1(seconds)).abs() < 0.03, "frame {frame}: {state:?}");
+                assert!(
+                    (f64::from(state[0]) - joint1(seconds)).abs() < 0.03,
+                    "frame {frame}: {state:?}"
+                );
                 assert_eq!(dataset.tasks()[table.task_index[frame]], tasks[episode]);
                 let time_ns = began + (seconds * 1e9).round() as i64;
                 let image = table.images["observation.images.front"][frame].decode().unwrap();
                 assert_eq!(image.dimensions(), (40, 30));
-                assert!(image == shown(time_ns), "picture of episode {episode}, frame {frame}");
+                assert!(image == shown(time_ns), "image of episode {episode}, frame {frame}");
             }
         }
         // A second conversion never mixes with the first.
-        let again = convert(&Args { layout: layout.into(), ..args(&from, &output) }, &robot).unwrap_err();
+        let again =
+            convert(&Args { layout: layout.into(), ..args(&from, &output) }, &robot).unwrap_err();
         assert!(format!("{again:#}").contains("already holds a data set"), "{again:#}");
     }
 
     // The joints as measured instead, at twice the rate, under one instruction.
     let task = Some("look around".to_owned());
     let output = folder.path("measured");
-    let settings =
-        Args { commands: Source::Measured, fps: Some(20), task, jpeg: true, ..args(&from, &output) };
+    let settings = Args {
+        commands: Source::Measured,
+        fps: Some(20),
+        task,
+        jpeg: true,
+        ..args(&from, &output)
+    };
     let summary = convert(&settings, &robot).unwrap();
     assert_eq!(summary.episodes.len(), 1);
     let dataset = Dataset::open(&output).unwrap();
@@ -192,8 +209,14 @@ fn what_a_recording_lacks_is_named() {
 
     // Topics are added one by one; each time the next one that is missing is named.
     let path = folder.path("part.mcap");
-    let image =
-        Image { width: 2, height: 1, encoding: "rgb8".into(), step: 6, data: vec![9; 6], ..Image::default() };
+    let image = Image {
+        width: 2,
+        height: 1,
+        encoding: "rgb8".into(),
+        step: 6,
+        data: vec![9; 6],
+        ..Image::default()
+    };
     let names: Vec<String> = robot.joints().iter().map(|joint| joint.name.clone()).collect();
     let write = |cameras: &[&str], joints: usize, instruction: bool, frames: i64| {
         let recorder = Arc::new(Recorder::create(&path).unwrap());
@@ -224,13 +247,16 @@ fn what_a_recording_lacks_is_named() {
     assert!(refused(&path, &nothing).contains("holds no message"));
     write(&["front"], 8, true, 40);
     let message = refused(&path, &nothing);
-    assert!(message.contains("no picture of camera `wrist` on /f1/wrist/image_raw"), "{message}");
+    assert!(message.contains("no image of camera `wrist` on /f1/wrist/image_raw"), "{message}");
     assert!(message.contains("/f1/front/image_raw (40)"), "{message}");
     write(&both, 0, true, 40);
     assert!(refused(&path, &nothing).contains("no joint states on /f1/joint_states"));
     write(&both, 7, true, 40);
     let message = refused(&path, &nothing);
-    assert!(message.contains("/f1/joint_states") && message.contains("missing: gripper_joint"), "{message}");
+    assert!(
+        message.contains("/f1/joint_states") && message.contains("missing: gripper_joint"),
+        "{message}"
+    );
     write(&both, 8, false, 40);
     assert!(refused(&path, &nothing).contains("--task"));
     write(&both, 8, true, 40);
@@ -274,8 +300,10 @@ fn actions_of_every_shipped_robot_lead_where_the_set_points_were() {
         for part in &robot.file().action.parts {
             if let f1_robot::robot_file::ActionPart::EndEffectorDelta(part) = part {
                 let arm = robot.kinematics().arm(&part.arm).unwrap();
-                let (from, to) =
-                    (robot.kinematics().end_effector(arm, &now), robot.kinematics().end_effector(arm, &next));
+                let (from, to) = (
+                    robot.kinematics().end_effector(arm, &now),
+                    robot.kinematics().end_effector(arm, &next),
+                );
                 let moved: f64 =
                     (0..3).map(|axis| f64::from(action[column + axis]).powi(2)).sum::<f64>().sqrt();
                 let length = (to.translation.vector - from.translation.vector).norm();

@@ -1,4 +1,5 @@
-//! One episode through the whole graph: the bench as a robot, the four nodes, and a listener that keeps score, all on topics.
+//! One episode through the whole graph: the bench as a robot, the four nodes, and a listener that
+//! keeps score, all on topics.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -62,7 +63,7 @@ pub struct Played {
     pub starved: u64,
     /// PSNR in dB and share of equal tokens of each foresight against the frame that came.
     pub foresight: Vec<(f64, f64)>,
-    /// Foresights as pictures, where they are kept.
+    /// Foresights as images, where they are kept.
     pub foreseen: Vec<Foreseen>,
     /// Messages recorded.
     pub recorded: Option<u64>,
@@ -71,9 +72,9 @@ pub struct Played {
 /// What the listener has heard.
 #[derive(Default)]
 struct Heard {
-    /// Pictures of the history camera with their stamps, ns.
+    /// Images of the history camera with their stamps, ns.
     seen: VecDeque<(i64, RgbImage)>,
-    /// Foreseen pictures with the moment that they show, ns.
+    /// Foreseen images with the moment that they show, ns.
     foreseen: Vec<(i64, RgbImage)>,
     /// Observation and foreseen moment of each chunk, and when its last row is due, ns.
     chunks: Vec<(i64, i64, i64)>,
@@ -84,13 +85,19 @@ struct Heard {
 }
 
 impl Stage {
-    /// Plays one episode; `record` writes everything that was said to an MCAP file, `pictures` keeps what was foreseen.
+    /// Plays one episode; `record` writes everything that was said to an MCAP file, `images`
+    /// keeps what was foreseen.
     ///
     /// # Errors
     /// The graph cannot be built, or its nodes do not come up.
-    pub fn play(&self, settings: &BenchSettings, record: Option<&Path>, pictures: bool) -> Result<Played> {
+    pub fn play(
+        &self,
+        settings: &BenchSettings,
+        record: Option<&Path>,
+        images: bool,
+    ) -> Result<Played> {
         let context = Context::new(ContextOptions::new(self.backend.clone()))?;
-        let played = self.play_on(&context, settings, record, pictures);
+        let played = self.play_on(&context, settings, record, images);
         context.shutdown();
         context.executor().spin_for(Duration::from_millis(1));
         context.join();
@@ -102,20 +109,23 @@ impl Stage {
         context: &Context,
         settings: &BenchSettings,
         record: Option<&Path>,
-        pictures: bool,
+        images: bool,
     ) -> Result<Played> {
         let sim = SimNode::start(context, &self.robot, settings.clone(), &SimOptions::default())?;
         let (robot_file, model) = (self.robot_file.clone(), self.model.clone());
         let options = self.options;
         let load = move || Resources::load(&robot_file, &model, &options);
-        let process =
-            PolicyProcess::compose(context, Box::new(move |_| Box::new(load)), &ProcessOptions::default())?;
+        let process = PolicyProcess::compose(
+            context,
+            Box::new(move |_| Box::new(load)),
+            &ProcessOptions::default(),
+        )?;
         let recording = record
             .map(|path| RecordSession::start(context, &self.robot, NAMESPACE, &[], path))
             .transpose()
             .context("the recording cannot be made")?;
         let heard: Arc<Mutex<Heard>> = Arc::default();
-        let _listener = self.listen(context, &process, &heard, pictures)?;
+        let _listener = self.listen(context, &process, &heard, images)?;
 
         let executor = context.executor();
         let mut waited = Duration::ZERO;
@@ -139,7 +149,8 @@ impl Stage {
         }
         let (outcome, seconds) = (sim.outcome(), sim.time());
         process.core().set_instruction("");
-        // What was foreseen last may still come, and the arm comes to rest: both belong to the episode.
+        // What was foreseen last may still come, and the arm comes to rest: both belong to the
+        // episode.
         executor.spin_for(Duration::from_millis(600));
         let recorded = recording.map(RecordSession::finish).transpose()?;
         let stride_ns = stride_ns(&heard.lock());
@@ -165,7 +176,7 @@ impl Stage {
         context: &Context,
         process: &PolicyProcess,
         heard: &Arc<Mutex<Heard>>,
-        pictures: bool,
+        images: bool,
     ) -> Result<Node> {
         let node = context.create_node_with("demo", NodeOptions::in_namespace(NAMESPACE))?;
         let core = process.core().clone();
@@ -198,16 +209,17 @@ impl Stage {
             Qos::reliable().keep_last(100),
             move |event, _| into.lock().events.push((*event).clone()),
         )?);
-        if pictures {
-            let camera = self.robot.file().cameras.iter().find(|camera| !camera.name.contains("wrist"));
+        if images {
+            let camera =
+                self.robot.file().cameras.iter().find(|camera| !camera.name.contains("wrist"));
             let topic = camera.map_or("front/image_raw", |camera| camera.topic.as_str()).to_owned();
             let into = heard.clone();
             node.keep(node.create_subscription::<Image>(
                 &topic,
                 Qos::sensor_data().keep_last(5),
                 move |message, _| {
-                    if let Ok(picture) = f1_middleware::image::decode(&message) {
-                        into.lock().seen.push_back((message.header.stamp.nanoseconds(), picture));
+                    if let Ok(image) = f1_middleware::image::decode(&message) {
+                        into.lock().seen.push_back((message.header.stamp.nanoseconds(), image));
                     }
                 },
             )?);
@@ -216,8 +228,8 @@ impl Stage {
                 "foresight/image",
                 Qos::reliable().best_effort().keep_last(5),
                 move |message, _| {
-                    if let Ok(picture) = f1_middleware::image::decode(&message) {
-                        into.lock().foreseen.push((message.header.stamp.nanoseconds(), picture));
+                    if let Ok(image) = f1_middleware::image::decode(&message) {
+                        into.lock().foreseen.push((message.header.stamp.nanoseconds(), image));
                     }
                 },
             )?);
@@ -228,7 +240,12 @@ impl Stage {
 
 /// How far ahead foresight looks, ns, as the chunks tell.
 fn stride_ns(heard: &Heard) -> i64 {
-    heard.chunks.iter().map(|(stamp, foreseen, _)| foreseen - stamp).find(|ahead| *ahead > 0).unwrap_or(0)
+    heard
+        .chunks
+        .iter()
+        .map(|(stamp, foreseen, _)| foreseen - stamp)
+        .find(|ahead| *ahead > 0)
+        .unwrap_or(0)
 }
 
 impl Heard {
@@ -242,11 +259,11 @@ impl Heard {
         let foreseen = std::mem::take(&mut self.foreseen);
         foreseen
             .into_iter()
-            .filter_map(|(moment, picture)| {
+            .filter_map(|(moment, image)| {
                 Some(Foreseen {
                     time: (moment - stride_ns - first) as f64 * 1e-9,
                     now: nearest(moment - stride_ns)?,
-                    foreseen: Some(picture),
+                    foreseen: Some(image),
                     came: nearest(moment),
                     token_accuracy: None,
                 })

@@ -1,5 +1,5 @@
-//! `f1 demo`: the simulated bench, the four nodes with the shipped policy, and the controllers, in one process on topics; leaves
-//! pictures, a recording and a summary.
+//! `f1 demo`: the simulated bench, the four nodes with the shipped policy, and the controllers, in
+//! one process on topics; leaves images, a recording and a summary.
 
 mod graph;
 
@@ -31,7 +31,8 @@ pub struct Args {
     /// Number of the first episode; the demonstrations used 0 to 999999.
     #[arg(long, default_value_t = 1_000_000)]
     seed: u64,
-    /// dynamic (pick from the moving belt), static (from the standing belt) or bin (and drop it into the bin).
+    /// dynamic (pick from the moving belt), static (from the standing belt) or bin (and drop it
+    /// into the bin).
     #[arg(long, default_value = "dynamic")]
     task: Task,
     /// Belt speed in m/s, 0 to 0.3; without it drawn from speeds that training never showed.
@@ -46,8 +47,8 @@ pub struct Args {
     /// A shipped robot's name, or a path to a robot file; the bench needs one arm and one gripper.
     #[arg(long, default_value = "bench_arm")]
     robot: String,
-    /// What carries the messages: mem (in memory, on a virtual clock, as fast as the machine allows) or dds (real topics, in real
-    /// time).
+    /// What carries the messages: mem (in memory, on a virtual clock, as fast as the machine
+    /// allows) or dds (real topics, in real time).
     #[arg(long, default_value = "mem", value_parser = ["mem", "dds"])]
     backend: String,
     /// Where the network runs.
@@ -56,39 +57,46 @@ pub struct Args {
     /// Quantisation of the experts' linear layers, to see what it costs.
     #[arg(long, value_enum)]
     quant: Option<QuantArg>,
-    /// Folder for pictures, recording and summary.
+    /// Folder for images, recording and summary.
     #[arg(long, default_value = "out/demo")]
     out: PathBuf,
     /// Print the summary as JSON on stdout, and nothing else there.
     #[arg(long)]
     json: bool,
-    /// Instead of running the policy, write demonstrations of the scripted expert to this folder (LeRobot v3.0).
+    /// Instead of running the policy, write demonstrations of the scripted expert to this folder
+    /// (LeRobot v3.0).
     #[arg(long, value_name = "FOLDER")]
     write_demonstrations: Option<PathBuf>,
-    /// Demonstrations: what is asked for is one of these, as "blue cube"; without it any pair that training may show.
+    /// Demonstrations: what is asked for is one of these, as "blue cube"; without it any pair that
+    /// training may show.
     #[arg(long = "ask-for", value_name = "OBJECT")]
     asked: Vec<f1_sim::objects::Kind>,
-    /// Demonstrations: one thing lies beside it, one of these in another colour; without it one or two of any that training may show.
+    /// Demonstrations: one thing lies beside it, one of these in another colour; without it one or
+    /// two of any that training may show.
     #[arg(long = "beside", value_name = "OBJECT")]
     beside: Vec<f1_sim::objects::Kind>,
-    /// Demonstrations: of three things in a row any may be the one asked for; without it, it is the one in the middle.
+    /// Demonstrations: of three things in a row any may be the one asked for; without it, it is
+    /// the one in the middle.
     #[arg(long)]
     anywhere: bool,
-    /// Demonstrations: only so many seconds after the instruction are kept, where what is asked for decides the motion.
+    /// Demonstrations: only so many seconds after the instruction are kept, where what is asked
+    /// for decides the motion.
     #[arg(long, value_name = "SECONDS")]
     first: Option<f64>,
-    /// Demonstrations: share of picks from the standing belt; what this and --bin leave is dynamic.
+    /// Demonstrations: share of picks from the standing belt; what this and --bin leave is
+    /// dynamic.
     #[arg(long, default_value_t = Mix::default().standing)]
     standing: f64,
     /// Demonstrations: share that ends in the bin, from the standing belt.
     #[arg(long, default_value_t = Mix::default().bin)]
     bin: f64,
-    /// Seconds that the belt runs before an episode begins with its instruction: the policy's history.
+    /// Seconds that the belt runs before an episode begins with its instruction: the policy's
+    /// history.
     #[arg(long, default_value_t = LEAD_IN)]
     lead_in: f64,
-    /// Pixels of the demonstrations' pictures.
-    #[arg(long, default_value_t = 64)]
-    picture: u32,
+    /// Pixels of the demonstrations' images.
+    #[arg(long, alias = "picture", default_value_t = 64)]
+    image: u32,
 }
 
 /// Runs the command.
@@ -137,7 +145,8 @@ pub fn run(args: Args) -> Result<()> {
         settings.lead_in = args.lead_in;
         let first = number == 0;
         let recording = args.out.join("demo.mcap");
-        // On topics in real time the stage is fresh too: each episode is a whole start and a whole end of the graph.
+        // On topics in real time the stage is fresh too: each episode is a whole start and a whole
+        // end of the graph.
         let stage = Stage { backend: fresh(&stage.backend), ..stage.clone() };
         let played = stage.play(&settings, first.then_some(recording.as_path()), first)?;
         if stop.load(Ordering::Relaxed) && !played.outcome.is_over() {
@@ -226,7 +235,10 @@ impl Tally {
     fn foresight(&self) -> Option<(f64, f64)> {
         let count = self.foresight.len();
         (count > 0).then(|| {
-            let sum = self.foresight.iter().fold((0.0, 0.0), |sum, each| (sum.0 + each.0, sum.1 + each.1));
+            let sum = self
+                .foresight
+                .iter()
+                .fold((0.0, 0.0), |sum, each| (sum.0 + each.0, sum.1 + each.1));
             (sum.0 / count as f64, sum.1 / count as f64)
         })
     }
@@ -281,7 +293,7 @@ impl Tally {
                 format!("{psnr:.1} dB, {:.0} % of tokens", 100.0 * tokens),
             ));
         }
-        rows.push(("pictures, recording, summary", args.out.display().to_string()));
+        rows.push(("images, recording, summary", args.out.display().to_string()));
         let mut table = String::from("\n");
         for (name, value) in rows {
             table.push_str(&format!("  {name:<36} {value}\n"));
@@ -317,7 +329,7 @@ fn demonstrate(robot: &Arc<Robot>, folder: &Path, args: &Args) -> Result<()> {
         beside: args.beside.clone(),
         anywhere: args.anywhere,
         first: args.first,
-        picture: [args.picture; 2],
+        image: [args.image; 2],
         disturbance: Disturbance::NOMINAL,
         lead_in: args.lead_in,
     };

@@ -1,4 +1,5 @@
-//! RustDDS with our own CDR: writers take encoded bytes, readers decode straight from the network buffer.
+//! RustDDS with our own CDR: writers take encoded bytes, readers decode straight from the network
+//! buffer.
 
 use ros2_client::dds::rustdds::bytes::Bytes;
 use ros2_client::dds::rustdds::no_key::{Decode, DeserializerAdapter, SerializerAdapter};
@@ -61,7 +62,11 @@ impl DeserializerAdapter<Value> for Reader {
 impl<'de> Decode<'de, Value> for TopicDecoder {
     type Error = Error;
 
-    fn decode_bytes(self, bytes: &'de [u8], encoding: RepresentationIdentifier) -> Result<Value, Error> {
+    fn decode_bytes(
+        self,
+        bytes: &'de [u8],
+        encoding: RepresentationIdentifier,
+    ) -> Result<Value, Error> {
         self.support.decode(&self.topic, bytes, encoding == RepresentationIdentifier::CDR_BE)
     }
 }
@@ -91,13 +96,18 @@ impl DeserializerAdapter<Sample> for ServiceReader {
 impl<'de> Decode<'de, Sample> for ServiceDecoder {
     type Error = Error;
 
-    fn decode_bytes(self, bytes: &'de [u8], encoding: RepresentationIdentifier) -> Result<Sample, Error> {
+    fn decode_bytes(
+        self,
+        bytes: &'de [u8],
+        encoding: RepresentationIdentifier,
+    ) -> Result<Sample, Error> {
         let bytes = bytes.to_vec();
         let big_endian = encoding == RepresentationIdentifier::CDR_BE;
         Ok(Box::new(move |mapping| match mapping {
-            ServiceMapping::Enhanced => {
-                Ok(Decoded { value: self.support.decode(&self.name, &bytes, big_endian)?, header: None })
-            }
+            ServiceMapping::Enhanced => Ok(Decoded {
+                value: self.support.decode(&self.name, &bytes, big_endian)?,
+                header: None,
+            }),
             ServiceMapping::Cyclone => {
                 let Some((header, body)) = bytes.split_first_chunk::<HEADER_LENGTH>() else {
                     return Err(Error::Encoding {
@@ -124,8 +134,8 @@ pub(super) fn time_of(stamp: Option<Timestamp>) -> Time {
     })
 }
 
-/// Samples that a reader keeps for the thread that empties it, whatever the profile's depth: the depth counts in the
-/// subscription's own store.
+/// Samples that a reader keeps for the thread that empties it, whatever the profile's depth: the
+/// depth counts in the subscription's own store.
 const READER_DEPTH: usize = 32;
 
 /// The profile as RustDDS wants it. A full send window fails at once: publishing never blocks.

@@ -29,15 +29,18 @@ pub struct DdsSettings {
     pub domain: u16,
     /// `ROS_AUTOMATIC_DISCOVERY_RANGE`; `ROS_LOCALHOST_ONLY=1` outranks it, as in rcl.
     pub range: DiscoveryRange,
-    /// Spoken to peers whose maker is not known: from `RMW_IMPLEMENTATION`. Known peers are spoken to in their way.
+    /// Spoken to peers whose maker is not known: from `RMW_IMPLEMENTATION`. Known peers are spoken
+    /// to in their way.
     pub(crate) mapping: ServiceMapping,
     /// `F1_DDS_MAX_RAW_BYTES`: a larger message is refused.
     pub max_raw_bytes: usize,
-    /// `ROS_DISTRO` is Humble or older: identities in the graph messages have 24 bytes instead of 16.
+    /// `ROS_DISTRO` is Humble or older: identities in the graph messages have 24 bytes instead of
+    /// 16.
     pub(crate) long_gids: bool,
 }
 
-/// Larger than a compressed picture, smaller than a raw 640x480 one: see [`crate::Error::TooLarge`].
+/// Larger than a compressed image, smaller than a raw 640x480 one: see
+/// [`crate::Error::TooLarge`].
 pub const DEFAULT_MAX_RAW_BYTES: usize = 200_000;
 
 impl DdsSettings {
@@ -58,7 +61,13 @@ impl DdsSettings {
             None => 0,
             Some(value) => match value.trim().parse::<u16>() {
                 Ok(domain) if domain <= 232 => domain,
-                _ => return wrong("ROS_DOMAIN_ID", &value, "a whole number from 0 to 232 is expected"),
+                _ => {
+                    return wrong(
+                        "ROS_DOMAIN_ID",
+                        &value,
+                        "a whole number from 0 to 232 is expected",
+                    );
+                }
             },
         };
         let localhost_only = match get("ROS_LOCALHOST_ONLY").as_deref() {
@@ -86,10 +95,13 @@ impl DdsSettings {
             None => DEFAULT_MAX_RAW_BYTES,
             Some(value) => match value.trim().parse() {
                 Ok(bytes) => bytes,
-                Err(_) => return wrong("F1_DDS_MAX_RAW_BYTES", &value, "a number of bytes is expected"),
+                Err(_) => {
+                    return wrong("F1_DDS_MAX_RAW_BYTES", &value, "a number of bytes is expected");
+                }
             },
         };
-        let long_gids = matches!(get("ROS_DISTRO").as_deref(), Some("humble" | "galactic" | "foxy"));
+        let long_gids =
+            matches!(get("ROS_DISTRO").as_deref(), Some("humble" | "galactic" | "foxy"));
         Ok(DdsSettings { domain, range, mapping, max_raw_bytes, long_gids })
     }
 
@@ -107,7 +119,9 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<DdsSettings> {
-        DdsSettings::read(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, v)| (*v).to_owned()))
+        DdsSettings::read(|name| {
+            pairs.iter().find(|(key, _)| *key == name).map(|(_, v)| (*v).to_owned())
+        })
     }
 
     #[test]
@@ -122,7 +136,10 @@ mod tests {
         let both = [("ROS_LOCALHOST_ONLY", "1"), ("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET")];
         assert_eq!(read(&both).unwrap().range, DiscoveryRange::Localhost);
         assert_eq!(read(&both[..1]).unwrap().range, DiscoveryRange::Localhost);
-        assert_eq!(read(&[("ROS_LOCALHOST_ONLY", "0"), both[1]]).unwrap().range, DiscoveryRange::Subnet);
+        assert_eq!(
+            read(&[("ROS_LOCALHOST_ONLY", "0"), both[1]]).unwrap().range,
+            DiscoveryRange::Subnet
+        );
         assert_eq!(
             read(&[("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")]).unwrap().networks(),
             Some(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)])

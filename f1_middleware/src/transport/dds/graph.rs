@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use ros2_client::dds::rustdds::bytes::Bytes;
 use ros2_client::dds::rustdds::no_key::DataWriter;
-use ros2_client::dds::rustdds::{DomainParticipantStatusEvent as Event, GUID, RTPSEntity, Timestamp};
+use ros2_client::dds::rustdds::{
+    DomainParticipantStatusEvent as Event, GUID, RTPSEntity, Timestamp,
+};
 
 use super::adapter::RawWriter;
 use super::environment::ServiceMapping;
@@ -118,7 +120,9 @@ impl Graph {
     }
 
     pub(super) fn add_node(&self, node: &NodeName) {
-        self.nodes.lock().insert((node.namespace.clone(), node.name.clone()), NodeEndpoints::default());
+        self.nodes
+            .lock()
+            .insert((node.namespace.clone(), node.name.clone()), NodeEndpoints::default());
         self.changed.store(true, Ordering::SeqCst);
     }
 
@@ -139,8 +143,9 @@ impl Graph {
     fn watch(&self, writer: &Arc<DataWriter<Bytes, RawWriter>>) {
         let weak = Arc::downgrade(writer);
         let acknowledged = move || {
-            weak.upgrade()
-                .is_some_and(|writer| writer.wait_for_acknowledgments(Duration::ZERO).unwrap_or(false))
+            weak.upgrade().is_some_and(|writer| {
+                writer.wait_for_acknowledgments(Duration::ZERO).unwrap_or(false)
+            })
         };
         self.links.lock().watch(writer.guid(), Box::new(acknowledged));
     }
@@ -154,13 +159,16 @@ impl Graph {
     }
 
     fn edit(&self, node: &NodeName, edit: impl FnOnce(&mut NodeEndpoints)) {
-        if let Some(endpoints) = self.nodes.lock().get_mut(&(node.namespace.clone(), node.name.clone())) {
+        if let Some(endpoints) =
+            self.nodes.lock().get_mut(&(node.namespace.clone(), node.name.clone()))
+        {
             edit(endpoints);
             self.changed.store(true, Ordering::SeqCst);
         }
     }
 
-    /// Tells the graph what has changed since the last call, so that a burst of new endpoints is one message.
+    /// Tells the graph what has changed since the last call, so that a burst of new endpoints is
+    /// one message.
     pub(super) fn publish_changes(&self) {
         if !self.changed.swap(false, Ordering::SeqCst) {
             return;
@@ -172,8 +180,8 @@ impl Graph {
         }
     }
 
-    /// `rmw_dds_common/msg/ParticipantEntitiesInfo` in CDR. Written by hand because the identity's length differs
-    /// between distributions.
+    /// `rmw_dds_common/msg/ParticipantEntitiesInfo` in CDR. Written by hand because the identity's
+    /// length differs between distributions.
     fn participant_entities_info(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.put_gid(&mut bytes, self.participant);

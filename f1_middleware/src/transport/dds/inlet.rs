@@ -16,7 +16,9 @@ use super::adapter::{Reader, Sample, ServiceDecoder, ServiceReader, TopicDecoder
 use super::graph::Graph;
 use super::services::{SampleOrigin, folded};
 use crate::error::Error;
-use crate::transport::{Inlet, MessageInfo, NodeName, RequestSink, ResponseSink, SampleSink, Value};
+use crate::transport::{
+    Inlet, MessageInfo, NodeName, RequestSink, ResponseSink, SampleSink, Value,
+};
 
 /// How often connections are looked at, and changes of our own nodes are told.
 const TICK: Duration = Duration::from_millis(10);
@@ -59,7 +61,10 @@ pub(super) struct Pump {
 const STOP: u64 = u64::MAX;
 
 impl Pump {
-    pub(super) fn start(participant: DomainParticipant, graph: Arc<Graph>) -> Result<Arc<Pump>, Error> {
+    pub(super) fn start(
+        participant: DomainParticipant,
+        graph: Arc<Graph>,
+    ) -> Result<Arc<Pump>, Error> {
         let entries: Arc<Mutex<BTreeMap<u64, Entry>>> = Arc::default();
         let (wakes, woken) = unbounded();
         let stop = Arc::new(AtomicBool::new(false));
@@ -73,12 +78,19 @@ impl Pump {
                     reason: error.to_string(),
                 })?
         };
-        Ok(Arc::new(Pump { entries, wakes, next: AtomicU64::new(0), stop, thread: Mutex::new(Some(thread)) }))
+        Ok(Arc::new(Pump {
+            entries,
+            wakes,
+            next: AtomicU64::new(0),
+            stop,
+            thread: Mutex::new(Some(thread)),
+        }))
     }
 
     fn add(&self, drain: Arc<dyn Drain>) -> u64 {
         let id = self.next.fetch_add(1, Ordering::SeqCst);
-        let waker = Arc::new(ReaderWaker { id, queued: AtomicBool::new(true), wakes: self.wakes.clone() });
+        let waker =
+            Arc::new(ReaderWaker { id, queued: AtomicBool::new(true), wakes: self.wakes.clone() });
         self.entries.lock().insert(id, Entry { drain, waker });
         // The first drain arms the waker.
         let _ = self.wakes.send(id);
@@ -119,8 +131,9 @@ fn run(
         graph.listen();
         graph.publish_changes();
         graph.run_deferred();
-        let entry =
-            id.and_then(|id| entries.lock().get(&id).map(|entry| (entry.drain.clone(), entry.waker.clone())));
+        let entry = id.and_then(|id| {
+            entries.lock().get(&id).map(|entry| (entry.drain.clone(), entry.waker.clone()))
+        });
         if let Some((drain, waker)) = entry {
             waker.queued.store(false, Ordering::SeqCst);
             drain.drain(&Waker::from(waker));
@@ -262,7 +275,8 @@ impl Drain for ServiceEnd {
                 Ok(Some(sample)) if self.graph.is_own(sample.writer_guid()) => {}
                 Ok(Some(sample)) => {
                     let writer = sample.writer_guid();
-                    let (sequence, related) = (sample.sequence_number, sample.related_sample_identity());
+                    let (sequence, related) =
+                        (sample.sequence_number, sample.related_sample_identity());
                     match (sample.into_value())(self.graph.mapping(writer)) {
                         Ok(decoded) => {
                             let header = decoded.header;

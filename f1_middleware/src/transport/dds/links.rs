@@ -1,10 +1,12 @@
 //! Which remote endpoints our own are connected to, and since when messages reach them.
 //!
-//! To be matched is not to be heard. A reader of Cyclone DDS takes the first heartbeat that it hears of a writer for the
-//! end of what is not meant for it, and RustDDS sends a writer's first heartbeat when it sees the reader, which may not
-//! know the writer yet. A message written in between is passed over, however reliable, and with it a request or the first
-//! trajectory. So every volatile writer begins with a sample that is addressed to nobody ([`prime`]): as long as a
-//! reader has not acknowledged it, RustDDS goes on telling of itself. A reader counts once that has happened.
+//! To be matched is not to be heard. A reader of Cyclone DDS takes the first heartbeat that it
+//! hears of a writer for the end of what is not meant for it, and RustDDS sends a writer's first
+//! heartbeat when it sees the reader, which may not know the writer yet. A message written in
+//! between is passed over, however reliable, and with it a request or the first trajectory. So
+//! every volatile writer begins with a sample that is addressed to nobody ([`prime`]): as long as a
+//! reader has not acknowledged it, RustDDS goes on telling of itself. A reader counts once that has
+//! happened.
 
 use std::collections::BTreeMap;
 use std::ops::RangeBounds;
@@ -16,8 +18,8 @@ use ros2_client::dds::rustdds::{DomainParticipantStatusEvent as Event, GUID, Wri
 
 use super::adapter::RawWriter;
 
-/// After this long a reader counts whether or not it has acknowledged: another one of the same writer may hold the
-/// acknowledgement back.
+/// After this long a reader counts whether or not it has acknowledged: another one of the same
+/// writer may hold the acknowledgement back.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Whether all readers of a writer have acknowledged all that was written.
@@ -48,7 +50,9 @@ pub(super) fn participant_of(guid: &GUID) -> [u8; 12] {
 }
 
 /// Writes the sample that is addressed to nobody; readers are told of a gap.
-pub(super) fn prime(writer: &DataWriter<Bytes, RawWriter>) -> Result<(), impl std::fmt::Debug + use<>> {
+pub(super) fn prime(
+    writer: &DataWriter<Bytes, RawWriter>,
+) -> Result<(), impl std::fmt::Debug + use<>> {
     let nobody = WriteOptionsBuilder::new().to_single_reader(GUID::GUID_UNKNOWN).build();
     writer.write_with_options(Bytes::new(), nobody).map(|_| ())
 }
@@ -81,10 +85,18 @@ impl Links {
                 }
             }
             Event::RemoteReaderQosIncompatible { local_writer, remote_reader, .. } => {
-                tracing::warn!(?local_writer, ?remote_reader, "a reader asks for more than we offer");
+                tracing::warn!(
+                    ?local_writer,
+                    ?remote_reader,
+                    "a reader asks for more than we offer"
+                );
             }
             Event::RemoteWriterQosIncompatible { local_reader, remote_writer, .. } => {
-                tracing::warn!(?local_reader, ?remote_writer, "a writer offers less than we ask for");
+                tracing::warn!(
+                    ?local_reader,
+                    ?remote_writer,
+                    "a writer offers less than we ask for"
+                );
             }
             _ => {}
         }
@@ -110,7 +122,8 @@ impl Links {
             if remotes.values().all(|link| link.heard) {
                 continue;
             }
-            // RustDDS may know more readers than were told here, never fewer: if all of those have, these have.
+            // RustDDS may know more readers than were told here, never fewer: if all of those have,
+            // these have.
             let all = self.acknowledged.get(local).is_some_and(|acknowledged| acknowledged());
             for link in remotes.values_mut() {
                 link.heard |= all || now.saturating_duration_since(link.since) >= PATIENCE;

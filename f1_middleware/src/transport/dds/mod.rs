@@ -1,11 +1,12 @@
 //! The `dds` back end: the ROS 2 wire protocol with no ROS installed.
 //!
-//! Names, types and quality of service are announced as ROS 2 does it (`rt/`, `rq/`, `rr/`, `pkg::msg::dds_::Type_`),
-//! nodes in `ros_discovery_info`. The crate `ros2-client` brings RustDDS and the conversions; its own nodes are not used,
-//! because they fix the domain, the length of identities and the way of services at build time, and answer parameter
-//! requests of one RMW only.
+//! Names, types and quality of service are announced as ROS 2 does it (`rt/`, `rq/`, `rr/`,
+//! `pkg::msg::dds_::Type_`), nodes in `ros_discovery_info`. The crate `ros2-client` brings RustDDS
+//! and the conversions; its own nodes are not used, because they fix the domain, the length of
+//! identities and the way of services at build time, and answer parameter requests of one RMW only.
 //!
-//! Endpoints of one process do not use the network: each is also an endpoint on a bus inside the process.
+//! Endpoints of one process do not use the network: each is also an endpoint on a bus inside the
+//! process.
 
 mod adapter;
 pub(crate) mod environment;
@@ -26,7 +27,9 @@ use ros2_client::dds::rustdds::{
 };
 use ros2_client::ros2::QosPolicies;
 
-use self::adapter::{RawWriter, Reader, Sample, ServiceDecoder, ServiceReader, TopicDecoder, policies};
+use self::adapter::{
+    RawWriter, Reader, Sample, ServiceDecoder, ServiceReader, TopicDecoder, policies,
+};
 use self::environment::{DdsSettings, ServiceMapping};
 use self::graph::Graph;
 use self::inlet::{DdsInlet, Pump, ServiceInlet, ServiceSink};
@@ -83,8 +86,10 @@ impl DdsTransport {
         let joining = || format!("join domain {}", settings.domain);
         let participant = builder.build().map_err(|error| failed(joining(), error))?;
         let default = policies(&Qos::reliable(), false);
-        let publisher = participant.create_publisher(&default).map_err(|error| failed(joining(), error))?;
-        let subscriber = participant.create_subscriber(&default).map_err(|error| failed(joining(), error))?;
+        let publisher =
+            participant.create_publisher(&default).map_err(|error| failed(joining(), error))?;
+        let subscriber =
+            participant.create_subscriber(&default).map_err(|error| failed(joining(), error))?;
         let info_qos = policies(&Qos::latched(), false);
         let info = participant
             .create_topic(
@@ -97,8 +102,12 @@ impl DdsTransport {
         let info_writer = publisher
             .create_datawriter_no_key::<Bytes, RawWriter>(&info, Some(info_qos))
             .map_err(|error| failed(joining(), error))?;
-        let graph =
-            Arc::new(Graph::new(participant.guid(), info_writer, settings.long_gids, settings.mapping));
+        let graph = Arc::new(Graph::new(
+            participant.guid(),
+            info_writer,
+            settings.long_gids,
+            settings.mapping,
+        ));
         let pump = Pump::start(participant.clone(), graph.clone())?;
         let pacer = Pacer::start()?;
         Ok(DdsTransport {
@@ -121,7 +130,12 @@ impl DdsTransport {
             .map_err(|error| failed(action, error))
     }
 
-    fn writer(&self, name: String, type_name: &str, qos: &Qos) -> Result<Arc<DataWriter<Bytes, RawWriter>>> {
+    fn writer(
+        &self,
+        name: String,
+        type_name: &str,
+        qos: &Qos,
+    ) -> Result<Arc<DataWriter<Bytes, RawWriter>>> {
         let action = format!("publish on {name}");
         let policies = policies(qos, false);
         let topic = self.topic(name, type_name, &policies)?;
@@ -200,13 +214,18 @@ impl Transport for DdsTransport {
 
     fn serve(&self, spec: ServiceSpec, sink: Arc<dyn RequestSink>) -> Result<Arc<dyn ServerPort>> {
         let local = self.local.serve(spec.clone(), sink.clone())?;
-        let writer = self.writer(format!("rr{}Reply", spec.name), spec.response.dds_name, &spec.qos)?;
-        let reader =
-            self.service_reader(format!("rq{}Request", spec.name), spec.request.dds_name, &spec.qos)?;
+        let writer =
+            self.writer(format!("rr{}Reply", spec.name), spec.response.dds_name, &spec.qos)?;
+        let reader = self.service_reader(
+            format!("rq{}Request", spec.name),
+            spec.request.dds_name,
+            &spec.qos,
+        )?;
         self.graph.add_writer(&spec.node, &writer);
         let decoder = ServiceDecoder { support: spec.request, name: spec.name.as_str().into() };
         let to = ServiceSink::Requests(Arc::downgrade(&sink));
-        let inlet = ServiceInlet::new(&self.pump, &self.graph, spec.node.clone(), reader, decoder, to);
+        let inlet =
+            ServiceInlet::new(&self.pump, &self.graph, spec.node.clone(), reader, decoder, to);
         let remote = Server {
             name: spec.name,
             node: spec.node,
@@ -219,16 +238,25 @@ impl Transport for DdsTransport {
         Ok(Arc::new(BothServers { local, remote }))
     }
 
-    fn client(&self, spec: ServiceSpec, sink: Arc<dyn ResponseSink>) -> Result<Arc<dyn ClientPort>> {
+    fn client(
+        &self,
+        spec: ServiceSpec,
+        sink: Arc<dyn ResponseSink>,
+    ) -> Result<Arc<dyn ClientPort>> {
         let local = self.local.client(spec.clone(), sink.clone())?;
-        let writer = self.writer(format!("rq{}Request", spec.name), spec.request.dds_name, &spec.qos)?;
-        let reader =
-            self.service_reader(format!("rr{}Reply", spec.name), spec.response.dds_name, &spec.qos)?;
+        let writer =
+            self.writer(format!("rq{}Request", spec.name), spec.request.dds_name, &spec.qos)?;
+        let reader = self.service_reader(
+            format!("rr{}Reply", spec.name),
+            spec.response.dds_name,
+            &spec.qos,
+        )?;
         self.graph.add_writer(&spec.node, &writer);
         let reader_guid = reader.guid();
         let decoder = ServiceDecoder { support: spec.response, name: spec.name.as_str().into() };
         let to = ServiceSink::Responses(Arc::downgrade(&sink), writer.guid());
-        let inlet = ServiceInlet::new(&self.pump, &self.graph, spec.node.clone(), reader, decoder, to);
+        let inlet =
+            ServiceInlet::new(&self.pump, &self.graph, spec.node.clone(), reader, decoder, to);
         let remote = Client {
             name: spec.name,
             node: spec.node,

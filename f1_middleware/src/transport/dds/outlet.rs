@@ -1,9 +1,11 @@
-//! Sending: never blocks, keeps a bound of its own against readers that stall, and spaces large messages.
+//! Sending: never blocks, keeps a bound of its own against readers that stall, and spaces large
+//! messages.
 //!
-//! RustDDS keeps every sample of a reliable writer until all readers have acknowledged it, and sends a large one as a
-//! single burst. So what is in flight is counted here: past the bound, or when the send window is full, messages wait in
-//! a store as deep as the profile's history, where newer ones replace older ones, and a thread sends them on. A latched
-//! topic's messages wait there too until somebody listens; whoever comes later is served by RustDDS, which cleans its
+//! RustDDS keeps every sample of a reliable writer until all readers have acknowledged it, and
+//! sends a large one as a single burst. So what is in flight is counted here: past the bound, or
+//! when the send window is full, messages wait in a store as deep as the profile's history, where
+//! newer ones replace older ones, and a thread sends them on. A latched topic's messages wait there
+//! too until somebody listens; whoever comes later is served by RustDDS, which cleans its
 //! history every six seconds and may send somewhat older messages before the newest.
 
 use std::collections::VecDeque;
@@ -171,9 +173,16 @@ impl Shared {
         }
     }
 
-    /// Keeps a message until somebody listens: a latched topic's, of which RustDDS would keep all, however shallow the history, and send each
-    /// to the first who comes; and another's while a reader is seen that may not have heard of us yet.
-    fn hold(self: &Arc<Self>, waiting: &mut Waiting, message: Message, graph: &Arc<Graph>, latched: bool) {
+    /// Keeps a message until somebody listens: a latched topic's, of which RustDDS would keep all,
+    /// however shallow the history, and send each to the first who comes; and another's while a
+    /// reader is seen that may not have heard of us yet.
+    fn hold(
+        self: &Arc<Self>,
+        waiting: &mut Waiting,
+        message: Message,
+        graph: &Arc<Graph>,
+        latched: bool,
+    ) {
         waiting.messages.push_back(message);
         waiting.trim(self.depth);
         if std::mem::replace(&mut waiting.held, true) {
@@ -181,7 +190,9 @@ impl Shared {
         }
         let (looking, shared) = (Arc::downgrade(graph), Arc::downgrade(self));
         graph.defer(Box::new(move || {
-            let (Some(graph), Some(shared)) = (looking.upgrade(), shared.upgrade()) else { return true };
+            let (Some(graph), Some(shared)) = (looking.upgrade(), shared.upgrade()) else {
+                return true;
+            };
             let writer = shared.writer.guid();
             let heard = graph.count(writer) > 0;
             if !heard && (latched || graph.is_seen(writer)) {
@@ -224,8 +235,12 @@ impl DdsOutlet {
         graph: &Arc<Graph>,
     ) -> DdsOutlet {
         graph.add_writer(&node, &writer);
-        let waiting =
-            Waiting { messages: VecDeque::new(), in_flight: 0, next_try: Instant::now(), held: false };
+        let waiting = Waiting {
+            messages: VecDeque::new(),
+            in_flight: 0,
+            next_try: Instant::now(),
+            held: false,
+        };
         DdsOutlet {
             shared: Arc::new(Shared {
                 topic,

@@ -1,8 +1,9 @@
 //! Requests and replies over two topics, marked in the way that each peer understands.
 //!
-//! Fast DDS (and we) mark a reply with the RTPS identity of its request ("enhanced" mapping of DDS-RPC). Cyclone DDS
-//! puts sixteen bytes before the content: the client's eight and the request's number. Which one a peer speaks follows
-//! from its maker, seen in discovery, so that both can be served at the same time.
+//! Fast DDS (and we) mark a reply with the RTPS identity of its request ("enhanced" mapping of
+//! DDS-RPC). Cyclone DDS puts sixteen bytes before the content: the client's eight and the
+//! request's number. Which one a peer speaks follows from its maker, seen in discovery, so that
+//! both can be served at the same time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -40,11 +41,13 @@ impl CycloneHeader {
         let (mut client, mut sequence) = ([0; 8], [0; 8]);
         client.copy_from_slice(&bytes[..8]);
         sequence.copy_from_slice(&bytes[8..]);
-        // Replies are little endian whatever the request was: the client's eight bytes are one number.
+        // Replies are little endian whatever the request was: the client's eight bytes are one
+        // number.
         if big_endian {
             client.reverse();
         }
-        let sequence = if big_endian { i64::from_be_bytes(sequence) } else { i64::from_le_bytes(sequence) };
+        let sequence =
+            if big_endian { i64::from_be_bytes(sequence) } else { i64::from_le_bytes(sequence) };
         CycloneHeader { client, sequence }
     }
 
@@ -128,14 +131,17 @@ impl ServerPort for Server {
         let (bytes, options) = (Bytes::from(bytes), options.build());
         let participant = if id.dialect == CYCLONE { &id.client[8..] } else { &id.client[..8] };
         if self.graph.reaches(self.writer.guid(), participant) {
-            return write(&self.writer, bytes, options).map_err(|error| write_failed(&self.name, error));
+            return write(&self.writer, bytes, options)
+                .map_err(|error| write_failed(&self.name, error));
         }
         // The request was faster than discovery: a reply now would be lost.
         let (graph, writer) = (Arc::downgrade(&self.graph), Arc::downgrade(&self.writer));
         let (name, participant) = (self.name.clone(), participant.to_vec());
         let limit = Instant::now() + REPLY_LIMIT;
         self.graph.defer(Box::new(move || {
-            let (Some(graph), Some(writer)) = (graph.upgrade(), writer.upgrade()) else { return true };
+            let (Some(graph), Some(writer)) = (graph.upgrade(), writer.upgrade()) else {
+                return true;
+            };
             let ready = graph.reaches(writer.guid(), &participant);
             if !ready && Instant::now() < limit {
                 return false;

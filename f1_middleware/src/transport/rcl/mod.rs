@@ -1,14 +1,18 @@
-//! The `rcl` back end: an installed, sourced ROS 2 through the crate r2r; any RMW, security, all of `--ros-args`.
+//! The `rcl` back end: an installed, sourced ROS 2 through the crate r2r; any RMW, security, all of
+//! `--ros-args`.
 //!
-//! Messages of topics cross as serialized bytes (r2r's raw publish and subscribe), so that our own structures stay the
-//! only ones. Services and the topics inside actions are typed in r2r: see [`types`]. Each node has a thread that spins
-//! it; r2r's streams and futures are looked at after every turn.
+//! Messages of topics cross as serialized bytes (r2r's raw publish and subscribe), so that our own
+//! structures stay the only ones. Services and the topics inside actions are typed in r2r: see
+//! [`types`]. Each node has a thread that spins it; r2r's streams and futures are looked at after
+//! every turn.
 //!
-//! The process's arguments reach rcl as well. Names that cross the trait are absolute and remapped already, so that
-//! rcl's own remapping finds nothing left to do, unless rules are chained or swapped (`a:=b`, `b:=a`).
+//! The process's arguments reach rcl as well. Names that cross the trait are absolute and remapped
+//! already, so that rcl's own remapping finds nothing left to do, unless rules are chained or
+//! swapped (`a:=b`, `b:=a`).
 //!
-//! Parameters, lifecycle, `/clock` and logs are ours here too: r2r offers parameter services only when asked, and is not.
-//! Endpoints hold their node weakly: a node that is removed leaves the graph whoever still holds one of its endpoints.
+//! Parameters, lifecycle, `/clock` and logs are ours here too: r2r offers parameter services only
+//! when asked, and is not. Endpoints hold their node weakly: a node that is removed leaves the
+//! graph whoever still holds one of its endpoints.
 
 mod service;
 mod topic;
@@ -129,7 +133,10 @@ impl RclTransport {
         // r2r panics where rcl refuses the command line or a parameter file.
         let context = std::panic::catch_unwind(r2r::Context::create)
             .map_err(|_| {
-                failed("join the ROS graph", "rcl refuses the arguments or the environment, see above")
+                failed(
+                    "join the ROS graph",
+                    "rcl refuses the arguments or the environment, see above",
+                )
             })?
             .map_err(|error| failed("join the ROS graph", error))?;
         Ok(RclTransport { context, nodes: Mutex::new(BTreeMap::new()) })
@@ -246,7 +253,11 @@ impl Transport for RclTransport {
         service::serve(&self.node(&spec.node)?, spec, sink)
     }
 
-    fn client(&self, spec: ServiceSpec, sink: Arc<dyn ResponseSink>) -> Result<Arc<dyn ClientPort>> {
+    fn client(
+        &self,
+        spec: ServiceSpec,
+        sink: Arc<dyn ResponseSink>,
+    ) -> Result<Arc<dyn ClientPort>> {
         service::client(&self.node(&spec.node)?, spec, sink)
     }
 

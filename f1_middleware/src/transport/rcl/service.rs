@@ -125,7 +125,8 @@ pub(super) fn serve(
     spec: ServiceSpec,
     sink: Arc<dyn RequestSink>,
 ) -> Result<Arc<dyn ServerPort>> {
-    service(spec.type_name, Serve { node, spec: &spec, sink }).unwrap_or_else(|| Err(unknown(&spec)))
+    service(spec.type_name, Serve { node, spec: &spec, sink })
+        .unwrap_or_else(|| Err(unknown(&spec)))
 }
 
 struct RclClient<S: WrappedServiceTypeSupport> {
@@ -153,7 +154,8 @@ impl<T: WrappedTypesupport + Send> Pending for Answer<T> {
     fn poll(&mut self, task: &mut TaskContext<'_>) -> bool {
         let Some(sink) = self.sink.upgrade() else { return false };
         let Poll::Ready(answer) = self.future.as_mut().poll(task) else {
-            // A server that went away never answers: its callers have timed out, and this must not pile up.
+            // A server that went away never answers: its callers have timed out, and this must not
+            // pile up.
             return self.last.load(Ordering::SeqCst) - self.sequence < MAX_UNANSWERED;
         };
         let value = answer
@@ -211,9 +213,13 @@ where
     fn send(&self, request: Value) -> Result<i64> {
         let action = || format!("call service {}", self.name);
         let bytes = with_header(self.request.encode(&self.name, &request)?);
-        let request = S::Request::from_serialized_bytes(&bytes).map_err(|error| failed(action(), error))?;
-        let Some(node) = self.node.upgrade() else { return Err(failed(action(), "its node has ended")) };
-        let future = self.client.lock().request(&request).map_err(|error| failed(action(), error))?;
+        let request =
+            S::Request::from_serialized_bytes(&bytes).map_err(|error| failed(action(), error))?;
+        let Some(node) = self.node.upgrade() else {
+            return Err(failed(action(), "its node has ended"));
+        };
+        let future =
+            self.client.lock().request(&request).map_err(|error| failed(action(), error))?;
         let sequence = self.last.fetch_add(1, Ordering::SeqCst) + 1;
         node.watch(Answer {
             future: Box::pin(future),
@@ -251,7 +257,8 @@ impl WithService for Connect<'_> {
             .node
             .with(|node| node.create_client::<S>(&self.spec.name, profile(&self.spec.qos)))
             .map_err(|error| failed(action(), error))?;
-        let available = r2r::Node::is_available(&client).map_err(|error| failed(action(), error))?;
+        let available =
+            r2r::Node::is_available(&client).map_err(|error| failed(action(), error))?;
         let client = Arc::new(RclClient::<S> {
             name: self.spec.name.clone(),
             request: self.spec.request,
@@ -276,5 +283,6 @@ pub(super) fn client(
     spec: ServiceSpec,
     sink: Arc<dyn ResponseSink>,
 ) -> Result<Arc<dyn ClientPort>> {
-    service(spec.type_name, Connect { node, spec: &spec, sink }).unwrap_or_else(|| Err(unknown(&spec)))
+    service(spec.type_name, Connect { node, spec: &spec, sink })
+        .unwrap_or_else(|| Err(unknown(&spec)))
 }

@@ -90,20 +90,24 @@ impl WithMessage for AdvertiseTyped<'_> {
     type Output = r2r::Result<Box<dyn Sender>>;
 
     fn with<T: WrappedTypesupport + Send + 'static>(self) -> Self::Output {
-        let made =
-            self.node.with(|node| node.create_publisher::<T>(&self.spec.name, profile(&self.spec.qos)))?;
+        let made = self
+            .node
+            .with(|node| node.create_publisher::<T>(&self.spec.name, profile(&self.spec.qos)))?;
         Ok(Box::new(Typed(made)))
     }
 }
 
 pub(super) fn advertise(node: &Arc<RclNode>, spec: TopicSpec) -> Result<Arc<dyn Outlet>> {
     let action = || format!("publish on {} ({})", spec.name, spec.support.name);
-    let sender: Box<dyn Sender> = match feedback(spec.support.name, AdvertiseTyped { node, spec: &spec }) {
-        Some(made) => made.map_err(|error| failed(action(), error))?,
-        None => Box::new(Raw(node
-            .with(|node| node.create_publisher_untyped(&spec.name, spec.support.name, profile(&spec.qos)))
-            .map_err(|error| failed(action(), error))?)),
-    };
+    let sender: Box<dyn Sender> =
+        match feedback(spec.support.name, AdvertiseTyped { node, spec: &spec }) {
+            Some(made) => made.map_err(|error| failed(action(), error))?,
+            None => Box::new(Raw(node
+                .with(|node| {
+                    node.create_publisher_untyped(&spec.name, spec.support.name, profile(&spec.qos))
+                })
+                .map_err(|error| failed(action(), error))?)),
+        };
     Ok(Arc::new(RclOutlet {
         topic: spec.name,
         support: spec.support,
@@ -179,7 +183,8 @@ impl WithMessage for SubscribeTyped<'_> {
     type Output = r2r::Result<()>;
 
     fn with<T: WrappedTypesupport + Send + 'static>(self) -> Self::Output {
-        let stream = self.node.with(|node| node.subscribe::<T>(&self.spec.name, profile(&self.spec.qos)))?;
+        let stream =
+            self.node.with(|node| node.subscribe::<T>(&self.spec.name, profile(&self.spec.qos)))?;
         self.node.watch(TypedInlet {
             raw: RawInlet {
                 stream,

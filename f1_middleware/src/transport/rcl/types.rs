@@ -1,8 +1,8 @@
 //! Which ROS type belongs to a type name: services and the topics inside actions are typed in r2r.
 //!
-//! r2r's own bindings (a machine without ROS) have those of every install. What an install adds is found by the build
-//! script: `lifecycle_msgs`, `std_srvs`, `control_msgs`, `f1_msgs` and `test_msgs` are in this table when they are sourced
-//! while building.
+//! r2r's own bindings (a machine without ROS) have those of every install. What an install adds is
+//! found by the build script: `lifecycle_msgs`, `std_srvs`, `control_msgs`, `f1_msgs` and
+//! `test_msgs` are in this table when they are sourced while building.
 
 use r2r::{WrappedActionTypeSupport, WrappedServiceTypeSupport};
 

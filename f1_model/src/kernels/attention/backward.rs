@@ -1,9 +1,12 @@
-//! The backward pass: weights are computed again tile by tile, so that nothing of the size of the scores is kept.
+//! The backward pass: weights are computed again tile by tile, so that nothing of the size of the
+//! scores is kept.
 //!
-//! With P the weights, G the gradient of the output O: dV = P^T G, dP = G V^T, dS = P (dP - rowsum(G O)), dQ = s dS K,
-//! dK = s dS^T Q.
+//! With P the weights, G the gradient of the output O: dV = P^T G, dP = G V^T, dS = P (dP -
+//! rowsum(G O)), dQ = s dS K, dK = s dS^T Q.
 
-use super::super::microkernel::{multiply, multiply_rows, multiply_strided, pack_columns, pack_rows};
+use super::super::microkernel::{
+    multiply, multiply_rows, multiply_strided, pack_columns, pack_rows,
+};
 use super::super::microkernel::{packed_rows_len, panel_columns};
 use super::super::simd::{AlignedBuffer, MICRO_ROWS, PANEL_VECTORS, arch};
 use super::tile::{PackHead, TILE_ROWS, Weights, score_stride, store, tile_weights};
@@ -80,7 +83,8 @@ impl WithSimd for BackwardHead<'_> {
         let Sizes { queries, keys, heads, kv_heads, width, .. } = *sizes;
         let columns = panel_columns::<S>();
         let group = heads / kv_heads;
-        // Keys and values once as panels over keys (for products with queries) and keys as panels over the width.
+        // Keys and values once as panels over keys (for products with queries) and keys as panels
+        // over the width.
         let over_keys = PackHead { sizes, k: *k, v: *k, batch, head }.with_simd(simd);
         let mut packed_values = AlignedBuffer::zeroed(keys.div_ceil(columns) * columns * width);
         let values = v.from(batch, 0, head);
@@ -106,7 +110,15 @@ impl WithSimd for BackwardHead<'_> {
                 let q_rows = q.from(batch, first, query_head);
                 let grad_rows = grad.from(batch, first, query_head);
                 let out_rows = out.from(batch, first, query_head);
-                pack_rows(q_rows, count, width, q.token_stride, 1, *scale, packed_rows.as_mut_slice());
+                pack_rows(
+                    q_rows,
+                    count,
+                    width,
+                    q.token_stride,
+                    1,
+                    *scale,
+                    packed_rows.as_mut_slice(),
+                );
                 let mask = mask.map(
                     #[inline(always)]
                     |mask| mask.rows(batch, first, count, keys),
@@ -122,7 +134,15 @@ impl WithSimd for BackwardHead<'_> {
                 }
 
                 // dP = G V^T into `slopes`, then dS = P (dP - rowsum(G O)) in place.
-                pack_rows(grad_rows, count, width, grad.token_stride, 1, 1.0, packed_rows.as_mut_slice());
+                pack_rows(
+                    grad_rows,
+                    count,
+                    width,
+                    grad.token_stride,
+                    1,
+                    1.0,
+                    packed_rows.as_mut_slice(),
+                );
                 product_over_keys(
                     simd,
                     sizes,
@@ -147,7 +167,8 @@ impl WithSimd for BackwardHead<'_> {
                 }
 
                 // dQ = s dS K.
-                let dq = &mut gradients.queries[(member * queries + first) * width..][..count * width];
+                let dq =
+                    &mut gradients.queries[(member * queries + first) * width..][..count * width];
                 let (key_panels, _) = S::as_simd_f32s(over_keys.values.as_slice());
                 let (key_panels, _) = key_panels.as_chunks::<PANEL_VECTORS>();
                 for block in 0..count.div_ceil(MICRO_ROWS) {
@@ -158,7 +179,13 @@ impl WithSimd for BackwardHead<'_> {
                     for (panel, b) in key_panels.chunks_exact(keys).enumerate() {
                         let mut acc = [[simd.splat_f32s(0.0); PANEL_VECTORS]; MICRO_ROWS];
                         for &(from, to) in &runs {
-                            acc = multiply_rows::<S, PANEL_VECTORS>(simd, &a, from, &b[from..to], acc);
+                            acc = multiply_rows::<S, PANEL_VECTORS>(
+                                simd,
+                                &a,
+                                from,
+                                &b[from..to],
+                                acc,
+                            );
                         }
                         let column = panel * columns;
                         let used = columns.min(width - column);
@@ -255,7 +282,8 @@ fn product_over_keys<S: Simd>(
     }
 }
 
-/// `target[key] += factor * sum_r weights[r][key] * rows[r]` within the runs; `panels` are the packed rows.
+/// `target[key] += factor * sum_r weights[r][key] * rows[r]` within the runs; `panels` are the
+/// packed rows.
 #[inline(always)]
 #[allow(clippy::too_many_arguments, reason = "one inlined step of the head above")]
 fn add_transposed<S: Simd>(
@@ -278,12 +306,14 @@ fn add_transposed<S: Simd>(
             let keys = MICRO_ROWS.min(to - first);
             for (panel, b) in panels.chunks_exact(count).take(width.div_ceil(columns)).enumerate() {
                 let zero = [[simd.splat_f32s(0.0); PANEL_VECTORS]; MICRO_ROWS];
-                let acc = multiply_strided::<S, PANEL_VECTORS>(simd, &weights[first..], stride, b, zero);
+                let acc =
+                    multiply_strided::<S, PANEL_VECTORS>(simd, &weights[first..], stride, b, zero);
                 let column = panel * columns;
                 let used = columns.min(width - column);
                 let rows = target[first * width..(first + keys) * width].chunks_exact_mut(width);
                 for (row, acc) in rows.zip(acc) {
-                    for (part, acc) in row[column..column + used].chunks_mut(S::F32_LANES).zip(acc) {
+                    for (part, acc) in row[column..column + used].chunks_mut(S::F32_LANES).zip(acc)
+                    {
                         let sum = simd.mul_add_f32s(acc, factor, simd.partial_load_f32s(part));
                         simd.partial_store_f32s(part, sum);
                     }

@@ -92,8 +92,18 @@ impl WithSimd for AttendTile<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { sizes, q, query_stride, head, mask, scale, rows, packed_queries, scores, score_stride } =
-            self;
+        let Self {
+            sizes,
+            q,
+            query_stride,
+            head,
+            mask,
+            scale,
+            rows,
+            packed_queries,
+            scores,
+            score_stride,
+        } = self;
         let Sizes { keys, width, .. } = *sizes;
         let columns = panel_columns::<S>();
         let count = rows.len();
@@ -101,8 +111,16 @@ impl WithSimd for AttendTile<'_, '_> {
         let (value_panels, _) = S::as_simd_f32s(head.values.as_slice());
         let (value_panels, _) = value_panels.as_chunks::<PANEL_VECTORS>();
 
-        let Weights { runs, inverse } =
-            tile_weights(simd, sizes, packed_queries, count, &head.keys, mask, scores, score_stride);
+        let Weights { runs, inverse } = tile_weights(
+            simd,
+            sizes,
+            packed_queries,
+            count,
+            &head.keys,
+            mask,
+            scores,
+            score_stride,
+        );
         let blocks = count.div_ceil(MICRO_ROWS);
         for block in 0..blocks {
             let mut a: [&[f32]; MICRO_ROWS] = [&[]; MICRO_ROWS];
@@ -127,7 +145,8 @@ impl WithSimd for AttendTile<'_, '_> {
     }
 }
 
-/// Columns `first..first + used` of the output rows: the weighted sum of the values over all runs of keys.
+/// Columns `first..first + used` of the output rows: the weighted sum of the values over all runs
+/// of keys.
 #[inline(always)]
 #[allow(clippy::too_many_arguments, reason = "one inlined step of the tile above")]
 fn weigh<S: Simd, const V: usize>(

@@ -1,5 +1,6 @@
-//! Softmax attention with few key/value heads: a tile of queries at a time, so that the scores of the whole sequence
-//! are never in memory at once, and key panels that the mask hides from a whole tile are never multiplied.
+//! Softmax attention with few key/value heads: a tile of queries at a time, so that the scores of
+//! the whole sequence are never in memory at once, and key panels that the mask hides from a whole
+//! tile are never multiplied.
 
 mod backward;
 mod forward;
@@ -19,7 +20,8 @@ pub struct Block {
     pub keys: usize,
 }
 
-/// [`attention`] of queries that come in `blocks`, in order and all of them. On a GPU two blocks are one operation.
+/// [`attention`] of queries that come in `blocks`, in order and all of them. On a GPU two blocks
+/// are one operation.
 ///
 /// # Errors
 /// The blocks do not cover the queries or see more keys than there are, or as [`attention`].
@@ -53,8 +55,9 @@ pub fn attention_in_blocks(
             true => Ok(x.clone()),
             false => x.narrow(dim, 0, block.keys),
         };
-        let own =
-            |x: &Tensor| if block.rows == rows { Ok(x.clone()) } else { x.narrow(1, first, block.rows) };
+        let own = |x: &Tensor| {
+            if block.rows == rows { Ok(x.clone()) } else { x.narrow(1, first, block.rows) }
+        };
         let mask = match mask {
             Some(mask) if mask.dim(1)? == 1 => Some(seen(mask, 2)?),
             Some(mask) => Some(seen(&own(mask)?, 2)?),
@@ -71,17 +74,24 @@ pub fn attention_in_blocks(
 
 /// Attention over grouped heads.
 ///
-/// - `q` `[batch, queries, heads, width]`, `k` and `v` `[batch, keys, kv_heads, width]`; query head h reads key head
-///   `h / (heads / kv_heads)`.
-/// - `mask` `[batch or 1, queries or 1, keys]`, f32, added to the scaled scores: 0 where a query sees a key, a large negative
-///   number where it does not. A query that sees no key at all gets an unspecified finite row.
+/// - `q` `[batch, queries, heads, width]`, `k` and `v` `[batch, keys, kv_heads, width]`; query head
+///   h reads key head `h / (heads / kv_heads)`.
+/// - `mask` `[batch or 1, queries or 1, keys]`, f32, added to the scaled scores: 0 where a query
+///   sees a key, a large negative number where it does not. A query that sees no key at all gets an
+///   unspecified finite row.
 /// - `scale` multiplies the scores.
 ///
 /// Returns `[batch, queries, heads * width]`. Differentiable in `q`, `k` and `v`.
 ///
 /// # Errors
 /// Shapes that do not fit, or whatever the back end reports.
-pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, scale: f64) -> Result<Tensor> {
+pub fn attention(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    mask: Option<&Tensor>,
+    scale: f64,
+) -> Result<Tensor> {
     let sizes = Sizes::new(q.shape(), k.shape(), v.shape(), mask)?;
     #[cfg(feature = "cuda")]
     if sizes.kv_heads == 1
@@ -98,11 +108,15 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, scal
     {
         return cuda::attention_of_heads(q, k, v, scale);
     }
-    let fast = is_fast(q) && is_fast(k) && is_fast(v) && mask.is_none_or(|mask| mask.dtype() == DType::F32);
+    let fast = is_fast(q)
+        && is_fast(k)
+        && is_fast(v)
+        && mask.is_none_or(|mask| mask.dtype() == DType::F32);
     if !fast && [q, k, v].into_iter().any(Tensor::track_op) {
         let of_mask = mask.cloned();
         let forward = |[q, k, v]: [&Tensor; 3]| attention(q, k, v, mask, scale);
-        let plain = move |[q, k, v]: [&Tensor; 3]| attention_plain(q, k, v, of_mask.as_ref(), scale);
+        let plain =
+            move |[q, k, v]: [&Tensor; 3]| attention_plain(q, k, v, of_mask.as_ref(), scale);
         return recomputed([q, k, v], forward, plain);
     }
     if !fast {
@@ -129,7 +143,8 @@ pub fn attention_plain(
     by_candle(&sizes, q, k, v, mask, scale, false)
 }
 
-/// Two matrix products with the probabilities between them; `fused`: those by a kernel, where there is one.
+/// Two matrix products with the probabilities between them; `fused`: those by a kernel, where there
+/// is one.
 fn by_candle(
     sizes: &Sizes,
     q: &Tensor,
@@ -180,7 +195,8 @@ fn probabilities(
     weights.broadcast_div(&weights.sum_keepdim(D::Minus1)?)
 }
 
-/// The tensor itself when its heads are rows without gaps, whatever the order of the other dimensions; else a copy.
+/// The tensor itself when its heads are rows without gaps, whatever the order of the other
+/// dimensions; else a copy.
 fn with_rows(x: &Tensor) -> Result<Tensor> {
     if x.stride().last() == Some(&1) { Ok(x.clone()) } else { x.contiguous() }
 }
@@ -210,7 +226,10 @@ impl Sizes {
         };
         let heads_fit = kv_heads > 0 && heads % kv_heads == 0;
         if k != v || k_batch != batch || k_width != width || !heads_fit || keys == 0 || !mask_fits {
-            bail!("attention: q {q:?}, k {k:?}, v {v:?}, mask {:?} do not fit", mask.map(Tensor::shape))
+            bail!(
+                "attention: q {q:?}, k {k:?}, v {v:?}, mask {:?} do not fit",
+                mask.map(Tensor::shape)
+            )
         }
         Ok(Self { batch, queries, keys, heads, kv_heads, width })
     }
@@ -235,7 +254,9 @@ impl<'a> Heads<'a> {
         Ok(Self { values, start: layout.start_offset(), batch_stride, token_stride, head_stride })
     }
 
-    fn of((storage, layout): &'a (impl std::ops::Deref<Target = Storage>, &'a Layout)) -> Result<Self> {
+    fn of(
+        (storage, layout): &'a (impl std::ops::Deref<Target = Storage>, &'a Layout),
+    ) -> Result<Self> {
         match &**storage {
             Storage::Cpu(storage) => Self::new(storage, layout),
             _ => bail!("attention: a tensor is on another device"),
@@ -277,7 +298,9 @@ impl Attention {
     fn with_mask<R>(&self, f: impl FnOnce(Option<Mask>) -> Result<R>) -> Result<R> {
         let Some(mask) = &self.mask else { return f(None) };
         let (storage, layout) = mask.storage_and_layout();
-        let Storage::Cpu(storage) = &*storage else { bail!("attention: the mask is on another device") };
+        let Storage::Cpu(storage) = &*storage else {
+            bail!("attention: the mask is on another device")
+        };
         let (batch, queries, _) = layout.shape().dims3()?;
         f(Some(Mask { values: contiguous(storage, layout)?, batch, queries }))
     }

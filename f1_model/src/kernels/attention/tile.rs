@@ -10,7 +10,8 @@ pub(super) const TILE_ROWS: usize = 32;
 /// A mask value at or below this hides its key.
 const HIDDEN: f32 = -1e4;
 
-/// Floats from one query's weights to the next: whole panels and one line more, so that rows fall on different cache sets.
+/// Floats from one query's weights to the next: whole panels and one line more, so that rows fall
+/// on different cache sets.
 pub(super) fn score_stride(keys: usize) -> usize {
     keys.div_ceil(64) * 64 + 16
 }
@@ -50,8 +51,9 @@ impl WithSimd for PackHead<'_> {
     }
 }
 
-/// The attention weights of one tile, not yet divided by their sums, in `scores` `[query][score_stride]`, within the
-/// runs of keys that some query sees; and the inverse of each query's sum.
+/// The attention weights of one tile, not yet divided by their sums, in `scores`
+/// `[query][score_stride]`, within the runs of keys that some query sees; and the inverse of each
+/// query's sum.
 pub(super) struct Weights {
     pub runs: Vec<(usize, usize)>,
     pub inverse: [f32; TILE_ROWS],
@@ -99,7 +101,8 @@ pub(super) fn tile_weights<S: Simd>(
             let panel = first / columns;
             let b = &key_panels[panel * width..(panel + 1) * width];
             for block in 0..blocks {
-                let (a, _) = packed_queries[block * MICRO_ROWS * width..(block + 1) * MICRO_ROWS * width]
+                let (a, _) = packed_queries
+                    [block * MICRO_ROWS * width..(block + 1) * MICRO_ROWS * width]
                     .as_chunks::<MICRO_ROWS>();
                 let acc = multiply::<S, PANEL_VECTORS>(
                     simd,

@@ -12,11 +12,17 @@ use crate::kernels::Block;
 /// Softmax over the last dimension of `scale * scores`, in the type of the scores.
 pub(crate) fn softmax(scores: &Tensor, scale: f64) -> Result<Tensor> {
     let keys = scores.dim(candle_core::D::Minus1)?;
-    scores.contiguous()?.apply_op1_no_bwd(&Softmax { scale: scale as f32, heads: 1, keys, early: None })
+    scores.contiguous()?.apply_op1_no_bwd(&Softmax {
+        scale: scale as f32,
+        heads: 1,
+        keys,
+        early: None,
+    })
 }
 
-/// As [`crate::kernels::attention`] with one key and value head: the queries of all heads are rows of one matrix as they lie in memory, so
-/// nothing is transposed and nothing copied. The queries of `early`, the first ones, see fewer keys than the others.
+/// As [`crate::kernels::attention`] with one key and value head: the queries of all heads are rows
+/// of one matrix as they lie in memory, so nothing is transposed and nothing copied. The queries of
+/// `early`, the first ones, see fewer keys than the others.
 pub(crate) fn attention_one_key_head(
     q: &Tensor,
     k: &Tensor,
@@ -26,7 +32,8 @@ pub(crate) fn attention_one_key_head(
     early: Option<Block>,
 ) -> Result<Tensor> {
     let (batch, queries, heads, width) = q.dims4()?;
-    let op = OneKeyHead { mask: mask.map(Tensor::contiguous).transpose()?, scale: scale as f32, early };
+    let op =
+        OneKeyHead { mask: mask.map(Tensor::contiguous).transpose()?, scale: scale as f32, early };
     let dense = |x: &Tensor| match *x.stride() {
         [_, token, _, 1] if token == width => Ok(x.clone()),
         _ => x.contiguous(),
@@ -35,7 +42,8 @@ pub(crate) fn attention_one_key_head(
     out.reshape((batch, queries, heads * width))
 }
 
-/// Rows up to which the kernel without scores in memory is taken: beyond it, products of the whole matrices keep the device busy.
+/// Rows up to which the kernel without scores in memory is taken: beyond it, products of the whole
+/// matrices keep the device busy.
 const FEW_ROWS: usize = 2048;
 /// Rows of a block, and keys that it takes at a time; as in `attention.cu`.
 const BLOCK_ROWS: usize = 64;
@@ -65,7 +73,9 @@ impl OneKeyHead {
         let (_, queries, heads, width) = q.1.shape().dims4()?;
         // In steps of 16 bytes.
         let steps = |layout: &Layout| {
-            [layout.stride()[0], layout.stride()[1], layout.start_offset()].iter().all(|at| at % EIGHT == 0)
+            [layout.stride()[0], layout.stride()[1], layout.start_offset()]
+                .iter()
+                .all(|at| at % EIGHT == 0)
         };
         let few = q.0.dtype() == DType::BF16
             && matches!(width, 16 | 32 | 64 | 128 | 256)
@@ -76,26 +86,37 @@ impl OneKeyHead {
     }
 
     /// Two products of whole matrices, and the softmax between them.
-    fn many_rows(&self, [q, k, v]: [Input; 3], mask: Option<Input>) -> Result<(CudaStorage, Shape)> {
+    fn many_rows(
+        &self,
+        [q, k, v]: [Input; 3],
+        mask: Option<Input>,
+    ) -> Result<(CudaStorage, Shape)> {
         let shape = q.1.shape().clone();
         let (batch, queries, heads, width) = shape.dims4()?;
         let (rows, keys) = (queries * heads, k.1.shape().dims4()?.1);
-        // Rows of scores that begin at multiples of 16 bytes are multiplied faster: what lies behind the keys, in a cache tokens of others
-        // or zeros, is multiplied with them, and the softmax gives it no weight.
-        let enough =
-            [k, v].iter().all(|(storage, layout)| holds(storage, layout, keys.next_multiple_of(EIGHT)));
+        // Rows of scores that begin at multiples of 16 bytes are multiplied faster: what lies
+        // behind the keys, in a cache tokens of others or zeros, is multiplied with them,
+        // and the softmax gives it no weight.
+        let enough = [k, v]
+            .iter()
+            .all(|(storage, layout)| holds(storage, layout, keys.next_multiple_of(EIGHT)));
         let stride = if enough { keys.next_multiple_of(EIGHT) } else { keys };
         let rows_of_keys = |layout: &Layout| {
             let dims = Shape::from((batch, stride, width));
             Layout::new(dims, vec![layout.stride()[0], width, 1], layout.start_offset())
         };
         let of_q = Layout::contiguous_with_offset((batch, rows, width), q.1.start_offset());
-        let scores =
-            q.0.matmul(k.0, (batch, rows, stride, width), &of_q, &rows_of_keys(k.1).transpose(1, 2)?)?;
+        let scores = q.0.matmul(
+            k.0,
+            (batch, rows, stride, width),
+            &of_q,
+            &rows_of_keys(k.1).transpose(1, 2)?,
+        )?;
         let of_scores = Layout::contiguous((batch, rows, stride));
         let softmax = Softmax { scale: self.scale, heads, keys, early: self.early };
         let (weights, _) = softmax.masked((&scores, &of_scores), mask)?;
-        let out = weights.matmul(v.0, (batch, rows, width, stride), &of_scores, &rows_of_keys(v.1))?;
+        let out =
+            weights.matmul(v.0, (batch, rows, width, stride), &of_scores, &rows_of_keys(v.1))?;
         Ok((out, shape))
     }
 
@@ -104,7 +125,8 @@ impl OneKeyHead {
         let shape = q.1.shape().clone();
         let (batch, queries, heads, width) = shape.dims4()?;
         let (rows, keys) = (queries * heads, k.1.shape().dims4()?.1);
-        let (&[key_batch, key_token, ..], &[value_batch, value_token, ..]) = (k.1.stride(), v.1.stride())
+        let (&[key_batch, key_token, ..], &[value_batch, value_token, ..]) =
+            (k.1.stride(), v.1.stride())
         else {
             bail!("attention: keys {:?}, values {:?}", k.1, v.1)
         };
@@ -142,7 +164,8 @@ impl OneKeyHead {
             shared_mem_bytes: 0,
         };
         let name = format!("f1_attention_{width}");
-        let (rows_, keys, part_keys, heads) = (int(rows)?, int(keys)?, int(part_keys)?, int(heads)?);
+        let (rows_, keys, part_keys, heads) =
+            (int(rows)?, int(keys)?, int(part_keys)?, int(heads)?);
         macro_rules! with_mask {
             ($mask:expr) => {
                 launch!(
@@ -210,7 +233,8 @@ fn early(early: Option<Block>, heads: usize) -> Result<(i32, i32)> {
     }
 }
 
-/// Of scores `[batch, queries * heads, keys or more]` (a query's heads side by side), mask `[batch or 1, queries or 1, keys]`.
+/// Of scores `[batch, queries * heads, keys or more]` (a query's heads side by side), mask `[batch
+/// or 1, queries or 1, keys]`.
 struct Softmax {
     scale: f32,
     heads: usize,
@@ -232,7 +256,8 @@ impl Softmax {
         let (stride, rows) = rows_of(layout)?;
         let keys = self.keys;
         let dims = layout.shape().dims();
-        let rows_a_batch = if dims.len() > 2 { dims[1..dims.len() - 1].iter().product() } else { rows };
+        let rows_a_batch =
+            if dims.len() > 2 { dims[1..dims.len() - 1].iter().product() } else { rows };
         if keys > stride || self.early.is_some_and(|early| early.keys > keys) {
             bail!("softmax: {keys} keys, early {:?}, in rows of {stride}", self.early)
         }
@@ -241,7 +266,10 @@ impl Softmax {
             let (batches, queries, width) = layout.shape().dims3()?;
             let wanted = rows_a_batch / self.heads.max(1);
             let batch = rows / rows_a_batch.max(1);
-            if width != keys || (queries != 1 && queries != wanted) || (batches != 1 && batches != batch) {
+            if width != keys
+                || (queries != 1 && queries != wanted)
+                || (batches != 1 && batches != batch)
+            {
                 bail!("softmax: mask {:?} for {dims:?} with {} heads", layout.shape(), self.heads)
             }
             mask_batch = if batches > 1 { queries * keys } else { 0 };

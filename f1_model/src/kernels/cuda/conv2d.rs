@@ -1,8 +1,8 @@
-//! Convolution of the image tokenizer in channels-last memory: patches side by side, one matrix product, the bias and what the result is
-//! added to in place.
+//! Convolution of the image tokenizer in channels-last memory: patches side by side, one matrix
+//! product, the bias and what the result is added to in place.
 //!
-//! Tensors keep the shape `[batch, channels, height, width]`; only their strides say that the channels of a pixel lie together. So
-//! nothing is transposed between one convolution and the next.
+//! Tensors keep the shape `[batch, channels, height, width]`; only their strides say that the
+//! channels of a pixel lie together. So nothing is transposed between one convolution and the next.
 
 use candle_core::cuda_backend::cudarc::cublas::{result, sys};
 use candle_core::cuda_backend::cudarc::driver::{DevicePtr, DevicePtrMut, PushKernelArg};
@@ -15,12 +15,13 @@ use crate::kernels::conv2d::Sizes;
 
 /// Threads of a block of [`Unfold`].
 const THREADS: usize = 256;
-/// Numbers of patches that are in memory at once (1 GiB in f32), unless a single image has more; tests have several parts.
+/// Numbers of patches that are in memory at once (1 GiB in f32), unless a single image has more;
+/// tests have several parts.
 const MOST: usize = if cfg!(test) { 1 << 12 } else { 1 << 28 };
 
-/// `x` `[batch, channels, height, width]`, made `times` as large by repeating pixels, convolved with `weight`
-/// `[out, channels, kernel, kernel]`, plus `bias` `[out]` and `onto`, which has the shape of the result. `tf32` as in
-/// [`crate::kernels::Conv2dWeights::new`].
+/// `x` `[batch, channels, height, width]`, made `times` as large by repeating pixels, convolved
+/// with `weight` `[out, channels, kernel, kernel]`, plus `bias` `[out]` and `onto`, which has the
+/// shape of the result. `tf32` as in [`crate::kernels::Conv2dWeights::new`].
 pub(crate) fn conv2d(
     x: &Tensor,
     weight: &Tensor,
@@ -46,7 +47,8 @@ pub(crate) fn conv2d(
     let pixels = pixels_first(x)?;
     let kernel = pixels_first(weight)?.reshape((sizes.out_channels, sizes.depth()))?;
     let rows = batch * sizes.pixels();
-    let patches = if sizes.depth() == channels && geometry == Conv2dGeometry::same(0) && times == 1 {
+    let patches = if sizes.depth() == channels && geometry == Conv2dGeometry::same(0) && times == 1
+    {
         pixels
     } else {
         pixels.apply_op1_no_bwd(&Unfold { sizes, times })?
@@ -65,12 +67,14 @@ pub(crate) fn conv2d(
     out.permute((0, 3, 1, 2))
 }
 
-/// A tensor whose second dimension lies together in memory, as `[first, third, fourth, second]`: a copy only where it does not.
+/// A tensor whose second dimension lies together in memory, as `[first, third, fourth, second]`: a
+/// copy only where it does not.
 pub(crate) fn pixels_first(x: &Tensor) -> Result<Tensor> {
     x.permute((0, 2, 3, 1))?.contiguous()
 }
 
-/// `a` `[rows, depth]` times the transpose of `b` `[columns, depth]`, factors rounded to TF32, sums in f32.
+/// `a` `[rows, depth]` times the transpose of `b` `[columns, depth]`, factors rounded to TF32, sums
+/// in f32.
 struct Tf32Product;
 
 gpu_only!(Tf32Product, "f1-cuda-tf32-product", 2);
@@ -95,8 +99,9 @@ impl Tf32Product {
             let (b, _b) = b.device_ptr(&stream);
             let (a, _a) = a.device_ptr(&stream);
             let (c, _c) = out.device_ptr_mut(&stream);
-            // SAFETY: columns by columns, cuBLAS sees the transposes: [depth, columns] turned, [depth, rows] and [columns, rows], which
-            // is how large the buffers are; the handle's stream is theirs; the two scalars are on the host and read at once.
+            // SAFETY: columns by columns, cuBLAS sees the transposes: [depth, columns] turned,
+            // [depth, rows] and [columns, rows], which is how large the buffers are;
+            // the handle's stream is theirs; the two scalars are on the host and read at once.
             #[allow(unsafe_code)]
             unsafe {
                 result::gemm_strided_batched_ex(

@@ -1,5 +1,6 @@
-//! Products by cuBLASLt, each described once a size: 8-bit floats, which nothing else multiplies, and products of few rows, for which it
-//! shares out the inner dimension among the multiprocessors that the rows alone would leave idle.
+//! Products by cuBLASLt, each described once a size: 8-bit floats, which nothing else multiplies,
+//! and products of few rows, for which it shares out the inner dimension among the multiprocessors
+//! that the rows alone would leave idle.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -15,15 +16,16 @@ use half::bf16;
 
 use super::{room, view};
 
-/// What the library may use beside the matrices; what its makers advise for the GPUs with 8-bit floats.
+/// What the library may use beside the matrices; what its makers advise for the GPUs with 8-bit
+/// floats.
 const WORKSPACE: usize = 32 << 20;
 /// Where the library takes matrices to begin: at multiples of as many bytes.
 const ALIGNMENT: u64 = 256;
 /// Rows up to which a product is one of few.
 const FEW_ROWS: usize = 128;
 
-/// `x` `[rows, input]` times the transposed `weight` `[output, input]`, both of them contiguous and of one type; none where the rows are not few or
-/// the library knows no way.
+/// `x` `[rows, input]` times the transposed `weight` `[output, input]`, both of them contiguous and
+/// of one type; none where the rows are not few or the library knows no way.
 pub(crate) fn few_rows(
     (x, of_x): (&CudaStorage, &Layout),
     (weight, of_weight): (&CudaStorage, &Layout),
@@ -81,8 +83,8 @@ impl Factor for u8 {
     const KINDS: Kinds = [sys::cudaDataType_t::CUDA_R_8F_E4M3, sys::cudaDataType_t::CUDA_R_16BF];
 }
 
-/// Starts a product; `scales` are the addresses of the scales of weights and inputs, if these have some. Whether it was started: without scales the
-/// library may know no way.
+/// Starts a product; `scales` are the addresses of the scales of weights and inputs, if these have
+/// some. Whether it was started: without scales the library may know no way.
 ///
 /// # Errors
 /// The buffers do not have the sizes, or the library refuses the product.
@@ -99,7 +101,8 @@ pub(super) fn product<T: Factor>(
         bail!("{sizes:?}: {} weights, {} inputs, {} outputs", weight.len(), x.len(), out.len())
     }
     let stream = device.cuda_stream();
-    let (w, x, d) = (weight.device_ptr(&stream).0, x.device_ptr(&stream).0, out.device_ptr(&stream).0);
+    let (w, x, d) =
+        (weight.device_ptr(&stream).0, x.device_ptr(&stream).0, out.device_ptr(&stream).0);
     // A scale's bytes lie behind the numbers of its matrix, which may begin anywhere.
     if scales.is_none() && [w, x, d].iter().any(|at| at % ALIGNMENT != 0) {
         return Ok(false);
@@ -114,8 +117,8 @@ pub(super) fn product<T: Factor>(
     let Some(plan) = library.plan(T::KINDS, sizes, scales)? else { return Ok(false) };
     let (one, none) = (1f32, 0f32);
     let number = |number: &f32| std::ptr::from_ref(number).cast::<c_void>();
-    // SAFETY: the plan's layouts are those of the buffers, whose sizes were compared above; weights and scales stay until the stream has
-    // used them, because freeing goes through it too.
+    // SAFETY: the plan's layouts are those of the buffers, whose sizes were compared above; weights
+    // and scales stay until the stream has used them, because freeing goes through it too.
     #[allow(unsafe_code)]
     unsafe {
         result::matmul(
@@ -178,8 +181,9 @@ fn set_scales(product: sys::cublasLtMatmulDesc_t, [weight, x]: [u64; 2]) -> Resu
     }
 }
 
-/// The library, opened once for each stream of the one device of a process, by the address of what the driver knows the stream by: products
-/// of two streams go on beside each other and must not share a workspace.
+/// The library, opened once for each stream of the one device of a process, by the address of what
+/// the driver knows the stream by: products of two streams go on beside each other and must not
+/// share a workspace.
 static LIBRARIES: LazyLock<Mutex<HashMap<usize, Library>>> = LazyLock::new(Mutex::default);
 
 struct Library {
@@ -190,7 +194,8 @@ struct Library {
     plans: HashMap<(u32, Sizes), Option<Plan>>,
 }
 
-// SAFETY: the handles are the library's own pointers, used by one thread at a time behind the mutex.
+// SAFETY: the handles are the library's own pointers, used by one thread at a time behind the
+// mutex.
 #[allow(unsafe_code)]
 unsafe impl Send for Library {}
 
@@ -210,8 +215,14 @@ impl Library {
         Ok(Self { handle, workspace: room(device, WORKSPACE)?, plans: HashMap::new() })
     }
 
-    /// What describes a product of these sizes, with where the scales of weights and inputs lie now.
-    fn plan(&mut self, kinds: Kinds, sizes: Sizes, scales: Option<[u64; 2]>) -> Result<Option<Plan>> {
+    /// What describes a product of these sizes, with where the scales of weights and inputs lie
+    /// now.
+    fn plan(
+        &mut self,
+        kinds: Kinds,
+        sizes: Sizes,
+        scales: Option<[u64; 2]>,
+    ) -> Result<Option<Plan>> {
         let key = (kinds[0] as u32, sizes);
         if let Some(plan) = self.plans.get(&key) {
             if let (Some(plan), Some(scales)) = (plan, scales) {
@@ -234,8 +245,8 @@ impl Library {
 }
 
 impl Plan {
-    /// In the library's terms, whose matrices lie column after column: weights `[input, output]`, transposed, times `x` `[input, rows]`. It
-    /// takes 8-bit floats in no other way.
+    /// In the library's terms, whose matrices lie column after column: weights `[input, output]`,
+    /// transposed, times `x` `[input, rows]`. It takes 8-bit floats in no other way.
     fn new(
         handle: sys::cublasLtHandle_t,
         [factors, products]: Kinds,
@@ -246,7 +257,8 @@ impl Plan {
         use sys::cublasLtMatmulPreferenceAttributes_t as Wish;
         use sys::cublasLtReductionScheme_t as Reduction;
         let layout = |kind, rows: usize, columns: usize| {
-            result::create_matrix_layout(kind, rows as u64, columns as u64, rows as i64).map_err(refused)
+            result::create_matrix_layout(kind, rows as u64, columns as u64, rows as i64)
+                .map_err(refused)
         };
         let product = result::create_matmul_desc(
             sys::cublasComputeType_t::CUBLAS_COMPUTE_32F,
@@ -259,25 +271,28 @@ impl Plan {
         if let Some(scales) = scales {
             // Before the library is asked for a way, which may depend on there being any.
             set_scales(product, scales)?;
-            // Sums as the tensor cores have them, 14 bits of fraction, not added up in f32 every few steps: far more than the factors' three, and
-            // what such products are fast by.
-            // SAFETY: the attribute is an 8-bit number.
+            // Sums as the tensor cores have them, 14 bits of fraction, not added up in f32 every
+            // few steps: far more than the factors' three, and what such products are
+            // fast by. SAFETY: the attribute is an 8-bit number.
             #[allow(unsafe_code)]
             unsafe {
                 set(product, Of::CUBLASLT_MATMUL_DESC_FAST_ACCUM, &1_i8)?
             }
         }
         let wish = result::create_matmul_pref().map_err(refused)?;
-        // SAFETY: everything was created above; transposition and the ways to add up are 32-bit numbers, the workspace a 64-bit one.
+        // SAFETY: everything was created above; transposition and the ways to add up are 32-bit
+        // numbers, the workspace a 64-bit one.
         #[allow(unsafe_code)]
         let way = unsafe {
             set(product, Of::CUBLASLT_MATMUL_DESC_TRANSA, &1_i32)?;
             set(product, Of::CUBLASLT_MATMUL_DESC_TRANSB, &0_i32)?;
             let attribute = Wish::CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES;
             let bytes = std::ptr::from_ref(&WORKSPACE).cast();
-            result::set_matmul_pref_attribute(wish, attribute, bytes, size_of::<usize>()).map_err(refused)?;
+            result::set_matmul_pref_attribute(wish, attribute, bytes, size_of::<usize>())
+                .map_err(refused)?;
             if scales.is_none() {
-                // Parts of an inner dimension that is shared out are added in f32, in an order that does not change.
+                // Parts of an inner dimension that is shared out are added in f32, in an order that
+                // does not change.
                 let added = Reduction::CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE as u32;
                 let attribute = Wish::CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK;
                 let bytes = std::ptr::from_ref(&added).cast();

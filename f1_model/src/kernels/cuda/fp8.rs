@@ -38,8 +38,14 @@ pub(crate) fn to_fp8(x: &Tensor) -> Result<Tensor> {
     x.apply_op2_no_bwd(&most, &Round)
 }
 
-/// Rows `first..first + output` of weights `[.., input]` that [`to_fp8`] made, times `x` `[.., input]`: `[.., output]` in bf16.
-pub(crate) fn fp8_linear(x: &Tensor, weight: &Tensor, first: usize, output: usize) -> Result<Tensor> {
+/// Rows `first..first + output` of weights `[.., input]` that [`to_fp8`] made, times `x` `[..,
+/// input]`: `[.., output]` in bf16.
+pub(crate) fn fp8_linear(
+    x: &Tensor,
+    weight: &Tensor,
+    first: usize,
+    output: usize,
+) -> Result<Tensor> {
     let mut dims = x.dims().to_vec();
     let input = dims.pop().unwrap_or(1);
     let rows = dims.iter().product();
@@ -86,7 +92,8 @@ impl Round {
         let (some, eights) = by_eight(&[width, x.1.start_offset()]);
         by_type!(x.0, |suffix: T| {
             let (x, most) = (view::<T>(x)?, view::<f32>(most)?);
-            let (config, rows, width) = (grid(rows, row_threads(width, some))?, int(rows)?, int(width)?);
+            let (config, rows, width) =
+                (grid(rows, row_threads(width, some))?, int(rows)?, int(width)?);
             let name = format!("f1_fp8_round{eights}_{suffix}");
             launch!(device, FP8, name, config, [&x, &most, &out, &rows, &width]);
         });
@@ -111,13 +118,25 @@ impl Product {
         let (weight, x) = (view::<u8>(weight)?, view::<u8>(x)?);
         let (of_weight, of_x) = (weight.len() - SCALE, x.len() - SCALE);
         if (first + output) * input > of_weight || rows * input != of_x || output % 16 != 0 {
-            bail!("8-bit floats: rows {first}.. ({output}) of {of_weight} weights, {rows} of {of_x} inputs")
+            bail!(
+                "8-bit floats: rows {first}.. ({output}) of {of_weight} weights, {rows} of {of_x} inputs"
+            )
         }
         let out = room::<bf16>(device, rows * output)?;
         let stream = device.cuda_stream();
-        let scales = [weight.device_ptr(&stream).0 + of_weight as u64, x.device_ptr(&stream).0 + of_x as u64];
+        let scales = [
+            weight.device_ptr(&stream).0 + of_weight as u64,
+            x.device_ptr(&stream).0 + of_x as u64,
+        ];
         let weight = weight.slice(first * input..(first + output) * input);
-        if !product(device, Sizes { output, rows, input }, &weight, &x.slice(..of_x), &out, Some(scales))? {
+        if !product(
+            device,
+            Sizes { output, rows, input },
+            &weight,
+            &x.slice(..of_x),
+            &out,
+            Some(scales),
+        )? {
             bail!("cuBLASLt knows no way to multiply 8-bit floats")
         }
         Ok((CudaStorage::wrap_cuda_slice(out, device.clone()), Shape::from((rows, output))))

@@ -27,7 +27,9 @@ impl GeGlu {
         let (storage, layout) = inputs[0];
         let (stride, rows) = rows_of(layout)?;
         let width = if N == 1 { stride / 2 } else { stride };
-        if N == 1 && stride % 2 != 0 || inputs.iter().any(|(_, other)| other.shape() != layout.shape()) {
+        if N == 1 && stride % 2 != 0
+            || inputs.iter().any(|(_, other)| other.shape() != layout.shape())
+        {
             bail!("geglu of {:?}", inputs.map(|(_, layout)| layout.shape().clone()))
         }
         let mut dims = layout.dims().to_vec();
@@ -35,10 +37,15 @@ impl GeGlu {
             *last = width;
         }
         let device = &storage.device;
-        let (some, eights) = by_eight(&[width, inputs[0].1.start_offset(), inputs[N - 1].1.start_offset()]);
+        let (some, eights) =
+            by_eight(&[width, inputs[0].1.start_offset(), inputs[N - 1].1.start_offset()]);
         let out = by_type!(storage, |suffix: T| {
             let gate = view::<T>(inputs[0])?;
-            let up = if N == 1 { gate.slice(width.min(gate.len())..) } else { view::<T>(inputs[N - 1])? };
+            let up = if N == 1 {
+                gate.slice(width.min(gate.len())..)
+            } else {
+                view::<T>(inputs[N - 1])?
+            };
             let out = room::<T>(device, rows * width)?;
             if rows * width > 0 {
                 let config = over_rows(rows, width, some)?;

@@ -14,7 +14,8 @@ const LEAST: usize = 4096;
 /// Pixels that a block has at least where the channels of one lie together.
 const LEAST_PIXELS: usize = 32;
 
-/// As [`crate::kernels::group_norm`]; where the channels of a pixel lie together, they do so in the result.
+/// As [`crate::kernels::group_norm`]; where the channels of a pixel lie together, they do so in the
+/// result.
 pub(crate) fn group_norm(
     x: &Tensor,
     weight: &Tensor,
@@ -26,7 +27,8 @@ pub(crate) fn group_norm(
     let op = GroupNorm { groups, eps: eps as f32, silu };
     if x.rank() == 4 && !x.is_contiguous() && x.permute((0, 2, 3, 1))?.is_contiguous() {
         let op = PixelNorm(op);
-        let out = pixels_first(x)?.apply_op3_no_bwd(&weight.contiguous()?, &bias.contiguous()?, &op)?;
+        let out =
+            pixels_first(x)?.apply_op3_no_bwd(&weight.contiguous()?, &bias.contiguous()?, &op)?;
         return out.permute((0, 3, 1, 2));
     }
     x.contiguous()?.apply_op3_no_bwd(&weight.contiguous()?, &bias.contiguous()?, &op)
@@ -56,7 +58,8 @@ impl GroupNorm {
         let device = &storage.device;
         let out = by_type!(storage, |suffix: T| {
             let (x, weight, bias) = (view::<T>(x)?, view::<f32>(weight)?, view::<f32>(bias)?);
-            let (moments, out) = (room::<f32>(device, 2 * rows * parts)?, room::<T>(device, count)?);
+            let (moments, out) =
+                (room::<f32>(device, 2 * rows * parts)?, room::<T>(device, count)?);
             if count > 0 {
                 let config = grid(rows * parts, ROW_THREADS)?;
                 let (parts, groups, silu) = (int(parts)?, int(self.groups)?, i32::from(self.silu));
@@ -68,7 +71,10 @@ impl GroupNorm {
                     GROUP_NORM,
                     name,
                     config,
-                    [&x, &moments, &weight, &bias, &out, &size, &plane, &parts, &groups, &self.eps, &silu]
+                    [
+                        &x, &moments, &weight, &bias, &out, &size, &plane, &parts, &groups,
+                        &self.eps, &silu
+                    ]
                 );
             }
             CudaStorage::wrap_cuda_slice(out, device.clone())
@@ -103,7 +109,8 @@ impl PixelNorm {
             if count > 0 {
                 // A thread a channel, as far as a block has them.
                 let threads = int(channels.next_multiple_of(32).min(1024))?.unsigned_abs();
-                let (each, all) = (grid(batch * parts, threads)?, grid(batch * groups, ROW_THREADS)?);
+                let (each, all) =
+                    (grid(batch * parts, threads)?, grid(batch * groups, ROW_THREADS)?);
                 let (channels, parts, groups) = (int(channels)?, int(parts)?, int(groups)?);
                 let name = format!("f1_channel_moments_{suffix}");
                 launch!(device, GROUP_NORM, name, each, [&x, &moments, &pixels, &channels, &parts]);
@@ -121,7 +128,18 @@ impl PixelNorm {
                     GROUP_NORM,
                     name,
                     config,
-                    [&x, &statistics, &weight, &bias, &out, &count, &pixels, &channels, &groups, &silu]
+                    [
+                        &x,
+                        &statistics,
+                        &weight,
+                        &bias,
+                        &out,
+                        &count,
+                        &pixels,
+                        &channels,
+                        &groups,
+                        &silu
+                    ]
                 );
             }
             CudaStorage::wrap_cuda_slice(out, device.clone())

@@ -1,4 +1,5 @@
-//! Attention of heads that each have keys of their own: the products want a head's tokens together, the layers around it a token's heads.
+//! Attention of heads that each have keys of their own: the products want a head's tokens together,
+//! the layers around it a token's heads.
 
 use candle_core::cuda_backend::cudarc::driver::PushKernelArg;
 use candle_core::cuda_backend::{CudaStorage, WrapErr};
@@ -6,8 +7,8 @@ use candle_core::{CpuStorage, DType, Layout, Result, Shape, Tensor, bail};
 
 use super::{Input, a_thread_each, by_eight, int, room, softmax, spanned};
 
-/// As [`crate::kernels::attention`] where queries, keys and values `[batch, tokens, heads, width]` are equally many and nothing is masked; scores in
-/// the type of the queries.
+/// As [`crate::kernels::attention`] where queries, keys and values `[batch, tokens, heads, width]`
+/// are equally many and nothing is masked; scores in the type of the queries.
 pub(crate) fn attention_of_heads(q: &Tensor, k: &Tensor, v: &Tensor, scale: f64) -> Result<Tensor> {
     let (batch, tokens, heads, width) = q.dims4()?;
     // Views of what one product made, which lie alike, are taken as they are.
@@ -57,8 +58,8 @@ impl Together {
     }
 }
 
-/// One to three tensors that lie alike, one behind the other in another order; the orders are how far it is from one batch element, one token and one
-/// head to the next.
+/// One to three tensors that lie alike, one behind the other in another order; the orders are how
+/// far it is from one batch element, one token and one head to the next.
 fn reorder<const N: usize>(
     inputs: [Input; N],
     [batch, tokens, heads, width]: [usize; 4],
@@ -66,7 +67,10 @@ fn reorder<const N: usize>(
     to: [usize; 3],
 ) -> Result<CudaStorage> {
     let ((storage, layout), last) = (inputs[0], inputs[N - 1]);
-    if inputs.iter().any(|(_, other)| other.shape() != layout.shape() || other.stride() != layout.stride()) {
+    if inputs
+        .iter()
+        .any(|(_, other)| other.shape() != layout.shape() || other.stride() != layout.stride())
+    {
         bail!("heads that lie differently: {:?}", inputs.map(|(_, layout)| layout.clone()))
     }
     let device = &storage.device;
@@ -80,7 +84,8 @@ fn reorder<const N: usize>(
                 [spanned::<T>(inputs[0])?, spanned::<T>(inputs[N / 2])?, spanned::<T>(last)?];
             let mut config = a_thread_each(part / some)?;
             config.grid_dim.1 = int(N)?.unsigned_abs();
-            let (steps, tokens, heads, width) = (int(part / some)?, int(tokens)?, int(heads)?, int(width)?);
+            let (steps, tokens, heads, width) =
+                (int(part / some)?, int(tokens)?, int(heads)?, int(width)?);
             let name = format!("f1_heads{eights}_{suffix}");
             launch!(
                 device,
@@ -88,8 +93,8 @@ fn reorder<const N: usize>(
                 name,
                 config,
                 [
-                    &first, &second, &third, &out, &steps, &tokens, &heads, &width, &from[0], &from[1],
-                    &from[2], &to[0], &to[1], &to[2], &part
+                    &first, &second, &third, &out, &steps, &tokens, &heads, &width, &from[0],
+                    &from[1], &from[2], &to[0], &to[1], &to[2], &part
                 ]
             );
         }

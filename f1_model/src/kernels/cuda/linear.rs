@@ -2,11 +2,14 @@
 
 use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::driver::PushKernelArg;
-use candle_core::{CpuStorage, CudaStorage, DType, InplaceOp2, InplaceOp3, Layout, Result, Tensor, bail};
+use candle_core::{
+    CpuStorage, CudaStorage, DType, InplaceOp2, InplaceOp3, Layout, Result, Tensor, bail,
+};
 
 use super::{Input, by_eight, fits, int, over_rows, rows_of, view};
 
-/// Adds `bias` `[width]` to each row of `x`, which nobody else holds, and puts that through the tanh form of GELU if `gelu` says so.
+/// Adds `bias` `[width]` to each row of `x`, which nobody else holds, and puts that through the
+/// tanh form of GELU if `gelu` says so.
 pub(crate) fn add_bias(x: Tensor, bias: &Tensor, gelu: bool) -> Result<Tensor> {
     x.inplace_op2(&bias.contiguous()?, &AddBias { gelu })?;
     Ok(x)
@@ -26,7 +29,12 @@ struct AddBias {
 }
 
 impl AddBias {
-    fn run(&self, (x, lx): (&mut CudaStorage, &Layout), bias: Input, onto: Option<Input>) -> Result<()> {
+    fn run(
+        &self,
+        (x, lx): (&mut CudaStorage, &Layout),
+        bias: Input,
+        onto: Option<Input>,
+    ) -> Result<()> {
         let (width, rows) = rows_of(lx)?;
         fits("a bias", bias.1, width)?;
         let device = x.device.clone();
@@ -40,14 +48,21 @@ impl AddBias {
             let onto = onto.map(view::<T>).transpose()?;
             let mut x = x.as_cuda_slice_mut::<T>()?.slice_mut(start..end);
             if rows > 0 {
-                let (name, config) = (format!("f1_add_bias{eights}_{suffix}"), over_rows(rows, width, some)?);
+                let (name, config) =
+                    (format!("f1_add_bias{eights}_{suffix}"), over_rows(rows, width, some)?);
                 let (width, gelu, none) = (int(width)?, i32::from(self.gelu), 0_u64);
                 match &onto {
                     Some(onto) => {
                         launch!(device, LINEAR, name, config, [&mut x, &bias, onto, &width, &gelu]);
                     }
                     None => {
-                        launch!(device, LINEAR, name, config, [&mut x, &bias, &none, &width, &gelu]);
+                        launch!(
+                            device,
+                            LINEAR,
+                            name,
+                            config,
+                            [&mut x, &bias, &none, &width, &gelu]
+                        );
                     }
                 }
             }
@@ -65,7 +80,13 @@ impl InplaceOp2 for AddBias {
         bail!("f1-cuda-add-bias is a kernel for GPUs")
     }
 
-    fn cuda_fwd(&self, x: &mut CudaStorage, lx: &Layout, bias: &CudaStorage, lb: &Layout) -> Result<()> {
+    fn cuda_fwd(
+        &self,
+        x: &mut CudaStorage,
+        lx: &Layout,
+        bias: &CudaStorage,
+        lb: &Layout,
+    ) -> Result<()> {
         self.run((x, lx), (bias, lb), None)
     }
 }

@@ -1,6 +1,8 @@
-//! The same fused operations on NVIDIA GPUs: CUDA C++ under `kernels/`, compiled to PTX when the crate is built.
+//! The same fused operations on NVIDIA GPUs: CUDA C++ under `kernels/`, compiled to PTX when the
+//! crate is built.
 //!
-//! They serve inference in f32 and bf16. Where a gradient is wanted candle's own operations do, because these have no backward pass.
+//! They serve inference in f32 and bf16. Where a gradient is wanted candle's own operations do,
+//! because these have no backward pass.
 
 /// What only runs on a GPU, as candle's trait for it: `run` takes the inputs in order.
 macro_rules! gpu_only {
@@ -92,7 +94,8 @@ macro_rules! by_type {
     };
 }
 
-/// Loads `$name` from the PTX `$file`, gives it the arguments and starts it. The callers say what keeps its accesses within the buffers.
+/// Loads `$name` from the PTX `$file`, gives it the arguments and starts it. The callers say what
+/// keeps its accesses within the buffers.
 macro_rules! launch {
     ($device:expr, $file:ident, $name:expr, $config:expr, [$($argument:expr),* $(,)?]) => {{
         let function =
@@ -113,9 +116,9 @@ mod fp8;
 mod gate;
 mod group_norm;
 mod heads;
+mod images;
 mod linear;
 mod norm;
-mod pictures;
 mod rope;
 mod sampling;
 #[cfg(test)]
@@ -128,9 +131,9 @@ pub(crate) use fp8::{check as check_fp8, fp8_linear, to_fp8};
 pub(crate) use gate::{geglu, geglu_joined};
 pub(crate) use group_norm::group_norm;
 pub(crate) use heads::attention_of_heads;
+pub(crate) use images::{FitOp, ShrinkOp};
 pub(crate) use linear::{add_bias, add_bias_onto};
 pub(crate) use norm::{add_layer_norm, add_rms_norm, layer_norm, rms_norm};
-pub(crate) use pictures::{FitOp, ShrinkOp};
 pub(crate) use rope::{rope, rope_joined, write_rows};
 pub(crate) use sampling::{LONGEST_ROW, draw};
 
@@ -151,8 +154,9 @@ const THREADS: usize = 256;
 /// Numbers that a thread takes at a time where it can, in accesses of 16 bytes.
 const EIGHT: usize = 8;
 
-/// How many numbers a thread takes at a time, and what the kernel that does so has in its name: eight where everything that its accesses depend on,
-/// in numbers from the start of an allocation, is a multiple of that.
+/// How many numbers a thread takes at a time, and what the kernel that does so has in its name:
+/// eight where everything that its accesses depend on, in numbers from the start of an allocation,
+/// is a multiple of that.
 fn by_eight(all: &[usize]) -> (usize, &'static str) {
     if all.iter().all(|number| number % EIGHT == 0) { (EIGHT, "_8") } else { (1, "") }
 }
@@ -160,14 +164,16 @@ fn by_eight(all: &[usize]) -> (usize, &'static str) {
 /// An input of an operation.
 type Input<'a> = (&'a CudaStorage, &'a Layout);
 
-/// Whether these kernels serve `tensors`: all on a GPU and none of them part of a gradient, the first in f32 or bf16, the others
-/// in f32 unless `same` says that they have the first one's type.
+/// Whether these kernels serve `tensors`: all on a GPU and none of them part of a gradient, the
+/// first in f32 or bf16, the others in f32 unless `same` says that they have the first one's type.
 pub(crate) fn serves(x: &Tensor, others: &[&Tensor], same: bool) -> bool {
     let wanted = if same { x.dtype() } else { DType::F32 };
     matches!(x.dtype(), DType::F32 | DType::BF16)
         && x.device().is_cuda()
         && !x.track_op()
-        && others.iter().all(|other| other.device().is_cuda() && other.dtype() == wanted && !other.track_op())
+        && others
+            .iter()
+            .all(|other| other.device().is_cuda() && other.dtype() == wanted && !other.track_op())
 }
 
 /// The numbers of a tensor that the caller has made contiguous.
@@ -180,8 +186,12 @@ fn view<'a, T: DeviceRepr + CudaDType>((storage, layout): Input<'a>) -> Result<C
 
 /// From the first number of a strided tensor that has any to behind its last.
 fn span(layout: &Layout) -> std::ops::Range<usize> {
-    let furthest: usize =
-        layout.dims().iter().zip(layout.stride()).map(|(count, stride)| (count.max(&1) - 1) * stride).sum();
+    let furthest: usize = layout
+        .dims()
+        .iter()
+        .zip(layout.stride())
+        .map(|(count, stride)| (count.max(&1) - 1) * stride)
+        .sum();
     layout.start_offset()..layout.start_offset() + furthest + 1
 }
 
@@ -205,7 +215,8 @@ fn a_thread_each(count: usize) -> Result<LaunchConfig> {
     grid(count.div_ceil(THREADS), THREADS as u32)
 }
 
-/// Blocks of threads over the numbers of rows, each thread with `some` of them: `[rows][blocks of a row]`.
+/// Blocks of threads over the numbers of rows, each thread with `some` of them: `[rows][blocks of a
+/// row]`.
 fn over_rows(rows: usize, width: usize, some: usize) -> Result<LaunchConfig> {
     let steps = width.div_ceil(some);
     let threads = steps.next_multiple_of(32).min(THREADS);

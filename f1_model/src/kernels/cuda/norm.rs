@@ -19,7 +19,12 @@ pub(crate) fn layer_norm(x: &Tensor, affine: &Tensor, eps: f64) -> Result<Tensor
 }
 
 /// As [`crate::kernels::add_rms_norm`].
-pub(crate) fn add_rms_norm(x: &Tensor, delta: &Tensor, scale: &Tensor, eps: f64) -> Result<(Tensor, Tensor)> {
+pub(crate) fn add_rms_norm(
+    x: &Tensor,
+    delta: &Tensor,
+    scale: &Tensor,
+    eps: f64,
+) -> Result<(Tensor, Tensor)> {
     both(x, delta, scale, &Norm { kernel: "f1_rms_norm", weights: 1, eps: eps as f32 })
 }
 
@@ -76,10 +81,22 @@ impl Norm {
                 let (width, none) = (int(width)?, 0_u64);
                 match &delta {
                     Some(delta) => {
-                        launch!(device, NORM, name, config, [&x, delta, &weights, &out, &width, &self.eps])
+                        launch!(
+                            device,
+                            NORM,
+                            name,
+                            config,
+                            [&x, delta, &weights, &out, &width, &self.eps]
+                        )
                     }
                     None => {
-                        launch!(device, NORM, name, config, [&x, &none, &weights, &out, &width, &self.eps])
+                        launch!(
+                            device,
+                            NORM,
+                            name,
+                            config,
+                            [&x, &none, &weights, &out, &width, &self.eps]
+                        )
                     }
                 }
             }

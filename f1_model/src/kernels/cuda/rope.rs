@@ -8,14 +8,14 @@ use candle_core::{
 
 use super::{Input, a_thread_each, by_eight, int, room, span, view};
 
-/// As [`crate::kernels::rope`]; the heads of a token must be side by side, tokens may be anywhere. `angles` `[2, batch or 1, tokens,
-/// width / 2]` are the cosines, then the sines.
+/// As [`crate::kernels::rope`]; the heads of a token must be side by side, tokens may be anywhere.
+/// `angles` `[2, batch or 1, tokens, width / 2]` are the cosines, then the sines.
 pub(crate) fn rope(x: &Tensor, angles: &Tensor) -> Result<Tensor> {
     with_heads(x)?.apply_op2_no_bwd(angles, &Rope)
 }
 
-/// Writes `x` `[batch, tokens, heads, width]`, rotated if `angles` are given, over the numbers of `rows`, which has its shape and
-/// is part of a cache.
+/// Writes `x` `[batch, tokens, heads, width]`, rotated if `angles` are given, over the numbers of
+/// `rows`, which has its shape and is part of a cache.
 pub(crate) fn write_rows(rows: &Tensor, x: &Tensor, angles: Option<&Tensor>) -> Result<()> {
     if rows.shape() != x.shape() {
         bail!("rows {:?} of a cache for {:?}", rows.shape(), x.shape())
@@ -37,11 +37,17 @@ fn heads_lie(layout: &Layout, width: usize) -> bool {
 }
 
 /// As [`crate::kernels::rope_joined`].
-pub(crate) fn rope_joined(all: &Tensor, heads: usize, rows: &Tensor, angles: &Tensor) -> Result<Tensor> {
+pub(crate) fn rope_joined(
+    all: &Tensor,
+    heads: usize,
+    rows: &Tensor,
+    angles: &Tensor,
+) -> Result<Tensor> {
     all.contiguous()?.apply_op3_no_bwd(angles, rows, &RopeJoined { heads })
 }
 
-/// Of queries, keys and values in one piece, angles, and `[2, batch, tokens, kv_heads, width]` of a cache, which is written.
+/// Of queries, keys and values in one piece, angles, and `[2, batch, tokens, kv_heads, width]` of a
+/// cache, which is written.
 struct RopeJoined {
     heads: usize,
 }
@@ -53,7 +59,8 @@ impl RopeJoined {
         let (storage, layout) = x;
         let (batch, tokens, all, width) = layout.shape().dims4()?;
         let (two, held_batch, held_tokens, kv_heads, held_width) = rows.1.shape().dims5()?;
-        let dense = matches!(rows.1.stride(), [_, _, _, head, 1] if *head == width || kv_heads == 1);
+        let dense =
+            matches!(rows.1.stride(), [_, _, _, head, 1] if *head == width || kv_heads == 1);
         if (two, held_batch, held_tokens, held_width) != (2, batch, tokens, width)
             || all != self.heads + 2 * kv_heads
             || width % 2 != 0
@@ -75,7 +82,8 @@ impl RopeJoined {
                 let [parts, batch_stride, token_stride, ..] = *rows.1.stride() else {
                     bail!("rope: into {:?}", rows.1)
                 };
-                // Written although it is borrowed to be read: memory of the device, in which the stream's order decides who sees what.
+                // Written although it is borrowed to be read: memory of the device, in which the
+                // stream's order decides who sees what.
                 let held = rows.0.as_cuda_slice::<T>()?.slice(span(rows.1));
                 let (key, value) = (held.slice(..), held.slice(parts..));
                 let (tokens, heads, kv_heads, half) =
@@ -197,8 +205,8 @@ where
             name,
             config,
             [
-                &x, &none, &none, &mut out, &steps, &tokens_, &heads, &half, &alike, &x_batch, &x_token,
-                &out_batch, &out_token
+                &x, &none, &none, &mut out, &steps, &tokens_, &heads, &half, &alike, &x_batch,
+                &x_token, &out_batch, &out_token
             ]
         );
         return Ok(());
@@ -275,7 +283,13 @@ impl InplaceOp2 for Rope {
         bail!("f1-cuda-write-rows is a kernel for GPUs")
     }
 
-    fn cuda_fwd(&self, rows: &mut CudaStorage, target: &Layout, x: &CudaStorage, lx: &Layout) -> Result<()> {
+    fn cuda_fwd(
+        &self,
+        rows: &mut CudaStorage,
+        target: &Layout,
+        x: &CudaStorage,
+        lx: &Layout,
+    ) -> Result<()> {
         let device = rows.device.clone();
         by_type!(&*rows, |suffix: T| turn::<T>(
             suffix,

@@ -11,7 +11,8 @@ pub(crate) const LONGEST_ROW: usize = 4096;
 /// Threads of a block (`THREADS` in `sampling.cu`).
 const THREADS: u32 = 1024;
 
-/// A token of each row of `logits` `[.., vocabulary]` in f32 after top-k and top-p, by numbers `uniform` in [0, 1), one a row.
+/// A token of each row of `logits` `[.., vocabulary]` in f32 after top-k and top-p, by numbers
+/// `uniform` in [0, 1), one a row.
 pub(crate) fn draw(logits: &Tensor, uniform: &Tensor, top_k: usize, top_p: f64) -> Result<Tensor> {
     logits.contiguous()?.apply_op2_no_bwd(&uniform.contiguous()?, &Draw { top_k, top_p })
 }
@@ -47,6 +48,9 @@ impl Draw {
             );
         }
         let dims = layout.dims();
-        Ok((CudaStorage::wrap_cuda_slice(ids, device.clone()), Shape::from(&dims[..dims.len() - 1])))
+        Ok((
+            CudaStorage::wrap_cuda_slice(ids, device.clone()),
+            Shape::from(&dims[..dims.len() - 1]),
+        ))
     }
 }

@@ -1,13 +1,13 @@
-//! Every kernel against candle's own operations. These tests run where the feature `cuda` is built: on a machine with a GPU. Without one they
-//! fail, as the programs do.
+//! Every kernel against candle's own operations. These tests run where the feature `cuda` is built:
+//! on a machine with a GPU. Without one they fail, as the programs do.
 
 use candle_core::{DType, Device, Tensor};
 
 use super::super::{
-    Block, Conv2dGeometry, Conv2dWeights, LayerNormWeights, add_layer_norm, add_rms_norm, attention,
-    attention_in_blocks, attention_plain, conv2d, conv2d_plain, geglu, geglu_joined, group_norm,
-    group_norm_plain, layer_norm, layer_norm_plain, rms_norm, rms_norm_plain, rope, rope_joined, rope_plain,
-    write_rows,
+    Block, Conv2dGeometry, Conv2dWeights, LayerNormWeights, add_layer_norm, add_rms_norm,
+    attention, attention_in_blocks, attention_plain, conv2d, conv2d_plain, geglu, geglu_joined,
+    group_norm, group_norm_plain, layer_norm, layer_norm_plain, rms_norm, rms_norm_plain, rope,
+    rope_joined, rope_plain, write_rows,
 };
 use crate::sampling::TokenSource;
 
@@ -20,7 +20,8 @@ fn random(shape: &[usize], device: &Device) -> Tensor {
 }
 
 fn distance(a: &Tensor, b: &Tensor) -> f32 {
-    let wide = |tensor: &Tensor| tensor.to_device(&Device::Cpu).unwrap().to_dtype(DType::F32).unwrap();
+    let wide =
+        |tensor: &Tensor| tensor.to_device(&Device::Cpu).unwrap().to_dtype(DType::F32).unwrap();
     (wide(a) - wide(b)).unwrap().abs().unwrap().max_all().unwrap().to_scalar().unwrap()
 }
 
@@ -37,12 +38,19 @@ fn norms_are_candles() {
             let sum = (&x + &delta).unwrap();
             let (scale, bias) = (random(&[width], &device), random(&[width], &device));
             let affine = LayerNormWeights::new(scale.clone(), bias.clone()).unwrap();
-            let near = |a: &Tensor, b: Tensor| assert!(distance(a, &b) <= tolerance, "{dtype:?} {width}");
+            let near =
+                |a: &Tensor, b: Tensor| assert!(distance(a, &b) <= tolerance, "{dtype:?} {width}");
             near(&rms_norm(&x, &scale, 1e-6).unwrap(), rms_norm_plain(&x, &scale, 1e-6).unwrap());
-            near(&layer_norm(&x, &affine, 1e-5).unwrap(), layer_norm_plain(&x, &scale, &bias, 1e-5).unwrap());
+            near(
+                &layer_norm(&x, &affine, 1e-5).unwrap(),
+                layer_norm_plain(&x, &scale, &bias, 1e-5).unwrap(),
+            );
             for (found, normed) in [
                 (add_rms_norm(&x, &delta, &scale, 1e-6), rms_norm_plain(&sum, &scale, 1e-6)),
-                (add_layer_norm(&x, &delta, &affine, 1e-5), layer_norm_plain(&sum, &scale, &bias, 1e-5)),
+                (
+                    add_layer_norm(&x, &delta, &affine, 1e-5),
+                    layer_norm_plain(&sum, &scale, &bias, 1e-5),
+                ),
             ] {
                 let (found_sum, found) = found.unwrap();
                 assert!(distance(&found_sum, &sum) == 0.0, "{dtype:?} {width}");
@@ -104,7 +112,10 @@ fn convolutions_are_candles() {
             let x = of(&[2, channels, 9, 11]);
             let (weight, bias) = (of(&[output, channels, side, side]), of(&[output]));
             let near = |fused: &Tensor, plain: &Tensor| {
-                assert!(distance(fused, plain) <= 8.0 * tolerance, "{dtype:?} {channels} {geometry:?}");
+                assert!(
+                    distance(fused, plain) <= 8.0 * tolerance,
+                    "{dtype:?} {channels} {geometry:?}"
+                );
             };
             let plain = conv2d_plain(&x, &weight, Some(&bias), geometry).unwrap();
             let fused = conv2d(&x, &weight, Some(&bias), geometry).unwrap();
@@ -125,7 +136,10 @@ fn convolutions_are_candles() {
             );
             // Ten bits after the point, sums of up to 108 products of normal numbers.
             let rounded = of_weights(true).forward(&x, geometry).unwrap();
-            assert!(distance(&rounded, &plain) <= if dtype == DType::F32 { 2e-2 } else { 8.0 * tolerance });
+            assert!(
+                distance(&rounded, &plain)
+                    <= if dtype == DType::F32 { 2e-2 } else { 8.0 * tolerance }
+            );
         }
     }
 }
@@ -137,11 +151,15 @@ fn biases_are_candles() {
         let of = |shape: &[usize]| random(shape, &device).to_dtype(dtype).unwrap();
         for width in [700, 704, 4304] {
             let (x, weight, bias) = (of(&[3, 5, 16]), of(&[width, 16]), of(&[width]));
-            let plain = x.broadcast_matmul(&weight.t().unwrap()).unwrap().broadcast_add(&bias).unwrap();
+            let plain =
+                x.broadcast_matmul(&weight.t().unwrap()).unwrap().broadcast_add(&bias).unwrap();
             let fused = crate::ops::linear(&x, &weight, Some(&bias)).unwrap();
             assert!(distance(&fused, &plain) <= 4.0 * tolerance, "{dtype:?} {width}");
             let fused = crate::ops::linear_gelu(&x, &weight, &bias).unwrap();
-            assert!(distance(&fused, &plain.gelu().unwrap()) <= 4.0 * tolerance, "{dtype:?} {width}");
+            assert!(
+                distance(&fused, &plain.gelu().unwrap()) <= 4.0 * tolerance,
+                "{dtype:?} {width}"
+            );
         }
     }
 }
@@ -149,7 +167,8 @@ fn biases_are_candles() {
 #[test]
 fn products_of_few_rows_are_candles() {
     let device = gpu();
-    // Few rows and one too many; a product of the last row of more; weights that are rows of larger ones; sizes by eights and not.
+    // Few rows and one too many; a product of the last row of more; weights that are rows of larger
+    // ones; sizes by eights and not.
     let sizes = [(1, 64, 32), (51, 96, 1024), (129, 64, 64), (9, 60, 36)];
     for (dtype, (rows, output, input)) in
         TYPES.iter().flat_map(|(dtype, _)| sizes.map(|sizes| (*dtype, sizes)))
@@ -166,7 +185,10 @@ fn products_of_few_rows_are_candles() {
                 let [x, weight] = [&x, &weight].map(|part| part.to_dtype(DType::F32).unwrap());
                 let plain = x.matmul(&weight.t().unwrap()).unwrap();
                 let largest: f32 = plain.abs().unwrap().max_all().unwrap().to_scalar().unwrap();
-                assert!(distance(&found, &plain) <= 5e-3 * largest, "{dtype:?} {rows} {output} {input}");
+                assert!(
+                    distance(&found, &plain) <= 5e-3 * largest,
+                    "{dtype:?} {rows} {output} {input}"
+                );
             }
         }
     }
@@ -216,7 +238,8 @@ fn queries_keys_and_values_in_one_piece_go_where_they_belong() {
             let angles = random(&[2, rows, 5, width / 2], &device);
             let layer = block.narrow(0, 2, 2).unwrap();
             let query = rope_joined(&all, 4, &layer, 3, &angles).unwrap();
-            let turned = |first, count| rope_plain(&all.narrow(2, first, count).unwrap(), &angles).unwrap();
+            let turned =
+                |first, count| rope_plain(&all.narrow(2, first, count).unwrap(), &angles).unwrap();
             let held = |block: &Tensor, part| block.get(part).unwrap().narrow(1, 3, 5).unwrap();
             assert!(distance(&query, &turned(0, 4)) <= tolerance, "{dtype:?}");
             assert!(distance(&held(&block, 2), &turned(4, kv_heads)) <= tolerance, "{dtype:?}");
@@ -227,7 +250,10 @@ fn queries_keys_and_values_in_one_piece_go_where_they_belong() {
                 assert!(distance(&of(&block), &of(&before)) == 0.0, "{dtype:?}");
             }
             for part in [0, 1, 4, 5] {
-                assert!(distance(&block.get(part).unwrap(), &before.get(part).unwrap()) == 0.0, "{dtype:?}");
+                assert!(
+                    distance(&block.get(part).unwrap(), &before.get(part).unwrap()) == 0.0,
+                    "{dtype:?}"
+                );
             }
         }
     }
@@ -303,14 +329,17 @@ fn in_two_blocks(qkv: [&Tensor; 3], plain: [&Tensor; 3], mask: Option<&Tensor>, 
 fn attention_of_many_rows_to_keys_with_others_behind_them_is_candles() {
     let device = gpu();
     for (dtype, tolerance) in TYPES {
-        // More rows than the kernel without scores takes; keys by eights and not; room behind the last ones for eight, and too little.
+        // More rows than the kernel without scores takes; keys by eights and not; room behind the
+        // last ones for eight, and too little.
         for (batch, keys, room) in [(1, 37, 40), (1, 40, 40), (1, 37, 38), (2, 29, 40)] {
             let of = |shape: &[usize]| random(shape, &device).to_dtype(dtype).unwrap();
             let (q, cache) = (of(&[batch, 260, 8, 16]), of(&[2, batch, room, 1, 16]));
             let part = |index: usize| cache.get(index).unwrap().narrow(1, 0, keys).unwrap();
             let (k, v) = (part(0), part(1));
-            let numbers = (0..batch * keys).map(|i| if i % 7 == 3 { -1e9 } else { (i % 5) as f32 * 0.3 });
-            let mask = Tensor::from_iter(numbers, &device).unwrap().reshape((batch, 1, keys)).unwrap();
+            let numbers =
+                (0..batch * keys).map(|i| if i % 7 == 3 { -1e9 } else { (i % 5) as f32 * 0.3 });
+            let mask =
+                Tensor::from_iter(numbers, &device).unwrap().reshape((batch, 1, keys)).unwrap();
             for mask in [None, Some(&mask)] {
                 let plain = attention_plain(&q, &k, &v, mask, 0.2).unwrap();
                 let off = distance(&attention(&q, &k, &v, mask, 0.2).unwrap(), &plain);
@@ -336,7 +365,10 @@ fn attention_of_heads_with_keys_of_their_own_is_candles() {
                 assert!(off <= tolerance, "{dtype:?} {batch} {tokens} {heads} {width}: {off}");
             };
             near(attention(&q, &k, &v, None, 0.2).unwrap());
-            near(attention(&q.contiguous().unwrap(), &k, &v.contiguous().unwrap(), None, 0.2).unwrap());
+            near(
+                attention(&q.contiguous().unwrap(), &k, &v.contiguous().unwrap(), None, 0.2)
+                    .unwrap(),
+            );
         }
     }
 }
@@ -347,14 +379,18 @@ fn the_gate_is_candles() {
     for (dtype, tolerance) in TYPES {
         // By eights and not, in one block of threads and in several.
         for width in [700, 704, 4096] {
-            let of = |shape: &[usize]| (random(shape, &device) * 3.0).unwrap().to_dtype(dtype).unwrap();
+            let of =
+                |shape: &[usize]| (random(shape, &device) * 3.0).unwrap().to_dtype(dtype).unwrap();
             let (gate, up) = (of(&[3, width]), of(&[3, width]));
             let plain = gate.gelu().unwrap().mul(&up).unwrap();
             // Products of two numbers may be large: relative to them.
             let size = (plain.abs().unwrap() + 1.0).unwrap().to_dtype(DType::F32).unwrap();
             let near = |found: Tensor| {
                 let relative = |x: &Tensor| (x.to_dtype(DType::F32).unwrap() / &size).unwrap();
-                assert!(distance(&relative(&found), &relative(&plain)) <= tolerance, "{dtype:?} {width}");
+                assert!(
+                    distance(&relative(&found), &relative(&plain)) <= tolerance,
+                    "{dtype:?} {width}"
+                );
             };
             near(geglu(&gate, &up).unwrap());
             near(geglu_joined(&Tensor::cat(&[&gate, &up], 1).unwrap()).unwrap());
@@ -402,7 +438,8 @@ fn tokens_drawn_on_the_device_are_those_drawn_on_the_host() {
                 taken.flatten_all().unwrap().to_vec1::<u32>().unwrap()
             };
             let (here, there) = (ids(&logits), ids(&logits.to_device(&device).unwrap()));
-            // Sums in another order may put a draw on the other side of a step, once in a great while.
+            // Sums in another order may put a draw on the other side of a step, once in a great
+            // while.
             let other = here.iter().zip(&there).filter(|(a, b)| a != b).count();
             assert!(other <= 1, "{vocabulary} {top_k} {top_p}: {other} of {}", here.len());
         }
@@ -419,8 +456,10 @@ fn products_of_8_bit_floats_are_those_of_the_rounded_numbers() {
         // Rows of a matrix that others share.
         let found = super::fp8_linear(&x, &bytes, 32, 48).unwrap();
         let rounded = |x: &Tensor| {
-            crate::linear::fp8_rounded(&x.to_device(&Device::Cpu).unwrap().to_dtype(DType::F32).unwrap())
-                .unwrap()
+            crate::linear::fp8_rounded(
+                &x.to_device(&Device::Cpu).unwrap().to_dtype(DType::F32).unwrap(),
+            )
+            .unwrap()
         };
         let rows = rounded(&weight).narrow(0, 32, 48).unwrap();
         let plain = rounded(&x).broadcast_matmul(&rows.t().unwrap()).unwrap();

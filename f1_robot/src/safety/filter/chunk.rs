@@ -30,8 +30,10 @@ impl SafetyFilter {
             }
         }
         if chunk.joint_names != self.names {
-            let wrong = chunk.joint_names.iter().zip(&self.names).find(|(got, wanted)| got != wanted);
-            let event = refused(Rule::Names).numbers(chunk.joint_names.len() as f64, self.names.len() as f64);
+            let wrong =
+                chunk.joint_names.iter().zip(&self.names).find(|(got, wanted)| got != wanted);
+            let event = refused(Rule::Names)
+                .numbers(chunk.joint_names.len() as f64, self.names.len() as f64);
             events.push(match wrong {
                 Some((got, _)) => event.joint(got),
                 None => event,

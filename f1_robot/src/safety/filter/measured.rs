@@ -62,7 +62,8 @@ impl SafetyFilter {
                 }
             }
         }
-        let age = self.measured.as_ref().map(|measured| seconds(now.saturating_sub(measured.stamp)));
+        let age =
+            self.measured.as_ref().map(|measured| seconds(now.saturating_sub(measured.stamp)));
         age.is_some_and(|age| age <= self.settings.joint_state_age)
     }
 
@@ -88,23 +89,31 @@ impl SafetyFilter {
                 let velocity = state.velocities.get(place).copied().unwrap_or(0.0);
                 // Written so that not-a-number is refused.
                 if !(position.abs() <= GREATEST_POSITION) {
-                    return Err(refused(Rule::Finite).joint(name).numbers(position, GREATEST_POSITION));
+                    return Err(refused(Rule::Finite)
+                        .joint(name)
+                        .numbers(position, GREATEST_POSITION));
                 }
                 if !(velocity.abs() <= GREATEST_VELOCITY) {
-                    return Err(refused(Rule::Finite).joint(name).numbers(velocity, GREATEST_VELOCITY));
+                    return Err(refused(Rule::Finite)
+                        .joint(name)
+                        .numbers(velocity, GREATEST_VELOCITY));
                 }
                 Ok(State { position, velocity, acceleration: 0.0 })
             })
             .collect()
     }
 
-    /// Compares the measured state with the running motion; whether the measured state has to replace it.
+    /// Compares the measured state with the running motion; whether the measured state has to
+    /// replace it.
     ///
-    /// A robot follows its set-points with a delay, so a measured state agrees if it lies, but for the tolerance, in the
-    /// range that the set-points went through during the last `tracking_delay`.
+    /// A robot follows its set-points with a delay, so a measured state agrees if it lies, but for
+    /// the tolerance, in the range that the set-points went through during the last
+    /// `tracking_delay`.
     pub(super) fn compare(&mut self, state_is_good: bool, events: &mut Vec<Event>) -> bool {
         let (Some(running), Some(measured)) = (&self.running, &self.measured) else { return false };
-        let Some(expected) = self.sent_at(measured.stamp).filter(|_| state_is_good) else { return false };
+        let Some(expected) = self.sent_at(measured.stamp).filter(|_| state_is_good) else {
+            return false;
+        };
         let resting = self.stopped && running.motion.is_at_rest(measured.stamp);
         // Most states agree with the very instant; only for others the range is looked up.
         let mut ranges: Option<[Vec<Range>; 2]> = None;
@@ -122,7 +131,8 @@ impl SafetyFilter {
             if off <= near && too_fast <= tolerance.velocity {
                 continue;
             }
-            let ranges = ranges.get_or_insert_with(|| [1, SETTLED].map(|n| self.recently(measured.stamp, n)));
+            let ranges = ranges
+                .get_or_insert_with(|| [1, SETTLED].map(|n| self.recently(measured.stamp, n)));
             let [range, settling] = [ranges[0][joint], ranges[1][joint]];
             let (off, too_fast) =
                 (beyond(found.position, range.position), beyond(found.velocity, range.velocity));
@@ -130,9 +140,11 @@ impl SafetyFilter {
             let event = if off > tolerance.position {
                 Event::new(Rule::Disagreement, Response::Restarted).numbers(off, tolerance.position)
             } else if too_fast > tolerance.velocity {
-                Event::new(Rule::Disagreement, Response::Restarted).numbers(too_fast, tolerance.velocity)
+                Event::new(Rule::Disagreement, Response::Restarted)
+                    .numbers(too_fast, tolerance.velocity)
             } else if resume && moved > self.settings.resume_tolerance {
-                Event::new(Rule::Resume, Response::Restarted).numbers(moved, self.settings.resume_tolerance)
+                Event::new(Rule::Resume, Response::Restarted)
+                    .numbers(moved, self.settings.resume_tolerance)
             } else {
                 continue;
             };
@@ -148,18 +160,21 @@ impl SafetyFilter {
         if at >= running.motion.start() {
             return Some(running.motion.sample(at));
         }
-        let (motion, _) = self.trail.iter().find(|(motion, until)| at >= motion.start() && at < *until)?;
+        let (motion, _) =
+            self.trail.iter().find(|(motion, until)| at >= motion.start() && at < *until)?;
         Some(motion.sample(at))
     }
 
-    /// The ranges of the set-points in `delays` times [`FilterSettings::tracking_delay`] before `at`.
+    /// The ranges of the set-points in `delays` times [`FilterSettings::tracking_delay`] before
+    /// `at`.
     fn recently(&self, at: Stamp, delays: i64) -> Vec<Range> {
         let (window, step) = (delays * nanoseconds(self.settings.tracking_delay), SECOND / 200);
         let mut ranges = vec![Range::default(); self.names.len()];
         for back in 0..=window / step {
             let Some(states) = self.sent_at(at - back * step) else { break };
             for (range, state) in ranges.iter_mut().zip(states) {
-                let widen = |range: &mut (f64, f64), x: f64| *range = (range.0.min(x), range.1.max(x));
+                let widen =
+                    |range: &mut (f64, f64), x: f64| *range = (range.0.min(x), range.1.max(x));
                 widen(&mut range.position, state.position);
                 widen(&mut range.velocity, state.velocity);
             }

@@ -19,7 +19,8 @@ pub(super) fn join(before: Option<Motion>, next: Running) -> Running {
 }
 
 impl SafetyFilter {
-    /// The instant at which a new motion may take over from the running one, and the running one's part until then.
+    /// The instant at which a new motion may take over from the running one, and the running one's
+    /// part until then.
     fn takeover(&self, now: Stamp) -> (Stamp, Option<Motion>) {
         let Some(running) = &self.running else { return (now, None) };
         let motion = &running.motion;
@@ -28,13 +29,17 @@ impl SafetyFilter {
             return (now, None);
         }
         let at = at.max(motion.begin());
-        let knot =
-            motion.times().iter().map(|time| motion.start() + time).find(|knot| (knot - at).abs() < GRID);
+        let knot = motion
+            .times()
+            .iter()
+            .map(|time| motion.start() + time)
+            .find(|knot| (knot - at).abs() < GRID);
         let at = knot.unwrap_or(at).max(now);
         (at, Some(motion.piece(now, at, GRID)))
     }
 
-    /// The start of a new motion: instant, states, the running motion's part before it, whether it is measured.
+    /// The start of a new motion: instant, states, the running motion's part before it, whether it
+    /// is measured.
     pub(super) fn origin(
         &self,
         now: Stamp,
@@ -42,8 +47,10 @@ impl SafetyFilter {
     ) -> Option<(Stamp, Vec<State>, Option<Motion>, bool)> {
         // A state of long ago says nothing about now.
         let age = |measured: &&Measured| seconds(now.saturating_sub(measured.stamp));
-        let measured =
-            self.measured.as_ref().filter(|measured| age(measured) <= self.settings.joint_state_age);
+        let measured = self
+            .measured
+            .as_ref()
+            .filter(|measured| age(measured) <= self.settings.joint_state_age);
         match (&self.running, measured) {
             (_, Some(measured)) if restart || self.running.is_none() => {
                 Some((now, measured.at(now), None, true))
@@ -57,7 +64,12 @@ impl SafetyFilter {
     }
 
     /// The stop from an origin.
-    pub(super) fn stop_from(&self, at: Stamp, first: &[State], measured: bool) -> Result<Running, usize> {
+    pub(super) fn stop_from(
+        &self,
+        at: Stamp,
+        first: &[State],
+        measured: bool,
+    ) -> Result<Running, usize> {
         match &self.running {
             Some(running) if !measured => Ok(stop::running(running, at, &self.bounds)),
             _ => stop::measured(at, first, &self.bounds),
@@ -65,7 +77,12 @@ impl SafetyFilter {
     }
 
     /// Brings the robot to rest; nothing if it is at rest or already braking.
-    pub(super) fn stop(&mut self, now: Stamp, restart: bool, events: &mut Vec<Event>) -> Option<Running> {
+    pub(super) fn stop(
+        &mut self,
+        now: Stamp,
+        restart: bool,
+        events: &mut Vec<Event>,
+    ) -> Option<Running> {
         let (at, first, before, measured) = self.origin(now, restart)?;
         if !restart && self.braking && self.running.is_some() {
             return None;
@@ -94,7 +111,8 @@ impl SafetyFilter {
         }
     }
 
-    /// A joint was measured moving that cannot be stopped within its limits: nothing harmless starts from there.
+    /// A joint was measured moving that cannot be stopped within its limits: nothing harmless
+    /// starts from there.
     pub(super) fn unstoppable(&self, joint: usize, first: &[State], events: &mut Vec<Event>) {
         let (velocity, limit) = (first[joint].velocity, self.bounds[joint].acceleration);
         let event = Event::new(Rule::Unstoppable, Response::Reported).joint(&self.names[joint]);
@@ -117,7 +135,8 @@ mod tests {
 
     #[test]
     fn before_its_first_knot_a_running_motion_is_not_at_rest() {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../config/robots/bench_arm.yaml");
+        let path =
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../config/robots/bench_arm.yaml");
         let robot = Arc::new(Robot::load(&path).unwrap());
         let mut filter = SafetyFilter::new(robot.clone(), FilterSettings::default());
         let rest: Vec<State> = robot.home().iter().map(|home| State::rest(*home)).collect();

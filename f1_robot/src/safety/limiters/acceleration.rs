@@ -27,8 +27,10 @@ mod tests {
 
     #[test]
     fn peaks_and_ratios_of_known_segments() {
-        let bounds = Bounds { lower: -9.0, upper: 9.0, velocity: 1.0, acceleration: 0.5, jerk: 1.0 };
-        // From rest to rest over d in T the peak is 10/sqrt(3) d/T²; at constant acceleration it is that.
+        let bounds =
+            Bounds { lower: -9.0, upper: 9.0, velocity: 1.0, acceleration: 0.5, jerk: 1.0 };
+        // From rest to rest over d in T the peak is 10/sqrt(3) d/T²; at constant acceleration it is
+        // that.
         for (a, b, t, expected) in [
             (State::rest(0.0), State::rest(0.2 * 3_f64.sqrt()), 2.0, 0.5),
             (
@@ -42,14 +44,21 @@ mod tests {
             let hull = Hull::between(&a, &b, t);
             assert!((peak(&hull) - expected).abs() < 0.1 * expected + 1e-12, "{}", peak(&hull));
             assert!((excess(&hull, &bounds) - expected / 0.5).abs() < 0.2 * expected + 1e-12);
-            assert!(keeps(&hull, expected + 1e-6) && (expected == 0.0 || !keeps(&hull, expected - 1e-6)));
+            assert!(
+                keeps(&hull, expected + 1e-6)
+                    && (expected == 0.0 || !keeps(&hull, expected - 1e-6))
+            );
         }
     }
 
     #[test]
     fn a_limit_of_zero_allows_standing_still_and_nothing_else() {
-        let bounds = Bounds { lower: -9.0, upper: 9.0, velocity: 0.0, acceleration: 0.0, jerk: 0.0 };
+        let bounds =
+            Bounds { lower: -9.0, upper: 9.0, velocity: 0.0, acceleration: 0.0, jerk: 0.0 };
         assert_eq!(excess(&Hull::between(&State::rest(1.0), &State::rest(1.0), 0.1), &bounds), 0.0);
-        assert_eq!(excess(&Hull::between(&State::rest(1.0), &State::rest(1.1), 0.1), &bounds), f64::INFINITY);
+        assert_eq!(
+            excess(&Hull::between(&State::rest(1.0), &State::rest(1.1), 0.1), &bounds),
+            f64::INFINITY
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Clearance: distances of the robot to itself and to the scene.
 
-/// Whether a distance may be had when the least is `least` and the start had `start`: far enough, or at least not
-/// closer than the start (a robot that is too close may move away).
+/// Whether a distance may be had when the least is `least` and the start had `start`: far enough,
+/// or at least not closer than the start (a robot that is too close may move away).
 pub fn allows(distance: f64, least: f64, start: f64) -> bool {
     distance >= least.min(start) - 1e-6
 }

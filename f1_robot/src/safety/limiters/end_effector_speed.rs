@@ -2,11 +2,12 @@
 
 use super::ratio;
 
-/// What speed is planned for: a little below the limit, because speed is sampled, not computed everywhere.
+/// What speed is planned for: a little below the limit, because speed is sampled, not computed
+/// everywhere.
 pub const PLANNED: f64 = 0.98;
 
-/// How many times the planned speed `speed` (m/s) is, where `start` is the end effector's speed at the motion's
-/// start: one that is already faster may go on slowing down.
+/// How many times the planned speed `speed` (m/s) is, where `start` is the end effector's speed at
+/// the motion's start: one that is already faster may go on slowing down.
 pub fn excess(speed: f64, limit: f64, start: f64) -> f64 {
     ratio(speed, (limit * PLANNED).max(start))
 }

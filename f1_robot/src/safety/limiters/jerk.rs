@@ -30,8 +30,10 @@ mod tests {
 
     #[test]
     fn peaks_and_ratios_of_known_segments() {
-        let bounds = Bounds { lower: -9.0, upper: 9.0, velocity: 1.0, acceleration: 1.0, jerk: 30.0 };
-        // From rest to rest over d in T the peak is 60 d/T³, at the ends; in the middle it is -30 d/T³.
+        let bounds =
+            Bounds { lower: -9.0, upper: 9.0, velocity: 1.0, acceleration: 1.0, jerk: 30.0 };
+        // From rest to rest over d in T the peak is 60 d/T³, at the ends; in the middle it is -30
+        // d/T³.
         for (a, b, t, expected) in [
             (State::rest(0.0), State::rest(1.0), 1.0, 60.0),
             (State::rest(1.0), State::rest(0.0), 2.0, 7.5),
@@ -41,15 +43,23 @@ mod tests {
             let hull = Hull::between(&a, &b, t);
             assert!((peak(&hull) - expected).abs() < 1e-9, "{}", peak(&hull));
             assert!((excess(&hull, &bounds) - expected / 30.0).abs() < 1e-9);
-            assert!(keeps(&hull, expected + 1e-6) && (expected == 0.0 || !keeps(&hull, expected - 1e-6)));
+            assert!(
+                keeps(&hull, expected + 1e-6)
+                    && (expected == 0.0 || !keeps(&hull, expected - 1e-6))
+            );
         }
     }
 
     #[test]
     fn the_vertex_counts() {
-        // j(u) = -1 + 8u - 8u² has its greatest value 1 at u = 1/2; Bernstein coefficients -1, 3, -1.
-        let hull =
-            Hull { position: [0.0; 6], velocity: [0.0; 5], acceleration: [0.0; 4], jerk: [-1.0, 5.0, -1.0] };
+        // j(u) = -1 + 8u - 8u² has its greatest value 1 at u = 1/2; Bernstein coefficients -1, 3,
+        // -1.
+        let hull = Hull {
+            position: [0.0; 6],
+            velocity: [0.0; 5],
+            acceleration: [0.0; 4],
+            jerk: [-1.0, 5.0, -1.0],
+        };
         assert!((peak(&hull) - 2.0).abs() < 1e-12);
         let broken = Hull { jerk: [f64::NAN; 3], ..hull };
         assert_eq!(peak(&broken), f64::INFINITY);

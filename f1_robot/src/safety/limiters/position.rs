@@ -11,8 +11,9 @@ pub struct Clamped {
     pub broken: Option<(Rule, f64)>,
 }
 
-/// Clamps a waypoint. `start` is where the joint is; a joint that is inside the margin of width `margin` (rad or m)
-/// may stay and move away, not further in. A joint outside its bounds is led inside.
+/// Clamps a waypoint. `start` is where the joint is; a joint that is inside the margin of width
+/// `margin` (rad or m) may stay and move away, not further in. A joint outside its bounds is led
+/// inside.
 pub fn clamp(asked: f64, start: f64, bounds: &Bounds, margin: f64) -> Clamped {
     let width = margin.min((bounds.upper - bounds.lower) / 2.0).max(0.0);
     let within = start.clamp(bounds.lower, bounds.upper);
@@ -35,7 +36,8 @@ mod tests {
 
     #[test]
     fn waypoints_go_to_the_nearest_allowed_position() {
-        let bounds = Bounds { lower: -1.0, upper: 2.0, velocity: 1.0, acceleration: 1.0, jerk: 1.0 };
+        let bounds =
+            Bounds { lower: -1.0, upper: 2.0, velocity: 1.0, acceleration: 1.0, jerk: 1.0 };
         // asked, start, margin, expected, rule
         for (asked, start, margin, expected, rule) in [
             (0.5, 0.0, 0.0, 0.5, None),

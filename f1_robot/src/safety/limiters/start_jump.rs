@@ -2,8 +2,8 @@
 
 use super::super::Bounds;
 
-/// How far the first waypoint is from `start` beyond what the velocity limit covers in `time` seconds: the jump and
-/// the limit, rad or m. `None`: within reach.
+/// How far the first waypoint is from `start` beyond what the velocity limit covers in `time`
+/// seconds: the jump and the limit, rad or m. `None`: within reach.
 pub fn check(asked: f64, start: f64, time: f64, bounds: &Bounds) -> Option<(f64, f64)> {
     let (jump, reach) = ((asked - start).abs(), bounds.velocity * time.max(0.0));
     // A hair of rounding is no jump.
@@ -16,7 +16,8 @@ mod tests {
 
     #[test]
     fn a_jump_is_what_the_velocity_limit_does_not_cover() {
-        let bounds = Bounds { lower: -9.0, upper: 9.0, velocity: 2.0, acceleration: 1.0, jerk: 1.0 };
+        let bounds =
+            Bounds { lower: -9.0, upper: 9.0, velocity: 2.0, acceleration: 1.0, jerk: 1.0 };
         for (asked, start, time, expected) in [
             (0.1, 0.0, 0.1, None),
             (0.2, 0.0, 0.1, None),

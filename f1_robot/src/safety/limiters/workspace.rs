@@ -1,22 +1,25 @@
 //! The workspace box of an end effector.
 
-/// How far a point is outside a box: the greatest distance along one axis, m, at least 0; with the axis, the
-/// coordinate and the limit it passes.
+/// How far a point is outside a box: the greatest distance along one axis, m, at least 0; with the
+/// axis, the coordinate and the limit it passes.
 pub fn outside(point: [f64; 3], min: [f64; 3], max: [f64; 3]) -> (f64, Option<(usize, f64, f64)>) {
     let mut worst = (0.0, None);
     for axis in 0..3 {
         let x = point[axis];
         for (distance, limit) in [(min[axis] - x, min[axis]), (x - max[axis], max[axis])] {
             if distance > worst.0 || distance.is_nan() {
-                worst = (if distance.is_nan() { f64::INFINITY } else { distance }, Some((axis, x, limit)));
+                worst = (
+                    if distance.is_nan() { f64::INFINITY } else { distance },
+                    Some((axis, x, limit)),
+                );
             }
         }
     }
     worst
 }
 
-/// Whether a point may be reached that is `outside` by so much when the start was outside by `start`: inside, or at
-/// least not further out.
+/// Whether a point may be reached that is `outside` by so much when the start was outside by
+/// `start`: inside, or at least not further out.
 pub fn allows(outside: f64, start: f64) -> bool {
     outside <= start.max(0.0) + 1e-6
 }

@@ -18,11 +18,12 @@ pub struct Speeds {
 /// Where there is something faster already, what is faster by less than this is not looked for.
 const FASTER: f64 = 1.05;
 
-/// The end effectors' speeds along a motion. `dues` are the ends of its intervals, nanoseconds after the start; what follows the last
-/// belongs to the last.
+/// The end effectors' speeds along a motion. `dues` are the ends of its intervals, nanoseconds
+/// after the start; what follows the last belongs to the last.
 ///
-/// Segments through which the joints' greatest speeds allow none to get too fast are passed over. In the others speed is computed at
-/// both ends and, as long as the greatest acceleration in between allows more than the limit, in the middle, down to [`STEP`].
+/// Segments through which the joints' greatest speeds allow none to get too fast are passed over.
+/// In the others speed is computed at both ends and, as long as the greatest acceleration in
+/// between allows more than the limit, in the middle, down to [`STEP`].
 pub fn speeds(motion: &Motion, space: &dyn Space, speed: Speed, dues: &[i64]) -> Speeds {
     let limit = space.speed_limit(speed);
     let mut look = SpeedLook {
@@ -56,7 +57,8 @@ pub fn speeds(motion: &Motion, space: &dyn Space, speed: Speed, dues: &[i64]) ->
         let (from, until) = (motion.times()[segment], motion.times()[segment + 1]);
         let interval = dues.partition_point(|&due| due < until).min(dues.len().saturating_sub(1));
         for (arm, (start, reach)) in arms.iter().enumerate() {
-            let bound: f64 = peaks.iter().zip(*reach).map(|((speed, _), reach)| speed * reach).sum();
+            let bound: f64 =
+                peaks.iter().zip(*reach).map(|((speed, _), reach)| speed * reach).sum();
             if end_effector_speed::excess(bound, limit, *start) <= 1.0 {
                 continue;
             }
@@ -64,10 +66,12 @@ pub fn speeds(motion: &Motion, space: &dyn Space, speed: Speed, dues: &[i64]) ->
             let before = if last[arm].0 == from { last[arm].1 } else { look.of(a) };
             let after = look.of(b);
             last[arm] = (until, after);
-            let known =
-                found.excess.get(interval).copied().unwrap_or(0.0) * limit * end_effector_speed::PLANNED;
+            let known = found.excess.get(interval).copied().unwrap_or(0.0)
+                * limit
+                * end_effector_speed::PLANNED;
             let enough = limit.max(*start).max(known * FASTER);
-            let most = look.most((from, before), (until, after), tip_acceleration(&peaks, reach), enough);
+            let most =
+                look.most((from, before), (until, after), tip_acceleration(&peaks, reach), enough);
             let excess = end_effector_speed::excess(most, limit, *start);
             if let Some(worst) = found.excess.get_mut(interval) {
                 *worst = worst.max(excess);
@@ -80,9 +84,10 @@ pub fn speeds(motion: &Motion, space: &dyn Space, speed: Speed, dues: &[i64]) ->
     found
 }
 
-/// A bound on an end effector's acceleration, m/s²: from the joints' greatest speeds and accelerations and how far each moves it.
-/// The second derivative of its position by two joints is at most the longer of their levers (of a joint that drives others of the
-/// same arm the levers are their sum, and its own turning counts once).
+/// A bound on an end effector's acceleration, m/s²: from the joints' greatest speeds and
+/// accelerations and how far each moves it. The second derivative of its position by two joints is
+/// at most the longer of their levers (of a joint that drives others of the same arm the levers are
+/// their sum, and its own turning counts once).
 fn tip_acceleration(peaks: &[(f64, f64)], reach: &[f64]) -> f64 {
     let moving = || peaks.iter().zip(reach).filter(|(_, reach)| **reach > 0.0);
     moving()
@@ -121,8 +126,8 @@ impl SpeedLook<'_> {
         self.space.tip_speed(self.arm, &self.positions, &self.velocities)
     }
 
-    /// The greatest speed found between two instants (nanoseconds, m/s), where speed changes by at most `slope` m/s². What is below
-    /// `enough` is not looked for.
+    /// The greatest speed found between two instants (nanoseconds, m/s), where speed changes by at
+    /// most `slope` m/s². What is below `enough` is not looked for.
     fn most(&mut self, a: (i64, f64), b: (i64, f64), slope: f64, enough: f64) -> f64 {
         let (found, duration) = (a.1.max(b.1), seconds(b.0 - a.0));
         let possible = 0.5 * (a.1 + b.1 + slope * duration);
@@ -156,7 +161,9 @@ mod tests {
         let first: Vec<State> = robot
             .joints()
             .iter()
-            .map(|joint| State::rest(generator.random_range(joint.lower.max(-2.0)..joint.upper.min(2.0))))
+            .map(|joint| {
+                State::rest(generator.random_range(joint.lower.max(-2.0)..joint.upper.min(2.0)))
+            })
             .collect();
         let step = generator.random_range(0.005..0.3);
         let mut here: Vec<f64> = first.iter().map(|state| state.position).collect();
@@ -169,7 +176,10 @@ mod tests {
         let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
         let durations: Vec<i64> =
             rows.iter().map(|_| generator.random_range(30..400) * MILLISECOND).collect();
-        (spline::monotone(0, &first, &Waypoints { durations: &durations, rows: &rows }).unwrap(), durations)
+        (
+            spline::monotone(0, &first, &Waypoints { durations: &durations, rows: &rows }).unwrap(),
+            durations,
+        )
     }
 
     #[test]
@@ -177,14 +187,15 @@ mod tests {
         let mut generator = ChaCha8Rng::seed_from_u64(5);
         let (mut slow, mut fast) = (0, 0);
         for name in ["bench_arm", "genie1", "google_robot"] {
-            let path =
-                PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../config/robots/{name}.yaml"));
+            let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+                .join(format!("../config/robots/{name}.yaml"));
             let robot = Arc::new(Robot::load(&path).unwrap());
             let space = RobotSpace::new(robot.clone());
             let limit = space.speed_limit(Speed::Teach);
             for _ in 0..60 {
                 let (motion, durations) = anywhere(&robot, &mut generator);
-                let dues: Vec<i64> = (1..=durations.len()).map(|n| durations[..n].iter().sum()).collect();
+                let dues: Vec<i64> =
+                    (1..=durations.len()).map(|n| durations[..n].iter().sum()).collect();
                 let found = speeds(&motion, &space, Speed::Teach, &dues);
                 let mut worst = vec![0.0_f64; dues.len()];
                 for ms in 0..=motion.end() / MILLISECOND {
@@ -195,7 +206,8 @@ mod tests {
                         .map(|arm| space.tip_speed(arm, &positions, &velocities))
                         .fold(0.0, f64::max);
                     // What is between two parts belongs to both.
-                    let part = |after: i64| dues.partition_point(|&due| due < ms * MILLISECOND + after);
+                    let part =
+                        |after: i64| dues.partition_point(|&due| due < ms * MILLISECOND + after);
                     for interval in [part(0), part(1)] {
                         let worst = &mut worst[interval.min(dues.len() - 1)];
                         *worst = worst.max(fastest);
@@ -203,10 +215,14 @@ mod tests {
                 }
                 for (worst, excess) in worst.iter().zip(&found.excess) {
                     let speed = excess * limit * end_effector_speed::PLANNED;
-                    // What is found was sampled: it is there (in between the milliseconds, a little more).
+                    // What is found was sampled: it is there (in between the milliseconds, a little
+                    // more).
                     assert!(speed <= worst * 1.01 + 1e-3, "{name}: {speed} {worst}");
                     if *worst > limit {
-                        assert!(*excess > 1.0 && speed * FASTER * 1.01 >= *worst, "{name}: {speed} {worst}");
+                        assert!(
+                            *excess > 1.0 && speed * FASTER * 1.01 >= *worst,
+                            "{name}: {speed} {worst}"
+                        );
                         fast += 1;
                     } else {
                         slow += 1;
@@ -228,8 +244,9 @@ mod tests {
             let (motion, _) = anywhere(&robot, &mut generator);
             for (segment, a, b, duration) in motion.segments() {
                 let hulls = a.iter().zip(b).map(|(a, b)| Hull::between(a, b, duration));
-                let peaks: Vec<(f64, f64)> =
-                    hulls.map(|hull| (greatest(&hull.velocity), greatest(&hull.acceleration))).collect();
+                let peaks: Vec<(f64, f64)> = hulls
+                    .map(|hull| (greatest(&hull.velocity), greatest(&hull.acceleration)))
+                    .collect();
                 for arm in 0..space.arms() {
                     let mut look = SpeedLook {
                         motion: &motion,

@@ -1,4 +1,4 @@
-// Camera pictures as the network takes them, from 8-bit pixels [height][width][3] to planes [3][height][width] in [-1, 1]: the same sums in the
+// Camera images as the network takes them, from 8-bit pixels [height][width][3] to planes [3][height][width] in [-1, 1]: the same sums in the
 // same order as on a processor, so that both give the same bits.
 #include "common.cuh"
 

@@ -1,4 +1,4 @@
-//! Camera pictures as the network takes them, prepared where they are needed.
+//! Camera images as the network takes them, prepared where they are needed.
 
 use candle_core::cuda_backend::cudarc::driver::PushKernelArg;
 use candle_core::cuda_backend::{CudaStorage, WrapErr};
@@ -9,17 +9,18 @@ use super::{Input, a_thread_each, int, room, view};
 /// First source index and fixed-point weights of each target index.
 type Weights = [(usize, Vec<i32>)];
 
-/// The operation has its own tables, so its tensors are the picture, `u8 [height, width, 3]`, and they.
-fn picture(layout: &Layout, (width, height): (usize, usize)) -> Result<()> {
+/// The operation has its own tables, so its tensors are the image, `u8 [height, width, 3]`, and
+/// they.
+fn image(layout: &Layout, (width, height): (usize, usize)) -> Result<()> {
     match layout.dims() {
         [h, w, 3] if (*w, *h) == (width, height) => Ok(()),
-        dims => bail!("a picture of {dims:?} where [{height}, {width}, 3] belongs"),
+        dims => bail!("an image of {dims:?} where [{height}, {width}, 3] belongs"),
     }
 }
 
-/// Fits a picture of one size into another, as [`crate::image_prep::prepare_camera`] does.
+/// Fits an image of one size into another, as [`crate::image_prep::prepare_camera`] does.
 pub(crate) struct FitOp {
-    /// Width and height of the picture.
+    /// Width and height of the image.
     pub(crate) source: (usize, usize),
     /// Width and height of the result.
     pub(crate) target: (usize, usize),
@@ -30,7 +31,8 @@ pub(crate) struct FitOp {
 gpu_only!(FitOp, "f1-cuda-fit", 2);
 
 impl FitOp {
-    /// The table of [`FitOp`]: of each column, then of each row, two source indices and the second's weight.
+    /// The table of [`FitOp`]: of each column, then of each row, two source indices and the
+    /// second's weight.
     pub(crate) fn table<'a>(
         taps: impl Iterator<Item = &'a (usize, usize, f32)>,
         device: &Device,
@@ -42,10 +44,10 @@ impl FitOp {
     }
 
     fn run(&self, [pixels, table]: [Input; 2]) -> Result<(CudaStorage, Shape)> {
-        picture(pixels.1, self.source)?;
+        image(pixels.1, self.source)?;
         let (width, height) = self.target;
         let (new_width, new_height) = self.shown;
-        super::fits("the table of a picture", table.1, 3 * (new_width + new_height))?;
+        super::fits("the table of an image", table.1, 3 * (new_width + new_height))?;
         if new_width > width || new_height > height {
             bail!("{new_width}x{new_height} of {width}x{height}")
         }
@@ -58,7 +60,7 @@ impl FitOp {
         let (new_width, new_height) = (int(new_width)?, int(new_height)?);
         launch!(
             device,
-            PICTURES,
+            IMAGES,
             "f1_fit",
             a_thread_each(count)?,
             [&pixels, &table, &out, &source_width, &width, &height, &new_width, &new_height]
@@ -67,9 +69,10 @@ impl FitOp {
     }
 }
 
-/// Shrinks a picture of one size to a window of another, as [`crate::image_prep::prepare_frame`] does.
+/// Shrinks an image of one size to a window of another, as [`crate::image_prep::prepare_frame`]
+/// does.
 pub(crate) struct ShrinkOp {
-    /// Width and height of the picture.
+    /// Width and height of the image.
     pub(crate) source: (usize, usize),
     /// Width and height of the window.
     pub(crate) window: (usize, usize),
@@ -82,8 +85,13 @@ pub(crate) struct ShrinkOp {
 gpu_only!(ShrinkOp, "f1-cuda-shrink", 3);
 
 impl ShrinkOp {
-    /// One of the two tables, and how many weights each index has room for. Source indices count from `first`.
-    pub(crate) fn table(weights: &Weights, first: usize, device: &Device) -> Result<(Tensor, usize)> {
+    /// One of the two tables, and how many weights each index has room for. Source indices count
+    /// from `first`.
+    pub(crate) fn table(
+        weights: &Weights,
+        first: usize,
+        device: &Device,
+    ) -> Result<(Tensor, usize)> {
         let taps = weights.iter().map(|(_, weights)| weights.len()).max().unwrap_or(0);
         let heads = weights.iter().flat_map(|(start, weights)| [start - first, weights.len()]);
         let mut table: Vec<u32> = heads.map(|number| number as u32).collect();
@@ -95,7 +103,7 @@ impl ShrinkOp {
     }
 
     fn run(&self, [pixels, across, down]: [Input; 3]) -> Result<(CudaStorage, Shape)> {
-        picture(pixels.1, self.source)?;
+        image(pixels.1, self.source)?;
         let (width, height) = self.window;
         super::fits("the table of columns", across.1, width * (2 + self.taps.0))?;
         super::fits("the table of rows", down.1, height * (2 + self.taps.1))?;
@@ -104,7 +112,8 @@ impl ShrinkOp {
             bail!("rows {first} to {end} of {}", self.source.1)
         }
         let device = &pixels.0.device;
-        let (pixels, across, down) = (view::<u8>(pixels)?, view::<u32>(across)?, view::<u32>(down)?);
+        let (pixels, across, down) =
+            (view::<u8>(pixels)?, view::<u32>(across)?, view::<u32>(down)?);
         let (passed, count) = ((end - first) * width * 3, 3 * width * height);
         let (middle, out) = (room::<u8>(device, passed)?, room::<f32>(device, count)?);
         let shape = Shape::from((3, height, width));
@@ -113,14 +122,14 @@ impl ShrinkOp {
         let (columns_taps, rows_taps) = (int(self.taps.0)?, int(self.taps.1)?);
         launch!(
             device,
-            PICTURES,
+            IMAGES,
             "f1_shrink_across",
             a_thread_each(passed)?,
             [&pixels, &across, &middle, &source_width, &first, &rows, &width, &columns_taps]
         );
         launch!(
             device,
-            PICTURES,
+            IMAGES,
             "f1_shrink_down",
             a_thread_each(count)?,
             [&middle, &down, &out, &width, &height, &rows_taps]

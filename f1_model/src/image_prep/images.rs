@@ -1,23 +1,30 @@
-//! Pictures for one network: on a GPU their pixels are uploaded as they are, fitted and shrunk there.
+//! Images for one network: on a GPU their pixels are uploaded as they are, fitted and shrunk
+//! there.
 
 use candle_core::{Device, Tensor};
 use image::RgbImage;
 
 use crate::Result;
 
-/// Prepares pictures on a device; on a GPU it keeps the tables of the sizes that come again and again.
+/// Prepares images on a device; on a GPU it keeps the tables of the sizes that come again and
+/// again.
 #[derive(Default)]
-pub(crate) struct Pictures {
+pub(crate) struct ImageUploader {
     #[cfg(feature = "cuda")]
     tables: on_gpu::Tables,
 }
 
-impl Pictures {
+impl ImageUploader {
     /// As [`super::prepare_camera`], `size` = width and height.
     ///
     /// # Errors
     /// See there.
-    pub(crate) fn camera(&self, image: &RgbImage, size: [usize; 2], device: &Device) -> Result<Tensor> {
+    pub(crate) fn camera(
+        &self,
+        image: &RgbImage,
+        size: [usize; 2],
+        device: &Device,
+    ) -> Result<Tensor> {
         #[cfg(feature = "cuda")]
         if device.is_cuda() {
             return self.tables.camera(image, (size[0], size[1]), device);
@@ -29,7 +36,13 @@ impl Pictures {
     ///
     /// # Errors
     /// See there.
-    pub(crate) fn frame(&self, image: &RgbImage, side: usize, ratio: f64, device: &Device) -> Result<Tensor> {
+    pub(crate) fn frame(
+        &self,
+        image: &RgbImage,
+        side: usize,
+        ratio: f64,
+        device: &Device,
+    ) -> Result<Tensor> {
         #[cfg(feature = "cuda")]
         if device.is_cuda() {
             return self.tables.frame(image, side, ratio, device);
@@ -50,7 +63,7 @@ mod on_gpu {
     use crate::kernels::{FitOp, ShrinkOp};
     use crate::{Error, Result};
 
-    /// Sizes of pictures whose tables are kept.
+    /// Sizes of images whose tables are kept.
     const SIZES: usize = 16;
 
     /// Width and height.
@@ -88,7 +101,12 @@ mod on_gpu {
     }
 
     impl Tables {
-        pub(super) fn camera(&self, image: &RgbImage, target: Size, device: &Device) -> Result<Tensor> {
+        pub(super) fn camera(
+            &self,
+            image: &RgbImage,
+            target: Size,
+            device: &Device,
+        ) -> Result<Tensor> {
             let source = size(image);
             let table = self.fits.get((source, target), || {
                 let Fit { left, top, columns, rows, .. } = Fit::new(source, target)?;
@@ -113,7 +131,12 @@ mod on_gpu {
                 let shrink = Shrink::new(image.dimensions(), (width, height), window)?;
                 let (across, columns) = ShrinkOp::table(&shrink.across, 0, device)?;
                 let (down, rows) = ShrinkOp::table(&shrink.down, shrink.rows.0, device)?;
-                let op = ShrinkOp { source, window: (side, side), rows: shrink.rows, taps: (columns, rows) };
+                let op = ShrinkOp {
+                    source,
+                    window: (side, side),
+                    rows: shrink.rows,
+                    taps: (columns, rows),
+                };
                 Ok((op, across, down))
             })?;
             Ok(pixels(image, device)?.apply_op3_no_bwd(&table.1, &table.2, &table.0)?)
@@ -141,14 +164,17 @@ mod on_gpu {
         #[test]
         fn a_gpu_prepares_the_same_bits_as_a_processor() {
             let (gpu, tables) = (crate::device::cuda().expect("a GPU"), Tables::default());
-            for (width, height) in [(640, 480), (480, 640), (37, 50), (300, 1), (224, 224), (1280, 720)] {
+            for (width, height) in
+                [(640, 480), (480, 640), (37, 50), (300, 1), (224, 224), (1280, 720)]
+            {
                 let image = RgbImage::from_fn(width, height, |x, y| {
                     let value = |factor: u32| (factor * x * x + 31 * y * (x + 1)) as u8;
                     image::Rgb([value(1), value(3), value(7)])
                 });
                 // The second time from the tables that were kept.
                 for _ in 0..2 {
-                    let bits = |tensor: Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                    let bits =
+                        |tensor: Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
                     let found = bits(tables.camera(&image, (224, 224), &gpu).unwrap());
                     assert!(found == bits(prepare_camera(&image, 224, 224, &Device::Cpu).unwrap()));
                     let found = bits(tables.frame(&image, 64, 1.125, &gpu).unwrap());
