@@ -1,6 +1,7 @@
 //! The device that everything in a process shares, and who may use it when.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use candle_core::Device;
@@ -17,6 +18,38 @@ use crate::Result;
 pub fn cuda() -> Result<Device> {
     static OPEN: Mutex<Option<Device>> = Mutex::new(None);
     opened_once(&OPEN)
+}
+
+/// Makes [`cuda`] open the GPU of the process with this number on its machine, where several
+/// processes share it: before anybody has opened one.
+///
+/// # Errors
+/// This build has no CUDA, or the driver reports an error.
+pub fn choose_gpu(local_rank: usize) -> Result<()> {
+    ORDINAL.store(gpu_of(local_rank, visible_gpus()?), Ordering::Relaxed);
+    Ok(())
+}
+
+/// The GPU that [`cuda`] opens.
+static ORDINAL: AtomicUsize = AtomicUsize::new(0);
+
+/// The GPU of a process among the visible ones. A launcher may show each process its own alone.
+fn gpu_of(local_rank: usize, visible: usize) -> usize {
+    local_rank % visible.max(1)
+}
+
+#[cfg(feature = "cuda")]
+fn visible_gpus() -> Result<usize> {
+    use candle_core::cuda_backend::WrapErr;
+    use candle_core::cuda_backend::cudarc::driver::CudaContext;
+
+    Ok(CudaContext::device_count().w()? as usize)
+}
+
+#[cfg(not(feature = "cuda"))]
+fn visible_gpus() -> Result<usize> {
+    // Says what opening one would.
+    open_cuda().map(|_| 1)
 }
 
 /// A second stream of the same GPU, for work that shares no tensor with the rest: it goes on beside
@@ -43,12 +76,12 @@ fn opened_once(open: &'static Mutex<Option<Device>>) -> Result<Device> {
 
 #[cfg(not(feature = "cuda"))]
 fn open_cuda() -> Result<Device> {
-    Ok(Device::new_cuda(0)?)
+    Ok(Device::new_cuda(ORDINAL.load(Ordering::Relaxed))?)
 }
 
 #[cfg(feature = "cuda")]
 fn open_cuda() -> Result<Device> {
-    let device = candle_core::CudaDevice::new_with_stream(0)?;
+    let device = candle_core::CudaDevice::new_with_stream(ORDINAL.load(Ordering::Relaxed))?;
     // SAFETY: all work on a tensor goes through the one stream of its device, which runs it in the
     // order it was given; freeing it goes through that stream too.
     #[allow(unsafe_code)]
@@ -277,6 +310,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn every_process_of_a_machine_has_a_gpu_of_its_own() {
+        assert_eq!([0, 1, 2, 3].map(|rank| gpu_of(rank, 4)), [0, 1, 2, 3]);
+        // Each process sees its own alone.
+        assert_eq!([0, 1, 2, 3].map(|rank| gpu_of(rank, 1)), [0; 4]);
+    }
 
     #[test]
     fn who_is_alone_with_the_stream_is_alone_and_what_is_freed_waits() {

@@ -136,7 +136,7 @@ fn losses_norms_and_parameters_follow_the_reference() {
             let Some(wanted) = after.get(&format!("{stage}.after5.{}", slot.name)) else {
                 continue;
             };
-            let difference: Vec<f32> = (slot.value() - wanted)
+            let difference: Vec<f32> = (slot.value().unwrap() - wanted)
                 .unwrap()
                 .abs()
                 .unwrap()
