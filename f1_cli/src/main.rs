@@ -1,9 +1,12 @@
 //! `f1`: a foresight vision-language-action policy for real robots, from one command.
 
 mod commands;
-mod share;
+#[cfg(test)]
+mod documents;
 
 use clap::{Parser, Subcommand};
+// The commands use it as `crate::share`.
+use f1_robot::share;
 
 /// A foresight vision-language-action policy for real robots.
 #[derive(Parser, Debug)]

@@ -6,12 +6,16 @@
 mod abilities;
 mod closed_loop;
 mod copies;
+mod documents;
 mod faults;
 mod kit;
 mod launch_files;
 mod over_dds;
 mod puppet;
 mod replay;
+mod ros_packages;
 mod sampler;
 mod soak;
+mod sources;
 mod spans;
+mod wrapper;
