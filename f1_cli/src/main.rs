@@ -3,10 +3,9 @@
 mod commands;
 #[cfg(test)]
 mod documents;
+mod share;
 
 use clap::{Parser, Subcommand};
-// The commands use it as `crate::share`.
-use f1_robot::share;
 
 /// A foresight vision-language-action policy for real robots.
 #[derive(Parser, Debug)]
