@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# setup-cuda.sh: a CUDA 13.0 compiler and link libraries from Python wheels, without a GPU and without
-# root. With them the CUDA build works on any x86-64 Linux machine; the program is then copied to one
-# with a GPU.
+# setup-cuda.sh: a CUDA 13.0 compiler and link libraries from Python wheels, without a GPU and
+# without root. With them the CUDA build works on any x86-64 Linux machine; the program is then
+# copied to one with a GPU.
 #
-#   scripts/setup-cuda.sh [DIR]    DIR defaults to ~/.cache/cuda13; takes about 2 GB; running it again adds
-#                                  what is missing
+#   scripts/setup-cuda.sh [DIR]    DIR defaults to ~/.cache/cuda13; takes about 2 GB; running it again
+#                                  adds what is missing
 #   source DIR/env.sh              then build with --features cuda
 #
 # Where it runs, the program needs an NVIDIA driver (580 or later) and, on LD_LIBRARY_PATH,
@@ -41,10 +41,10 @@ done
 # A driver library for the linker: every function that the crate cudarc declares returns
 # CUDA_ERROR_NO_DEVICE (100).
 registry=${CARGO_HOME:-$HOME/.cargo}/registry/src
-bindings=$(find "$registry" -path '*/cudarc-0.*/src/driver/sys/mod.rs' 2>/dev/null | sort -V \
-  | tail -n 1)
+bindings=$({ find "$registry" -path '*/cudarc-0.*/src/driver/sys/mod.rs' 2>/dev/null || true; } \
+  | sort -V | tail -n 1)
 if [[ -z $bindings ]]; then
-  say "error: cargo has not fetched the crate cudarc yet: run 'cargo fetch' in the project, then this"
+  say "error: cargo has not fetched the crate cudarc yet: run 'cargo fetch', then this again"
   exit 1
 fi
 grep -oE 'fn cu[A-Z][A-Za-z0-9_]*' "$bindings" \

@@ -65,8 +65,12 @@ pub fn documents() -> Result<Vec<Document>, String> {
     Ok(found)
 }
 
+/// Folders that a run or a build writes, and that git ignores.
+pub const OUTPUTS: [&str; 9] =
+    ["target", "dist", "out", "runs", "data", "build", "install", "log", ".git"];
+
 /// The files with this extension below a folder (only in it, if `flat`), in the order of their
-/// names; none where there is no such folder.
+/// names; none where there is no such folder. Links and [`OUTPUTS`] are not followed.
 ///
 /// # Errors
 /// A folder that cannot be read, with its path.
@@ -76,12 +80,15 @@ pub fn files(folder: &Path, kind: &str, flat: bool) -> Result<Vec<PathBuf>, Stri
         return Ok(found);
     }
     for entry in std::fs::read_dir(folder).map_err(|e| named(folder, &e))? {
-        let path = entry.map_err(|e| named(folder, &e))?.path();
-        if path.is_dir() {
-            if !flat {
+        let entry = entry.map_err(|e| named(folder, &e))?;
+        let (path, kind_of) = (entry.path(), entry.file_type().map_err(|e| named(folder, &e))?);
+        if kind_of.is_dir() {
+            // A crate's own `src/log` is no output: only folders of the top are.
+            let top = folder == root() && OUTPUTS.iter().any(|name| path.ends_with(name));
+            if !flat && !top {
                 found.extend(files(&path, kind, false)?);
             }
-        } else if path.extension().unwrap_or_default() == kind {
+        } else if kind_of.is_file() && path.extension().unwrap_or_default() == kind {
             found.push(path);
         }
     }
@@ -108,7 +115,8 @@ fn comments(text: &str) -> String {
             let code = comment.len() - inside.len() > 2;
             return format!("{}{inside}", if code { "    " } else { "" });
         }
-        if was_in || starts > 0 { line.to_owned() } else { String::new() }
+        // In a doc string a backslash is written twice.
+        if was_in || starts > 0 { line.replace("\\\\", "\\") } else { String::new() }
     });
     lines.collect::<Vec<_>>().join("\n")
 }

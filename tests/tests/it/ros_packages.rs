@@ -47,9 +47,8 @@ fn package_xml_declares_every_package_that_cmake_finds() {
             .flat_map(|tag| elements(&xml, tag))
             .collect();
         let cmake = read(&format!("{folder}CMakeLists.txt"));
-        let found = cmake.split("find_package(").skip(1).filter_map(|rest| {
-            rest.split([' ', ')']).next()
-        });
+        let found =
+            cmake.split("find_package(").skip(1).filter_map(|rest| rest.split([' ', ')']).next());
         for name in found {
             assert!(declared.contains(name), "{folder}package.xml does not declare {name}");
         }
