@@ -1,11 +1,12 @@
 //! What surrounds the action expert: projections, the time embedding, Euler steps, guidance.
 
 use candle_core::{DType, Device, Tensor};
+use f1_kernels as ops;
 
 use crate::config::Config;
 use crate::linear::Linear;
 use crate::weights::Weights;
-use crate::{Error, Result, ops};
+use crate::{Error, Result};
 
 /// Shortest period of the time embedding.
 const MIN_PERIOD: f64 = 4e-3;

@@ -2,25 +2,19 @@
 //! flow matching.
 //!
 //! [`F1Policy`] is what a robot uses: load, `perceive`, `act`, `imagine`. [`network::F1Network`] is
-//! the same network on batches and differentiable, [`training`] its losses, [`checkpoint`] its
-//! files, [`goldens`] its proof.
+//! the same network on batches and differentiable, [`training`] its losses and
+//! [`checkpoint`] its files. `f1_verify` compares all of it with the reference.
 
 pub mod checkpoint;
 pub mod config;
-pub mod device;
 mod error;
 pub mod experts;
 pub mod flow;
 pub mod foresight;
-pub mod goldens;
-mod graphs;
 pub mod image_prep;
 pub mod inspect;
-pub mod kernels;
 pub mod linear;
 pub mod network;
-pub mod ops;
-pub mod optim;
 pub mod padding;
 pub mod parameters;
 mod policy;

@@ -4,6 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
+use f1_kernels::device;
+use f1_kernels::graphs::StageGraphs;
+#[cfg(feature = "cuda")]
+use f1_kernels::graphs::StageLock;
+use f1_kernels::stream::{self, OnDevice, ReadLock};
 use image::RgbImage;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -11,12 +16,8 @@ use rand_distr::StandardNormal;
 
 use crate::checkpoint::{self, LoadPrecision, LoadReport};
 use crate::config::Config;
-use crate::device::{self, Held, Using};
 use crate::experts::KvCache;
 use crate::flow::RtcGuidance;
-#[cfg(feature = "cuda")]
-use crate::graphs::Turn;
-use crate::graphs::{Graphs, Stage};
 use crate::image_prep::{self, ImageUploader};
 use crate::linear::Quant;
 use crate::network::{F1Network, PrefixState};
@@ -99,7 +100,7 @@ pub struct LoadOptions {
 /// A camera image ready for the network, `[3, side, side]`; cheap to clone.
 #[derive(Clone)]
 pub struct CameraInput {
-    tensor: Held<Tensor>,
+    tensor: OnDevice<Tensor>,
 }
 
 impl CameraInput {
@@ -112,7 +113,7 @@ impl CameraInput {
 /// A history frame ready for the tokenizer, `[3, side, side]`; cheap to clone.
 #[derive(Clone)]
 pub struct FrameInput {
-    tensor: Held<Tensor>,
+    tensor: OnDevice<Tensor>,
 }
 
 impl FrameInput {
@@ -125,7 +126,7 @@ impl FrameInput {
 /// Understanding tokens of one observation, `[1, tokens, width]`; cheap to clone.
 #[derive(Clone)]
 pub struct Embedded {
-    tokens: Held<Tensor>,
+    tokens: OnDevice<Tensor>,
 }
 
 impl Embedded {
@@ -141,7 +142,7 @@ pub struct HistoryFrame {
     /// `[L]` in u32.
     tokens: Arc<Vec<u32>>,
     /// `[L - 1, codes]`.
-    vectors: Held<Tensor>,
+    vectors: OnDevice<Tensor>,
 }
 
 impl HistoryFrame {
@@ -174,7 +175,7 @@ pub struct ActRequest {
 /// What actions are generated from: understanding and foresight; shared, cheap to clone.
 #[derive(Clone)]
 pub struct Prefix {
-    state: Arc<Held<PrefixState>>,
+    state: Arc<OnDevice<PrefixState>>,
     /// The accumulated map, on the host.
     foreseen: Option<Tensor>,
     tokens: Arc<Vec<Vec<u32>>>,
@@ -188,7 +189,7 @@ impl Prefix {
         if !state.tokens.is_empty() {
             // Of all scales at once: the host waits for the device here and nowhere before.
             let ids = Tensor::cat(&state.tokens, 1)?;
-            let probabilities = crate::ops::softmax(&Tensor::cat(&state.logits, 1)?)?;
+            let probabilities = f1_kernels::softmax(&Tensor::cat(&state.logits, 1)?)?;
             confidence =
                 probabilities.gather(&ids.unsqueeze(2)?, 2)?.flatten_all()?.to_vec1::<f32>()?;
             if confidence.iter().any(|probability| !probability.is_finite()) {
@@ -201,7 +202,7 @@ impl Prefix {
         }
         let foreseen =
             state.f_hat.as_ref().map(|f_hat| f_hat.to_device(&Device::Cpu)).transpose()?;
-        let state = Arc::new(Held::new(state));
+        let state = Arc::new(OnDevice::new(state));
         Ok(Self { state, foreseen, tokens: Arc::new(tokens), confidence: Arc::new(confidence) })
     }
 
@@ -231,14 +232,41 @@ impl Prefix {
     }
 }
 
+/// The recorded graphs of each stage.
+struct Stages {
+    /// Camera images to understanding tokens.
+    images: StageGraphs,
+    /// History frames to their tokens and vectors.
+    frame: StageGraphs,
+    /// Understanding and foresight.
+    prefix: StageGraphs,
+    /// The chunk of actions.
+    flow: StageGraphs,
+    /// The foresight image.
+    foresight: StageGraphs,
+}
+
+impl Stages {
+    fn new(record: bool) -> Self {
+        let of = |name| StageGraphs::new(name, record);
+        Self {
+            images: of("images"),
+            frame: of("frame"),
+            prefix: of("prefix"),
+            flow: of("flow"),
+            foresight: of("foresight"),
+        }
+    }
+}
+
 /// A loaded policy: shared by `Arc`, every method takes `&self`. Dropped while another one records
 /// a graph, it waits.
 pub struct F1Policy {
-    network: Held<Arc<F1Network>>,
+    network: OnDevice<Arc<F1Network>>,
     /// Makes the foresight image, on a GPU beside everything else; with the device it is on.
-    painter: Option<(Held<Arc<Painter>>, Device)>,
-    graphs: Held<Graphs>,
-    images: Held<ImageUploader>,
+    painter: Option<(OnDevice<Arc<Painter>>, Device)>,
+    stages: OnDevice<Stages>,
+    images: OnDevice<ImageUploader>,
     prompts: Option<PromptEncoder>,
     report: LoadReport,
 }
@@ -263,7 +291,7 @@ impl F1Policy {
     pub fn load_with_config(dir: &Path, config: &Config, options: &LoadOptions) -> Result<Self> {
         let device = options.device.open()?;
         // Uploading would break a graph that another policy records meanwhile.
-        let _using = device.is_cuda().then(device::using);
+        let _lock = device.is_cuda().then(stream::read_lock);
         let precision =
             LoadPrecision { dtype: options.dtype.candle(), allow_missing: options.allow_missing };
         let (weights, report) = checkpoint::load(dir, config, precision, &device)?;
@@ -290,14 +318,14 @@ impl F1Policy {
     pub fn random(config: &Config, seed: u64, options: &LoadOptions) -> Result<Self> {
         config.validate("random policy")?;
         let device = options.device.open()?;
-        let _using = device.is_cuda().then(device::using);
+        let _lock = device.is_cuda().then(stream::read_lock);
         let weights = checkpoint::random(config, seed, options.dtype.candle(), &device)?;
         Self::build(config, weights, options, None, LoadReport::default())
     }
 
     /// Held while work is given to the device or what it computed is read.
-    fn using(&self) -> Option<Using> {
-        self.network.device().is_cuda().then(device::using)
+    fn read_lock(&self) -> Option<ReadLock> {
+        self.network.device().is_cuda().then(stream::read_lock)
     }
 
     fn build(
@@ -314,13 +342,13 @@ impl F1Policy {
         let mut network = F1Network::new(config, &weights, options.quant)?;
         let painter = match (&config.generation, network.foresight()) {
             (Some(generation), Ok(foresight)) => {
-                let device = device::beside(network.device())?;
+                let device = device::second_stream(network.device())?;
                 let painter = if device.is_cuda() {
                     Painter::new(generation, &weights.pp(TOKENIZER).moved(&device)?)?
                 } else {
                     foresight.tokenizer.painter().clone()
                 };
-                Some((Held::new(Arc::new(painter)), device))
+                Some((OnDevice::new(Arc::new(painter)), device))
             }
             _ => None,
         };
@@ -336,10 +364,10 @@ impl F1Policy {
                 "its width is not a multiple of the block; it stays unquantised"
             );
         }
-        let network = Held::new(Arc::new(network));
-        let graphs = Held::new(Graphs::new(options.cuda_graphs));
-        let images = Held::new(ImageUploader::default());
-        Ok(Self { network, painter, graphs, images, prompts, report })
+        let network = OnDevice::new(Arc::new(network));
+        let stages = OnDevice::new(Stages::new(options.cuda_graphs));
+        let images = OnDevice::new(ImageUploader::default());
+        Ok(Self { network, painter, stages, images, prompts, report })
     }
 
     /// Adds a prompt encoder, for a directory that keeps `tokenizer.json` elsewhere.
@@ -374,9 +402,9 @@ impl F1Policy {
     /// An image without pixels.
     pub fn prepare_camera(&self, image: &RgbImage) -> Result<CameraInput> {
         let [width, height] = self.config().image_fit;
-        let _using = self.using();
+        let _lock = self.read_lock();
         let tensor = self.images.camera(image, [width, height], self.network.device())?;
-        Ok(CameraInput { tensor: Held::new(tensor) })
+        Ok(CameraInput { tensor: OnDevice::new(tensor) })
     }
 
     /// Encodes a history frame, once when it arrives.
@@ -394,10 +422,10 @@ impl F1Policy {
     /// An image without pixels, or a model that does not foresee.
     pub fn prepare_frame(&self, image: &RgbImage) -> Result<FrameInput> {
         let side = self.network.foresight()?.config.frame_side();
-        let _using = self.using();
+        let _lock = self.read_lock();
         let ratio = self.config().run.crop_ratio;
         let tensor = self.images.frame(image, side, ratio, self.network.device())?;
-        Ok(FrameInput { tensor: Held::new(tensor) })
+        Ok(FrameInput { tensor: OnDevice::new(tensor) })
     }
 
     /// As [`F1Policy::encode_frame`] from frames of [`F1Policy::prepare_frame`]: on a GPU all at
@@ -412,19 +440,22 @@ impl F1Policy {
     }
 
     fn encode_batch(&self, frames: &[FrameInput]) -> Result<Vec<HistoryFrame>> {
-        let turn = self.graphs.turn(Stage::Frame);
-        let using = self.using();
+        let stage = self.stages.frame.lock();
+        let lock = self.read_lock();
         let pixels: Vec<&Tensor> = frames.iter().map(FrameInput::tensor).collect();
         let inputs = vec![Tensor::stack(&pixels, 0)?];
         let network = Arc::clone(&self.network);
-        let (outputs, _using) =
-            turn.compute(self.network.device(), inputs, &[], using, move |inputs| {
+        let (outputs, _lock) =
+            stage.compute(self.network.device(), inputs, &[], lock, move |inputs| {
                 let (tokens, vectors) = network.encode_frames(&inputs[0])?;
                 Ok(vec![tokens, vectors])
             })?;
         let [tokens, vectors] = of_stage(outputs)?;
         let frame = |(index, tokens): (usize, Vec<u32>)| -> Result<HistoryFrame> {
-            Ok(HistoryFrame { tokens: Arc::new(tokens), vectors: Held::new(vectors.get(index)?) })
+            Ok(HistoryFrame {
+                tokens: Arc::new(tokens),
+                vectors: OnDevice::new(vectors.get(index)?),
+            })
         };
         tokens.to_vec2()?.into_iter().enumerate().map(frame).collect()
     }
@@ -474,8 +505,8 @@ impl F1Policy {
     /// # Errors
     /// More cameras than the model takes, or nothing at all.
     pub fn embed(&self, input: &PolicyInput) -> Result<Embedded> {
-        let turn = self.graphs.turn(Stage::Images);
-        let mut using = self.using();
+        let stage = self.stages.images.lock();
+        let mut lock = self.read_lock();
         let mut parts = Vec::new();
         let cameras: Vec<&Tensor> =
             input.cameras.iter().flatten().map(CameraInput::tensor).collect();
@@ -483,12 +514,12 @@ impl F1Policy {
             let images = Tensor::stack(&cameras, 0)?;
             let network = Arc::clone(&self.network);
             let (outputs, still) =
-                turn.compute(self.network.device(), vec![images], &[], using, move |inputs| {
+                stage.compute(self.network.device(), vec![images], &[], lock, move |inputs| {
                     let tokens = network.embed_images(&inputs[0], &mut Recorder::off())?;
                     let (count, each, width) = tokens.dims3()?;
                     Ok(vec![tokens.reshape((1, count * each, width))?])
                 })?;
-            using = still;
+            lock = still;
             parts.extend(outputs);
         }
         if !input.prompt.ids().is_empty() {
@@ -498,9 +529,9 @@ impl F1Policy {
         if parts.is_empty() {
             return Err(Error::input("an observation without camera and prompt"));
         }
-        let tokens = Held::new(Tensor::cat(&parts, 1)?);
+        let tokens = OnDevice::new(Tensor::cat(&parts, 1)?);
         // What is freed is freed while the device may be used.
-        drop((parts, using));
+        drop((parts, lock));
         Ok(Embedded { tokens })
     }
 
@@ -515,15 +546,15 @@ impl F1Policy {
         source: &mut TokenSource,
     ) -> Result<Prefix> {
         let embedded = embedded.tensor();
-        let turn = self.graphs.turn(Stage::Prefix);
-        let using = self.using();
+        let stage = self.stages.prefix.lock();
+        let lock = self.read_lock();
         let history = if self.network.has_foresight() { Some(self.history(frames)?) } else { None };
         #[cfg(feature = "cuda")]
-        if turn.is_recorded() {
-            let (state, _using) = self.perceive_recorded(turn, embedded, history, source, using)?;
+        if stage.is_recorded() {
+            let (state, _lock) = self.perceive_recorded(stage, embedded, history, source, lock)?;
             return Prefix::read(state);
         }
-        let _using = (turn, using);
+        let _lock = (stage, lock);
         let padding = Padding::none(1, embedded.dim(1)?);
         let history = history.as_ref();
         Prefix::read(self.network.perceive(
@@ -539,12 +570,12 @@ impl F1Policy {
     #[cfg(feature = "cuda")]
     fn perceive_recorded(
         &self,
-        turn: Turn<'_>,
+        stage: StageLock<'_>,
         embedded: &Tensor,
         history: Option<Tensor>,
         source: &mut TokenSource,
-        using: Option<Using>,
-    ) -> Result<(PrefixState, Option<Using>)> {
+        lock: Option<ReadLock>,
+    ) -> Result<(PrefixState, Option<ReadLock>)> {
         let (network, device) = (&self.network, self.network.device());
         let padding = Padding::none(1, embedded.dim(1)?);
         let numbers = match network.foresight() {
@@ -558,14 +589,14 @@ impl F1Policy {
             let recorder = &mut Recorder::off();
             return Ok((
                 network.perceive(embedded, &padding, history.as_ref(), source, recorder)?,
-                using,
+                lock,
             ));
         };
         let mut inputs = vec![embedded.clone(), uniform];
         inputs.extend(history);
         let settings = [top_k, top_p.to_bits() as usize];
         let (network, of_prefix) = (Arc::clone(&self.network), padding.clone());
-        let (outputs, using) = turn.compute(device, inputs, &settings, using, move |inputs| {
+        let (outputs, lock) = stage.compute(device, inputs, &settings, lock, move |inputs| {
             let mut source = TokenSource::Numbers { uniform: inputs[1].clone(), top_k, top_p };
             let state = network.perceive(
                 &inputs[0],
@@ -595,7 +626,7 @@ impl F1Policy {
             tokens,
             logits: outputs.collect(),
         };
-        Ok((state, using))
+        Ok((state, lock))
     }
 
     /// `[1, frames, L - 1, codes]`, the first frame repeated where frames are missing.
@@ -663,8 +694,8 @@ impl F1Policy {
         }
         let mut padded = state.to_vec();
         padded.resize(config.max_state_dim, 0.0);
-        let turn = self.graphs.turn(Stage::Flow);
-        let using = self.using();
+        let stage = self.stages.flow.lock();
+        let lock = self.read_lock();
         let state = Tensor::from_vec(padded, (1, config.max_state_dim), device)?;
         let noise = Tensor::from_slice(noise, (1, chunk, width), device)?;
         let guidance =
@@ -675,7 +706,7 @@ impl F1Policy {
         let mut inputs = vec![block, state, noise];
         inputs.extend(guidance.into_iter().flat_map(|(previous, weights)| [previous, weights]));
         let (network, after) = (Arc::clone(&self.network), prefix.state.clone());
-        let (outputs, _using) = turn.compute(device, inputs, &[], using, move |inputs| {
+        let (outputs, _lock) = stage.compute(device, inputs, &[], lock, move |inputs| {
             let cache = KvCache::of_block(inputs[0].clone(), after.cache.len())?;
             let guidance = inputs.get(3).cloned().zip(inputs.get(4).cloned());
             let (state, noise, off) = (&inputs[1], &inputs[2], &mut Recorder::off());
@@ -699,11 +730,11 @@ impl F1Policy {
                 "this model has no generation expert: there is no foresight image",
             ));
         };
-        let turn = self.graphs.turn(Stage::Foresight);
-        let using = self.using();
+        let stage = self.stages.foresight.lock();
+        let lock = self.read_lock();
         let inputs = vec![foreseen.to_device(device)?];
         let painter = Arc::clone(painter);
-        let (outputs, _using) = turn.compute(device, inputs, &[], using, move |inputs| {
+        let (outputs, _lock) = stage.compute(device, inputs, &[], lock, move |inputs| {
             Ok(vec![painter.decode(&inputs[0])?.squeeze(0)?])
         })?;
         let [image] = of_stage(outputs)?;

@@ -117,7 +117,7 @@ impl TokenSource {
         match self {
             Self::Greedy => Ok(Some((Tensor::zeros((1, tokens), DType::F32, device)?, 1, 0.0))),
             Self::Observed { source, .. } => source.numbers(tokens, vocabulary, device),
-            Self::Sampled { top_k, top_p, random } if vocabulary <= crate::kernels::LONGEST_ROW => {
+            Self::Sampled { top_k, top_p, random } if vocabulary <= f1_kernels::LONGEST_ROW => {
                 let uniform: Vec<f32> = (0..tokens).map(|_| random.random()).collect();
                 Ok(Some((Tensor::from_vec(uniform, (1, tokens), device)?, *top_k, *top_p)))
             }
@@ -143,22 +143,17 @@ impl TokenSource {
             #[cfg(feature = "cuda")]
             Self::Numbers { uniform, top_k, top_p } => {
                 let logits = logits.detach().to_dtype(DType::F32)?;
-                Ok(crate::kernels::draw(
-                    &logits,
-                    &uniform.narrow(1, offset, rows)?,
-                    *top_k,
-                    *top_p,
-                )?)
+                Ok(f1_kernels::draw(&logits, &uniform.narrow(1, offset, rows)?, *top_k, *top_p)?)
             }
             #[cfg(feature = "cuda")]
             Self::Sampled { top_k, top_p, random }
                 if logits.device().is_cuda()
-                    && logits.dim(D::Minus1)? <= crate::kernels::LONGEST_ROW =>
+                    && logits.dim(D::Minus1)? <= f1_kernels::LONGEST_ROW =>
             {
                 let uniform: Vec<f32> = (0..batch * rows).map(|_| random.random()).collect();
                 let uniform = Tensor::from_vec(uniform, (batch, rows), logits.device())?;
                 let logits = logits.detach().to_dtype(DType::F32)?;
-                Ok(crate::kernels::draw(&logits, &uniform, *top_k, *top_p)?)
+                Ok(f1_kernels::draw(&logits, &uniform, *top_k, *top_p)?)
             }
             Self::Sampled { top_k, top_p, random } => {
                 let values: Vec<Vec<f32>> =
@@ -222,5 +217,27 @@ mod tests {
         assert_eq!(draw(&[0.25, 0.0, 0.75], 0.1), 0);
         assert_eq!(draw(&[0.25, 0.0, 0.75], 0.3), 2);
         assert_eq!(draw(&[0.25, 0.0, 0.75], 1.0), 2);
+    }
+
+    #[test]
+    #[cfg(feature = "cuda")]
+    fn tokens_drawn_on_a_gpu_are_those_drawn_on_the_host() {
+        let device = f1_kernels::device::cuda().expect("a GPU");
+        for vocabulary in [5, 64, 1000, 4096] {
+            let logits =
+                Tensor::randn(0f32, 3.0, (2, 40, vocabulary), &candle_core::Device::Cpu).unwrap();
+            for (top_k, top_p) in [(0, 0.0), (3, 0.0), (0, 0.9), (900, 0.95), (50, 0.5), (0, 1e-6)]
+            {
+                let ids = |logits: &Tensor| {
+                    let taken = TokenSource::new(top_k, top_p, 7).take(logits, 0).unwrap();
+                    taken.flatten_all().unwrap().to_vec1::<u32>().unwrap()
+                };
+                let (here, there) = (ids(&logits), ids(&logits.to_device(&device).unwrap()));
+                // Sums in another order may put a draw on the other side of a step, once in a great
+                // while.
+                let other = here.iter().zip(&there).filter(|(a, b)| a != b).count();
+                assert!(other <= 1, "{vocabulary} {top_k} {top_p}: {other} of {}", here.len());
+            }
+        }
     }
 }

@@ -1,13 +1,13 @@
 //! SigLIP and the projector: camera images to understanding tokens (PaliGemma layout).
 
 use candle_core::Tensor;
+use f1_kernels::{self as ops, LayerNormWeights, device};
 
 use crate::config::{Config, VisionConfig};
-use crate::kernels::LayerNormWeights;
 use crate::linear::Linear;
 use crate::recorder::Recorder;
 use crate::weights::Weights;
-use crate::{Error, Result, device, ops};
+use crate::{Error, Result};
 
 #[derive(Clone)]
 struct Norm {
@@ -150,7 +150,7 @@ impl Siglip {
     /// # Errors
     /// The images have another size.
     pub fn forward(&self, images: &Tensor, recorder: &mut Recorder) -> Result<Tensor> {
-        let _uploads = device::uploads_once(images.device());
+        let _uploads = device::cache_uploads(images.device());
         let (batch, channels, height, width) = images.dims4()?;
         if (channels, height, width) != (3, self.image, self.image) {
             return Err(Error::input(format!(

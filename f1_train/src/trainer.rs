@@ -364,7 +364,7 @@ impl Trainer {
         if let Some(peers) = &mut self.peers {
             peers.wait()?;
         }
-        if let Some(bytes) = f1_model::device::memory_in_use(&self.device)? {
+        if let Some(bytes) = f1_kernels::device::memory_in_use(&self.device)? {
             journal.say(&format!(
                 "GPU memory in use {:.1} GB; freed memory stays with a run, so it took no more",
                 bytes as f64 * 1e-9

@@ -1,11 +1,12 @@
 //! One decoder layer of one expert (Gemma layout), cut where the shared attention goes through it.
 
 use candle_core::Tensor;
+use f1_kernels as ops;
 
+use crate::Result;
 use crate::config::ExpertConfig;
 use crate::linear::{Linear, Quant};
 use crate::weights::Weights;
-use crate::{Result, ops};
 
 /// RMSNorm that multiplies by one plus its weight, in f32.
 #[derive(Clone)]

@@ -12,16 +12,17 @@ mod rope;
 pub use layer::{DecoderLayer, RmsNorm};
 pub use rope::{RopeTable, RopeTables};
 
-pub use crate::kernels::Block;
+pub use f1_kernels::Block;
 
 use candle_core::{DType, Device, Tensor};
+use f1_kernels::{self as ops, device};
 use layer::Projected;
 
 use crate::config::ExpertConfig;
 use crate::linear::Quant;
 use crate::recorder::Recorder;
 use crate::weights::Weights;
-use crate::{Error, Result, device, ops};
+use crate::{Error, Result};
 
 /// The experts by role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -395,7 +396,7 @@ impl Experts {
                 "attention blocks {blocks:?} do not cover {total} rows"
             )));
         }
-        let _uploads = device::uploads_once(rope.angles().device());
+        let _uploads = device::cache_uploads(rope.angles().device());
         let depth = self.understanding.layers.len();
         // What each stream's last layer left to be added to it.
         let mut deltas: Vec<Option<Tensor>> = streams.iter().map(|_| None).collect();

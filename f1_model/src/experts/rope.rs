@@ -43,7 +43,7 @@ impl RopeTable {
         Ok(Self { angles: Tensor::from_vec(cos, (2, positions.len(), tokens, half), device)? })
     }
 
-    /// As [`crate::kernels::rope`] takes them.
+    /// As [`f1_kernels::rope`] takes them.
     pub fn angles(&self) -> &Tensor {
         &self.angles
     }

@@ -60,8 +60,8 @@ mod on_gpu {
 
     use super::super::fit::Fit;
     use super::super::{Shrink, centre, frame_size, square};
-    use crate::kernels::{FitOp, ShrinkOp};
     use crate::{Error, Result};
+    use f1_kernels::{FitOp, ShrinkOp};
 
     /// Sizes of images whose tables are kept.
     const SIZES: usize = 16;
@@ -163,7 +163,7 @@ mod on_gpu {
 
         #[test]
         fn a_gpu_prepares_the_same_bits_as_a_processor() {
-            let (gpu, tables) = (crate::device::cuda().expect("a GPU"), Tables::default());
+            let (gpu, tables) = (f1_kernels::device::cuda().expect("a GPU"), Tables::default());
             for (width, height) in
                 [(640, 480), (480, 640), (37, 50), (300, 1), (224, 224), (1280, 720)]
             {

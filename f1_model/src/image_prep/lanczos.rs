@@ -1,10 +1,10 @@
 //! Shrinking as Pillow's Lanczos does: separable, support widened by the scale, 22-bit weights, 8
 //! bits between the passes.
 
+use f1_kernels::arch;
 use image::RgbImage;
 use rayon::prelude::*;
 
-use crate::kernels::simd::arch;
 use crate::{Error, Result};
 
 /// Fractional bits of the fixed-point weights.

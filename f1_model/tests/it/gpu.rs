@@ -1,11 +1,10 @@
 //! On a machine with a GPU, in a build with the feature `cuda`: what is done for speed there
 //! changes nothing.
 
-use f1_model::goldens::verify_on;
 use f1_model::{ActRequest, DeviceChoice, F1Policy, LoadOptions, PolicyInput, Prompt};
 use image::{Rgb, RgbImage};
 
-use crate::support::{goldens, tiny};
+use crate::support::tiny;
 
 fn policy(cuda_graphs: bool) -> F1Policy {
     let options = LoadOptions { device: DeviceChoice::Cuda, cuda_graphs, ..LoadOptions::default() };
@@ -48,19 +47,9 @@ fn same(found: &Outcome, wanted: &Outcome) {
     assert!(off <= Some(1), "{off:?}");
 }
 
-// Convolutions by cuDNN may use TF32.
-#[test]
-#[cfg(not(feature = "cudnn"))]
-fn every_number_of_the_reference_is_reproduced_on_a_gpu() {
-    let device = f1_model::device::cuda().expect("a GPU");
-    let report = verify_on(&goldens(), &device).expect("the goldens can be run");
-    let failed: Vec<_> = report.families.iter().filter(|family| !family.pass).collect();
-    assert!(report.pass, "out of tolerance: {failed:#?}");
-}
-
 #[test]
 fn joined_weights_and_keys_in_place_change_nothing() {
-    crate::policy::joined_changes_nothing(&f1_model::device::cuda().expect("a GPU"), 1e-4);
+    crate::policy::joined_changes_nothing(&f1_kernels::device::cuda().expect("a GPU"), 1e-4);
 }
 
 #[test]

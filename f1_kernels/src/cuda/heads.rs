@@ -1,0 +1,103 @@
+//! Attention of heads that each have keys of their own: the products want a head's tokens together,
+//! the layers around it a token's heads.
+
+use candle_core::cuda_backend::cudarc::driver::PushKernelArg;
+use candle_core::cuda_backend::{CudaStorage, WrapErr};
+use candle_core::{CpuStorage, DType, Layout, Result, Shape, Tensor, bail};
+
+use super::{Input, a_thread_each, by_eight, int, room, softmax, spanned};
+
+/// As [`crate::attention`] where queries, keys and values `[batch, tokens, heads, width]`
+/// are equally many and nothing is masked; scores in the type of the queries.
+pub(crate) fn attention_of_heads(q: &Tensor, k: &Tensor, v: &Tensor, scale: f64) -> Result<Tensor> {
+    let (batch, tokens, heads, width) = q.dims4()?;
+    // Views of what one product made, which lie alike, are taken as they are.
+    let alike = [k, v].iter().all(|x| x.stride() == q.stride())
+        && matches!(q.stride(), [.., head, 1] if *head == width || heads == 1);
+    let apart = if alike {
+        q.apply_op3_no_bwd(k, v, &Apart)?
+    } else {
+        q.contiguous()?.apply_op3_no_bwd(&k.contiguous()?, &v.contiguous()?, &Apart)?
+    };
+    let [q, k, v] = [apart.get(0)?, apart.get(1)?, apart.get(2)?];
+    let weights = softmax(&q.matmul(&k.transpose(2, 3)?)?, scale)?;
+    let out = weights.matmul(&v)?.apply_op1_no_bwd(&Together)?;
+    out.reshape((batch, tokens, heads * width))
+}
+
+/// Queries, keys and values `[batch, tokens, heads, width]` to `[3, batch, heads, tokens, width]`.
+struct Apart;
+
+/// `[batch, heads, tokens, width]` to `[batch, tokens, heads, width]`.
+struct Together;
+
+gpu_only!(Apart, "f1-cuda-heads-apart", 3);
+gpu_only!(Together, "f1-cuda-heads-together", 1);
+
+impl Apart {
+    fn run(&self, qkv: [Input; 3]) -> Result<(CudaStorage, Shape)> {
+        let (batch, tokens, heads, width) = qkv[0].1.shape().dims4()?;
+        let &[of_batch, of_token, of_head, 1] = qkv[0].1.stride() else {
+            bail!("heads that lie in pieces: {:?}", qkv[0].1)
+        };
+        let to = [tokens * heads * width, width, tokens * width];
+        let out = reorder(qkv, [batch, tokens, heads, width], [of_batch, of_token, of_head], to)?;
+        Ok((out, Shape::from((3, batch, heads, tokens, width))))
+    }
+}
+
+impl Together {
+    fn run(&self, x: [Input; 1]) -> Result<(CudaStorage, Shape)> {
+        let (batch, heads, tokens, width) = x[0].1.shape().dims4()?;
+        let &[of_batch, of_head, of_token, 1] = x[0].1.stride() else {
+            bail!("heads that lie in pieces: {:?}", x[0].1)
+        };
+        let to = [tokens * heads * width, heads * width, width];
+        let out = reorder(x, [batch, tokens, heads, width], [of_batch, of_token, of_head], to)?;
+        Ok((out, Shape::from((batch, tokens, heads, width))))
+    }
+}
+
+/// One to three tensors that lie alike, one behind the other in another order; the orders are how
+/// far it is from one batch element, one token and one head to the next.
+fn reorder<const N: usize>(
+    inputs: [Input; N],
+    [batch, tokens, heads, width]: [usize; 4],
+    from: [usize; 3],
+    to: [usize; 3],
+) -> Result<CudaStorage> {
+    let ((storage, layout), last) = (inputs[0], inputs[N - 1]);
+    if inputs
+        .iter()
+        .any(|(_, other)| other.shape() != layout.shape() || other.stride() != layout.stride())
+    {
+        bail!("heads that lie differently: {:?}", inputs.map(|(_, layout)| layout.clone()))
+    }
+    let device = &storage.device;
+    let starts = inputs.map(|(_, layout)| layout.start_offset());
+    let (some, eights) = by_eight(&[&starts[..], &from, &to, &[width]].concat());
+    let part = batch * tokens * heads * width;
+    Ok(by_type!(storage, |suffix: T| {
+        let out = room::<T>(device, N * part)?;
+        if part > 0 {
+            let [first, second, third] =
+                [spanned::<T>(inputs[0])?, spanned::<T>(inputs[N / 2])?, spanned::<T>(last)?];
+            let mut config = a_thread_each(part / some)?;
+            config.grid_dim.1 = int(N)?.unsigned_abs();
+            let (steps, tokens, heads, width) =
+                (int(part / some)?, int(tokens)?, int(heads)?, int(width)?);
+            let name = format!("f1_heads{eights}_{suffix}");
+            launch!(
+                device,
+                HEADS,
+                name,
+                config,
+                [
+                    &first, &second, &third, &out, &steps, &tokens, &heads, &width, &from[0],
+                    &from[1], &from[2], &to[0], &to[1], &to[2], &part
+                ]
+            );
+        }
+        CudaStorage::wrap_cuda_slice(out, device.clone())
+    }))
+}
