@@ -8,7 +8,6 @@
 mod activation;
 mod attention;
 mod conv2d;
-mod conv2d_backward;
 #[cfg(feature = "cuda")]
 mod cuda;
 pub mod device;
@@ -29,7 +28,6 @@ pub mod stream;
 mod sums;
 #[cfg(test)]
 mod tests;
-mod winograd;
 
 pub use activation::{geglu, geglu_joined, gelu_tanh, silu};
 pub use attention::{Block, attention, attention_in_blocks, attention_plain};

@@ -1,11 +1,11 @@
-//! Comparing tensors by name and gathering verdicts by family.
+//! Compares tensors by name and collects verdicts by family.
 
 use std::collections::{BTreeMap, HashMap};
 
 use candle_core::{DType, Tensor};
 use f1_model::{Error, Result};
 
-use super::{Family, Report};
+use super::report::{Family, Report};
 
 /// Default absolute tolerance in f32.
 pub(super) const F32: f64 = 1e-4;
@@ -13,18 +13,18 @@ pub(super) const F32: f64 = 1e-4;
 pub(super) const IMAGE: f64 = 3e-4;
 /// Tolerance of gradients, relative to the tensor's maximum.
 pub(super) const GRADIENT: f64 = 1e-3;
-/// Values up to this size get the plain tolerance; larger ones proportionally more, as f32 rounds
-/// them more coarsely.
+/// Values up to this size have the plain tolerance. That of larger ones grows in proportion, as the
+/// spacing of f32 does.
 const PLAIN: f64 = 32.0;
 
 /// Collects comparisons.
 #[derive(Default)]
-pub struct Comparison {
+pub(super) struct Comparison {
     families: BTreeMap<String, Family>,
     compared: usize,
     left: Vec<String>,
     group: String,
-    /// No absolute tolerance is smaller.
+    /// The smallest absolute tolerance.
     least: f64,
 }
 
@@ -35,8 +35,8 @@ pub(super) enum Rule {
     Absolute(f64),
     /// Relative to the largest absolute value of the expected tensor.
     Relative(f64),
-    /// The same, but where the tensor is smaller than this size, relative to the size: a gradient
-    /// that is zero but for rounding is measured against the others.
+    /// As [`Rule::Relative`], but relative to this size where the tensor is smaller: a gradient that
+    /// is zero up to rounding is compared relative to the others.
     Gradient(f64),
     /// Equal.
     Equal,
@@ -48,13 +48,13 @@ impl Comparison {
         self.group = group;
     }
 
-    /// A comparison whose absolute tolerances are at least `least`: that of another device's
-    /// arithmetic.
+    /// A comparison whose absolute tolerances are at least `least`, for devices that sum in another
+    /// order.
     pub(super) fn at_least(least: f64) -> Self {
         Self { least, ..Self::default() }
     }
 
-    /// A tensor of the files that has no counterpart here.
+    /// Counts a tensor of the files as not compared.
     pub(super) fn leave(&mut self, name: &str) {
         self.left.push(format!("{}{name}", self.group));
     }
@@ -153,15 +153,15 @@ impl Comparison {
             pass: true,
             tensors: 0,
         });
-        // JSON knows no infinity.
+        // JSON has no infinity.
         entry.max_abs_err = entry.max_abs_err.max(error.min(f64::MAX));
         entry.tolerance = entry.tolerance.max(tolerance);
         entry.pass &= pass;
         entry.tensors += 1;
     }
 
-    /// Compares every expected tensor that `found` holds, leaving the rest; what the layout
-    /// documents and the files lack is left too.
+    /// Compares every expected tensor that `found` holds and counts the others as not compared, as
+    /// well as documented tensors that the files lack.
     pub(super) fn all(
         &mut self,
         prefix: &str,
@@ -208,8 +208,7 @@ impl Comparison {
     }
 }
 
-/// The size below which a gradient counts as rounding beside the others of a run: a thousandth of
-/// the largest.
+/// The size below which a gradient counts as rounding: a thousandth of the largest of the run.
 pub(super) fn gradient_floor<'a>(
     expected: impl IntoIterator<Item = (&'a String, &'a Tensor)>,
 ) -> Result<f64> {
@@ -223,7 +222,8 @@ pub(super) fn gradient_floor<'a>(
     Ok(1e-3 * f64::from(largest))
 }
 
-/// Digits become `#`; gradients and optimised parameters are one family a run.
+/// The family of a tensor: digits become `#`; the gradients of a run are one family, as are its
+/// optimised parameters.
 fn family(name: &str) -> String {
     for marker in [".grad.", ".grad_l2."] {
         if let Some(at) = name.find(marker) {
@@ -236,7 +236,7 @@ fn family(name: &str) -> String {
     {
         return format!("{head}.after{steps}.*");
     }
-    // A number type is no index.
+    // The digits of a number type are no index.
     let (kind, rest) = match name.strip_prefix("bf16.") {
         Some(rest) => ("bf16.", rest),
         None => ("", name),

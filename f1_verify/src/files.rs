@@ -13,6 +13,8 @@ use f1_model::weights::Weights;
 use f1_model::{Error, Result};
 use serde_json::Value;
 
+use super::inputs;
+
 /// A golden directory.
 pub(super) struct GoldenDir {
     pub(super) path: PathBuf,
@@ -77,7 +79,8 @@ impl GoldenDir {
         let config = Config::from_json(&text.to_string(), &file.display().to_string())?;
         let (weights, _) = checkpoint::load(path, &config, LoadPrecision::default(), device)?;
         let on_device = |(name, tensor): (String, Tensor)| Ok((name, tensor.to_device(device)?));
-        let inputs = load(&path.join("inputs.safetensors"))?;
+        let inputs_file = path.join("inputs.safetensors");
+        let inputs = load(&inputs_file)?;
         let golden = Self {
             device: device.clone(),
             observed: observed.unwrap_or(config.run.history_frames),
@@ -88,7 +91,7 @@ impl GoldenDir {
             meta,
             weights,
         };
-        super::inputs::check(&golden)?;
+        inputs::check(&inputs_file, &golden.inputs, &golden.config, golden.observed)?;
         Ok(golden)
     }
 

@@ -1,12 +1,13 @@
-//! The inputs of a golden directory against its configuration: every fault by name before anything
-//! is computed.
+//! Checks the inputs of a golden directory against its configuration and names every fault, before
+//! anything is computed.
+
+use std::collections::HashMap;
+use std::path::Path;
 
 use candle_core::{DType, Tensor};
-use f1_model::{Error, Result};
+use f1_model::{Config, Error, Result};
 
-use super::files::GoldenDir;
-
-/// What a dimension may be.
+/// The allowed sizes of a dimension.
 #[derive(Clone, Copy)]
 enum Size {
     Exactly(usize),
@@ -42,16 +43,22 @@ impl std::fmt::Display for Size {
 ///
 /// # Errors
 /// Every fault, each naming its tensor.
-pub(super) fn check(golden: &GoldenDir) -> Result<()> {
+pub(super) fn check(
+    file: &Path,
+    inputs: &HashMap<String, Tensor>,
+    config: &Config,
+    observed: usize,
+) -> Result<()> {
     use Size::{Any, AtLeast, Exactly, Within};
-    let config = &golden.config;
-    let prompt = golden.input("lang_tokens")?;
+    let prompt = inputs
+        .get("lang_tokens")
+        .ok_or_else(|| Error::input(format!("{}: no lang_tokens", file.display())))?;
     let batch = Exactly(prompt.dims().first().copied().unwrap_or(0));
     let tokens = Exactly(prompt.dims().get(1).copied().unwrap_or(0));
     let chunk = Exactly(config.chunk_size);
     let mut faults = Vec::new();
     let mut expect = |name: &str, sizes: &[Size]| {
-        let Some(tensor) = golden.inputs.get(name) else { return };
+        let Some(tensor) = inputs.get(name) else { return };
         let dims = tensor.dims();
         if dims.len() != sizes.len() || !dims.iter().zip(sizes).all(|(&dim, size)| size.holds(dim))
         {
@@ -67,14 +74,14 @@ pub(super) fn check(golden: &GoldenDir) -> Result<()> {
     expect("noise", &[batch, chunk, Exactly(config.max_action_dim)]);
     expect("train_noise", &[batch, chunk, Exactly(config.max_action_dim)]);
     expect("train_time", &[batch]);
-    for name in golden.inputs.keys().filter_map(|name| name.strip_prefix("image")) {
+    for name in inputs.keys().filter_map(|name| name.strip_prefix("image")) {
         match name.strip_suffix("_mask") {
             Some(_) => expect(&format!("image{name}"), &[batch]),
             None => expect(&format!("image{name}"), &[batch, Exactly(3), Any, Any]),
         }
     }
     if let Some(side) = config.frame_side() {
-        let frame = [batch, AtLeast(golden.observed), Exactly(3), Exactly(side), Exactly(side)];
+        let frame = [batch, AtLeast(observed), Exactly(3), Exactly(side), Exactly(side)];
         expect("history", &frame);
         expect("history_u8", &frame);
     }
@@ -90,7 +97,7 @@ pub(super) fn check(golden: &GoldenDir) -> Result<()> {
         return Ok(());
     }
     faults.sort();
-    Err(Error::Checkpoint { path: golden.path.join("inputs.safetensors"), faults })
+    Err(Error::Checkpoint { path: file.to_path_buf(), faults })
 }
 
 fn largest(ids: &Tensor) -> Result<Option<f64>> {

@@ -4,12 +4,16 @@
 //! A golden directory holds `config.json` or `f1_config.json`, `model.safetensors`,
 //! `inputs.safetensors`, `outputs.safetensors`, `meta.json`, and optionally bf16 outputs, outputs
 //! without the world model and a training trace. Every size is read from it. A parent may also hold
-//! `utils/` and `vae_debug/`. What is not compared is counted, never passed.
+//! `utils/` and `vae_debug/`. Tensors that are not compared are counted and listed.
 
+mod bf16;
 mod compare;
 mod files;
 mod inference;
 mod inputs;
+mod layout;
+mod pi0;
+mod report;
 mod stages;
 #[cfg(test)]
 mod tests;
@@ -20,52 +24,24 @@ mod vae;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
-use serde::Serialize;
 
 pub use compare::Comparison;
+use compare::Comparison;
 use f1_model::{Error, Quant, Result};
 use files::GoldenDir;
-
-/// Verdict on one family of tensors.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Family {
-    /// Name, digits replaced by `#`.
-    pub name: String,
-    /// Largest error; relative to the tensor's maximum in families of gradients.
-    pub max_abs_err: f64,
-    /// Largest error allowed.
-    pub tolerance: f64,
-    /// Whether every tensor of the family is within its tolerance.
-    pub pass: bool,
-    /// Tensors compared.
-    pub tensors: usize,
-}
-
-/// Verdict on a directory.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Report {
-    /// Whether every family passes and something was compared.
-    pub pass: bool,
-    /// Tensors compared.
-    pub compared: usize,
-    /// Tensors in the files that were not compared.
-    pub not_compared: usize,
-    /// Families, sorted by name.
-    pub families: Vec<Family>,
-    /// Names of the tensors not compared.
-    pub left: Vec<String>,
-}
+use files::GoldenDir;
+pub use report::{Family, Report};
 
 /// Runs everything in a golden directory, or in the golden directories below a parent.
 ///
 /// # Errors
-/// The directory holds nothing to compare, or a file in it cannot be used. A number that is off is
-/// no error but a failed verdict.
+/// The directory holds nothing to compare, or a file in it cannot be used. A wrong number is not an
+/// error but a failed verdict.
 pub fn verify(dir: &Path) -> Result<Report> {
     verify_on(dir, &Device::Cpu)
 }
 
-/// Absolute tolerances in f32 on a GPU, whose sums have another order.
+/// Least absolute tolerance in f32 on a GPU, which sums in another order.
 const GPU: f64 = 1e-3;
 
 /// As [`verify`] with the network on `device`; on a GPU no absolute tolerance is below 1e-3.
@@ -97,6 +73,8 @@ pub fn verify_on(dir: &Path, device: &Device) -> Result<Report> {
         }
         let golden = GoldenDir::open(path, device)?;
         inference::run(&golden, &mut comparison)?;
+        bf16::run(&golden, &mut comparison)?;
+        pi0::run(&golden, &mut comparison)?;
         stages::run(&golden, &mut comparison)?;
         trace::run(&golden, &mut comparison)?;
     }
@@ -122,8 +100,8 @@ pub fn verify_on(dir: &Path, device: &Device) -> Result<Report> {
     Ok(report)
 }
 
-/// Relative RMS error of a quantised model's actions in a golden directory, its foresight tokens
-/// held fixed.
+/// Relative RMS error of a quantised model's actions in a golden directory, given the directory's
+/// foresight tokens.
 ///
 /// # Errors
 /// The directory cannot be used.
@@ -131,8 +109,7 @@ pub fn quantisation_error(dir: &Path, quant: Quant) -> Result<f64> {
     inference::quantisation_error(&GoldenDir::open(dir, &Device::Cpu)?, quant)
 }
 
-/// Whether a directory means to be a golden one; what it lacks is then an error of
-/// [`GoldenDir::open`].
+/// Whether a directory is meant as a golden one; [`GoldenDir::open`] reports the files it lacks.
 fn is_golden(path: &Path) -> bool {
     let has = |name: &str| path.join(name).is_file();
     has("inputs.safetensors")

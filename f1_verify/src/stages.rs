@@ -18,12 +18,11 @@ use serde_json::Value;
 
 use super::compare::{Comparison, GRADIENT, Rule, gradient_floor};
 use super::files::GoldenDir;
-use super::inference::{
+use super::layout::{
     action_masks, embed, mask, positions, prefix_masks, rows_that_count, rule, tokenise, wm_tables,
 };
 
-/// Probability of choosing a sample for hiding, and of hiding a token in it, in the reference's
-/// run.
+/// Probabilities of the reference's run: that tokens of a sample are hidden, and that each is.
 const HIDE: (f32, f32) = (0.1, 0.15);
 
 pub(super) fn run(golden: &GoldenDir, comparison: &mut Comparison) -> Result<()> {
@@ -47,7 +46,7 @@ pub(super) fn run(golden: &GoldenDir, comparison: &mut Comparison) -> Result<()>
     Ok(())
 }
 
-/// What a stage computed, under the names of the files.
+/// The tensors of a stage, by their names in the files.
 pub(super) struct Stage {
     pub(super) found: BTreeMap<String, Tensor>,
     /// Stage I with hidden input tokens.
@@ -131,31 +130,7 @@ pub(super) fn stage3(golden: &GoldenDir) -> Result<Stage> {
     Ok(Stage { found, masked: None, padding })
 }
 
-/// The pi0 layout: one joint pass and its gradients.
-pub(super) fn without_world_model(
-    golden: &GoldenDir,
-    config: &Config,
-    found: &mut BTreeMap<String, Tensor>,
-) -> Result<()> {
-    let set = ParameterSet::from_weights(config, &golden.weights, trained(false))?;
-    let network = F1Network::new(config, &set.weights(), None)?;
-    let batch = golden.batch(&network)?;
-    let mut settings =
-        JointSettings { reduction: LossReduction::Released, ..JointSettings::default() };
-    // Only to keep cameras that no sample has.
-    let mut recorder = Recorder::on();
-    let output = network.joint_loss(&batch, &mut settings, &mut recorder)?;
-    let mut of_training = BTreeMap::new();
-    losses(&output, &batch, &mut of_training)?;
-    gradients(&set, &output.loss.backward()?, &mut of_training);
-    if let Some(elements) = of_training.get("action_losses_after_forward").cloned() {
-        of_training.insert("loss_elem".to_string(), elements);
-    }
-    found.extend(of_training.into_iter().map(|(name, tensor)| (format!("train.{name}"), tensor)));
-    Ok(())
-}
-
-/// What both stages record besides their own: tokenizer tensors, splits, padded targets.
+/// Records what both stages have in common: tokenizer tensors, splits, padded targets.
 fn common(golden: &GoldenDir, network: &F1Network, recorder: &mut Recorder) -> Result<Padding> {
     let frames = golden.history()?;
     let (batch, count, channels, height, width) = frames.dims5()?;
@@ -172,8 +147,12 @@ fn common(golden: &GoldenDir, network: &F1Network, recorder: &mut Recorder) -> R
     Ok(embed(golden, network, &mut Recorder::off())?.1)
 }
 
-/// The scalars and elements of a loss under the names of the files.
-fn losses(output: &LossOutput, batch: &Batch, found: &mut BTreeMap<String, Tensor>) -> Result<()> {
+/// The scalars and elements of a loss, by their names in the files.
+pub(super) fn losses(
+    output: &LossOutput,
+    batch: &Batch,
+    found: &mut BTreeMap<String, Tensor>,
+) -> Result<()> {
     let mut put = |name: &str, tensor: &Tensor| {
         found.insert(name.to_string(), tensor.detach());
     };
@@ -223,7 +202,12 @@ fn losses(output: &LossOutput, batch: &Batch, found: &mut BTreeMap<String, Tenso
     Ok(())
 }
 
-fn gradients(set: &ParameterSet, store: &GradStore, found: &mut BTreeMap<String, Tensor>) {
+/// The gradients of all trained tensors, by their names in the files.
+pub(super) fn gradients(
+    set: &ParameterSet,
+    store: &GradStore,
+    found: &mut BTreeMap<String, Tensor>,
+) {
     for parameter in set.trained() {
         if let Some(gradient) = store.get(parameter.variable.as_tensor()) {
             found.insert(format!("grad.{}", parameter.spec.name), gradient.clone());
@@ -268,7 +252,7 @@ fn compare(
     )
 }
 
-/// L2 norms of all gradients, of which the files hold only some in full.
+/// Compares the L2 norms of all gradients; only some gradients are in the files in full.
 fn norms(
     golden: &GoldenDir,
     stage: &str,
@@ -297,7 +281,7 @@ fn norms(
                     .ok()
             });
         match norm {
-            // Gradients that are zero but for rounding are measured against the largest.
+            // A gradient that is zero up to rounding is compared relative to the largest one.
             Some(norm) => {
                 let scale = expected.max(1e-3 * largest);
                 comparison.number(

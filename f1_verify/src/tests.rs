@@ -12,7 +12,7 @@ use f1_model::sampling::TokenSource;
 use serde_json::{Value, json};
 
 use super::files::GoldenDir;
-use super::{inference, stages, verify};
+use super::{inference, pi0, stages, verify};
 
 /// Sizes that the configuration does not hold.
 struct Scene {
@@ -151,7 +151,7 @@ fn write(dir: &Path, config: &Value, scene: &Scene) {
         );
         save(&dir.join("outputs_bf16.safetensors"), &half.chain([ids]).collect());
     }
-    let (found, _) = inference::pi0(&golden, true).unwrap();
+    let (found, _) = pi0::pi0(&golden, true).unwrap();
     let found = found
         .into_iter()
         .map(|(name, tensor)| (format!("nowm.{name}"), tensor.contiguous().unwrap()));

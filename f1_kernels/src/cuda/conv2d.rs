@@ -10,8 +10,7 @@ use candle_core::cuda_backend::{CudaStorage, WrapErr};
 use candle_core::{CpuStorage, DType, Layout, Result, Shape, Tensor, bail};
 
 use super::{Input, add_bias, add_bias_onto, grid, int, room, view};
-use crate::Conv2dGeometry;
-use crate::conv2d::Sizes;
+use crate::conv2d::geometry::{Conv2dGeometry, Sizes};
 
 /// Threads of a block of [`Unfold`].
 const THREADS: usize = 256;

@@ -1,15 +1,18 @@
-//! The gradients of [`super::conv2d`]: with respect to the input a convolution of its own (stride
-//! 1) or a product and a scatter, with respect to the weights a product over all pixels.
+//! The gradients of a convolution. With respect to the input: a convolution of the gradient (stride
+//! 1), or a product and a scatter. With respect to the weights: a product over all pixels.
 
-use super::conv2d::{Conv2dGeometry, Sizes, conv2d};
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
+
+use super::cpu::convolve;
+use super::geometry::{Conv2dGeometry, Sizes};
+use crate::values;
 
 /// Numbers of an unfolded image held at once.
 const UNFOLDED_LIMIT: usize = 1 << 22;
 
 /// Gradients of the input and of the weight, given the gradient of the output.
-pub(crate) fn backward(
+pub(super) fn backward(
     x: &Tensor,
     weight: &Tensor,
     grad: &Tensor,
@@ -35,7 +38,11 @@ fn input_gradient(sizes: &Sizes, weight: &Tensor, grad: &Tensor) -> Result<Tenso
             bottom: sizes.height + top - sizes.out_height,
             right: sizes.width + left - sizes.out_width,
         };
-        return conv2d(grad, &turned, None, transposed);
+        let sizes = Sizes::new(grad.shape(), turned.shape(), transposed)?;
+        let dx = values(grad, |grad| {
+            values(&turned, |turned| Ok(convolve(&sizes, grad, turned, None)))
+        })?;
+        return Tensor::from_vec(dx, sizes.out_shape(), grad.device());
     }
     let transposed = weight.reshape((sizes.out_channels, sizes.depth()))?.t()?.contiguous()?;
     let mut dx = vec![0f32; sizes.batch * sizes.in_channels * sizes.height * sizes.width];

@@ -6,11 +6,13 @@
 //! transformed back into 4x4 output patches; all of it stays in the second- and third-level cache.
 //! Rounding grows to a few 1e-6 of the largest output.
 
-use super::conv2d::Sizes;
-use super::microkernel::{multiply, packed_rows_len};
-use super::simd::{AlignedBuffer, MICRO_ROWS, PANEL_VECTORS, arch};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
+
+use super::geometry::Sizes;
+use super::rows::{copy_row, copy_short};
+use crate::microkernel::{multiply, packed_rows_len};
+use crate::simd::{AlignedBuffer, MICRO_ROWS, PANEL_VECTORS, arch};
 
 /// Side of an output patch.
 const OUT: usize = 4;
@@ -25,7 +27,7 @@ const PATCHES_PER_TASK: usize = 48;
 const PAD: usize = 16;
 
 /// Whether this form serves the convolution and pays for its transforms.
-pub(crate) fn pays(sizes: &Sizes) -> bool {
+pub(super) fn pays(sizes: &Sizes) -> bool {
     let patches = sizes.batch * sizes.out_height.div_ceil(OUT) * sizes.out_width.div_ceil(OUT);
     sizes.kernel_height == 3
         && sizes.kernel_width == 3
@@ -42,8 +44,8 @@ struct Band<'a> {
     rows: Vec<&'a mut [f32]>,
 }
 
-/// The whole convolution on slices, as [`super::conv2d::forward`].
-pub(crate) fn forward(
+/// The whole convolution on slices, as [`super::cpu::convolve`].
+pub(super) fn forward(
     sizes: &Sizes,
     input: &[f32],
     kernel: &[f32],
@@ -454,10 +456,7 @@ fn transform_output<S: Simd>(
             let row = &mut rows[at..at + sizes.out_width];
             let from = column * OUT;
             let to = ((column + len) * OUT).min(sizes.out_width);
-            super::conv2d::copy_short(
-                &line[lane * OUT..lane * OUT + to - from],
-                &mut row[from..to],
-            );
+            copy_short(&line[lane * OUT..lane * OUT + to - from], &mut row[from..to]);
         }
     }
 }
@@ -480,5 +479,5 @@ fn output_points<S: Simd>(simd: S, m: [S::f32s; IN]) -> [S::f32s; OUT] {
 /// `out[i] = row[begin + i - left]`, zero outside the row.
 #[inline(always)]
 fn copy_line(row: &[f32], begin: usize, left: usize, out: &mut [f32]) {
-    super::conv2d::copy_row(row, begin, left, 1, out);
+    copy_row(row, begin, left, 1, out);
 }

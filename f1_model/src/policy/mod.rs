@@ -1,0 +1,93 @@
+//! The network as a robot uses it: load, perceive, act, imagine.
+
+mod act;
+mod load;
+mod observe;
+mod options;
+mod perceive;
+mod types;
+
+use std::sync::Arc;
+
+use candle_core::Device;
+use f1_kernels::graphs::StageGraphs;
+use f1_kernels::stream::{self, OnDevice, ReadLock};
+
+pub use options::{DeviceChoice, Dtype, LoadOptions};
+pub use types::{ActRequest, CameraInput, Embedded, FrameInput, HistoryFrame, PolicyInput, Prefix};
+
+use crate::checkpoint::LoadReport;
+use crate::config::Config;
+use crate::image_prep::ImageUploader;
+use crate::network::F1Network;
+use crate::prompt::PromptEncoder;
+use crate::tokenizer::Painter;
+use crate::{Error, Result};
+
+/// A loaded policy: shared by `Arc`, every method takes `&self`. Dropped while another one records
+/// a graph, it waits.
+pub struct F1Policy {
+    network: OnDevice<Arc<F1Network>>,
+    /// Makes the foresight image, on a GPU beside everything else; with the device it is on.
+    painter: Option<(OnDevice<Arc<Painter>>, Device)>,
+    stages: OnDevice<Stages>,
+    images: OnDevice<ImageUploader>,
+    prompts: Option<PromptEncoder>,
+    report: LoadReport,
+}
+
+impl F1Policy {
+    /// Held while work is given to the device or what it computed is read.
+    fn read_lock(&self) -> Option<ReadLock> {
+        self.network.device().is_cuda().then(stream::read_lock)
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        self.network.config()
+    }
+
+    /// The network underneath.
+    pub fn network(&self) -> &F1Network {
+        &self.network
+    }
+
+    /// What loading found.
+    pub fn report(&self) -> &LoadReport {
+        &self.report
+    }
+}
+
+/// The recorded graphs of each stage.
+struct Stages {
+    /// Camera images to understanding tokens.
+    images: StageGraphs,
+    /// History frames to their tokens and vectors.
+    frame: StageGraphs,
+    /// Understanding and foresight.
+    prefix: StageGraphs,
+    /// The chunk of actions.
+    flow: StageGraphs,
+    /// The foresight image.
+    foresight: StageGraphs,
+}
+
+impl Stages {
+    fn new(record: bool) -> Self {
+        let of = |name| StageGraphs::new(name, record);
+        Self {
+            images: of("images"),
+            frame: of("frame"),
+            prefix: of("prefix"),
+            flow: of("flow"),
+            foresight: of("foresight"),
+        }
+    }
+}
+
+/// The results of a stage, as many as it has.
+fn of_stage<T, const N: usize>(outputs: Vec<T>) -> Result<[T; N]> {
+    outputs.try_into().map_err(|other: Vec<T>| {
+        Error::input(format!("{} results of a stage that has {N}", other.len()))
+    })
+}
