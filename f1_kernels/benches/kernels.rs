@@ -1,4 +1,4 @@
-//! One benchmark a kernel, next to candle's own operations: `cargo bench -p f1_kernels`
+//! A benchmark of each kernel beside candle's own operations: `cargo bench -p f1_kernels`
 //! (`RAYON_NUM_THREADS=1` for one core).
 #![allow(clippy::expect_used, reason = "a benchmark stops at the first fault")]
 
@@ -140,7 +140,7 @@ fn rms_norm_1496x512(bencher: Bencher, fused: bool) {
     bencher.bench(|| form(&x, &w, 1e-6).expect("fits"));
 }
 
-/// The loss of a training step reaches the tokenizer's neighbours through these.
+/// Forward and backward pass of a convolution of a training step.
 #[divan::bench(args = [true, false], sample_count = 3, sample_size = 1)]
 fn conv3x3_training(bencher: Bencher, fused: bool) {
     let variable =

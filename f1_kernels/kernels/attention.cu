@@ -1,25 +1,29 @@
-// Attention of few rows to many keys of one head, whose scores never leave the multiprocessor: a block takes some rows and a part of the keys, and
-// a second kernel joins the parts.
+// Attention of few rows to many keys of one head. Scores stay in the multiprocessor: a block
+// handles some rows and a part of the keys, and a second kernel combines the parts.
 #include "common.cuh"
 #include "mma.cuh"
 
-static constexpr int WARPS = 4;          // a warp takes 16 rows
+static constexpr int WARPS = 4;          // a warp handles 16 rows
 static constexpr int ROWS = 16 * WARPS;  // rows of a block
 static constexpr int KEYS = 32;          // keys in shared memory at a time
 
 struct Parts {
-  float *sums;   // [batch][parts][rows][WIDTH], not divided by their weights
-  float *stats;  // [batch][parts][rows][2]: largest score, sum of weights
+  float* sums;   // [batch][parts][rows][WIDTH], not divided by their weights
+  float* stats;  // [batch][parts][rows][2]: largest score, sum of weights
 };
 
-// q [batch][rows][WIDTH], key and value [batch][keys][WIDTH] at their strides, all in 16-byte steps. Row r asks for query r / heads, whose mask is
-// at batch * mask_batch + query * mask_query; no mask: a null pointer. The first `early_rows` rows see the first `early_keys` keys
-// only. Part p has the keys from p * part_keys on, a multiple of KEYS. Blocks [row blocks][parts][batch].
+// q [batch][rows][WIDTH]; key and value [batch][keys][WIDTH] with their strides; all accesses
+// are 16 bytes wide. Row r belongs to query r / heads, whose mask is at batch * mask_batch +
+// query * mask_query; without a mask the pointer is null. The first `early_rows` rows attend
+// only to the first `early_keys` keys. Part p has the keys from p * part_keys on; part_keys is a
+// multiple of KEYS. Blocks: [row blocks][parts][batch].
 template <int WIDTH>
-__device__ void attention(const bf16 *q, const bf16 *key, const bf16 *value, const float *mask, Parts parts, int rows, int keys,
-                          int part_keys, float scale, int heads, size_t key_batch, size_t key_token, size_t value_batch,
-                          size_t value_token, size_t mask_batch, size_t mask_query, int early_rows, int early_keys) {
-  // At this stride the rows that lanes read together begin in different banks.
+__device__ void attention(const bf16* q, const bf16* key, const bf16* value, const float* mask,
+                          Parts parts, int rows, int keys, int part_keys, float scale, int heads,
+                          size_t key_batch, size_t key_token, size_t value_batch,
+                          size_t value_token, size_t mask_batch, size_t mask_query, int early_rows,
+                          int early_keys) {
+  // With this stride the rows that lanes read at once begin in different banks.
   constexpr int STRIDE = WIDTH + 8;
   __shared__ __align__(16) bf16 some_keys[KEYS * STRIDE];
   __shared__ __align__(16) bf16 some_values[KEYS * STRIDE];
@@ -37,32 +41,37 @@ __device__ void attention(const bf16 *q, const bf16 *key, const bf16 *value, con
 #pragma unroll
   for (int half = 0; half < 2; half++) {
     int row = first_row + g + 8 * half;
-    const bf16 *from = q + (static_cast<size_t>(batch) * rows + row) * WIDTH + 2 * t;
+    const bf16* from = q + (static_cast<size_t>(batch) * rows + row) * WIDTH + 2 * t;
     ends[half] = row < early_rows ? min(end, early_keys) : end;
     masks[half] = batch * mask_batch + min(row, rows - 1) / heads * mask_query;
 #pragma unroll
     for (int step = 0; step < WIDTH / 16; step++) {
-      queries[step][half] = row < rows ? *reinterpret_cast<const unsigned *>(from + 16 * step) : 0u;
-      queries[step][half + 2] = row < rows ? *reinterpret_cast<const unsigned *>(from + 16 * step + 8) : 0u;
+      queries[step][half] = row < rows ? *reinterpret_cast<const unsigned*>(from + 16 * step) : 0u;
+      queries[step][half + 2] =
+          row < rows ? *reinterpret_cast<const unsigned*>(from + 16 * step + 8) : 0u;
     }
   }
 
-  // Zeros behind the last key: the weight of a value there is zero too, but zero times what happens to lie there need not be.
-  auto fetch = [&](bf16 *to, const bf16 *from, size_t token, int at) {
+  // Zeros behind the last key. The weight of a value there is zero, but zero times uninitialised
+  // memory may be NaN.
+  auto fetch = [&](bf16* to, const bf16* from, size_t token, int at) {
     for (int i = threadIdx.x; i < KEYS * WIDTH / 8; i += 32 * WARPS) {
       int row = i / (WIDTH / 8), column = i % (WIDTH / 8) * 8;
       bool there = at + row < end;
-      start_copy(to + row * STRIDE + column, from + (there ? at + row : first_key) * token + column, there);
+      start_copy(to + row * STRIDE + column, from + (there ? at + row : first_key) * token + column,
+                 there);
     }
     close_group();
   };
-  // Where this lane's row of four tiles begins: keys by two tiles of keys and two of columns, values the other way round.
-  const bf16 *key_tiles = some_keys + (lane & 7) * STRIDE + (lane >> 4) * 8 * STRIDE + (lane >> 3 & 1) * 8;
-  const bf16 *value_tiles = some_values + (lane & 15) * STRIDE + (lane >> 4) * 8;
+  // The beginning of this lane's row of four tiles. For keys these are two tiles of keys by two
+  // of columns, for values the transpose.
+  const bf16* key_tiles =
+      some_keys + (lane & 7) * STRIDE + (lane >> 4) * 8 * STRIDE + (lane >> 3 & 1) * 8;
+  const bf16* value_tiles = some_values + (lane & 15) * STRIDE + (lane >> 4) * 8;
 
   float sums[WIDTH / 8][4] = {};
   float most[2] = {Most::none, Most::none}, weight[2] = {0.0f, 0.0f};
-  // Values come while scores are computed, the next keys while values are added up.
+  // Values are fetched while scores are computed, the next keys while values are summed.
   fetch(some_keys, key, key_token, first_key);
   for (int at = first_key; at < end; at += KEYS) {
     fetch(some_values, value, value_token, at);
@@ -87,7 +96,7 @@ __device__ void attention(const bf16 *q, const bf16 *key, const bf16 *value, con
       close_group();
     }
 
-    // Rows g and g + 8 of the warp's; the four lanes of a row have a quarter of its keys each.
+    // Rows g and g + 8 of the warp; each of the four lanes of a row has a quarter of its keys.
 #pragma unroll
     for (int half = 0; half < 2; half++) {
       float largest = most[half];
@@ -96,7 +105,7 @@ __device__ void attention(const bf16 *q, const bf16 *key, const bf16 *value, con
 #pragma unroll
         for (int i = 0; i < 2; i++) {
           int column = at + 8 * tile + 2 * t + i;
-          float &score = scores[tile][2 * half + i];
+          float& score = scores[tile][2 * half + i];
           if (column < ends[half]) {
             score = score * scale + (mask ? mask[masks[half] + column] : 0.0f);
             largest = fmaxf(largest, score);
@@ -117,7 +126,7 @@ __device__ void attention(const bf16 *q, const bf16 *key, const bf16 *value, con
       for (int tile = 0; tile < KEYS / 8; tile++) {
 #pragma unroll
         for (int i = 0; i < 2; i++) {
-          float &score = scores[tile][2 * half + i];
+          float& score = scores[tile][2 * half + i];
           score = at + 8 * tile + 2 * t + i < ends[half] ? expf(score - largest) : 0.0f;
           weight[half] += score;
         }
@@ -128,7 +137,8 @@ __device__ void attention(const bf16 *q, const bf16 *key, const bf16 *value, con
     __syncthreads();
 #pragma unroll
     for (int step = 0; step < KEYS / 16; step++) {
-      const unsigned weights[4] = {packed(scores[2 * step][0], scores[2 * step][1]), packed(scores[2 * step][2], scores[2 * step][3]),
+      const unsigned weights[4] = {packed(scores[2 * step][0], scores[2 * step][1]),
+                                   packed(scores[2 * step][2], scores[2 * step][3]),
                                    packed(scores[2 * step + 1][0], scores[2 * step + 1][1]),
                                    packed(scores[2 * step + 1][2], scores[2 * step + 1][3])};
 #pragma unroll
@@ -158,19 +168,21 @@ __device__ void attention(const bf16 *q, const bf16 *key, const bf16 *value, con
     }
 #pragma unroll
     for (int tile = 0; tile < WIDTH / 8; tile++) {
-      *reinterpret_cast<float2 *>(parts.sums + to * WIDTH + 8 * tile + 2 * t) =
+      *reinterpret_cast<float2*>(parts.sums + to * WIDTH + 8 * tile + 2 * t) =
           make_float2(sums[tile][2 * half], sums[tile][2 * half + 1]);
     }
   }
 }
 
-#define ATTENTION(WIDTH)                                                                                                          \
-  extern "C" __global__ void __launch_bounds__(32 * WARPS) f1_attention_##WIDTH(                                                  \
-      const bf16 *q, const bf16 *key, const bf16 *value, const float *mask, float *sums, float *stats, int rows, int keys,        \
-      int part_keys, float scale, int heads, size_t key_batch, size_t key_token, size_t value_batch, size_t value_token,          \
-      size_t mask_batch, size_t mask_query, int early_rows, int early_keys) {                                                     \
-    attention<WIDTH>(q, key, value, mask, Parts{sums, stats}, rows, keys, part_keys, scale, heads, key_batch, key_token,          \
-                     value_batch, value_token, mask_batch, mask_query, early_rows, early_keys);                                   \
+#define ATTENTION(WIDTH)                                                                           \
+  extern "C" __global__ void __launch_bounds__(32 * WARPS) f1_attention_##WIDTH(                   \
+      const bf16* q, const bf16* key, const bf16* value, const float* mask, float* sums,           \
+      float* stats, int rows, int keys, int part_keys, float scale, int heads, size_t key_batch,   \
+      size_t key_token, size_t value_batch, size_t value_token, size_t mask_batch,                 \
+      size_t mask_query, int early_rows, int early_keys) {                                         \
+    attention<WIDTH>(q, key, value, mask, Parts{sums, stats}, rows, keys, part_keys, scale, heads, \
+                     key_batch, key_token, value_batch, value_token, mask_batch, mask_query,       \
+                     early_rows, early_keys);                                                      \
   }
 ATTENTION(16)
 ATTENTION(32)
@@ -178,15 +190,17 @@ ATTENTION(64)
 ATTENTION(128)
 ATTENTION(256)
 
-// Joins what `attention` made of all parts: out [batch][rows][width], a block a row, a thread a number or some.
-extern "C" __global__ void f1_attention_join(const float *sums, const float *stats, bf16 *out, int rows, int parts, int width) {
+// Combines the results of `attention` for all parts: out [batch][rows][width]. One block for
+// each row; a thread handles one or more numbers.
+extern "C" __global__ void f1_attention_join(const float* sums, const float* stats, bf16* out,
+                                             int rows, int parts, int width) {
   size_t row = blockIdx.x, batch = row / rows, first = batch * parts * rows + row % rows;
   float most = Most::none, weight = 0.0f;
   for (int part = 0; part < parts; part++) {
     most = fmaxf(most, stats[2 * (first + static_cast<size_t>(part) * rows)]);
   }
   for (int part = 0; part < parts; part++) {
-    const float *of = stats + 2 * (first + static_cast<size_t>(part) * rows);
+    const float* of = stats + 2 * (first + static_cast<size_t>(part) * rows);
     weight += expf(of[0] - most) * of[1];
   }
   for (int i = threadIdx.x; i < width; i += blockDim.x) {

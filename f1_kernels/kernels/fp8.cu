@@ -1,11 +1,13 @@
-// 8-bit floats with 4 bits of exponent and 3 of fraction (E4M3), one scale for all numbers of a tensor.
+// 8-bit floats with 4 bits of exponent and 3 of fraction (E4M3), one scale for all numbers of a
+// tensor.
 #include "common.cuh"
 
 static constexpr float LARGEST = 448.0f;
-// Tensors without larger numbers are not scaled: one over their scale might be no number.
+// Tensors whose numbers are all at most this are not scaled: the inverse of their scale might be
+// infinite.
 static constexpr float NOTHING = 1e-30f;
 
-// The nearest, ties to even; what is too large becomes the largest.
+// Rounds to the nearest, ties to even; larger numbers become the largest of the format.
 __device__ __forceinline__ unsigned char e4m3(float v) {
   unsigned bits = __float_as_uint(v), sign = bits >> 24 & 0x80u;
   bits &= 0x7fffffffu;
@@ -16,7 +18,7 @@ __device__ __forceinline__ unsigned char e4m3(float v) {
   if (size >= LARGEST) {
     return sign | 0x7eu;
   }
-  // Below the least normal number steps are 2^-9; eight of them are that number.
+  // Below the smallest normal number (2^-6) the spacing is 2^-9.
   if (size < 0.015625f) {
     return sign | static_cast<unsigned>(rintf(size * 512.0f));
   }
@@ -24,8 +26,10 @@ __device__ __forceinline__ unsigned char e4m3(float v) {
   return sign | ((bits >> 20) - (120u << 3));
 }
 
-// most [rows]: the largest size of each row of x [rows][width]. A block a row, a thread N numbers at a time.
-template <typename T, int N> __device__ void row_max(const T *x, float *most, int width) {
+// most [rows]: the largest absolute value of each row of x [rows][width]. One block for each
+// row; a thread handles N numbers at a time.
+template <typename T, int N>
+__device__ void row_max(const T* x, float* most, int width) {
   x += static_cast<size_t>(blockIdx.x) * width;
   float largest = 0.0f;
   for (int i = threadIdx.x * N; i < width; i += blockDim.x * N) {
@@ -42,10 +46,11 @@ template <typename T, int N> __device__ void row_max(const T *x, float *most, in
   }
 }
 
-// out: the numbers of x [rows][width] divided by their scale, and behind them the scale, with which the largest of them fills the format.
-// A block a row, a thread N numbers at a time.
+// out: the numbers of x [rows][width] divided by their scale, then the scale, which maps the
+// largest of them to the largest of the format. One block for each row; a thread handles N
+// numbers at a time.
 template <typename T, int N>
-__device__ void fp8_round(const T *x, const float *most, unsigned char *out, int rows, int width) {
+__device__ void fp8_round(const T* x, const float* most, unsigned char* out, int rows, int width) {
   float largest = 0.0f;
   for (int i = threadIdx.x; i < rows; i += blockDim.x) {
     largest = fmaxf(largest, most[i]);
@@ -64,15 +69,15 @@ __device__ void fp8_round(const T *x, const float *most, unsigned char *out, int
       for (int j = 0; j < N; j++) {
         words[j / 4] |= static_cast<unsigned>(e4m3(v[j] * inverse)) << j % 4 * 8;
       }
-      *reinterpret_cast<uint2 *>(out + row + i) = make_uint2(words[0], words[1]);
+      *reinterpret_cast<uint2*>(out + row + i) = make_uint2(words[0], words[1]);
     }
   }
   if (blockIdx.x == 0 && threadIdx.x == 0) {
-    *reinterpret_cast<float *>(out + static_cast<size_t>(rows) * width) = scale;
+    *reinterpret_cast<float*>(out + static_cast<size_t>(rows) * width) = scale;
   }
 }
 
-#define ROW_MAX(T) (const T *x, float *most, int width)
+#define ROW_MAX(T) (const T* x, float* most, int width)
 FOR_BOTH_BY_ONE_AND_EIGHT(f1_row_max, row_max, ROW_MAX, (x, most, width))
-#define FP8_ROUND(T) (const T *x, const float *most, unsigned char *out, int rows, int width)
+#define FP8_ROUND(T) (const T* x, const float* most, unsigned char* out, int rows, int width)
 FOR_BOTH_BY_ONE_AND_EIGHT(f1_fp8_round, fp8_round, FP8_ROUND, (x, most, out, rows, width))

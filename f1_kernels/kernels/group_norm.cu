@@ -1,8 +1,9 @@
-// Group normalisation with its affine map and, where wanted, SiLU. Each kernel has several blocks a group, so that few large groups fill
-// the device too. Two kernels where the numbers of a channel lie together, three where those of a pixel do.
+// Group normalisation with its affine map and, optionally, SiLU. A group has several blocks, so
+// that a few large groups fill the device too. Two kernels for channels-first memory, three for
+// channels-last memory.
 #include "common.cuh"
 
-// What block `part` of `parts` has of a group's `size` numbers.
+// The range of block `part` of `parts` in the `size` numbers of a group.
 struct Part {
   size_t begin, end;
   __device__ Part(size_t size, int part, int parts) {
@@ -13,8 +14,10 @@ struct Part {
   __device__ float count() const { return static_cast<float>(end - begin); }
 };
 
-// Mean of each part and the sum of squares around it: moments [groups of all batch elements][parts][2].
-template <typename T> __device__ void group_moments(const T *x, float *moments, size_t size, int parts) {
+// Mean of each part and the sum of squared differences from it: moments [groups of all batch
+// elements][parts][2].
+template <typename T>
+__device__ void group_moments(const T* x, float* moments, size_t size, int parts) {
   Part part(size, blockIdx.x % parts, parts);
   x += blockIdx.x / parts * size;
   float sum = 0.0f;
@@ -34,11 +37,13 @@ template <typename T> __device__ void group_moments(const T *x, float *moments, 
   }
 }
 
-// out = (x - mean) / sqrt(variance + eps) * weight + bias, then times its sigmoid if `silu`. x [batch][channels][plane], where a group
-// has size / plane channels and there are `groups` of them; weight and bias [channels].
+// out = (x - mean) / sqrt(variance + eps) * weight + bias, then times its sigmoid if `silu`. x
+// [batch][channels][plane] with `groups` groups of size / plane channels; weight and bias
+// [channels].
 template <typename T>
-__device__ void group_norm(const T *x, const float *moments, const float *weight, const float *bias, T *out, size_t size,
-                           size_t plane, int parts, int groups, float eps, int silu) {
+__device__ void group_norm(const T* x, const float* moments, const float* weight, const float* bias,
+                           T* out, size_t size, size_t plane, int parts, int groups, float eps,
+                           int silu) {
   size_t group = blockIdx.x / parts;
   x += group * size;
   out += group * size;
@@ -64,22 +69,25 @@ __device__ void group_norm(const T *x, const float *moments, const float *weight
   }
 }
 
-#define MOMENTS(T) (const T *x, float *moments, size_t size, int parts)
+#define MOMENTS(T) (const T* x, float* moments, size_t size, int parts)
 FOR_BOTH(f1_group_moments, group_moments, MOMENTS, (x, moments, size, parts))
 
-#define GROUP_NORM(T)                                                                                           \
-  (const T *x, const float *moments, const float *weight, const float *bias, T *out, size_t size, size_t plane, \
-   int parts, int groups, float eps, int silu)
+#define GROUP_NORM(T)                                                                             \
+  (const T* x, const float* moments, const float* weight, const float* bias, T* out, size_t size, \
+   size_t plane, int parts, int groups, float eps, int silu)
 FOR_BOTH(f1_group_norm, group_norm, GROUP_NORM,
          (x, moments, weight, bias, out, size, plane, parts, groups, eps, silu))
 
-// --- x [batch][pixels][channels]
+// Channels-last memory: x [batch][pixels][channels].
 
 // The pixels of part `part` of `parts`.
 #define PIXELS(part) Part(pixels, part, parts)
 
-// Of each channel in each part the mean and the sum of squares around it: moments [batch][parts][channels][2]. A block a part.
-template <typename T> __device__ void channel_moments(const T *x, float *moments, size_t pixels, int channels, int parts) {
+// For each channel in each part the mean and the sum of squared differences from it: moments
+// [batch][parts][channels][2]. One block for each part.
+template <typename T>
+__device__ void channel_moments(const T* x, float* moments, size_t pixels, int channels,
+                                int parts) {
   Part part = PIXELS(blockIdx.x % parts);
   x += blockIdx.x / parts * pixels * channels;
   moments += 2 * static_cast<size_t>(blockIdx.x) * channels;
@@ -98,19 +106,20 @@ template <typename T> __device__ void channel_moments(const T *x, float *moments
   }
 }
 
-// Of each group its mean and one over its deviation: statistics [batch][groups][2]. A block a group.
-__device__ void group_statistics(const float *moments, float *statistics, size_t pixels, int channels, int parts, int groups,
-                                 float eps) {
+// For each group its mean and the inverse of its standard deviation: statistics
+// [batch][groups][2]. One block for each group.
+__device__ void group_statistics(const float* moments, float* statistics, size_t pixels,
+                                 int channels, int parts, int groups, float eps) {
   int each = channels / groups, count = parts * each, group = blockIdx.x % groups;
   moments += 2 * (blockIdx.x / groups * static_cast<size_t>(parts) * channels + group * each);
   float size = static_cast<float>(pixels) * each, sum = 0.0f, squares = 0.0f;
   for (int i = threadIdx.x; i < count; i += blockDim.x) {
-    const float *of = moments + 2 * (static_cast<size_t>(i / each) * channels + i % each);
+    const float* of = moments + 2 * (static_cast<size_t>(i / each) * channels + i % each);
     sum += of[0] * PIXELS(i / each).count();
   }
   float mean = over_block<Sum>(sum) / size;
   for (int i = threadIdx.x; i < count; i += blockDim.x) {
-    const float *of = moments + 2 * (static_cast<size_t>(i / each) * channels + i % each);
+    const float* of = moments + 2 * (static_cast<size_t>(i / each) * channels + i % each);
     float off = of[0] - mean;
     squares += of[1] + PIXELS(i / each).count() * off * off;
   }
@@ -121,10 +130,11 @@ __device__ void group_statistics(const float *moments, float *statistics, size_t
   }
 }
 
-// As group_norm. A thread a number of `count`.
+// As group_norm. One thread for each of `count` numbers.
 template <typename T>
-__device__ void pixel_norm(const T *x, const float *statistics, const float *weight, const float *bias, T *out, size_t count,
-                           size_t pixels, int channels, int groups, int silu) {
+__device__ void pixel_norm(const T* x, const float* statistics, const float* weight,
+                           const float* bias, T* out, size_t count, size_t pixels, int channels,
+                           int groups, int silu) {
   size_t i = static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i >= count) {
     return;
@@ -136,16 +146,18 @@ __device__ void pixel_norm(const T *x, const float *statistics, const float *wei
   store(out, i, silu ? v / (1.0f + expf(-v)) : v);
 }
 
-#define CHANNEL_MOMENTS(T) (const T *x, float *moments, size_t pixels, int channels, int parts)
-FOR_BOTH(f1_channel_moments, channel_moments, CHANNEL_MOMENTS, (x, moments, pixels, channels, parts))
+#define CHANNEL_MOMENTS(T) (const T* x, float* moments, size_t pixels, int channels, int parts)
+FOR_BOTH(f1_channel_moments, channel_moments, CHANNEL_MOMENTS,
+         (x, moments, pixels, channels, parts))
 
-extern "C" __global__ void f1_group_statistics(const float *moments, float *statistics, size_t pixels, int channels, int parts,
-                                               int groups, float eps) {
+extern "C" __global__ void f1_group_statistics(const float* moments, float* statistics,
+                                               size_t pixels, int channels, int parts, int groups,
+                                               float eps) {
   group_statistics(moments, statistics, pixels, channels, parts, groups, eps);
 }
 
-#define PIXEL_NORM(T)                                                                                            \
-  (const T *x, const float *statistics, const float *weight, const float *bias, T *out, size_t count, size_t pixels, \
-   int channels, int groups, int silu)
+#define PIXEL_NORM(T)                                                                   \
+  (const T* x, const float* statistics, const float* weight, const float* bias, T* out, \
+   size_t count, size_t pixels, int channels, int groups, int silu)
 FOR_BOTH(f1_pixel_norm, pixel_norm, PIXEL_NORM,
          (x, statistics, weight, bias, out, count, pixels, channels, groups, silu))

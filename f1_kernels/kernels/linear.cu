@@ -1,10 +1,12 @@
-// What follows a matrix product.
+// Elementwise operations after a matrix product.
 #include "common.cuh"
 
-// In place: x = x + bias, then plus `onto` unless that is null, then gelu_tanh of the sum where `gelu` says so. x and onto
-// [rows][width], bias [width]. Each sum has the type's precision before the next step sees it, as if it had been written to memory. Blocks
-// [rows][blocks of a row], a thread N numbers.
-template <typename T, int N> __device__ void add_bias(T *x, const T *bias, const T *onto, int width, int gelu) {
+// In place: x = x + bias, then plus `onto` unless that is null, then gelu_tanh of the sum if
+// `gelu`. x and onto [rows][width], bias [width]. Each sum is rounded to the type before the
+// next step, as if it had been written to memory. Blocks: [rows][blocks of a row]; a thread
+// handles N numbers.
+template <typename T, int N>
+__device__ void add_bias(T* x, const T* bias, const T* onto, int width, int gelu) {
   int i = (blockIdx.y * blockDim.x + threadIdx.x) * N;
   if (i >= width) {
     return;
@@ -27,5 +29,5 @@ template <typename T, int N> __device__ void add_bias(T *x, const T *bias, const
   store_some<N>(x + row, i, v);
 }
 
-#define ADD_BIAS(T) (T *x, const T *bias, const T *onto, int width, int gelu)
+#define ADD_BIAS(T) (T * x, const T* bias, const T* onto, int width, int gelu)
 FOR_BOTH_BY_ONE_AND_EIGHT(f1_add_bias, add_bias, ADD_BIAS, (x, bias, onto, width, gelu))

@@ -1,17 +1,19 @@
-// Row normalisations: a block a row, sums in f32 whatever the type of the numbers.
+// Row normalisations. One block for each row; sums are in f32 for all types.
 //
-// Each also comes with a sum before it: out is then [2][rows][width], first x + delta in the type's precision, then the norm of that.
+// With `delta` the sum x + delta is normalised: out is then [2][rows][width], first x + delta
+// rounded to the type, then its norm.
 #include "common.cuh"
 
-// A thread takes N numbers at a time, and meets those that it has written itself, in every loop.
+// A thread handles N numbers at a time. In every loop it reads the numbers that it wrote itself.
 
-// Where a block's row begins, and the sum if there is one.
-template <typename T, int N> struct Row {
-  const T *x;
-  T *out;
+// The row of a block; the constructor computes the sum if there is one.
+template <typename T, int N>
+struct Row {
+  const T* x;
+  T* out;
   int width;
 
-  __device__ Row(const T *numbers, const T *delta, T *to, int count) : width(count) {
+  __device__ Row(const T* numbers, const T* delta, T* to, int count) : width(count) {
     size_t row = static_cast<size_t>(blockIdx.x) * width;
     x = numbers + row;
     out = to + row;
@@ -32,8 +34,9 @@ template <typename T, int N> struct Row {
     }
   }
 
-  // The sum over the row of what `of` makes of each number.
-  template <typename Of> __device__ float sum(Of of) const {
+  // The sum of `of` over the numbers of the row.
+  template <typename Of>
+  __device__ float sum(Of of) const {
     float sum = 0.0f;
     for (int i = threadIdx.x * N; i < width; i += blockDim.x * N) {
       float v[N];
@@ -49,7 +52,8 @@ template <typename T, int N> struct Row {
 
 // x / sqrt(mean(x^2) + eps) * scale. scale [width].
 template <typename T, int N>
-__device__ void rms_norm(const T *x, const T *delta, const float *scale, T *out, int width, float eps) {
+__device__ void rms_norm(const T* x, const T* delta, const float* scale, T* out, int width,
+                         float eps) {
   Row<T, N> row(x, delta, out, width);
   float norm = 1.0f / sqrtf(row.sum([](float v) { return v * v; }) / width + eps);
   for (int i = threadIdx.x * N; i < width; i += blockDim.x * N) {
@@ -66,10 +70,12 @@ __device__ void rms_norm(const T *x, const T *delta, const float *scale, T *out,
 
 // (x - mean) / sqrt(variance + eps) * weight + bias. affine [2][width]: weights, then biases.
 template <typename T, int N>
-__device__ void layer_norm(const T *x, const T *delta, const float *affine, T *out, int width, float eps) {
+__device__ void layer_norm(const T* x, const T* delta, const float* affine, T* out, int width,
+                           float eps) {
   Row<T, N> row(x, delta, out, width);
   float mean = row.sum([](float v) { return v; }) / width;
-  float norm = 1.0f / sqrtf(row.sum([mean](float v) { return (v - mean) * (v - mean); }) / width + eps);
+  float norm =
+      1.0f / sqrtf(row.sum([mean](float v) { return (v - mean) * (v - mean); }) / width + eps);
   for (int i = threadIdx.x * N; i < width; i += blockDim.x * N) {
     float v[N], by[N], plus[N];
     load_some<N>(row.x, i, v);
@@ -83,6 +89,6 @@ __device__ void layer_norm(const T *x, const T *delta, const float *affine, T *o
   }
 }
 
-#define NORM(T) (const T *x, const T *delta, const float *weights, T *out, int width, float eps)
+#define NORM(T) (const T* x, const T* delta, const float* weights, T* out, int width, float eps)
 FOR_BOTH_BY_ONE_AND_EIGHT(f1_rms_norm, rms_norm, NORM, (x, delta, weights, out, width, eps))
 FOR_BOTH_BY_ONE_AND_EIGHT(f1_layer_norm, layer_norm, NORM, (x, delta, weights, out, width, eps))

@@ -1,23 +1,26 @@
-// Drawing a token of each row of logits after top-k and top-p, in the way of sampling.rs.
+// Draws a token from each row of logits after top-k and top-p, with the algorithm of
+// f1_model/src/sampling.rs.
 
-// Numbers of a row at most, and threads of a block.
+// Most numbers of a row, and threads of a block.
 #define ROW 4096
 #define THREADS 1024
 
-// A number that is larger for larger logits, and among equal ones for those further back. The two zeros are one.
-__device__ __forceinline__ unsigned long long place(float logit, int index) {
+// A sort key that is larger for larger logits, and for later ones among equal logits. Both zeros
+// are equal.
+__device__ __forceinline__ unsigned long long sort_key(float logit, int index) {
   unsigned bits = __float_as_uint(logit + 0.0f);
   bits = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
   return static_cast<unsigned long long>(bits) << 32 | static_cast<unsigned>(index);
 }
 
-__device__ __forceinline__ float logit_of(unsigned long long place) {
-  unsigned bits = static_cast<unsigned>(place >> 32);
+__device__ __forceinline__ float logit_of(unsigned long long key) {
+  unsigned bits = static_cast<unsigned>(key >> 32);
   return __uint_as_float(bits & 0x80000000u ? bits ^ 0x80000000u : ~bits);
 }
 
-// Replaces each thread's number by the sum of it and those of all threads before; returns the sum of all.
-__device__ double running_sum(double *sums, double &v) {
+// Replaces each thread's number by the sum of its own and those of all threads before; returns
+// the sum of all.
+__device__ double running_sum(double* sums, double& v) {
   int t = threadIdx.x;
   __syncthreads();
   sums[t] = v;
@@ -32,9 +35,11 @@ __device__ double running_sum(double *sums, double &v) {
   return sums[THREADS - 1];
 }
 
-// A block of THREADS a row: logits [rows][count] with count <= ROW, uniform [rows] in [0, 1), ids [rows]. top_k 0 keeps all, top_p 0 too.
-extern "C" __global__ void __launch_bounds__(THREADS) f1_draw(const float *logits, const float *uniform, unsigned *ids, int count, int top_k,
-                                   double top_p) {
+// logits [rows][count] with count <= ROW, uniform [rows] in [0, 1), ids [rows]. One block of
+// THREADS for each row. A top_k or top_p of 0 keeps all.
+extern "C" __global__ void __launch_bounds__(THREADS)
+    f1_draw(const float* logits, const float* uniform, unsigned* ids, int count, int top_k,
+            double top_p) {
   __shared__ unsigned long long sorted[ROW];
   __shared__ double sums[THREADS];
   __shared__ unsigned long long first_kept;
@@ -45,9 +50,9 @@ extern "C" __global__ void __launch_bounds__(THREADS) f1_draw(const float *logit
   while (size < count) {
     size <<= 1;
   }
-  // Upwards, what is not there first.
+  // Sorts upwards; positions without a logit come first.
   for (int i = t; i < size; i += THREADS) {
-    sorted[i] = i < count ? place(logits[i], i) : 0ull;
+    sorted[i] = i < count ? sort_key(logits[i], i) : 0ull;
   }
   if (t == 0) {
     first_kept = top_p > 0.0 ? ~0ull : 0ull;
@@ -68,10 +73,12 @@ extern "C" __global__ void __launch_bounds__(THREADS) f1_draw(const float *logit
     }
   }
   float most = logit_of(sorted[size - 1]);
-  float least = top_k > 0 && top_k < count ? logit_of(sorted[size - top_k]) : __uint_as_float(0xff800000u);
+  float least =
+      top_k > 0 && top_k < count ? logit_of(sorted[size - top_k]) : __uint_as_float(0xff800000u);
   int each = size / THREADS, begin = t * each;
   if (top_p > 0.0) {
-    // Of those that top-k kept, the least likely go as long as their sum stays within the bound; the likeliest stays.
+    // Top-p: of the tokens that top-k kept, the least likely are removed while their sum stays
+    // within the bound. The likeliest is always kept.
     double own = 0.0;
     for (int i = begin; i < begin + each; i++) {
       float v = logit_of(sorted[i]);
@@ -93,11 +100,11 @@ extern "C" __global__ void __launch_bounds__(THREADS) f1_draw(const float *logit
     }
     __syncthreads();
   }
-  // By index, as the draw goes.
+  // The draw runs over the tokens by index.
   double own = 0.0;
   for (int i = begin; i < begin + each && i < count; i++) {
     float v = logits[i];
-    if (v >= least && place(v, i) >= first_kept) {
+    if (v >= least && sort_key(v, i) >= first_kept) {
       own += expf(v - most);
     }
   }
@@ -106,7 +113,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) f1_draw(const float *logit
   int last = -1;
   for (int i = begin; i < begin + each && i < count; i++) {
     float v = logits[i];
-    if (v >= least && place(v, i) >= first_kept) {
+    if (v >= least && sort_key(v, i) >= first_kept) {
       sum += expf(v - most);
       last = i;
       if (wanted < sum) {
@@ -116,7 +123,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) f1_draw(const float *logit
     }
   }
   __syncthreads();
-  // Rounding may leave the last step out of reach.
+  // By rounding no sum may exceed `wanted`: then the last kept token is drawn.
   if (chosen == count) {
     __syncthreads();
     if (t == 0) {

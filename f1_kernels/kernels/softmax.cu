@@ -1,26 +1,31 @@
-// Softmax of scaled, masked scores: a block a row, in f32 whatever the type of the scores.
+// Softmax of scaled, masked scores, in f32 for all types. One block for each row.
 #include "common.cuh"
 
-// Which keys a row sees, and what is added to its scores.
+// The keys that a row attends to, and the mask that is added to its scores.
 struct Seen {
-  const float *mask;
+  const float* mask;
   size_t mask_batch, mask_query;
   int keys, early_rows, early_keys;
 };
 
-// scores and out [rows][stride], of whose numbers the first `seen.keys` count: the rest of out becomes zero. Row r belongs to batch element
-// r / rows_a_batch and there to query (r % rows_a_batch) / heads; its mask is at batch * mask_batch + query * mask_query and is added to
-// scale * score; no mask: a null pointer. The first `early_rows` rows of a batch element see the first `early_keys` keys only. A thread takes N
-// numbers at a time.
+// scores and out [rows][stride]; only the first `seen.keys` numbers of a row are scores, and the
+// rest of out becomes zero. Row r belongs to batch element r / rows_a_batch and there to query
+// (r % rows_a_batch) / heads. Its mask is at batch * mask_batch + query * mask_query and is
+// added to scale * score; without a mask the pointer is null. The first `early_rows` rows of a
+// batch element attend only to the first `early_keys` keys. A thread handles N numbers at a
+// time.
 template <typename T, int N>
-__device__ void softmax(const T *scores, T *out, Seen seen, int stride, float scale, int rows_a_batch, int heads) {
+__device__ void softmax(const T* scores, T* out, Seen seen, int stride, float scale,
+                        int rows_a_batch, int heads) {
   size_t row = blockIdx.x;
   scores += row * stride;
   out += row * stride;
   int batch = row / rows_a_batch, within = row % rows_a_batch;
-  const float *mask = seen.mask ? seen.mask + batch * seen.mask_batch + within / heads * seen.mask_query : nullptr;
+  const float* mask =
+      seen.mask ? seen.mask + batch * seen.mask_batch + within / heads * seen.mask_query : nullptr;
   int keys = within < seen.early_rows ? seen.early_keys : seen.keys;
-  // Once for the largest and the sum, shrunk whenever there is a larger one; once for the weights.
+  // The first loop computes the largest score and the sum, which is rescaled whenever a larger
+  // score is found; the second computes the weights.
   float most = Most::none, sum = 0.0f;
   for (int i = threadIdx.x * N; i < keys; i += blockDim.x * N) {
     float v[N];
@@ -47,15 +52,18 @@ __device__ void softmax(const T *scores, T *out, Seen seen, int stride, float sc
     load_some<N>(scores, i, v);
 #pragma unroll
     for (int j = 0; j < N; j++) {
-      v[j] = i + j < keys ? expf(v[j] * scale + (mask ? mask[i + j] : 0.0f) - largest) * part : 0.0f;
+      v[j] =
+          i + j < keys ? expf(v[j] * scale + (mask ? mask[i + j] : 0.0f) - largest) * part : 0.0f;
     }
     store_some<N>(out, i, v);
   }
 }
 
-#define SOFTMAX(T)                                                                                                         \
-  (const T *scores, const float *mask, T *out, int keys, int stride, float scale, int rows_a_batch, int heads,              \
-   size_t mask_batch, size_t mask_query, int early_rows, int early_keys)
+#define SOFTMAX(T)                                                                    \
+  (const T* scores, const float* mask, T* out, int keys, int stride, float scale,     \
+   int rows_a_batch, int heads, size_t mask_batch, size_t mask_query, int early_rows, \
+   int early_keys)
 FOR_BOTH_BY_ONE_AND_EIGHT(f1_softmax, softmax, SOFTMAX,
-                          (scores, out, Seen{mask, mask_batch, mask_query, keys, early_rows, early_keys}, stride, scale,
-                           rows_a_batch, heads))
+                          (scores, out,
+                           Seen{mask, mask_batch, mask_query, keys, early_rows, early_keys}, stride,
+                           scale, rows_a_batch, heads))

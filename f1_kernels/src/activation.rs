@@ -10,7 +10,7 @@ use rayon::prelude::*;
 /// in both.
 ///
 /// # Errors
-/// Shapes that differ, or whatever the back end reports.
+/// Shapes that differ, or an error of the device.
 pub fn geglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
     #[cfg(feature = "cuda")]
     if super::cuda::serves(gate, &[up], true) {
@@ -26,11 +26,11 @@ pub fn geglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
     gate.contiguous()?.apply_op2(&up.contiguous()?, GeGlu)
 }
 
-/// [`geglu`] of rows that hold the gate's numbers and then as many of the other: `[.., 2 width]` to
-/// `[.., width]`. Differentiable.
+/// [`geglu`] of rows that hold the gate and then `up`: `[.., 2 width]` to `[.., width]`.
+/// Differentiable.
 ///
 /// # Errors
-/// A width that is odd, or whatever the back end reports.
+/// A width that is odd, or an error of the device.
 pub fn geglu_joined(both: &Tensor) -> Result<Tensor> {
     #[cfg(feature = "cuda")]
     if super::cuda::serves(both, &[], true) {
@@ -46,7 +46,7 @@ pub fn geglu_joined(both: &Tensor) -> Result<Tensor> {
 /// The tanh form of GELU. Differentiable.
 ///
 /// # Errors
-/// Whatever the back end reports.
+/// An error of the device.
 pub fn gelu_tanh(x: &Tensor) -> Result<Tensor> {
     if !is_fast(x) { x.gelu() } else { x.contiguous()?.apply_op1(Activation::Gelu) }
 }
@@ -54,7 +54,7 @@ pub fn gelu_tanh(x: &Tensor) -> Result<Tensor> {
 /// `x * sigmoid(x)`. Differentiable.
 ///
 /// # Errors
-/// Whatever the back end reports.
+/// An error of the device.
 pub fn silu(x: &Tensor) -> Result<Tensor> {
     if !is_fast(x) { x.silu() } else { x.contiguous()?.apply_op1(Activation::Silu) }
 }

@@ -1,5 +1,5 @@
-//! GroupNorm of the tokenizer, with the SiLU that follows it folded in: one pass over memory
-//! instead of five.
+//! GroupNorm of the tokenizer together with the SiLU that follows it: one pass over memory instead
+//! of five.
 
 use super::activation::silu_slope;
 use super::simd::{arch, map1, sigmoid, sum_map};
@@ -12,7 +12,7 @@ use rayon::prelude::*;
 /// SiLU when `silu` is set. Differentiable in all three.
 ///
 /// # Errors
-/// Channels that do not divide into `groups`, or whatever the back end reports.
+/// Channels that do not divide into `groups`, or an error of the device.
 pub fn group_norm(
     x: &Tensor,
     weight: &Tensor,
@@ -44,7 +44,7 @@ pub fn group_norm(
     x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, op)
 }
 
-/// The same by candle's own operations.
+/// [`group_norm`] by candle's own operations.
 ///
 /// # Errors
 /// As [`group_norm`].

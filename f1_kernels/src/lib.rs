@@ -1,9 +1,12 @@
-//! Fused kernels, for CPUs in f32 and (with the feature `cuda`) for NVIDIA GPUs in f32 and bf16, of
-//! what candle's own operations leave slow, each a function on tensors that is differentiable,
-//! falls back to candle's operations for other types and devices, and is tested against them.
+//! Fused tensor operations for CPUs in f32 and (with the feature `cuda`) for NVIDIA GPUs in f32 and
+//! bf16, where candle's own operations are slow.
 //!
-//! Instruction sets are chosen at run time through `pulp`; work is shared by `rayon`, whose thread
-//! count (`RAYON_NUM_THREADS`) candle's matrix products obey too.
+//! Each is a function of tensors. Unless its documentation says otherwise it is differentiable. For
+//! other types and devices it uses candle's operations, and it is tested against them.
+//!
+//! Instruction sets are chosen at run time by `pulp`, and threads by `rayon`, whose
+//! `RAYON_NUM_THREADS` bounds candle's matrix products too. [`device`] opens the GPU that all
+//! threads share, [`stream`] orders its users, and [`graphs`] records CUDA graphs.
 
 mod activation;
 mod attention;
@@ -51,20 +54,20 @@ pub use sums::{softmax, sum_in_parts, sum_on_host};
 
 use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor};
 
-/// Numbers that one task of an elementwise kernel handles.
+/// Numbers in one task of an elementwise kernel.
 pub(crate) const ELEMENTS_PER_TASK: usize = 1 << 14;
 
-/// Rows of `width` numbers that one task handles.
+/// Rows of `width` numbers in one task.
 pub(crate) fn rows_per_task(width: usize) -> usize {
     (ELEMENTS_PER_TASK / width.max(1)).max(1)
 }
 
-/// Whether the fused kernels serve this tensor: f32 on a CPU.
+/// Whether the fused CPU kernels take this tensor: f32 on a CPU.
 pub(crate) fn is_fast(x: &Tensor) -> bool {
     x.device().is_cpu() && x.dtype() == DType::F32
 }
 
-/// Whether [`add_bias`] serves: both on a GPU, of one type, and no gradient is wanted.
+/// Whether the bias can be added in place: both on a GPU, of one type, and without a gradient.
 #[cfg(feature = "cuda")]
 pub(crate) fn adds_bias(x: &Tensor, bias: &Tensor) -> bool {
     cuda::serves(x, &[bias], true)
@@ -91,8 +94,8 @@ pub(crate) fn values<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> Result<R>) ->
     }
 }
 
-/// Sums `x` `[batch, channels, ..]` over everything but the channels; in the order of the memory,
-/// so that the result does not depend on the number of threads.
+/// Sums `x` `[batch, channels, ..]` over all dimensions but the channels, in the order of the memory:
+/// the result does not depend on the number of threads.
 pub(crate) fn channel_sums(x: &Tensor) -> Result<Tensor> {
     let channels = x.dim(1)?;
     let plane = x.dims().iter().skip(2).product::<usize>().max(1);

@@ -26,7 +26,7 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
         && bias.dtype() == x.dtype()
         && [x, weight, bias].into_iter().any(Tensor::track_op)
     {
-        // The product before the bias is not kept.
+        // An operation of its own, so that the product before the bias is not kept.
         let forward = |[x, weight, bias]: [&Tensor; 3]| linear(x, weight, Some(bias));
         return with_gradients([x, weight, bias], forward, linear_gradients);
     }
@@ -49,7 +49,7 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
     }
 }
 
-/// Of input, weight and bias, where they are wanted.
+/// Gradients of input, weight and bias, where they are tracked.
 fn linear_gradients([x, weight, bias]: [&Tensor; 3], grad: &Tensor) -> Result<[Option<Tensor>; 3]> {
     let (output, input) = weight.dims2()?;
     let rows = x.elem_count() / input.max(1);
@@ -59,7 +59,8 @@ fn linear_gradients([x, weight, bias]: [&Tensor; 3], grad: &Tensor) -> Result<[O
     Ok([of_x.map(|of_x| of_x.reshape(x.shape())).transpose()?, of_weight, of_bias])
 }
 
-/// Of `x` `[rows, in]` and `weight` `[out, in]`, where they are wanted, from `grad` `[rows, out]`.
+/// Gradients of `x` `[rows, in]` and `weight` `[out, in]`, where they are tracked, from `grad`
+/// `[rows, out]`.
 fn product_gradients(x: &Tensor, weight: &Tensor, grad: &Tensor) -> Result<[Option<Tensor>; 2]> {
     let of_x = if x.track_op() { Some(grad.matmul(&weight.detach())?) } else { None };
     let of_weight = if weight.track_op() { Some(grad.t()?.matmul(&x.detach())?) } else { None };
@@ -81,7 +82,7 @@ pub fn linear_gelu(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor>
     gelu_tanh(&linear(x, weight, Some(bias))?)
 }
 
-/// `x W^T` with a backward pass that computes only the gradients somebody asked for.
+/// `x W^T` with a backward pass that computes only the gradients of tracked tensors.
 struct LinearOp;
 
 impl LinearOp {

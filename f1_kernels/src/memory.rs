@@ -1,16 +1,16 @@
-//! Keeping freed memory for the next tensor. The C library hands every large block back to the
-//! kernel when it is freed and asks for it again at the next operation; the page faults then cost
-//! several times what the arithmetic does.
+//! Keeps freed memory for the next tensor. The C library returns every large block to the kernel when
+//! it is freed and requests it again at the next operation; the page faults then cost several times
+//! as much as the arithmetic.
 #![allow(unsafe_code, reason = "the C library's allocator is tuned through two C functions")]
 
-/// From here on the allocator keeps what is freed and serves large blocks from it. Call it first
-/// thing in `main`, before threads start. Does nothing where the C library is not glibc.
+/// From now on the allocator keeps freed memory and takes large blocks from it. Call it at the start
+/// of `main`, before threads start. Does nothing where the C library is not glibc.
 pub fn keep_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         const GIB: libc::c_int = 1 << 30;
-        // SAFETY: mallopt takes two integers and touches the allocator's own settings alone, under
-        // its lock; a setting it does not know is answered with 0 and changes nothing.
+        // SAFETY: mallopt takes two integers and changes only the allocator's settings, under its
+        // lock; it returns 0 for an unknown setting and changes nothing.
         unsafe {
             // Blocks below this size come from the heap, which is kept, not from mappings, which
             // are returned.
@@ -23,7 +23,7 @@ pub fn keep_freed_memory() {
     }
 }
 
-/// Returns to the kernel what is free now: after loading, whose buffers no later tensor needs.
+/// Returns free memory to the kernel: after loading, whose buffers no later tensor needs.
 pub fn release_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: malloc_trim takes one integer, locks each heap in turn and releases only pages that

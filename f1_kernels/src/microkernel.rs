@@ -1,5 +1,5 @@
-//! The matrix microkernel that convolution and attention stand on: a few rows times one column
-//! panel, in registers.
+//! The matrix microkernel of convolution and attention: a few rows times one panel of columns, in
+//! registers.
 
 use super::simd::{MICRO_ROWS, PANEL_VECTORS};
 use pulp::Simd;
@@ -16,7 +16,7 @@ pub(crate) const fn packed_rows_len(rows: usize, depth: usize) -> usize {
 }
 
 /// Packs the row-major matrix `a` (element `(r, k)` at `r * row_stride + k * depth_stride`) into
-/// blocks of [`MICRO_ROWS`] rows, depth running slowest inside a block; missing rows are zero.
+/// blocks `[depth][MICRO_ROWS]`; missing rows are zero.
 pub(crate) fn pack_rows(
     a: &[f32],
     rows: usize,

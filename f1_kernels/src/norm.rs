@@ -14,7 +14,7 @@ use rayon::prelude::*;
 /// Differentiable in both.
 ///
 /// # Errors
-/// Shapes that do not fit, or whatever the back end reports.
+/// Shapes that do not fit, or an error of the device.
 pub fn rms_norm(x: &Tensor, scale: &Tensor, eps: f64) -> Result<Tensor> {
     #[cfg(feature = "cuda")]
     if super::cuda::serves(x, &[scale], false) {
@@ -30,7 +30,7 @@ pub fn rms_norm(x: &Tensor, scale: &Tensor, eps: f64) -> Result<Tensor> {
     x.contiguous()?.apply_op2(&scale.contiguous()?, RmsNorm(eps as f32))
 }
 
-/// `x + delta`, and [`rms_norm`] of that: what stands between the parts of a decoder layer.
+/// `x + delta`, and [`rms_norm`] of that: the step between the parts of a decoder layer.
 /// Differentiable.
 ///
 /// # Errors
@@ -50,7 +50,7 @@ pub fn add_rms_norm(
     Ok((sum, normed))
 }
 
-/// The same as [`rms_norm`] by candle's own operations.
+/// [`rms_norm`] by candle's own operations.
 ///
 /// # Errors
 /// As [`rms_norm`].
@@ -66,16 +66,15 @@ pub fn rms_norm_plain(x: &Tensor, scale: &Tensor, eps: f64) -> Result<Tensor> {
 pub struct LayerNormWeights {
     weight: Tensor,
     bias: Tensor,
-    /// `[2, width]` in f32, for the kernels of GPUs; none where they are being trained or on a
-    /// CPU.
+    /// `[2, width]` in f32, for the GPU kernels; none where they are trained and on a CPU.
     affine: Option<Tensor>,
 }
 
 impl LayerNormWeights {
-    /// Joins them.
+    /// Weights and biases `[width]`.
     ///
     /// # Errors
-    /// They differ in size, or whatever the back end reports.
+    /// They differ in size, or an error of the device.
     pub fn new(weight: Tensor, bias: Tensor) -> Result<Self> {
         let fixed = weight.device().is_cuda() && !weight.track_op() && !bias.track_op();
         let affine = if fixed {
@@ -108,11 +107,10 @@ pub fn add_layer_norm(
     Ok((sum, normed))
 }
 
-/// LayerNorm over the last dimension `[.., width]` with scale and shift. Differentiable in `x` and
-/// both of them.
+/// LayerNorm over the last dimension `[.., width]` with scale and shift. Differentiable in all three.
 ///
 /// # Errors
-/// Shapes that do not fit, or whatever the back end reports.
+/// Shapes that do not fit, or an error of the device.
 pub fn layer_norm(x: &Tensor, weights: &LayerNormWeights, eps: f64) -> Result<Tensor> {
     let LayerNormWeights { weight, bias, affine } = weights;
     #[cfg(feature = "cuda")]
@@ -135,7 +133,7 @@ pub fn layer_norm(x: &Tensor, weights: &LayerNormWeights, eps: f64) -> Result<Te
     x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, LayerNorm(eps as f32))
 }
 
-/// The same by candle's own operations; `weight` and `bias` `[width]`.
+/// [`layer_norm`] by candle's own operations; `weight` and `bias` `[width]`.
 ///
 /// # Errors
 /// As [`layer_norm`].
@@ -344,8 +342,8 @@ fn backward(
                         sums
                     })
                     .collect::<Vec<_>>();
-                // Added in the order of the rows, so that the result does not depend on which
-                // thread was first.
+                // Added in the order of the rows, so that the result does not depend on the order
+                // of the threads.
                 let mut total = vec![0f32; 2 * width];
                 for part in sums {
                     total.iter_mut().zip(part).for_each(|(total, part)| *total += part);

@@ -1,8 +1,8 @@
 //! Q8_0 weights times f32 activations by 512-bit dot products of bytes (AVX-512 VNNI).
 //!
-//! Activations are quantised a block of 32 at a time like the weights, so a block of both gives one
-//! exact integer. Weights lie as they are read: panels of 32 output columns, four inputs of a
-//! column in one 32-bit lane.
+//! Activations are quantised in blocks of 32 like the weights, so the product of two blocks is an
+//! exact integer. Weights are stored in the order in which they are read: panels of 32 output
+//! columns, four inputs of a column in one 32-bit lane.
 
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{DType, Result, Tensor, bail};
@@ -21,10 +21,9 @@ const BLOCK: usize = 32;
 const BLOCK_BYTES: usize = 2 + BLOCK;
 /// Output columns of a panel: two vectors of lanes.
 const COLUMNS: usize = 32;
-/// Rows that one pass over a panel computes in registers.
+/// Rows computed in registers in one pass over a panel.
 const ROWS: usize = 6;
-/// Most rows of one task; with their activations and one panel a task stays in the second-level
-/// cache.
+/// Largest number of rows in one task: their activations and one panel fit in the second-level cache.
 const TASK_ROWS: usize = 16 * ROWS;
 
 /// The weights `[out, in]` of one layer, packed.
@@ -43,7 +42,7 @@ struct Activations {
     /// Four signed bytes each.
     numbers: [i32; BLOCK / 4],
     scale: f32,
-    /// What the weights' 128 too many add to a dot product, negated.
+    /// -128 times the sum of the numbers: corrects a dot product for the 128 added to each weight.
     offset: i32,
 }
 
@@ -212,8 +211,8 @@ fn tile<const R: usize>(
     }
 }
 
-/// Blocks of 32 numbers to bytes. A block that holds a number that is not finite gets a scale that
-/// is not.
+/// Quantises blocks of 32 numbers to bytes. A block with a number that is not finite gets a scale
+/// that is not finite.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 fn quantise(x: &[f32], blocks: &mut [Activations]) {
     let (x, _) = x.as_chunks::<BLOCK>();
@@ -249,7 +248,7 @@ mod tests {
         if !Q8Matrix::is_supported() {
             return;
         }
-        // Panels cut, every remainder of rows, several tasks, one block.
+        // Partial panels, every remainder of rows, several tasks, one block.
         for (m, k, n) in
             [(1, 32, 1), (2, 64, 33), (3, 96, 31), (4, 512, 64), (5, 256, 100), (205, 128, 48)]
         {
@@ -259,7 +258,7 @@ mod tests {
             let mut blocks = vec![Activations::default(); m * k / BLOCK];
             let flat = x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
             #[allow(unsafe_code, reason = "checked above")]
-            // SAFETY: the test ends above where the instructions are missing.
+            // SAFETY: the test has returned above where the instructions are missing.
             unsafe {
                 quantise(&flat, &mut blocks);
             }
@@ -292,9 +291,9 @@ mod tests {
                         (found - expected).abs() < bound,
                         "{m}x{k}x{n}: {found} is not {expected}"
                     );
-                    // Candle takes one scale for 256 activations where they divide by it: coarser,
-                    // the same product. About seven deviations of that
-                    // rounding.
+                    // Candle has one scale for 256 activations where the depth is a multiple of
+                    // that: the same product, rounded more coarsely. The bound is about seven
+                    // standard deviations of that rounding.
                     let coarse = 0.06 * (k as f32).sqrt();
                     assert!(
                         (found - candle[row][column]).abs() < coarse,
@@ -312,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_are_not_finite_are_not_hidden() {
+    fn numbers_that_are_not_finite_stay_so() {
         if !Q8Matrix::is_supported() {
             return;
         }

@@ -1,5 +1,5 @@
-//! Operations of which training keeps only the inputs: the backward pass computes what lies between
-//! them and the result again.
+//! Operations of which training keeps only the inputs: the backward pass recomputes the values
+//! between inputs and result.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,11 +9,11 @@ use candle_core::{
     Tensor, Var, bail,
 };
 
-/// `forward` of `inputs` (one to three), whose gradients are those of `plain`, the same by
-/// differentiable operations. Without a gradient to compute it is `forward` and nothing else.
+/// `forward` of `inputs` (one to three) with the gradients of `plain`, the same function in
+/// differentiable operations. Without a tracked input it is `forward` alone.
 ///
 /// # Errors
-/// Whatever either reports.
+/// Those of either function.
 pub(crate) fn recomputed<const N: usize>(
     inputs: [&Tensor; N],
     forward: impl Fn([&Tensor; N]) -> Result<Tensor>,
@@ -22,11 +22,11 @@ pub(crate) fn recomputed<const N: usize>(
     with_gradients(inputs, forward, move |inputs, grad| again(inputs, grad, &plain))
 }
 
-/// `forward` of `inputs` (one to three), whose gradients `backward` makes from the inputs and the
-/// result's gradient: none for an input that wants none.
+/// `forward` of `inputs` (one to three); `backward` computes their gradients from the inputs and the
+/// result's gradient, none for an input that is not tracked.
 ///
 /// # Errors
-/// Whatever either reports.
+/// Those of either function.
 pub fn with_gradients<const N: usize>(
     inputs: [&Tensor; N],
     forward: impl Fn([&Tensor; N]) -> Result<Tensor>,
@@ -66,12 +66,12 @@ fn again<const N: usize>(
         }
         wanted.push(variable);
     }
-    // Candle begins with a gradient of one for each number, as a sum would give it; so that of the
-    // result is `grad`, exactly.
+    // Candle starts from a gradient of one for each number, so the gradient of this product with
+    // respect to the result is exactly `grad`.
     let mut gradients = plain(each(&fresh))?.mul(grad)?.backward()?;
     let mut found = [const { None }; N];
     for (found, variable) in found.iter_mut().zip(wanted) {
-        // Detached, or it would hold all that lies between.
+        // Detached: otherwise it would keep all values in between.
         *found = variable
             .and_then(|variable| gradients.remove(&variable))
             .map(|gradient| gradient.detach());
@@ -85,9 +85,9 @@ fn each<const N: usize>(tensors: &[Tensor; N]) -> [&Tensor; N] {
 
 type Backward = dyn Fn(&[&Tensor], &Tensor) -> Result<Vec<Option<Tensor>>> + Send + Sync;
 
-/// An operation whose result is known already.
+/// An operation whose result is already computed.
 struct Known {
-    /// Taken by the forward pass, which is this operation's only one.
+    /// Taken by the forward pass, which runs once.
     out: Mutex<Option<Tensor>>,
     backward: Box<Backward>,
 }
@@ -232,7 +232,7 @@ mod tests {
     use candle_core::backprop::GradStore;
     use candle_core::{DType, Device};
 
-    /// Wide numbers take the path of what no fused CPU kernel serves.
+    /// In f64, which no fused CPU kernel takes.
     fn wide(shape: &[usize]) -> Var {
         Var::from_tensor(&Tensor::randn(0f64, 1.0, shape, &Device::Cpu).unwrap()).unwrap()
     }

@@ -1,4 +1,4 @@
-//! Rotary position embedding, half-split: the first half of a head turns with the second.
+//! Rotary position embedding, half-split: the first half of a head is rotated with the second.
 
 use super::{contiguous, is_fast, recomputed, rows_per_task, values};
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
@@ -8,7 +8,7 @@ use rayon::prelude::*;
 /// f32: their cosines, then their sines. Differentiable in `x`.
 ///
 /// # Errors
-/// Shapes that do not fit, or whatever the back end reports.
+/// Shapes that do not fit, or an error of the device.
 pub fn rope(x: &Tensor, angles: &Tensor) -> Result<Tensor> {
     check(x, angles)?;
     #[cfg(feature = "cuda")]
@@ -32,10 +32,10 @@ pub fn rope(x: &Tensor, angles: &Tensor) -> Result<Tensor> {
 }
 
 /// Writes `x` `[batch, tokens, heads, width]`, rotated by `angles` if they are given, over the
-/// tokens from `first` on of `cache` `[batch, room, heads, width]`. Not differentiable.
+/// tokens from `first` on of `cache` `[batch, capacity, heads, width]`. Not differentiable.
 ///
 /// # Errors
-/// Shapes that do not fit, or whatever the back end reports.
+/// Shapes that do not fit, or an error of the device.
 pub fn write_rows(cache: &Tensor, first: usize, x: &Tensor, angles: Option<&Tensor>) -> Result<()> {
     if let Some(angles) = angles {
         check(x, angles)?;
@@ -52,13 +52,13 @@ pub fn write_rows(cache: &Tensor, first: usize, x: &Tensor, angles: Option<&Tens
     }
 }
 
-/// Queries, keys and values as one product leaves them, `all` `[batch, tokens, heads + 2 kv_heads,
-/// width]`: keys rotated by `angles` and values as they are over the tokens from `first` on of
-/// `cache` `[2, batch, room, kv_heads, width]`. Returns the rotated queries `[batch, tokens, heads,
-/// width]`. Not differentiable.
+/// Takes the queries, keys and values of one product, `all` `[batch, tokens, heads + 2 kv_heads,
+/// width]`. Writes the keys, rotated by `angles`, and the values over the tokens from `first` on of
+/// `cache` `[2, batch, capacity, kv_heads, width]`, and returns the rotated queries `[batch, tokens,
+/// heads, width]`. Not differentiable.
 ///
 /// # Errors
-/// Shapes that do not fit, or whatever the back end reports.
+/// Shapes that do not fit, or an error of the device.
 pub fn rope_joined(
     all: &Tensor,
     heads: usize,
@@ -90,7 +90,7 @@ fn check(x: &Tensor, angles: &Tensor) -> Result<()> {
     }
 }
 
-/// The same as [`rope`] by candle's own operations; computed in f32, returned in the type of `x`.
+/// [`rope`] by candle's own operations; computed in f32, returned in the type of `x`.
 ///
 /// # Errors
 /// As [`rope`].
@@ -108,7 +108,7 @@ pub fn rope_plain(x: &Tensor, angles: &Tensor) -> Result<Tensor> {
 struct Rope {
     cos: Tensor,
     sin: Tensor,
-    /// The gradient turns the other way.
+    /// The gradient is rotated by the opposite angles.
     backwards: bool,
 }
 

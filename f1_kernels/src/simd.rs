@@ -1,14 +1,13 @@
-//! What the CPU kernels share: vector widths, aligned scratch, and the few transcendental functions
-//! the network needs.
+//! Shared by the CPU kernels: vector widths, aligned scratch memory, and transcendental functions.
 //!
 //! Everything is written once against [`pulp::Simd`] and dispatched at run time (AVX-512, AVX2 or
 //! the portable fallback), so no kernel needs `unsafe`. A closure that touches vectors must itself
-//! be `#[inline(always)]`: otherwise it is compiled without the instruction set of the function
-//! around it, fifteen times slower.
+//! be `#[inline(always)]`: otherwise it is compiled without the instruction set of the enclosing
+//! function and runs fifteen times slower.
 
 use pulp::Simd;
 
-/// Vectors a column panel of the matrix microkernel holds.
+/// Vectors in a column panel of the matrix microkernel.
 pub(crate) const PANEL_VECTORS: usize = 3;
 /// Rows that the microkernel computes at once.
 pub(crate) const MICRO_ROWS: usize = 8;
@@ -26,12 +25,11 @@ pub fn arch() -> pulp::Arch {
 
 #[cfg(test)]
 thread_local! {
-    /// What [`arch`] answers on this thread: tests run every instruction set that the machine has.
+    /// The result of [`arch`] on this thread: tests run every instruction set of the machine.
     pub(crate) static FORCED_ARCH: std::cell::Cell<Option<pulp::Arch>> = const { std::cell::Cell::new(None) };
 }
 
-/// A scratch buffer of `f32` that starts on a cache line, so that panel loads never straddle two
-/// lines.
+/// A scratch buffer of `f32` that starts on a cache line, so that a panel load never crosses two.
 pub(crate) struct AlignedBuffer {
     storage: Vec<f32>,
     start: usize,

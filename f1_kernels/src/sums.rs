@@ -14,11 +14,11 @@ pub fn softmax(x: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// Numbers that one block of threads sums in [`sum_in_parts`].
+/// Numbers summed by one block of threads in [`sum_in_parts`].
 const PART: usize = 4096;
 
-/// Sum of all numbers, a scalar. On a GPU in two steps: candle's own has a single block of threads
-/// for a whole tensor.
+/// Sum of all numbers, a scalar. On a GPU in two steps, because candle's own sum runs one block of
+/// threads for the whole tensor.
 ///
 /// # Errors
 /// The tensor operation fails.
@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn parts_add_up_to_the_sum() {
         for shape in [(1, 1), (3, 1000), (2, PART), (7, PART / 2), (5, PART + 3)] {
-            // Whole numbers below 2^24: every order gives the same sum.
+            // Integers below 2^24: every order gives the same sum.
             let values = Tensor::arange(0f32, (shape.0 * shape.1) as f32, &Device::Cpu).unwrap();
             let values = (values.reshape(shape).unwrap() / 8.0)
                 .unwrap()

@@ -41,8 +41,7 @@ fn agree(
     }
 }
 
-/// Values and gradients of both forms agree; the gradient comes through a random weighting of the
-/// output.
+/// Values and gradients of both forms agree; gradients are those of a randomly weighted output.
 fn agree_here(
     inputs: &[&Var],
     fused: impl Fn() -> Result<Tensor>,
@@ -74,8 +73,8 @@ fn convolution_equals_candles() {
         (1, 8, 16, 10, 12, 3, Conv2dGeometry::halving()),
         (2, 5, 7, 11, 9, 3, Conv2dGeometry::halving()),
         (1, 4, 6, 9, 8, 3, Conv2dGeometry { stride: 1, top: 0, left: 1, bottom: 2, right: 0 }),
-        // Winograd: patches cut at the right and the bottom, several panels, rows shorter than a
-        // vector, one-sided pads.
+        // Winograd: partial patches at the right and the bottom, several panels, rows shorter than
+        // a vector, one-sided pads.
         (1, 16, 24, 35, 131, 3, Conv2dGeometry::same(1)),
         (4, 20, 17, 16, 16, 3, Conv2dGeometry::same(1)),
         (1, 33, 16, 31, 33, 3, Conv2dGeometry { stride: 1, top: 0, left: 1, bottom: 2, right: 0 }),
@@ -185,8 +184,8 @@ fn rope_equals_candles() {
     }
 }
 
-/// A block mask: query i sees keys up to `i * keys / queries + 3`, batch row b loses its first b
-/// keys.
+/// A block mask: query i attends to keys up to `i * keys / queries + 3`; in batch row b the first b
+/// keys are hidden.
 fn block_mask(batch: usize, queries: usize, keys: usize) -> Tensor {
     let mut mask = Vec::new();
     for b in 0..batch {

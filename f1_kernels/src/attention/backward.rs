@@ -1,5 +1,5 @@
-//! The backward pass: weights are computed again tile by tile, so that nothing of the size of the
-//! scores is kept.
+//! The backward pass. Attention weights are computed again tile by tile, so nothing of the size of
+//! the scores is kept.
 //!
 //! With P the weights, G the gradient of the output O: dV = P^T G, dP = G V^T, dS = P (dP -
 //! rowsum(G O)), dQ = s dS K, dK = s dS^T Q.
@@ -14,7 +14,7 @@ use super::{Heads, Mask, Sizes};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-/// What the gradients depend on; `out` and `grad` in the layout of `q`.
+/// The inputs of the backward pass; `out` and `grad` have the layout of `q`.
 pub(super) struct Arguments<'a> {
     pub sizes: Sizes,
     pub q: Heads<'a>,

@@ -11,20 +11,20 @@ use super::cuda;
 use super::{contiguous, is_fast, recomputed};
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Storage, Tensor, bail};
 
-/// A run of query rows that sees the keys `0..keys`.
+/// Consecutive query rows that attend to the keys `0..keys`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {
     /// Number of rows, following those of the previous block.
     pub rows: usize,
-    /// Keys seen, counted from the first of the cache.
+    /// Keys attended to, counted from the first of the cache.
     pub keys: usize,
 }
 
-/// [`attention`] of queries that come in `blocks`, in order and all of them. On a GPU two blocks
-/// are one operation.
+/// [`attention`] of queries in `blocks`, which together cover all queries in order. On a GPU two
+/// blocks are one operation.
 ///
 /// # Errors
-/// The blocks do not cover the queries or see more keys than there are, or as [`attention`].
+/// The blocks do not cover the queries or attend to more keys than there are, or as [`attention`].
 pub fn attention_in_blocks(
     q: &Tensor,
     k: &Tensor,
@@ -84,7 +84,7 @@ pub fn attention_in_blocks(
 /// Returns `[batch, queries, heads * width]`. Differentiable in `q`, `k` and `v`.
 ///
 /// # Errors
-/// Shapes that do not fit, or whatever the back end reports.
+/// Shapes that do not fit, or an error of the device.
 pub fn attention(
     q: &Tensor,
     k: &Tensor,
@@ -128,7 +128,7 @@ pub fn attention(
     out.reshape((sizes.batch, sizes.queries, sizes.heads * sizes.width))
 }
 
-/// The same by candle's own operations; scores and softmax in f32.
+/// [`attention`] by candle's own operations; scores and softmax in f32.
 ///
 /// # Errors
 /// As [`attention`].
@@ -143,8 +143,7 @@ pub fn attention_plain(
     by_candle(&sizes, q, k, v, mask, scale, false)
 }
 
-/// Two matrix products with the probabilities between them; `fused`: those by a kernel, where there
-/// is one.
+/// Two matrix products with the softmax between them; with `fused` by a kernel where there is one.
 fn by_candle(
     sizes: &Sizes,
     q: &Tensor,
@@ -195,8 +194,8 @@ fn probabilities(
     weights.broadcast_div(&weights.sum_keepdim(D::Minus1)?)
 }
 
-/// The tensor itself when its heads are rows without gaps, whatever the order of the other
-/// dimensions; else a copy.
+/// The tensor itself when the numbers of each head are contiguous, in any order of the other
+/// dimensions; otherwise a contiguous copy.
 fn with_rows(x: &Tensor) -> Result<Tensor> {
     if x.stride().last() == Some(&1) { Ok(x.clone()) } else { x.contiguous() }
 }
@@ -235,7 +234,7 @@ impl Sizes {
     }
 }
 
-/// Query, key or value heads `[batch, tokens, heads, width]` as they lie in memory.
+/// Query, key or value heads `[batch, tokens, heads, width]` with their strides.
 #[derive(Clone, Copy)]
 struct Heads<'a> {
     values: &'a [f32],
@@ -263,7 +262,7 @@ impl<'a> Heads<'a> {
         }
     }
 
-    /// Everything from one token of one head on; tokens are `token_stride` apart.
+    /// The numbers from one token of one head on; tokens are `token_stride` apart.
     fn from(&self, batch: usize, token: usize, head: usize) -> &'a [f32] {
         let at = batch * self.batch_stride + token * self.token_stride + head * self.head_stride;
         &self.values[self.start + at..]
@@ -279,7 +278,7 @@ struct Mask<'a> {
 }
 
 impl<'a> Mask<'a> {
-    /// The rows for queries `first..first + count`: that many, or one that serves all.
+    /// The rows for queries `first..first + count`: that many, or one for all.
     fn rows(&self, batch: usize, first: usize, count: usize, keys: usize) -> &'a [f32] {
         let batch = if self.batch == 1 { 0 } else { batch };
         let (first, count) =

@@ -1,11 +1,11 @@
-//! What forward and backward share: packed heads, and the weights of one tile of queries.
+//! Shared by forward and backward: packed heads, and the weights of one tile of queries.
 
 use super::super::microkernel::{multiply, pack_columns, panel_columns};
 use super::super::simd::{AlignedBuffer, MICRO_ROWS, PANEL_VECTORS, exp, sum_map};
 use super::{Heads, Sizes};
 use pulp::{Simd, WithSimd};
 
-/// Queries of one head that one task handles.
+/// Queries of one head in one task.
 pub(super) const TILE_ROWS: usize = 32;
 /// A mask value at or below this hides its key.
 const HIDDEN: f32 = -1e4;

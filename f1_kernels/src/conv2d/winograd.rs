@@ -20,13 +20,13 @@ const OUT: usize = 4;
 const IN: usize = 6;
 /// Numbers of a transformed patch.
 const POINTS: usize = IN * IN;
-/// Patches a task should have at least, so that panels fill.
+/// Least number of patches in a task, so that panels are full.
 const PATCHES_PER_TASK: usize = 48;
-/// Floats between the planes of scratch, beyond their length: without them all 36 fall on the same
-/// cache sets.
+/// Additional floats between the planes of scratch: without them all 36 planes map to the same cache
+/// sets.
 const PAD: usize = 16;
 
-/// Whether this form serves the convolution and pays for its transforms.
+/// Whether this form applies and is faster, its transforms included.
 pub(super) fn pays(sizes: &Sizes) -> bool {
     let patches = sizes.batch * sizes.out_height.div_ceil(OUT) * sizes.out_width.div_ceil(OUT);
     sizes.kernel_height == 3
@@ -197,7 +197,7 @@ impl WithSimd for ConvolveBand<'_, '_> {
         let (products, lines) = rest.split_at_mut(POINTS * out_plane);
         let source_plane = sizes.height * sizes.width;
 
-        // Panels of equal width where one does not hold the band: 2 + 2 vectors rather than 3 + 1.
+        // Panels of equal width where the band needs several: 2 + 2 vectors rather than 3 + 1.
         let vectors = patches.div_ceil(lanes);
         let width = vectors.div_ceil(vectors.div_ceil(PANEL_VECTORS).max(1)).max(1);
         for first in (0..patches).step_by(width * lanes) {
@@ -290,8 +290,8 @@ struct Group {
 }
 
 impl Group {
-    /// Row of patches and first input column when all lanes lie in one row of patches and, with the
-    /// two columns that follow, inside the image's width; the row itself may still lie outside.
+    /// Row of patches and first input column where all lanes are in one row of patches and, with the
+    /// two columns that follow, inside the image's width. The row itself may be outside.
     #[inline(always)]
     fn whole_run(self, sizes: &Sizes, lanes: usize) -> Option<(usize, usize)> {
         let (row, column) = (self.first / self.across, self.first % self.across);

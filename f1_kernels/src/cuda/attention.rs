@@ -6,7 +6,7 @@ use candle_core::cuda_backend::{CudaStorage, WrapErr};
 use candle_core::{CpuStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
 use half::bf16;
 
-use super::{EIGHT, Input, by_eight, grid, int, room, row_threads, rows_of, span, view};
+use super::{EIGHT, Input, alloc, by_eight, grid, int, row_threads, rows_of, span, view};
 use crate::Block;
 
 /// Softmax over the last dimension of `scale * scores`, in the type of the scores.
@@ -20,9 +20,9 @@ pub(crate) fn softmax(scores: &Tensor, scale: f64) -> Result<Tensor> {
     })
 }
 
-/// As [`crate::attention`] with one key and value head: the queries of all heads are rows
-/// of one matrix as they lie in memory, so nothing is transposed and nothing copied. The queries of
-/// `early`, the first ones, see fewer keys than the others.
+/// As [`crate::attention`] with one key and value head: in memory the queries of all heads are rows
+/// of one matrix, so nothing is transposed or copied. The first queries, those of `early`, attend to
+/// fewer keys than the others.
 pub(crate) fn attention_one_key_head(
     q: &Tensor,
     k: &Tensor,
@@ -42,13 +42,13 @@ pub(crate) fn attention_one_key_head(
     out.reshape((batch, queries, heads * width))
 }
 
-/// Rows up to which the kernel without scores in memory is taken: beyond it, products of the whole
-/// matrices keep the device busy.
+/// Rows up to which the kernel without scores in memory is used: with more, products of the whole
+/// matrices fill the device.
 const FEW_ROWS: usize = 2048;
-/// Rows of a block, and keys that it takes at a time; as in `attention.cu`.
+/// Rows of a block, and keys that it handles at a time; as in `attention.cu`.
 const BLOCK_ROWS: usize = 64;
 const BLOCK_KEYS: usize = 32;
-/// Blocks to aim at: about one for each multiprocessor.
+/// Wanted number of blocks: about one for each multiprocessor.
 const BLOCKS: usize = 128;
 
 struct OneKeyHead {
@@ -71,7 +71,7 @@ impl OneKeyHead {
 
     fn attend(&self, [q, k, v]: [Input; 3], mask: Option<Input>) -> Result<(CudaStorage, Shape)> {
         let (_, queries, heads, width) = q.1.shape().dims4()?;
-        // In steps of 16 bytes.
+        // Accesses are 16 bytes wide.
         let steps = |layout: &Layout| {
             [layout.stride()[0], layout.stride()[1], layout.start_offset()]
                 .iter()
@@ -85,7 +85,7 @@ impl OneKeyHead {
         if few { self.few_rows([q, k, v], mask) } else { self.many_rows([q, k, v], mask) }
     }
 
-    /// Two products of whole matrices, and the softmax between them.
+    /// Two products of whole matrices with the softmax between them.
     fn many_rows(
         &self,
         [q, k, v]: [Input; 3],
@@ -94,9 +94,9 @@ impl OneKeyHead {
         let shape = q.1.shape().clone();
         let (batch, queries, heads, width) = shape.dims4()?;
         let (rows, keys) = (queries * heads, k.1.shape().dims4()?.1);
-        // Rows of scores that begin at multiples of 16 bytes are multiplied faster: what lies
-        // behind the keys, in a cache tokens of others or zeros, is multiplied with them,
-        // and the softmax gives it no weight.
+        // Products are faster when rows of scores begin at multiples of 16 bytes. So the memory
+        // behind the keys (other tokens of a cache, or zeros) is multiplied too, and the softmax
+        // gives it no weight.
         let enough = [k, v]
             .iter()
             .all(|(storage, layout)| holds(storage, layout, keys.next_multiple_of(EIGHT)));
@@ -120,7 +120,7 @@ impl OneKeyHead {
         Ok((out, shape))
     }
 
-    /// Without scores in memory.
+    /// One kernel that keeps the scores in the multiprocessor.
     fn few_rows(&self, [q, k, v]: [Input; 3], mask: Option<Input>) -> Result<(CudaStorage, Shape)> {
         let shape = q.1.shape().clone();
         let (batch, queries, heads, width) = shape.dims4()?;
@@ -151,12 +151,12 @@ impl OneKeyHead {
         let key = k.0.as_cuda_slice::<bf16>()?.slice(span(k.1));
         let value = v.0.as_cuda_slice::<bf16>()?.slice(span(v.1));
         let mask = mask.map(view::<f32>).transpose()?;
-        // The kernel reckons with places in it as 32-bit numbers.
+        // The kernel computes positions in it as 32-bit numbers.
         int(mask.as_ref().map_or(0, |mask| mask.len()))?;
         let (early_rows, early_keys) = early(self.early, heads)?;
-        let sums = room::<f32>(device, batch * parts * rows * width)?;
-        let stats = room::<f32>(device, batch * parts * rows * 2)?;
-        let out = room::<bf16>(device, shape.elem_count())?;
+        let sums = alloc::<f32>(device, batch * parts * rows * width)?;
+        let stats = alloc::<f32>(device, batch * parts * rows * 2)?;
+        let out = alloc::<bf16>(device, shape.elem_count())?;
         let count = |number: usize| Ok::<u32, candle_core::Error>(int(number)?.unsigned_abs());
         let config = LaunchConfig {
             grid_dim: (count(blocks)?, count(parts)?, count(batch)?),
@@ -214,7 +214,7 @@ impl OneKeyHead {
     }
 }
 
-/// Whether memory goes on for as many tokens as `tokens` behind the first of each batch element.
+/// Whether there is memory for `tokens` tokens from the first of each batch element on.
 fn holds(storage: &CudaStorage, layout: &Layout, tokens: usize) -> bool {
     let len = match storage.dtype() {
         DType::F32 => storage.as_cuda_slice::<f32>().map(|slice| slice.len()),
@@ -225,7 +225,7 @@ fn holds(storage: &CudaStorage, layout: &Layout, tokens: usize) -> bool {
     len.is_ok_and(|len| end <= len)
 }
 
-/// Rows of the queries that see fewer keys, and how many they see, as the kernels take them.
+/// Rows of the queries that attend to fewer keys, and how many those are, as the kernels take them.
 fn early(early: Option<Block>, heads: usize) -> Result<(i32, i32)> {
     match early {
         Some(Block { rows, keys }) => Ok((int(rows * heads)?, int(keys)?)),
@@ -233,14 +233,14 @@ fn early(early: Option<Block>, heads: usize) -> Result<(i32, i32)> {
     }
 }
 
-/// Of scores `[batch, queries * heads, keys or more]` (a query's heads side by side), mask `[batch
-/// or 1, queries or 1, keys]`.
+/// Softmax of scores `[batch, queries * heads, keys or more]` (the heads of a query are consecutive)
+/// with a mask `[batch or 1, queries or 1, keys]`.
 struct Softmax {
     scale: f32,
     heads: usize,
-    /// The scores behind them do not count: their weight is zero.
+    /// Scores behind these have weight zero.
     keys: usize,
-    /// Queries that see fewer.
+    /// Queries that attend to fewer keys.
     early: Option<Block>,
 }
 
@@ -281,7 +281,7 @@ impl Softmax {
         let out = by_type!(storage, |suffix: T| {
             let scores = view::<T>(scores)?;
             let mask = mask.map(view::<f32>).transpose()?;
-            let out = room::<T>(device, rows * stride)?;
+            let out = alloc::<T>(device, rows * stride)?;
             if rows > 0 {
                 let config = grid(rows, row_threads(stride, some))?;
                 let (keys, stride) = (int(keys)?, int(stride)?);

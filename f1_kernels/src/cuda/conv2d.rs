@@ -1,24 +1,24 @@
-//! Convolution of the image tokenizer in channels-last memory: patches side by side, one matrix
-//! product, the bias and what the result is added to in place.
+//! Convolution of the image tokenizer in channels-last memory: patches are gathered, multiplied by
+//! the weights in one matrix product, and bias and summand are added in place.
 //!
-//! Tensors keep the shape `[batch, channels, height, width]`; only their strides say that the
-//! channels of a pixel lie together. So nothing is transposed between one convolution and the next.
+//! Tensors keep the shape `[batch, channels, height, width]`; only their strides are those of
+//! channels-last memory. So nothing is transposed between two convolutions.
 
 use candle_core::cuda_backend::cudarc::cublas::{result, sys};
 use candle_core::cuda_backend::cudarc::driver::{DevicePtr, DevicePtrMut, PushKernelArg};
 use candle_core::cuda_backend::{CudaStorage, WrapErr};
 use candle_core::{CpuStorage, DType, Layout, Result, Shape, Tensor, bail};
 
-use super::{Input, add_bias, add_bias_onto, grid, int, room, view};
+use super::{Input, add_bias, add_bias_onto, alloc, grid, int, view};
 use crate::conv2d::geometry::{Conv2dGeometry, Sizes};
 
 /// Threads of a block of [`Unfold`].
 const THREADS: usize = 256;
-/// Numbers of patches that are in memory at once (1 GiB in f32), unless a single image has more;
-/// tests have several parts.
+/// Most numbers of patches in memory at once (1 GiB in f32), unless a single image has more. Smaller
+/// in tests, so that they have several parts.
 const MOST: usize = if cfg!(test) { 1 << 12 } else { 1 << 28 };
 
-/// `x` `[batch, channels, height, width]`, made `times` as large by repeating pixels, convolved
+/// `x` `[batch, channels, height, width]`, enlarged `times` by repeating pixels, convolved
 /// with `weight` `[out, channels, kernel, kernel]`, plus `bias` `[out]` and `onto`, which has the
 /// shape of the result. `tf32` as in [`crate::Conv2dWeights::new`].
 pub(crate) fn conv2d(
@@ -66,8 +66,8 @@ pub(crate) fn conv2d(
     out.permute((0, 3, 1, 2))
 }
 
-/// A tensor whose second dimension lies together in memory, as `[first, third, fourth, second]`: a
-/// copy only where it does not.
+/// A tensor as `[first, third, fourth, second]`, contiguous: copied only where it is not channels
+/// last already.
 pub(crate) fn pixels_first(x: &Tensor) -> Result<Tensor> {
     x.permute((0, 2, 3, 1))?.contiguous()
 }
@@ -86,7 +86,7 @@ impl Tf32Product {
         }
         let device = &a.0.device;
         let (a, b) = (view::<f32>(a)?, view::<f32>(b)?);
-        let mut out = room::<f32>(device, rows * columns)?;
+        let mut out = alloc::<f32>(device, rows * columns)?;
         if rows * columns * depth == 0 {
             bail!("product without numbers: {rows} x {depth} x {columns}")
         }
@@ -98,9 +98,10 @@ impl Tf32Product {
             let (b, _b) = b.device_ptr(&stream);
             let (a, _a) = a.device_ptr(&stream);
             let (c, _c) = out.device_ptr_mut(&stream);
-            // SAFETY: columns by columns, cuBLAS sees the transposes: [depth, columns] turned,
-            // [depth, rows] and [columns, rows], which is how large the buffers are;
-            // the handle's stream is theirs; the two scalars are on the host and read at once.
+            // SAFETY: in cuBLAS's column-major order the matrices are the transposes: [depth,
+            // columns] transposed, [depth, rows] and [columns, rows]. The buffers have these
+            // sizes and belong to the handle's stream; both scalars are on the host and read
+            // during the call.
             #[allow(unsafe_code)]
             unsafe {
                 result::gemm_strided_batched_ex(
@@ -136,7 +137,7 @@ impl Tf32Product {
 }
 
 struct Unfold {
-    /// Of the image as large as it is convolved.
+    /// Sizes of the convolution of the enlarged image.
     sizes: Sizes,
     times: usize,
 }
@@ -155,12 +156,12 @@ impl Unfold {
         }
         let shape = Shape::from((batch, sizes.out_height, sizes.out_width, sizes.depth()));
         let at_once = if channels % 4 == 0 && layout.start_offset() % 4 == 0 { 4 } else { 1 };
-        // The kernel counts in 32 bits.
+        // The kernel computes indices in 32 bits.
         let count = int(shape.elem_count() / at_once)?.unsigned_abs();
         let device = &storage.device;
         let out = by_type!(storage, |suffix: T| {
             let x = view::<T>(x)?;
-            let out = room::<T>(device, shape.elem_count())?;
+            let out = alloc::<T>(device, shape.elem_count())?;
             if count > 0 {
                 let config = grid((count as usize).div_ceil(THREADS), THREADS as u32)?;
                 let name = format!("f1_unfold{at_once}_{suffix}");

@@ -1,6 +1,6 @@
-//! Products by cuBLASLt, each described once a size: 8-bit floats, which nothing else multiplies,
-//! and products of few rows, for which it shares out the inner dimension among the multiprocessors
-//! that the rows alone would leave idle.
+//! Matrix products by cuBLASLt, with one plan for each size: products of 8-bit floats, which only it
+//! computes, and products of few rows, for which it divides the inner dimension among
+//! multiprocessors that would otherwise be idle.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -14,18 +14,17 @@ use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, DevicePtr, 
 use candle_core::{CudaDevice, DType, Error, Layout, Result, bail};
 use half::bf16;
 
-use super::{room, view};
+use super::{alloc, view};
 
-/// What the library may use beside the matrices; what its makers advise for the GPUs with 8-bit
-/// floats.
+/// Size of the library's workspace: NVIDIA's recommendation for GPUs with 8-bit floats.
 const WORKSPACE: usize = 32 << 20;
-/// Where the library takes matrices to begin: at multiples of as many bytes.
+/// Alignment of matrices that the library may assume, in bytes.
 const ALIGNMENT: u64 = 256;
-/// Rows up to which a product is one of few.
+/// Most rows of a product of few rows.
 const FEW_ROWS: usize = 128;
 
-/// `x` `[rows, input]` times the transposed `weight` `[output, input]`, both of them contiguous and
-/// of one type; none where the rows are not few or the library knows no way.
+/// `x` `[rows, input]` times the transposed `weight` `[output, input]`, both contiguous and of one
+/// type; none where there are too many rows or the library has no algorithm.
 pub(crate) fn few_rows(
     (x, of_x): (&CudaStorage, &Layout),
     (weight, of_weight): (&CudaStorage, &Layout),
@@ -44,13 +43,13 @@ pub(crate) fn few_rows(
     let (device, sizes) = (&x.device, Sizes { output, rows, input });
     by_type!(x, |_suffix: T| {
         let (x, weight) = (view::<T>((x, of_x))?, view::<T>((weight, of_weight))?);
-        let out = room::<T>(device, rows * output)?;
+        let out = alloc::<T>(device, rows * output)?;
         let done = product(device, sizes, &weight, &x, &out, None)?;
         Ok(done.then(|| CudaStorage::wrap_cuda_slice(out, device.clone())))
     })
 }
 
-/// What is multiplied: `x` `[rows, input]` and weights `[output, input]`, to `[rows, output]`.
+/// Sizes of a product of `x` `[rows, input]` and weights `[output, input]` to `[rows, output]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Sizes {
     pub(super) output: usize,
@@ -58,13 +57,13 @@ pub(super) struct Sizes {
     pub(super) input: usize,
 }
 
-/// What the numbers of a factor are, and those of a product.
+/// The number types of factors and product.
 pub(super) trait Factor: DeviceRepr {
     type Product: DeviceRepr;
     const KINDS: Kinds;
 }
 
-/// Of factors and product, as the library calls them.
+/// The library's names of the types of factors and product.
 type Kinds = [sys::cudaDataType_t; 2];
 
 impl Factor for f32 {
@@ -83,8 +82,8 @@ impl Factor for u8 {
     const KINDS: Kinds = [sys::cudaDataType_t::CUDA_R_8F_E4M3, sys::cudaDataType_t::CUDA_R_16BF];
 }
 
-/// Starts a product; `scales` are the addresses of the scales of weights and inputs, if these have
-/// some. Whether it was started: without scales the library may know no way.
+/// Starts a product; `scales` are the device addresses of the scales of weights and inputs, if they
+/// have scales. Returns whether it was started: without scales the library may have no algorithm.
 ///
 /// # Errors
 /// The buffers do not have the sizes, or the library refuses the product.
@@ -103,7 +102,7 @@ pub(super) fn product<T: Factor>(
     let stream = device.cuda_stream();
     let (w, x, d) =
         (weight.device_ptr(&stream).0, x.device_ptr(&stream).0, out.device_ptr(&stream).0);
-    // A scale's bytes lie behind the numbers of its matrix, which may begin anywhere.
+    // A scale is stored behind the numbers of its matrix, at any alignment.
     if scales.is_none() && [w, x, d].iter().any(|at| at % ALIGNMENT != 0) {
         return Ok(false);
     }
@@ -117,8 +116,8 @@ pub(super) fn product<T: Factor>(
     let Some(plan) = library.plan(T::KINDS, sizes, scales)? else { return Ok(false) };
     let (one, none) = (1f32, 0f32);
     let number = |number: &f32| std::ptr::from_ref(number).cast::<c_void>();
-    // SAFETY: the plan's layouts are those of the buffers, whose sizes were compared above; weights
-    // and scales stay until the stream has used them, because freeing goes through it too.
+    // SAFETY: the plan's layouts are those of the buffers, whose sizes were checked above. Weights
+    // and scales live until the stream has used them, because freeing goes through it too.
     #[allow(unsafe_code)]
     unsafe {
         result::matmul(
@@ -148,7 +147,7 @@ fn refused(error: result::CublasError) -> Error {
     Error::Msg(format!("cuBLASLt refuses a product: {error}")).bt()
 }
 
-/// Sets what a product is described by.
+/// Sets an attribute of a product's description.
 ///
 /// # Safety
 /// `value` has the type of the attribute.
@@ -158,7 +157,7 @@ unsafe fn set<T>(
     attribute: sys::cublasLtMatmulDescAttributes_t,
     value: &T,
 ) -> Result<()> {
-    // SAFETY: the caller's; the library copies the value.
+    // SAFETY: the caller guarantees the type; the library copies the value.
     unsafe {
         result::set_matmul_desc_attribute(
             product,
@@ -170,10 +169,10 @@ unsafe fn set<T>(
     }
 }
 
-/// Says where the scales of weights and inputs lie.
+/// Sets the device addresses of the scales of weights and inputs.
 fn set_scales(product: sys::cublasLtMatmulDesc_t, [weight, x]: [u64; 2]) -> Result<()> {
     use sys::cublasLtMatmulDescAttributes_t as Of;
-    // SAFETY: both are addresses.
+    // SAFETY: both attributes are addresses.
     #[allow(unsafe_code)]
     unsafe {
         set(product, Of::CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &weight)?;
@@ -181,25 +180,23 @@ fn set_scales(product: sys::cublasLtMatmulDesc_t, [weight, x]: [u64; 2]) -> Resu
     }
 }
 
-/// The library, opened once for each stream of the one device of a process, by the address of what
-/// the driver knows the stream by: products of two streams go on beside each other and must not
-/// share a workspace.
+/// The library, opened once for each stream of the process's device, by the address of the stream's
+/// driver handle: products of two streams run concurrently and must not share a workspace.
 static LIBRARIES: LazyLock<Mutex<HashMap<usize, Library>>> = LazyLock::new(Mutex::default);
 
 struct Library {
     handle: sys::cublasLtHandle_t,
-    /// It holds its stream, whose address is nobody else's as long as this lives.
+    /// Keeps the stream alive, so that no other stream gets its address.
     workspace: CudaSlice<u8>,
-    /// None where the library knows no way.
+    /// None where the library has no algorithm.
     plans: HashMap<(u32, Sizes), Option<Plan>>,
 }
 
-// SAFETY: the handles are the library's own pointers, used by one thread at a time behind the
-// mutex.
+// SAFETY: the handles are pointers of the library, used by one thread at a time under the mutex.
 #[allow(unsafe_code)]
 unsafe impl Send for Library {}
 
-/// What a product of one size is described by; kept for good, since there are few.
+/// The description of a product of one size; never freed, since there are few.
 #[derive(Clone, Copy)]
 struct Plan {
     product: sys::cublasLtMatmulDesc_t,
@@ -212,11 +209,10 @@ struct Plan {
 impl Library {
     fn new(device: &CudaDevice) -> Result<Self> {
         let handle = result::create_handle().map_err(refused)?;
-        Ok(Self { handle, workspace: room(device, WORKSPACE)?, plans: HashMap::new() })
+        Ok(Self { handle, workspace: alloc(device, WORKSPACE)?, plans: HashMap::new() })
     }
 
-    /// What describes a product of these sizes, with where the scales of weights and inputs lie
-    /// now.
+    /// The plan for a product of these sizes, with the current addresses of the scales.
     fn plan(
         &mut self,
         kinds: Kinds,
@@ -232,7 +228,7 @@ impl Library {
         }
         let plan = match Plan::new(self.handle, kinds, sizes, scales) {
             Ok(plan) => Some(plan),
-            // Candle multiplies everything else.
+            // Candle computes the product instead.
             Err(error) if scales.is_none() => {
                 tracing::debug!(?sizes, %error, "a product without cuBLASLt");
                 None
@@ -245,8 +241,8 @@ impl Library {
 }
 
 impl Plan {
-    /// In the library's terms, whose matrices lie column after column: weights `[input, output]`,
-    /// transposed, times `x` `[input, rows]`. It takes 8-bit floats in no other way.
+    /// In the library's column-major order: weights `[input, output]`, transposed, times `x` `[input,
+    /// rows]`. It takes 8-bit floats only in this form.
     fn new(
         handle: sys::cublasLtHandle_t,
         [factors, products]: Kinds,
@@ -269,19 +265,19 @@ impl Plan {
         let x = layout(factors, input, rows)?;
         let out = layout(products, output, rows)?;
         if let Some(scales) = scales {
-            // Before the library is asked for a way, which may depend on there being any.
+            // Set before an algorithm is chosen, because the choice may depend on it.
             set_scales(product, scales)?;
-            // Sums as the tensor cores have them, 14 bits of fraction, not added up in f32 every
-            // few steps: far more than the factors' three, and what such products are
-            // fast by. SAFETY: the attribute is an 8-bit number.
+            // Sums stay in the tensor cores' accumulators, with 14 bits of fraction, which is faster
+            // than adding them up in f32 every few steps. The factors have three bits.
+            // SAFETY: the attribute is an 8-bit number.
             #[allow(unsafe_code)]
             unsafe {
                 set(product, Of::CUBLASLT_MATMUL_DESC_FAST_ACCUM, &1_i8)?
             }
         }
         let wish = result::create_matmul_pref().map_err(refused)?;
-        // SAFETY: everything was created above; transposition and the ways to add up are 32-bit
-        // numbers, the workspace a 64-bit one.
+        // SAFETY: everything was created above; transposition and reduction scheme are 32-bit
+        // numbers, the workspace size a 64-bit one.
         #[allow(unsafe_code)]
         let way = unsafe {
             set(product, Of::CUBLASLT_MATMUL_DESC_TRANSA, &1_i32)?;
@@ -291,8 +287,7 @@ impl Plan {
             result::set_matmul_pref_attribute(wish, attribute, bytes, size_of::<usize>())
                 .map_err(refused)?;
             if scales.is_none() {
-                // Parts of an inner dimension that is shared out are added in f32, in an order that
-                // does not change.
+                // Parts of a divided inner dimension are added in f32, in a fixed order.
                 let added = Reduction::CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE as u32;
                 let attribute = Wish::CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK;
                 let bytes = std::ptr::from_ref(&added).cast();

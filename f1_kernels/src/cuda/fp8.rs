@@ -7,15 +7,15 @@ use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Tensor, bail
 use half::bf16;
 
 use super::cublaslt::{Sizes, product};
-use super::{Input, by_eight, grid, int, room, row_threads, rows_of, view};
+use super::{Input, alloc, by_eight, grid, int, row_threads, rows_of, view};
 
-/// Bytes behind the numbers: their scale.
+/// Bytes of the scale, which is stored behind the numbers.
 const SCALE: usize = size_of::<f32>();
 
 /// Whether the device multiplies 8-bit floats.
 ///
 /// # Errors
-/// It does not, or is no GPU.
+/// It does not, or is not a GPU.
 pub fn check(device: &Device) -> Result<()> {
     let Device::Cuda(device) = device else { bail!("8-bit floats are multiplied by GPUs only") };
     let context = device.cuda_stream();
@@ -31,15 +31,22 @@ pub fn check(device: &Device) -> Result<()> {
     Ok(())
 }
 
-/// Rows of 8-bit floats with one scale: `[rows * width]` numbers, then the scale's four bytes.
+/// `x` `[rows, width]` as 8-bit floats with one scale: `[rows * width]` numbers, then the scale's four
+/// bytes.
+///
+/// # Errors
+/// An error of the device.
 pub fn to_fp8(x: &Tensor) -> Result<Tensor> {
     let x = x.contiguous()?;
     let most = x.apply_op1_no_bwd(&RowMax)?;
     x.apply_op2_no_bwd(&most, &Round)
 }
 
-/// Rows `first..first + output` of weights `[.., input]` that [`to_fp8`] made, times `x` `[..,
-/// input]`: `[.., output]` in bf16.
+/// Rows `first..first + output` of weights `[.., input]` of [`to_fp8`], times `x` `[.., input]`: `[..,
+/// output]` in bf16.
+///
+/// # Errors
+/// Sizes that do not fit, or an error of the device.
 pub fn fp8_linear(x: &Tensor, weight: &Tensor, first: usize, output: usize) -> Result<Tensor> {
     let mut dims = x.dims().to_vec();
     let input = dims.pop().unwrap_or(1);
@@ -57,7 +64,7 @@ impl RowMax {
     fn run(&self, [x]: [Input; 1]) -> Result<(CudaStorage, Shape)> {
         let (width, rows) = rows_of(x.1)?;
         let device = &x.0.device;
-        let most = room::<f32>(device, rows)?;
+        let most = alloc::<f32>(device, rows)?;
         let (some, eights) = by_eight(&[width, x.1.start_offset()]);
         let config = grid(rows, row_threads(width, some))?;
         by_type!(x.0, |suffix: T| {
@@ -83,7 +90,7 @@ impl Round {
         }
         let device = &x.0.device;
         let count = rows * width + SCALE;
-        let out = room::<u8>(device, count)?;
+        let out = alloc::<u8>(device, count)?;
         let (some, eights) = by_eight(&[width, x.1.start_offset()]);
         by_type!(x.0, |suffix: T| {
             let (x, most) = (view::<T>(x)?, view::<f32>(most)?);
@@ -96,7 +103,7 @@ impl Round {
     }
 }
 
-/// Of weights and inputs in 8-bit floats.
+/// The product of weights and inputs in 8-bit floats.
 struct Product {
     first: usize,
     output: usize,
@@ -117,7 +124,7 @@ impl Product {
                 "8-bit floats: rows {first}.. ({output}) of {of_weight} weights, {rows} of {of_x} inputs"
             )
         }
-        let out = room::<bf16>(device, rows * output)?;
+        let out = alloc::<bf16>(device, rows * output)?;
         let stream = device.cuda_stream();
         let scales = [
             weight.device_ptr(&stream).0 + of_weight as u64,

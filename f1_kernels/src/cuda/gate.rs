@@ -4,7 +4,7 @@ use candle_core::cuda_backend::cudarc::driver::PushKernelArg;
 use candle_core::cuda_backend::{CudaStorage, WrapErr};
 use candle_core::{CpuStorage, DType, Layout, Result, Shape, Tensor, bail};
 
-use super::{Input, by_eight, int, over_rows, room, rows_of, view};
+use super::{Input, alloc, by_eight, int, over_rows, rows_of, view};
 
 /// As [`crate::geglu`].
 pub(crate) fn geglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
@@ -22,7 +22,7 @@ gpu_only!(GeGlu, "f1-cuda-geglu-joined", 1);
 gpu_only!(GeGlu, "f1-cuda-geglu", 2);
 
 impl GeGlu {
-    /// Of gate and up, or of the rows that hold both.
+    /// `[gate, up]`, or one tensor with rows that hold both.
     fn run<const N: usize>(&self, inputs: [Input; N]) -> Result<(CudaStorage, Shape)> {
         let (storage, layout) = inputs[0];
         let (stride, rows) = rows_of(layout)?;
@@ -46,7 +46,7 @@ impl GeGlu {
             } else {
                 view::<T>(inputs[N - 1])?
             };
-            let out = room::<T>(device, rows * width)?;
+            let out = alloc::<T>(device, rows * width)?;
             if rows * width > 0 {
                 let config = over_rows(rows, width, some)?;
                 let (width, stride) = (int(width)?, int(stride)?);

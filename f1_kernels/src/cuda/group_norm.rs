@@ -5,17 +5,16 @@ use candle_core::cuda_backend::{CudaStorage, WrapErr};
 use candle_core::{CpuStorage, DType, Layout, Result, Shape, Tensor, bail};
 
 use super::conv2d::pixels_first;
-use super::{Input, ROW_THREADS, a_thread_each, fits, grid, int, room, view};
+use super::{Input, ROW_THREADS, a_thread_each, alloc, fits, grid, int, view};
 
-/// Blocks that are enough to fill a device.
+/// Blocks that fill a device.
 const BLOCKS: usize = 1024;
-/// Numbers that a block has at least.
+/// Least numbers of a block.
 const LEAST: usize = 4096;
-/// Pixels that a block has at least where the channels of one lie together.
+/// Least pixels of a block in channels-last memory.
 const LEAST_PIXELS: usize = 32;
 
-/// As [`crate::group_norm`]; where the channels of a pixel lie together, they do so in the
-/// result.
+/// As [`crate::group_norm`]. A channels-last tensor has a channels-last result.
 pub(crate) fn group_norm(
     x: &Tensor,
     weight: &Tensor,
@@ -59,7 +58,7 @@ impl GroupNorm {
         let out = by_type!(storage, |suffix: T| {
             let (x, weight, bias) = (view::<T>(x)?, view::<f32>(weight)?, view::<f32>(bias)?);
             let (moments, out) =
-                (room::<f32>(device, 2 * rows * parts)?, room::<T>(device, count)?);
+                (alloc::<f32>(device, 2 * rows * parts)?, alloc::<T>(device, count)?);
             if count > 0 {
                 let config = grid(rows * parts, ROW_THREADS)?;
                 let (parts, groups, silu) = (int(parts)?, int(self.groups)?, i32::from(self.silu));
@@ -83,7 +82,7 @@ impl GroupNorm {
     }
 }
 
-/// The same of `[batch, height, width, channels]`.
+/// Group normalisation of `[batch, height, width, channels]`.
 struct PixelNorm(GroupNorm);
 
 gpu_only!(PixelNorm, "f1-cuda-pixel-norm", 3);
@@ -103,11 +102,11 @@ impl PixelNorm {
         let device = &storage.device;
         let out = by_type!(storage, |suffix: T| {
             let (x, weight, bias) = (view::<T>(x)?, view::<f32>(weight)?, view::<f32>(bias)?);
-            let moments = room::<f32>(device, 2 * batch * parts * channels)?;
-            let statistics = room::<f32>(device, 2 * batch * groups)?;
-            let out = room::<T>(device, count)?;
+            let moments = alloc::<f32>(device, 2 * batch * parts * channels)?;
+            let statistics = alloc::<f32>(device, 2 * batch * groups)?;
+            let out = alloc::<T>(device, count)?;
             if count > 0 {
-                // A thread a channel, as far as a block has them.
+                // A thread for each channel, up to the threads of a block.
                 let threads = int(channels.next_multiple_of(32).min(1024))?.unsigned_abs();
                 let (each, all) =
                     (grid(batch * parts, threads)?, grid(batch * groups, ROW_THREADS)?);

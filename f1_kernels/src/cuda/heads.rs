@@ -1,17 +1,17 @@
-//! Attention of heads that each have keys of their own: the products want a head's tokens together,
-//! the layers around it a token's heads.
+//! Attention with as many key heads as query heads. The products need the tokens of a head to be
+//! consecutive in memory, the layers around it the heads of a token.
 
 use candle_core::cuda_backend::cudarc::driver::PushKernelArg;
 use candle_core::cuda_backend::{CudaStorage, WrapErr};
 use candle_core::{CpuStorage, DType, Layout, Result, Shape, Tensor, bail};
 
-use super::{Input, a_thread_each, by_eight, int, room, softmax, spanned};
+use super::{Input, a_thread_each, alloc, by_eight, int, softmax, spanned};
 
-/// As [`crate::attention`] where queries, keys and values `[batch, tokens, heads, width]`
-/// are equally many and nothing is masked; scores in the type of the queries.
+/// As [`crate::attention`] with queries, keys and values `[batch, tokens, heads, width]` of one shape
+/// and no mask; scores have the type of the queries.
 pub(crate) fn attention_of_heads(q: &Tensor, k: &Tensor, v: &Tensor, scale: f64) -> Result<Tensor> {
     let (batch, tokens, heads, width) = q.dims4()?;
-    // Views of what one product made, which lie alike, are taken as they are.
+    // Views of one product's result, which have the same strides, are used without a copy.
     let alike = [k, v].iter().all(|x| x.stride() == q.stride())
         && matches!(q.stride(), [.., head, 1] if *head == width || heads == 1);
     let apart = if alike {
@@ -58,8 +58,8 @@ impl Together {
     }
 }
 
-/// One to three tensors that lie alike, one behind the other in another order; the orders are how
-/// far it is from one batch element, one token and one head to the next.
+/// Copies one to three tensors of the same strides to consecutive memory in another order. Orders are
+/// the strides of batch elements, tokens and heads.
 fn reorder<const N: usize>(
     inputs: [Input; N],
     [batch, tokens, heads, width]: [usize; 4],
@@ -78,7 +78,7 @@ fn reorder<const N: usize>(
     let (some, eights) = by_eight(&[&starts[..], &from, &to, &[width]].concat());
     let part = batch * tokens * heads * width;
     Ok(by_type!(storage, |suffix: T| {
-        let out = room::<T>(device, N * part)?;
+        let out = alloc::<T>(device, N * part)?;
         if part > 0 {
             let [first, second, third] =
                 [spanned::<T>(inputs[0])?, spanned::<T>(inputs[N / 2])?, spanned::<T>(last)?];

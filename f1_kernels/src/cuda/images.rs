@@ -1,16 +1,16 @@
-//! Camera images as the network takes them, prepared where they are needed.
+//! Prepares camera images for the network on the GPU.
 
 use candle_core::cuda_backend::cudarc::driver::PushKernelArg;
 use candle_core::cuda_backend::{CudaStorage, WrapErr};
 use candle_core::{CpuStorage, Device, Layout, Result, Shape, Tensor, bail};
 
-use super::{Input, a_thread_each, int, room, view};
+use super::{Input, a_thread_each, alloc, int, view};
 
 /// First source index and fixed-point weights of each target index.
 type Weights = [(usize, Vec<i32>)];
 
-/// The operation has its own tables, so its tensors are the image, `u8 [height, width, 3]`, and
-/// they.
+/// Checks that an image is `u8 [height, width, 3]` of this size. (Its tables are the operation's
+/// other tensors.)
 fn image(layout: &Layout, (width, height): (usize, usize)) -> Result<()> {
     match layout.dims() {
         [h, w, 3] if (*w, *h) == (width, height) => Ok(()),
@@ -18,21 +18,24 @@ fn image(layout: &Layout, (width, height): (usize, usize)) -> Result<()> {
     }
 }
 
-/// Fits an image of one size into another, as `prepare_camera` of f1_model does.
+/// Fits an image into another size, as `prepare_camera` of f1_model does. Inputs are the image, `u8
+/// [height, width, 3]`, and the table.
 pub struct FitOp {
     /// Width and height of the image.
     pub source: (usize, usize),
     /// Width and height of the result.
     pub target: (usize, usize),
-    /// Columns and rows of it that are not padding.
+    /// Columns and rows of the result that are not padding.
     pub shown: (usize, usize),
 }
 
 gpu_only!(FitOp, "f1-cuda-fit", 2);
 
 impl FitOp {
-    /// The table of [`FitOp`]: of each column, then of each row, two source indices and the
-    /// second's weight.
+    /// The table: for each column, then for each row, two source indices and the second's weight.
+    ///
+    /// # Errors
+    /// An error of the device.
     pub fn table<'a>(
         taps: impl Iterator<Item = &'a (usize, usize, f32)>,
         device: &Device,
@@ -54,7 +57,7 @@ impl FitOp {
         let device = &pixels.0.device;
         let (pixels, table) = (view::<u8>(pixels)?, view::<u32>(table)?);
         let count = 3 * width * height;
-        let out = room::<f32>(device, count)?;
+        let out = alloc::<f32>(device, count)?;
         let shape = Shape::from((3, height, width));
         let (source_width, width, height) = (int(self.source.0)?, int(width)?, int(height)?);
         let (new_width, new_height) = (int(new_width)?, int(new_height)?);
@@ -69,24 +72,27 @@ impl FitOp {
     }
 }
 
-/// Shrinks an image of one size to a window of another, as `prepare_frame` of f1_model
-/// does.
+/// Shrinks an image and crops a window, as `prepare_frame` of f1_model does. Inputs are the image, `u8
+/// [height, width, 3]`, and the tables of columns and rows.
 pub struct ShrinkOp {
     /// Width and height of the image.
     pub source: (usize, usize),
     /// Width and height of the window.
     pub window: (usize, usize),
-    /// First source row that it needs, and one past the last.
+    /// First source row that is used, and one past the last.
     pub rows: (usize, usize),
-    /// Weights of a column, at most, and of a row.
+    /// Largest number of weights of a column, and of a row.
     pub taps: (usize, usize),
 }
 
 gpu_only!(ShrinkOp, "f1-cuda-shrink", 3);
 
 impl ShrinkOp {
-    /// One of the two tables, and how many weights each index has room for. Source indices count
-    /// from `first`.
+    /// A table, and the number of weights stored for each index. Source indices are relative to
+    /// `first`.
+    ///
+    /// # Errors
+    /// An error of the device.
     pub fn table(weights: &Weights, first: usize, device: &Device) -> Result<(Tensor, usize)> {
         let taps = weights.iter().map(|(_, weights)| weights.len()).max().unwrap_or(0);
         let heads = weights.iter().flat_map(|(start, weights)| [start - first, weights.len()]);
@@ -111,7 +117,7 @@ impl ShrinkOp {
         let (pixels, across, down) =
             (view::<u8>(pixels)?, view::<u32>(across)?, view::<u32>(down)?);
         let (passed, count) = ((end - first) * width * 3, 3 * width * height);
-        let (middle, out) = (room::<u8>(device, passed)?, room::<f32>(device, count)?);
+        let (middle, out) = (alloc::<u8>(device, passed)?, alloc::<f32>(device, count)?);
         let shape = Shape::from((3, height, width));
         let (source_width, first, rows) = (int(self.source.0)?, int(first)?, int(end - first)?);
         let (width, height) = (int(width)?, int(height)?);

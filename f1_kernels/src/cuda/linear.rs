@@ -1,4 +1,4 @@
-//! What follows a matrix product.
+//! Elementwise operations after a matrix product, in place.
 
 use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::driver::PushKernelArg;
@@ -8,14 +8,15 @@ use candle_core::{
 
 use super::{Input, by_eight, fits, int, over_rows, rows_of, view};
 
-/// Adds `bias` `[width]` to each row of `x`, which nobody else holds, and puts that through the
-/// tanh form of GELU if `gelu` says so.
+/// Adds `bias` `[width]` to each row of `x`, whose memory nothing else uses, and applies the tanh form
+/// of GELU if `gelu` is set.
 pub(crate) fn add_bias(x: Tensor, bias: &Tensor, gelu: bool) -> Result<Tensor> {
     x.inplace_op2(&bias.contiguous()?, &AddBias { gelu })?;
     Ok(x)
 }
 
-/// Adds `bias` `[width]` and `onto`, which has the shape of `x`, to `x`, which nobody else holds.
+/// Adds `bias` `[width]` and `onto`, which has the shape of `x`, to `x`, whose memory nothing else
+/// uses.
 pub(crate) fn add_bias_onto(x: Tensor, bias: &Tensor, onto: &Tensor) -> Result<Tensor> {
     if x.shape() != onto.shape() {
         bail!("{:?} onto {:?}", x.shape(), onto.shape())

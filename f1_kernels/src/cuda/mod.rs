@@ -1,10 +1,10 @@
-//! The same fused operations on NVIDIA GPUs: CUDA C++ under `kernels/`, compiled to PTX when the
-//! crate is built.
+//! The fused operations on NVIDIA GPUs: CUDA C++ under `kernels/`, compiled to PTX when the crate is
+//! built.
 //!
-//! They serve inference in f32 and bf16. Where a gradient is wanted candle's own operations do,
-//! because these have no backward pass.
+//! They are for inference in f32 and bf16 and have no backward pass: where a gradient is tracked,
+//! candle's own operations run.
 
-/// What only runs on a GPU, as candle's trait for it: `run` takes the inputs in order.
+/// Implements candle's trait of an operation that runs on a GPU only: `run` takes the inputs in order.
 macro_rules! gpu_only {
     ($type:ty, $name:literal, 1) => {
         impl candle_core::CustomOp1 for $type {
@@ -75,7 +75,7 @@ macro_rules! gpu_only {
     };
 }
 
-/// Runs `$body` with `T` as the storage's type and `$suffix` as the kernels' ending for it.
+/// Runs `$body` with `T` as the storage's type and `$suffix` as the suffix of its kernels' names.
 macro_rules! by_type {
     ($storage:expr, |$suffix:ident: $t:ident| $body:expr) => {
         match candle_core::backend::BackendStorage::dtype($storage) {
@@ -94,16 +94,16 @@ macro_rules! by_type {
     };
 }
 
-/// Loads `$name` from the PTX `$file`, gives it the arguments and starts it. The callers say what
-/// keeps its accesses within the buffers.
+/// Loads the kernel `$name` from the PTX `$file` and launches it with the arguments. Callers make sure
+/// that its accesses stay within the buffers.
 macro_rules! launch {
     ($device:expr, $file:ident, $name:expr, $config:expr, [$($argument:expr),* $(,)?]) => {{
         let function =
             $device.get_or_load_custom_func($name.as_ref(), concat!("f1_", stringify!($file)), crate::cuda::ptx::$file)?;
         let mut builder = function.builder();
         $(builder.arg($argument);)*
-        // SAFETY: the argument list is the kernel's; the buffers have the sizes that the kernel indexes below, checked by `view`,
-        // `span` and the shapes compared before.
+        // SAFETY: the arguments are those of the kernel. The buffers have the sizes that it
+        // accesses: `view`, `span` and the comparisons of shapes before the launch check them.
         #[allow(unsafe_code)]
         unsafe { builder.launch($config) }.w()?;
     }};
@@ -146,17 +146,16 @@ mod ptx {
     include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
 }
 
-/// Threads of a block that goes over a row.
+/// Threads of a block that handles a row.
 const ROW_THREADS: u32 = 256;
 /// Threads of a block of an elementwise kernel.
 const THREADS: usize = 256;
 
-/// Numbers that a thread takes at a time where it can, in accesses of 16 bytes.
+/// Numbers that a thread handles at a time where alignment allows it, in accesses of 16 bytes.
 const EIGHT: usize = 8;
 
-/// How many numbers a thread takes at a time, and what the kernel that does so has in its name:
-/// eight where everything that its accesses depend on, in numbers from the start of an allocation,
-/// is a multiple of that.
+/// How many numbers a thread handles at a time, and the suffix of that kernel's name: eight where all
+/// offsets and sizes that decide its accesses, counted in numbers, are multiples of eight.
 fn by_eight(all: &[usize]) -> (usize, &'static str) {
     if all.iter().all(|number| number % EIGHT == 0) { (EIGHT, "_8") } else { (1, "") }
 }
@@ -164,8 +163,8 @@ fn by_eight(all: &[usize]) -> (usize, &'static str) {
 /// An input of an operation.
 type Input<'a> = (&'a CudaStorage, &'a Layout);
 
-/// Whether these kernels serve `tensors`: all on a GPU and none of them part of a gradient, the
-/// first in f32 or bf16, the others in f32 unless `same` says that they have the first one's type.
+/// Whether these kernels take the tensors: all on a GPU and none tracked for a gradient, the first in
+/// f32 or bf16, the others of the same type if `same` is set and in f32 otherwise.
 pub(crate) fn serves(x: &Tensor, others: &[&Tensor], same: bool) -> bool {
     let wanted = if same { x.dtype() } else { DType::F32 };
     matches!(x.dtype(), DType::F32 | DType::BF16)
@@ -184,7 +183,7 @@ fn view<'a, T: DeviceRepr + CudaDType>((storage, layout): Input<'a>) -> Result<C
     }
 }
 
-/// From the first number of a strided tensor that has any to behind its last.
+/// The range in memory from the first to the last number of a strided tensor, which is not empty.
 fn span(layout: &Layout) -> std::ops::Range<usize> {
     let furthest: usize = layout
         .dims()
@@ -195,7 +194,7 @@ fn span(layout: &Layout) -> std::ops::Range<usize> {
     layout.start_offset()..layout.start_offset() + furthest + 1
 }
 
-/// The numbers of a strided tensor that has any, and what lies between them.
+/// The memory from the first to the last number of a strided tensor, which is not empty.
 fn spanned<'a, T: DeviceRepr + CudaDType>((storage, layout): Input<'a>) -> Result<CudaView<'a, T>> {
     Ok(storage.as_cuda_slice::<T>()?.slice(span(layout)))
 }
@@ -210,12 +209,12 @@ fn grid(blocks: usize, threads: u32) -> Result<LaunchConfig> {
     Ok(LaunchConfig { grid_dim: (blocks, 1, 1), block_dim: (threads, 1, 1), shared_mem_bytes: 0 })
 }
 
-/// A thread a number.
+/// One thread for each number.
 fn a_thread_each(count: usize) -> Result<LaunchConfig> {
     grid(count.div_ceil(THREADS), THREADS as u32)
 }
 
-/// Blocks of threads over the numbers of rows, each thread with `some` of them: `[rows][blocks of a
+/// Blocks of threads over the numbers of rows, `some` numbers for each thread: `[rows][blocks of a
 /// row]`.
 fn over_rows(rows: usize, width: usize, some: usize) -> Result<LaunchConfig> {
     let steps = width.div_ceil(some);
@@ -228,7 +227,7 @@ fn over_rows(rows: usize, width: usize, some: usize) -> Result<LaunchConfig> {
     })
 }
 
-/// Threads of a block that goes over a row of `width` numbers, `some` of them a thread.
+/// Threads of a block that handles a row of `width` numbers, `some` numbers for each thread.
 fn row_threads(width: usize, some: usize) -> u32 {
     width.div_ceil(some).next_multiple_of(32).min(ROW_THREADS as usize) as u32
 }
@@ -249,9 +248,9 @@ fn fits(what: &str, layout: &Layout, count: usize) -> Result<()> {
     }
 }
 
-/// Room for a kernel's results.
-fn room<T: DeviceRepr>(device: &CudaDevice, count: usize) -> Result<CudaSlice<T>> {
-    // SAFETY: every kernel writes each of the numbers before anything reads them.
+/// Uninitialised memory for a kernel's results.
+fn alloc<T: DeviceRepr>(device: &CudaDevice, count: usize) -> Result<CudaSlice<T>> {
+    // SAFETY: every kernel writes all of the numbers before anything reads them.
     #[allow(unsafe_code)]
     unsafe {
         device.alloc::<T>(count)

@@ -1,10 +1,10 @@
-//! Row normalisations, with or without a sum before them.
+//! Row normalisations, optionally of a sum.
 
 use candle_core::cuda_backend::cudarc::driver::{CudaView, PushKernelArg};
 use candle_core::cuda_backend::{CudaStorage, WrapErr};
 use candle_core::{CpuStorage, DType, Layout, Result, Shape, Tensor, bail};
 
-use super::{Input, by_eight, fits, grid, int, room, row_threads, rows_of, view};
+use super::{Input, alloc, by_eight, fits, grid, int, row_threads, rows_of, view};
 
 /// As [`crate::rms_norm`].
 pub(crate) fn rms_norm(x: &Tensor, scale: &Tensor, eps: f64) -> Result<Tensor> {
@@ -45,7 +45,7 @@ fn both(x: &Tensor, delta: &Tensor, weights: &Tensor, op: &Norm) -> Result<(Tens
 
 struct Norm {
     kernel: &'static str,
-    /// Numbers for each of a row's.
+    /// Parameters for each number of a row: one for RMSNorm, two for LayerNorm.
     weights: usize,
     eps: f32,
 }
@@ -54,7 +54,7 @@ gpu_only!(Norm, "f1-cuda-norm", 2);
 gpu_only!(Norm, "f1-cuda-add-norm", 3);
 
 impl Norm {
-    /// Of x, or of x and delta: the weights come last.
+    /// `[x, weights]` or `[x, delta, weights]`.
     fn run<const N: usize>(&self, inputs: [Input; N]) -> Result<(CudaStorage, Shape)> {
         let ((storage, layout), weights) = (inputs[0], inputs[N - 1]);
         let (width, rows) = rows_of(layout)?;
@@ -74,7 +74,7 @@ impl Norm {
         let out = by_type!(storage, |suffix: T| {
             let (x, weights) = (view::<T>(inputs[0])?, view::<f32>(weights)?);
             let delta: Option<CudaView<T>> = delta.map(view::<T>).transpose()?;
-            let out = room::<T>(device, shape.elem_count())?;
+            let out = alloc::<T>(device, shape.elem_count())?;
             if rows > 0 {
                 let name = format!("{}{eights}_{suffix}", self.kernel);
                 let config = grid(rows, row_threads(width, some))?;

@@ -6,16 +6,16 @@ use candle_core::{
     CpuStorage, CudaDevice, DType, InplaceOp2, InplaceOp3, Layout, Result, Shape, Tensor, bail,
 };
 
-use super::{Input, a_thread_each, by_eight, int, room, span, view};
+use super::{Input, a_thread_each, alloc, by_eight, int, span, view};
 
-/// As [`crate::rope`]; the heads of a token must be side by side, tokens may be anywhere.
+/// As [`crate::rope`]; the heads of a token must be consecutive in memory, tokens may have any strides.
 /// `angles` `[2, batch or 1, tokens, width / 2]` are the cosines, then the sines.
 pub(crate) fn rope(x: &Tensor, angles: &Tensor) -> Result<Tensor> {
     with_heads(x)?.apply_op2_no_bwd(angles, &Rope)
 }
 
-/// Writes `x` `[batch, tokens, heads, width]`, rotated if `angles` are given, over the numbers of
-/// `rows`, which has its shape and is part of a cache.
+/// Writes `x` `[batch, tokens, heads, width]`, rotated if `angles` are given, over `rows`, a part of a
+/// cache with the shape of `x`.
 pub(crate) fn write_rows(rows: &Tensor, x: &Tensor, angles: Option<&Tensor>) -> Result<()> {
     if rows.shape() != x.shape() {
         bail!("rows {:?} of a cache for {:?}", rows.shape(), x.shape())
@@ -26,7 +26,7 @@ pub(crate) fn write_rows(rows: &Tensor, x: &Tensor, angles: Option<&Tensor>) -> 
     }
 }
 
-/// The tensor itself when the heads of a token are side by side; else a copy.
+/// The tensor itself when the heads of a token are consecutive; otherwise a contiguous copy.
 fn with_heads(x: &Tensor) -> Result<Tensor> {
     let (_, _, _, width) = x.dims4()?;
     if heads_lie(x.layout(), width) { Ok(x.clone()) } else { x.contiguous() }
@@ -46,8 +46,8 @@ pub(crate) fn rope_joined(
     all.contiguous()?.apply_op3_no_bwd(angles, rows, &RopeJoined { heads })
 }
 
-/// Of queries, keys and values in one piece, angles, and `[2, batch, tokens, kv_heads, width]` of a
-/// cache, which is written.
+/// Takes queries, keys and values of one product, the angles, and `[2, batch, tokens, kv_heads,
+/// width]` of a cache, which is written.
 struct RopeJoined {
     heads: usize,
 }
@@ -76,14 +76,14 @@ impl RopeJoined {
         let device = &storage.device;
         let out = by_type!(storage, |suffix: T| {
             let all = view::<T>(x)?;
-            let q = room::<T>(device, shape.elem_count())?;
+            let q = alloc::<T>(device, shape.elem_count())?;
             if pairs > 0 {
                 let angles = Angles::new(angles, batch, tokens, width / 2)?;
                 let [parts, batch_stride, token_stride, ..] = *rows.1.stride() else {
                     bail!("rope: into {:?}", rows.1)
                 };
-                // Written although it is borrowed to be read: memory of the device, in which the
-                // stream's order decides who sees what.
+                // Written through a shared borrow: this is memory of the device, whose accesses the
+                // stream orders.
                 let held = rows.0.as_cuda_slice::<T>()?.slice(span(rows.1));
                 let (key, value) = (held.slice(..), held.slice(parts..));
                 let (tokens, heads, kv_heads, half) =
@@ -124,7 +124,7 @@ impl RopeJoined {
 struct Angles<'a> {
     cos: CudaView<'a, f32>,
     sin: CudaView<'a, f32>,
-    /// From one batch element's to the next's: none where all turn alike.
+    /// Stride of batch elements: 0 where all have the same angles.
     batch: usize,
 }
 
@@ -154,7 +154,7 @@ impl Rope {
         let (shape, device) = (layout.shape().clone(), storage.device.clone());
         let target = Layout::contiguous(&shape);
         let out = by_type!(storage, |suffix: T| {
-            let mut out = room::<T>(&device, shape.elem_count())?;
+            let mut out = alloc::<T>(&device, shape.elem_count())?;
             turn::<T>(suffix, &device, &mut out, &target, x, Some(angles))?;
             CudaStorage::wrap_cuda_slice(out, device.clone())
         });
@@ -162,7 +162,7 @@ impl Rope {
     }
 }
 
-/// Rotates (or copies) `x` to where `target` says in `out`.
+/// Rotates (or copies) `x` to the place `target` in `out`.
 fn turn<T>(
     suffix: &str,
     device: &CudaDevice,

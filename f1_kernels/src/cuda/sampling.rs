@@ -1,18 +1,21 @@
-//! Drawing tokens where the logits are.
+//! Draws tokens on the GPU.
 
 use candle_core::cuda_backend::cudarc::driver::PushKernelArg;
 use candle_core::cuda_backend::{CudaStorage, WrapErr};
 use candle_core::{CpuStorage, Layout, Result, Shape, Tensor, bail};
 
-use super::{Input, fits, grid, int, room, rows_of, view};
+use super::{Input, alloc, fits, grid, int, rows_of, view};
 
-/// Logits that a row may have (`ROW` in `sampling.cu`).
+/// Most logits of a row (`ROW` in `sampling.cu`).
 pub const LONGEST_ROW: usize = 4096;
 /// Threads of a block (`THREADS` in `sampling.cu`).
 const THREADS: u32 = 1024;
 
-/// A token of each row of `logits` `[.., vocabulary]` in f32 after top-k and top-p, by numbers
-/// `uniform` in [0, 1), one a row.
+/// Draws a token from each row of `logits` `[.., vocabulary]` in f32 after top-k and top-p, with one
+/// uniform number in [0, 1) for each row: ids `[..]` in u32.
+///
+/// # Errors
+/// More logits than [`LONGEST_ROW`], sizes that do not fit, or an error of the device.
 pub fn draw(logits: &Tensor, uniform: &Tensor, top_k: usize, top_p: f64) -> Result<Tensor> {
     logits.contiguous()?.apply_op2_no_bwd(&uniform.contiguous()?, &Draw { top_k, top_p })
 }
@@ -34,9 +37,9 @@ impl Draw {
         fits("numbers to draw by", uniform.1, rows)?;
         let device = &storage.device;
         let (logits, uniform) = (view::<f32>(logits)?, view::<f32>(uniform)?);
-        let ids = room::<u32>(device, rows)?;
+        let ids = alloc::<u32>(device, rows)?;
         if rows > 0 {
-            // More than there are is all, as 0 is.
+            // A top-k of 0, or of more than there are, keeps all.
             let (count_, top_k) = (int(count)?, int(self.top_k.min(count))?);
             let config = grid(rows, THREADS)?;
             launch!(

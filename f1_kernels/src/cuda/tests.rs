@@ -1,5 +1,5 @@
-//! Every kernel against candle's own operations. These tests run where the feature `cuda` is built:
-//! on a machine with a GPU. Without one they fail, as the programs do.
+//! Every kernel against candle's own operations, in builds with the feature `cuda`. The tests need a
+//! GPU and fail without one.
 
 use candle_core::{DType, Device, Tensor};
 
@@ -24,7 +24,7 @@ fn distance(a: &Tensor, b: &Tensor) -> f32 {
     (wide(a) - wide(b)).unwrap().abs().unwrap().max_all().unwrap().to_scalar().unwrap()
 }
 
-/// For f32 and bf16: the type and how far the fused result may be from candle's own operations.
+/// The types, each with the largest difference allowed between fused and candle's own operations.
 const TYPES: [(DType, f32); 2] = [(DType::F32, 1e-5), (DType::BF16, 3e-2)];
 
 #[test]
@@ -77,7 +77,7 @@ fn group_norms_are_candles() {
 }
 
 #[test]
-fn group_norms_of_channels_that_lie_together_are_candles() {
+fn channels_last_group_norms_are_candles() {
     let device = gpu();
     for (dtype, tolerance) in TYPES {
         for (shape, groups) in [([2, 6, 5, 7], 3), ([1, 40, 70, 51], 8), ([2, 1100, 6, 7], 4)] {
@@ -99,7 +99,7 @@ fn group_norms_of_channels_that_lie_together_are_candles() {
 fn convolutions_are_candles() {
     let device = gpu();
     for (dtype, tolerance) in TYPES {
-        // Channels by fours and not; kernels of one and three; any padding.
+        // Channels that are multiples of four and others; kernels of one and three; any padding.
         for (channels, side, output, geometry) in [
             (3, 3, 8, Conv2dGeometry::same(1)),
             (8, 3, 5, Conv2dGeometry::same(1)),
@@ -123,7 +123,7 @@ fn convolutions_are_candles() {
             let of_weights = |tf32| Conv2dWeights::new(weight.clone(), bias.clone(), tf32).unwrap();
             let weights = of_weights(false);
             near(&weights.forward(&x, geometry).unwrap(), &plain);
-            // What came out of one goes into the next; what it is added to may lie either way.
+            // A channels-last result is the next input; the summand may have either layout.
             let lying = super::pixels_first(&x).unwrap().permute((0, 3, 1, 2)).unwrap();
             let onto = of(plain.dims());
             near(&weights.add_to(&onto, &lying, geometry).unwrap(), &(&onto + &plain).unwrap());
@@ -133,7 +133,7 @@ fn convolutions_are_candles() {
                 &weights.enlarged(&x, 2, geometry).unwrap(),
                 &conv2d_plain(&large, &weight, Some(&bias), geometry).unwrap(),
             );
-            // Ten bits after the point, sums of up to 108 products of normal numbers.
+            // TF32 has ten bits of fraction; sums have up to 108 products of normal numbers.
             let rounded = of_weights(true).forward(&x, geometry).unwrap();
             assert!(
                 distance(&rounded, &plain)
@@ -166,8 +166,8 @@ fn biases_are_candles() {
 #[test]
 fn products_of_few_rows_are_candles() {
     let device = gpu();
-    // Few rows and one too many; a product of the last row of more; weights that are rows of larger
-    // ones; sizes by eights and not.
+    // Few rows and one too many; rows that are part of a larger tensor, as are the weights; sizes
+    // that are multiples of eight and others.
     let sizes = [(1, 64, 32), (51, 96, 1024), (129, 64, 64), (9, 60, 36)];
     for (dtype, (rows, output, input)) in
         TYPES.iter().flat_map(|(dtype, _)| sizes.map(|sizes| (*dtype, sizes)))
@@ -178,7 +178,7 @@ fn products_of_few_rows_are_candles() {
             (x.clone(), weight.clone()),
             (x.narrow(0, 1, rows).unwrap(), weight.narrow(0, output, output).unwrap()),
         ] {
-            // Twice: the second time the library is not asked for a way.
+            // Twice: the second time the plan is reused.
             for _ in 0..2 {
                 let found = crate::linear(&x, &weight, None).unwrap();
                 let [x, weight] = [&x, &weight].map(|part| part.to_dtype(DType::F32).unwrap());
@@ -197,20 +197,20 @@ fn products_of_few_rows_are_candles() {
 fn rope_is_candles_with_shared_and_with_own_angles() {
     let device = gpu();
     for (dtype, tolerance) in TYPES {
-        // Halves of a head by eights and not.
+        // Halves of a head that are multiples of eight and others.
         for (rows, width) in [(1, 16), (2, 16), (1, 12), (2, 64)] {
             let all = random(&[2, 9, 5, width], &device).to_dtype(dtype).unwrap();
             let angles = random(&[2, rows, 9, width / 2], &device);
-            // Heads that are a part of what a product left.
+            // Heads that are a part of a product's result.
             let x = all.narrow(2, 1, 3).unwrap();
             let plain = rope_plain(&x, &angles).unwrap();
             assert!(distance(&rope(&x, &angles).unwrap(), &plain) <= tolerance, "{dtype:?}");
-            // A part of a longer table, as a pass over the last rows has it.
+            // A part of a longer table, as in a pass over the last rows.
             let part = angles.narrow(2, 4, 5).unwrap();
             let last = x.narrow(1, 4, 5).unwrap();
             let fused = rope(&last, &part).unwrap();
             assert!(distance(&fused, &rope_plain(&last, &part).unwrap()) <= tolerance, "{dtype:?}");
-            // Into a cache, whose other rows stay as they are.
+            // Into a cache, whose other rows stay unchanged.
             let cache = random(&[2, 14, 3, width], &device).to_dtype(dtype).unwrap();
             let before = cache.copy().unwrap();
             write_rows(&cache, 2, &x, Some(&angles)).unwrap();
@@ -226,12 +226,12 @@ fn rope_is_candles_with_shared_and_with_own_angles() {
 }
 
 #[test]
-fn queries_keys_and_values_in_one_piece_go_where_they_belong() {
+fn joined_queries_keys_and_values_are_rotated_and_written_to_the_cache() {
     let device = gpu();
     for (dtype, tolerance) in TYPES {
         for (kv_heads, rows, width) in [(1, 1, 16), (2, 2, 16), (1, 2, 12), (1, 1, 64)] {
             let all = random(&[2, 5, 4 + 2 * kv_heads, width], &device).to_dtype(dtype).unwrap();
-            // A layer of a longer block, behind tokens that it holds.
+            // A layer of a longer block, after tokens that it holds.
             let block = random(&[6, 2, 9, kv_heads, width], &device).to_dtype(dtype).unwrap();
             let before = block.copy().unwrap();
             let angles = random(&[2, rows, 5, width / 2], &device);
@@ -262,7 +262,7 @@ fn queries_keys_and_values_in_one_piece_go_where_they_belong() {
 fn attention_without_scores_in_memory_is_candles() {
     let device = gpu();
     let bf16 = |tensor: Tensor| tensor.to_dtype(DType::BF16).unwrap();
-    // Rows and keys that fill no block, one part and many, every width.
+    // Rows and keys that fill no block, one part and several, every width.
     for (batch, queries, heads, keys, width) in [
         (1, 1, 1, 1, 16),
         (2, 5, 2, 33, 32),
@@ -272,7 +272,7 @@ fn attention_without_scores_in_memory_is_candles() {
         (3, 20, 8, 97, 256),
     ] {
         let q = bf16(random(&[batch, queries, heads, width], &device));
-        // As they lie in a cache with room for more, where what nobody wrote need not be a number.
+        // In a cache with free capacity, whose unwritten memory may hold NaN.
         let broken = Tensor::full(f32::NAN, (2, batch, 7, 1, width), &device).unwrap();
         let held = Tensor::cat(&[random(&[2, batch, keys, 1, width], &device), broken], 2).unwrap();
         let cache = bf16(held);
@@ -285,7 +285,7 @@ fn attention_without_scores_in_memory_is_candles() {
         };
         let masks = [None, Some(hidden([batch, 1, keys])), Some(hidden([1, queries, keys]))];
         for mask in masks.iter().map(Option::as_ref) {
-            // Scores in f32, as the kernel has them: candle's product would round them.
+            // Scores in f32, as in the kernel: candle's product would round them.
             let [q32, k32, v32] = [&q, &k, &v].map(|part| part.to_dtype(DType::F32).unwrap());
             let plain = attention_plain(&q32, &k32, &v32, mask, 0.2).unwrap();
             let found = attention(&q, &k, &v, mask, 0.2).unwrap();
@@ -296,7 +296,7 @@ fn attention_without_scores_in_memory_is_candles() {
     }
 }
 
-/// First queries that see fewer keys: one operation does what two do, one for each block.
+/// First queries that attend to fewer keys: one operation equals two, one for each block.
 fn in_two_blocks(qkv: [&Tensor; 3], plain: [&Tensor; 3], mask: Option<&Tensor>, tolerance: f32) {
     let (queries, keys) = (qkv[0].dim(1).unwrap(), qkv[1].dim(1).unwrap());
     for (early, seen) in [(1, keys.div_ceil(3)), (queries - 1, keys - 1)] {
@@ -328,11 +328,11 @@ fn in_two_blocks(qkv: [&Tensor; 3], plain: [&Tensor; 3], mask: Option<&Tensor>, 
 fn attention_of_many_rows_to_keys_with_others_behind_them_is_candles() {
     let device = gpu();
     for (dtype, tolerance) in TYPES {
-        // More rows than the kernel without scores takes; keys by eights and not; room behind the
-        // last ones for eight, and too little.
-        for (batch, keys, room) in [(1, 37, 40), (1, 40, 40), (1, 37, 38), (2, 29, 40)] {
+        // More rows than the kernel without scores takes; keys that are multiples of eight and
+        // others; with and without capacity for the next multiple of eight.
+        for (batch, keys, capacity) in [(1, 37, 40), (1, 40, 40), (1, 37, 38), (2, 29, 40)] {
             let of = |shape: &[usize]| random(shape, &device).to_dtype(dtype).unwrap();
-            let (q, cache) = (of(&[batch, 260, 8, 16]), of(&[2, batch, room, 1, 16]));
+            let (q, cache) = (of(&[batch, 260, 8, 16]), of(&[2, batch, alloc, 1, 16]));
             let part = |index: usize| cache.get(index).unwrap().narrow(1, 0, keys).unwrap();
             let (k, v) = (part(0), part(1));
             let numbers =
@@ -342,7 +342,7 @@ fn attention_of_many_rows_to_keys_with_others_behind_them_is_candles() {
             for mask in [None, Some(&mask)] {
                 let plain = attention_plain(&q, &k, &v, mask, 0.2).unwrap();
                 let off = distance(&attention(&q, &k, &v, mask, 0.2).unwrap(), &plain);
-                assert!(off <= tolerance, "{dtype:?} {batch} {keys} {room}: {off}");
+                assert!(off <= tolerance, "{dtype:?} {batch} {keys} {alloc}: {off}");
                 in_two_blocks([&q, &k, &v], [&q, &k, &v], mask, tolerance);
             }
         }
@@ -353,7 +353,7 @@ fn attention_of_many_rows_to_keys_with_others_behind_them_is_candles() {
 fn attention_of_heads_with_keys_of_their_own_is_candles() {
     let device = gpu();
     for (dtype, tolerance) in TYPES {
-        // As the vision tower has them; by eights and not.
+        // As in the vision tower; multiples of eight and others.
         for (batch, tokens, heads, width) in [(3, 20, 4, 72), (1, 37, 2, 12), (2, 8, 3, 16)] {
             let all = random(&[batch, tokens, 3, heads, width], &device).to_dtype(dtype).unwrap();
             let part = |index: usize| all.get_on_dim(2, index).unwrap();
@@ -376,13 +376,13 @@ fn attention_of_heads_with_keys_of_their_own_is_candles() {
 fn the_gate_is_candles() {
     let device = gpu();
     for (dtype, tolerance) in TYPES {
-        // By eights and not, in one block of threads and in several.
+        // Multiples of eight and others, in one block of threads and in several.
         for width in [700, 704, 4096] {
             let of =
                 |shape: &[usize]| (random(shape, &device) * 3.0).unwrap().to_dtype(dtype).unwrap();
             let (gate, up) = (of(&[3, width]), of(&[3, width]));
             let plain = gate.gelu().unwrap().mul(&up).unwrap();
-            // Products of two numbers may be large: relative to them.
+            // Products of two numbers may be large: the tolerance is relative to them.
             let size = (plain.abs().unwrap() + 1.0).unwrap().to_dtype(DType::F32).unwrap();
             let near = |found: Tensor| {
                 let relative = |x: &Tensor| (x.to_dtype(DType::F32).unwrap() / &size).unwrap();
@@ -417,7 +417,7 @@ fn attention_is_candles_with_one_and_with_many_key_heads() {
                 let plain = attention_plain(&q, &k, &v, mask.as_ref(), 0.25).unwrap();
                 assert!(distance(&fused, &plain) <= tolerance, "{dtype:?} {batch} {kv_heads}");
             }
-            // Keys that are the first rows of a cache with room.
+            // Keys that are the first rows of a larger cache.
             let (k, v) = (k.narrow(1, 0, 20).unwrap(), v.narrow(1, 0, 20).unwrap());
             let fused = attention(&q, &k, &v, None, 0.25).unwrap();
             let plain = attention_plain(&q, &k, &v, None, 0.25).unwrap();
@@ -433,7 +433,7 @@ fn products_of_8_bit_floats_are_those_of_the_rounded_numbers() {
         let x = (random(&[3, 7, 64], &device) * 300.0).unwrap().to_dtype(dtype).unwrap();
         let weight = (random(&[96, 64], &device) * 1e-3).unwrap().to_dtype(dtype).unwrap();
         let bytes = super::to_fp8(&weight).unwrap();
-        // Rows of a matrix that others share.
+        // Rows of a larger matrix.
         let found = super::fp8_linear(&x, &bytes, 32, 48).unwrap();
         let rounded = |x: &Tensor| {
             crate::fp8_rounded(&x.to_device(&Device::Cpu).unwrap().to_dtype(DType::F32).unwrap())
