@@ -1,9 +1,9 @@
 //! The F1 network: three experts, one attention, foresight by next-scale prediction, actions by
 //! flow matching.
 //!
-//! [`F1Policy`] is what a robot uses: load, `perceive`, `act`, `imagine`. [`network::F1Network`] is
-//! the same network on batches and differentiable, [`training`] its losses and
-//! [`checkpoint`] its files. `f1_verify` compares all of it with the reference.
+//! [`F1Policy`] is the interface for a robot: load, `perceive`, `act`, `imagine`.
+//! [`network::F1Network`] is the network on batches, differentiable; [`training`] holds its losses,
+//! [`checkpoint`] its files. The crate `f1_verify` compares all of it with the reference.
 
 pub mod checkpoint;
 pub mod config;

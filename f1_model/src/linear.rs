@@ -16,9 +16,9 @@ pub enum Quant {
     Q8_0,
     /// 4-bit blocks of 256.
     Q4K,
-    /// 8-bit floats (E4M3) with one scale a matrix, inputs too: the understanding expert, for GPUs
-    /// of compute capability 8.9 and up. On a CPU weights and inputs are only rounded so, to
-    /// see what that costs.
+    /// 8-bit floats (E4M3) with one scale for each matrix, for weights and inputs of the
+    /// understanding expert, on GPUs of compute capability 8.9 and up. On a CPU weights and inputs
+    /// are rounded to these numbers, to measure what that costs.
     Fp8,
 }
 
@@ -36,7 +36,7 @@ impl Quant {
         self.ggml().map_or(16, |ggml| ggml.block_size())
     }
 
-    /// This one, if it serves experts other than the understanding one.
+    /// The quantisation of the other experts, if they are quantised too.
     pub(crate) fn of_small_experts(self) -> Option<Self> {
         (self != Quant::Fp8).then_some(self)
     }
@@ -57,7 +57,7 @@ pub enum Linear {
         /// Weight.
         weight: Arc<QuantisedMatrix>,
     },
-    /// On a CPU: weights as 8-bit floats hold them, and inputs rounded so when they come.
+    /// On a CPU: weights rounded to 8-bit floats; inputs are rounded in the forward pass.
     Rounded {
         /// Weight.
         weight: Tensor,
@@ -67,9 +67,9 @@ pub enum Linear {
     Fp8 {
         /// Bytes of a matrix `[.., input]` and its scale.
         weight: Tensor,
-        /// The first of its rows that this layer has.
+        /// The first row of the matrix that is this layer's.
         first: usize,
-        /// How many it has.
+        /// Number of rows.
         output: usize,
     },
 }
@@ -86,7 +86,7 @@ impl Linear {
         })
     }
 
-    /// Without bias; quantised when asked and when the width is a multiple of the block.
+    /// Without bias; quantised if `quant` is set and the width is a multiple of its block.
     ///
     /// # Errors
     /// A tensor is missing or mis-shaped.
@@ -99,7 +99,7 @@ impl Linear {
         let weight = weights.get((output, input), "weight")?;
         let usable = quant.filter(|quant| input.is_multiple_of(quant.block()));
         match usable.map(|quant| (quant, quant.ggml())) {
-            // A GPU's become 8-bit floats when they are joined.
+            // On a GPU weights become 8-bit floats when they are joined.
             Some((Quant::Fp8, _)) if weight.device().is_cpu() => {
                 Ok(Self::Rounded { weight: fp8_rounded(&weight)? })
             }
@@ -111,8 +111,8 @@ impl Linear {
         }
     }
 
-    /// One layer whose output is that of `parts`, one behind another; none where one is quantised
-    /// or trained. The parts then are views of its weights, so that nothing is kept twice.
+    /// One layer whose output is the concatenated output of `parts`; none where one is quantised or
+    /// trained. The parts become views of its weights, so that no weight is in memory twice.
     ///
     /// # Errors
     /// They take different widths.
@@ -142,8 +142,8 @@ impl Linear {
         Ok(Some(Self::Dense { weight: joined_weight, bias: joined_bias }))
     }
 
-    /// A GPU's dense weights without bias as 8-bit floats; nothing else changes. `parts` that lie
-    /// below one another in them become views of the result.
+    /// Converts dense weights without bias on a GPU to 8-bit floats; leaves other layers unchanged.
+    /// `parts`, whose weights are consecutive rows of these, become views of the result.
     ///
     /// # Errors
     /// The device cannot multiply them.
@@ -172,7 +172,7 @@ impl Linear {
         Ok(())
     }
 
-    /// Whether a gradient is wanted of the weights.
+    /// Whether the weights are tracked for a gradient.
     pub fn is_trained(&self) -> bool {
         match self {
             Self::Dense { weight, bias } => {
@@ -182,7 +182,7 @@ impl Linear {
         }
     }
 
-    /// The tanh form of GELU of [`Linear::forward`].
+    /// [`Linear::forward`] followed by the tanh form of GELU.
     ///
     /// # Errors
     /// The widths do not fit.

@@ -23,9 +23,9 @@ pub(super) struct GoldenDir {
     pub(super) outputs: HashMap<String, Tensor>,
     pub(super) meta: Value,
     pub(super) weights: Weights,
-    /// Where the network computes; inputs and weights are there, outputs on the CPU.
+    /// The network's device, which holds inputs and weights; outputs are on the CPU.
     pub(super) device: Device,
-    /// History frames, and frames in all, of a sample.
+    /// History frames of a sample.
     pub(super) observed: usize,
 }
 
@@ -70,7 +70,7 @@ impl GoldenDir {
             .and_then(Value::as_u64)
             .and_then(|n| usize::try_from(n).ok());
         if let (Some(frames), Some(map)) = (observed, text.as_object_mut()) {
-            // The reference takes any history from its batch; here it is part of the configuration.
+            // The reference takes the length of the history from its batch; here it is configured.
             let block = map.entry("f1").or_insert_with(|| Value::Object(serde_json::Map::new()));
             if let Some(block) = block.as_object_mut() {
                 block.insert("history_frames".to_string(), Value::from(frames));
@@ -158,7 +158,7 @@ impl GoldenDir {
         Ok((ids, rows))
     }
 
-    /// The training batch; frames are tokenised with `network` where it foresees.
+    /// The training batch; frames are tokenised by `network` if it has a generation expert.
     pub(super) fn batch(&self, network: &F1Network) -> Result<Batch> {
         let mut images = Vec::new();
         let mut image_valid = Vec::new();
@@ -192,7 +192,7 @@ impl GoldenDir {
     }
 }
 
-/// A vector of flags.
+/// The flags of a mask, flattened.
 pub(super) fn flags(mask: &Tensor) -> Result<Vec<bool>> {
     Ok(mask
         .flatten_all()?

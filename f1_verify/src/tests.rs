@@ -1,5 +1,5 @@
-//! Golden directories of other sizes than the one in the repository, written by the network itself:
-//! what is tested is that every size is read from the directory and that every fault is named.
+//! Golden directories of other sizes than the one in the repository, written by the network itself.
+//! They test that every size is read from the directory and that every fault is named.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -36,7 +36,7 @@ fn variant(changes: &[(&str, Value)]) -> Value {
     let file =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/goldens/tiny_f32/f1_config.json");
     let mut value: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-    // A tokenizer of frames of 32 that takes no time.
+    // A small, fast tokenizer for frames of 32 pixels.
     value["gen_expert_config"]["vae"] = json!({"ch": 8, "ch_mult": [1, 2, 2], "norm_groups": 4,
         "num_res_blocks": 1, "z_channels": 12, "vocab_size": 40, "share_quant_resi": 4});
     value["num_steps"] = json!(2);
@@ -49,7 +49,7 @@ fn variant(changes: &[(&str, Value)]) -> Value {
     value
 }
 
-/// Numbers in -1..1 without a generator.
+/// Numbers in -1..1 that need no random generator.
 fn noise(shape: &[usize], seed: u32) -> Tensor {
     let count: usize = shape.iter().product();
     let value = |i: usize| ((i as f32 + 1.0) * (12.9898 + seed as f32)).sin();
@@ -110,8 +110,8 @@ fn save(path: &Path, tensors: &HashMap<String, Tensor>) {
     candle_core::safetensors::save(tensors, path).unwrap();
 }
 
-/// A golden directory of this configuration; its config.json holds no `f1` block, as the published
-/// one.
+/// Writes a golden directory of this configuration. Its config.json has no `f1` block, like the
+/// published one.
 fn write(dir: &Path, config: &Value, scene: &Scene) {
     let mut with_history = config.clone();
     with_history["f1"] = json!({"history_frames": scene.observed});
@@ -232,7 +232,7 @@ fn directories_of_other_sizes_are_read() {
         let left: Vec<_> = report.left.iter().filter(|name| !name.starts_with("bf16.")).collect();
         assert!(left.is_empty(), "{label}: {left:?}");
     }
-    // The parent of them all; the optional files gone; the other name of the configuration.
+    // The parent of all of them, without the optional files and with the configuration's other name.
     let dir = parent.path().join("another name 2");
     std::fs::remove_file(dir.join("outputs_bf16.safetensors")).unwrap();
     std::fs::remove_file(dir.join("outputs_nowm.safetensors")).unwrap();
@@ -266,7 +266,7 @@ fn every_fault_of_a_directory_is_named() {
         ]),
         &Scene::default(),
     );
-    let said = |what: &str| {
+    let expect_error = |what: &str| {
         let error = verify(dir).unwrap_err().to_string();
         assert!(error.contains(what), "{error:?} does not say {what:?}");
     };
@@ -281,16 +281,16 @@ fn every_fault_of_a_directory_is_named() {
         save(&dir.join("inputs.safetensors"), &inputs);
     };
     with("history", Some(noise(&[2, 3, 3, 32, 32], 1)));
-    said("history is [2, 3, 3, 32, 32], expected [2, at least 4, 3, 32, 32]");
+    expect_error("history is [2, 3, 3, 32, 32], expected [2, at least 4, 3, 32, 32]");
     with("noise", Some(noise(&[2, 6, 7], 1)));
-    said("noise is [2, 6, 7], expected [2, 6, 8]");
+    expect_error("noise is [2, 6, 7], expected [2, 6, 8]");
     with("image1", Some(noise(&[1, 3, 20, 20], 1)));
-    said("image1 is [1, 3, 20, 20]");
+    expect_error("image1 is [1, 3, 20, 20]");
     with("lang_tokens", Some(Tensor::full(100_000i64, (2, 12), &Device::Cpu).unwrap()));
-    said("lang_tokens holds id 100000, the vocabulary has 512");
+    expect_error("lang_tokens holds id 100000, the vocabulary has 512");
     for name in ["lang_tokens", "lang_masks", "history", "noise", "state"] {
         with(name, None);
-        said(name);
+        expect_error(name);
     }
     save(&dir.join("inputs.safetensors"), &good);
     assert!(verify(dir).unwrap().pass);
@@ -304,15 +304,15 @@ fn every_fault_of_a_directory_is_named() {
     ] {
         let bytes = std::fs::read(dir.join(name)).unwrap();
         std::fs::write(dir.join(name), &bytes[..bytes.len() / 2]).unwrap();
-        said(name);
+        expect_error(name);
         std::fs::remove_file(dir.join(name)).unwrap();
-        said(name);
+        expect_error(name);
         std::fs::write(dir.join(name), bytes).unwrap();
     }
     for name in ["outputs_bf16.safetensors", "outputs_nowm.safetensors"] {
         let bytes = std::fs::read(dir.join(name)).unwrap();
         std::fs::write(dir.join(name), &bytes[..bytes.len() / 2]).unwrap();
-        said(name);
+        expect_error(name);
         std::fs::write(dir.join(name), bytes).unwrap();
     }
     assert!(verify(dir).unwrap().pass);

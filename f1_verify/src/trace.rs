@@ -20,10 +20,10 @@ use super::stages::{stage1_config, trained};
 
 /// Relative tolerance of losses and gradient norms along the way.
 const LOSS: f64 = 1e-3;
-/// Adam divides by the size of a gradient: entries whose gradient came this near to zero carry no
-/// information.
+/// Entries whose gradient was this small in some step are not compared: Adam divides by the size of
+/// the gradient, so they are dominated by rounding.
 const VANISHING: f32 = 1e-5;
-/// The same relative to the tensor's largest gradient, whose rounding all entries share.
+/// The same bound relative to the tensor's largest gradient, whose rounding affects all entries.
 const DROWNED: f32 = 2e-4;
 
 pub(super) fn run(golden: &GoldenDir, comparison: &mut Comparison) -> Result<()> {
@@ -86,10 +86,10 @@ fn run_stage(
     };
     let mut optimizer = Optimizer::new(settings, slots(&set)?);
     let losses = steps.get("losses").and_then(Value::as_array).cloned().unwrap_or_default();
-    // The smallest gradient each entry has seen.
+    // The smallest gradient of each entry in any step.
     let mut smallest: HashMap<String, Vec<f32>> = HashMap::new();
     for (index, wanted) in losses.iter().enumerate() {
-        // A recorder keeps cameras that no sample has.
+        // With a recorder, cameras that no sample has are kept, as in the files.
         let output = if first {
             network.stage1_loss(&batch, None, &mut Recorder::on())?
         } else {
@@ -185,7 +185,7 @@ fn model_error(error: TrainError) -> Error {
     }
 }
 
-/// Whether our groups and decay flags put every parameter where the reference's optimiser had it.
+/// Compares the group and the weight decay of every parameter with the reference's optimiser.
 fn groups(set: &ParameterSet, steps: &Value, stage: &str, comparison: &mut Comparison) {
     let ours: HashMap<&str, (Group, bool)> = set
         .trained()
@@ -195,7 +195,7 @@ fn groups(set: &ParameterSet, steps: &Value, stage: &str, comparison: &mut Compa
     let order = [Group::Vision, Group::Understanding, Group::Generation, Group::Action];
     let mut wrong = 0;
     for (index, list) in lists.iter().enumerate() {
-        // Two lists a group: decayed, then not.
+        // Each group has two lists: with and without weight decay.
         let (Some(group), decayed) = (order.get(index / 2), index % 2 == 0) else { continue };
         for name in list
             .get("params")

@@ -100,8 +100,8 @@ fn sampling(run: &mut Run<'_>, settings: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Probabilities ordered by logit and then by themselves: which of equal logits survive a cut is a
-/// matter of the sort, how many is not.
+/// Probabilities sorted by logit and then by value: which of several equal logits are kept depends on
+/// the sort, but not how many.
 fn settle_ties(logits: &[f32], probabilities: &[f32]) -> Vec<f32> {
     let mut pairs: Vec<(f32, f32)> =
         logits.iter().map(|logit| logit + 0.0).zip(probabilities.iter().copied()).collect();
@@ -148,7 +148,7 @@ fn images(run: &mut Run<'_>, settings: &Value) -> Result<()> {
             }
             Ok(Tensor::from_vec(values, (channels, h, w), &Device::Cpu)?)
         };
-        // One step of 255 is what another rounding may cost.
+        // Another rounding may change a value by one step of 255.
         let whole = plane(0, 0, to_width as usize, to_height as usize)?;
         run.check(&format!("history.{index}.resized_u8"), &whole, Rule::Absolute(0.125))?;
         run.check(
@@ -219,7 +219,7 @@ fn embeddings(run: &mut Run<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The block rule from flags, for any flags; the network itself only needs its special case.
+/// The block rule for any flags; the network itself only needs special cases.
 fn masks(run: &mut Run<'_>) -> Result<()> {
     for index in 0.. {
         let (Some(flags), Some(valid)) = (

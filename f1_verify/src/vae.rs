@@ -30,7 +30,7 @@ pub(super) fn run(
         }
         let network = F1Network::new(&golden.config, &golden.weights, None)?;
         let tokenizer = &network.foresight()?.tokenizer;
-        // Of several models of one size, the one that was fed this frame.
+        // Of several models of one size, the one whose input was this frame.
         let first = golden.history()?.get(0)?.narrow(0, 0, 1)?;
         if (first - &input)?.abs()?.max_all()?.to_scalar::<f32>()? > 0.0 {
             continue;

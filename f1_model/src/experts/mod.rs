@@ -2,9 +2,9 @@
 //!
 //! In every layer each expert present normalises and projects its own tokens; queries, keys and
 //! values are joined along the sequence, rotated, attended once and split again; each expert then
-//! applies its own output projection, residual, norm and MLP. Who sees whom is given as [`Block`]s:
-//! in every mode of this model a run of rows sees a run of keys that starts at the first key, so no
-//! mask is ever built.
+//! applies its own output projection, residual, norm and MLP. [`Block`]s say which keys a row attends
+//! to: in every mode of this model consecutive rows attend to the keys from the first one up to a
+//! limit, so no mask is needed.
 
 mod layer;
 mod rope;
@@ -27,11 +27,11 @@ use crate::{Error, Result};
 /// The experts by role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Sees and reads.
+    /// Reads images and the prompt.
     Understanding,
-    /// Foresees.
+    /// Predicts the foresight image.
     Generation,
-    /// Acts.
+    /// Generates actions.
     Action,
 }
 
@@ -46,7 +46,7 @@ impl Role {
     }
 }
 
-/// Which rows of a stream are wanted after the last layer; the rest of the last layer is skipped.
+/// The rows of a stream whose output is needed; the rest of the last layer is skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// All rows.
@@ -59,11 +59,11 @@ pub enum Wanted {
 
 /// One expert's tokens in a pass.
 pub struct Stream {
-    /// Whose tokens.
+    /// The expert.
     pub role: Role,
     /// Their embeddings `[batch, tokens, hidden]`.
     pub hidden: Tensor,
-    /// What is wanted of them.
+    /// The output that is needed.
     pub wanted: Wanted,
 }
 
@@ -72,17 +72,17 @@ pub struct Stream {
 #[derive(Clone, Default)]
 pub struct KvCache {
     layers: Vec<(Tensor, Tensor)>,
-    /// Tokens held; the tensors may have room for more.
+    /// Tokens held; the tensors may have capacity for more.
     filled: usize,
-    /// What the layers are views of, if they have room: `[2 layers, batch, room, kv_heads,
-    /// head_dim]`.
+    /// The memory of all layers, if they are views of one block: `[2 layers, batch, capacity,
+    /// kv_heads, head_dim]`.
     room: Option<Tensor>,
 }
 
 impl KvCache {
-    /// Empty, with room for `shape`'s tokens: `[batch, tokens, kv_heads, head_dim]`. Passes write
-    /// in place what fits, instead of copying everything before it anew; keys and values that
-    /// carry a gradient are never written so.
+    /// Empty, with capacity for the tokens of `shape` `[batch, tokens, kv_heads, head_dim]`. Passes
+    /// write new keys and values in place where they fit, instead of copying the earlier ones; those
+    /// that carry a gradient are always copied.
     ///
     /// # Errors
     /// The device refuses the memory.
@@ -97,15 +97,14 @@ impl KvCache {
         Self::of_block(room, 0)
     }
 
-    /// A cache in a block as [`KvCache::block`] has it, of which the first `filled` tokens are
-    /// held.
+    /// A cache in a block as of [`KvCache::block`], whose first `filled` tokens are held.
     pub(crate) fn of_block(room: Tensor, filled: usize) -> Result<Self> {
         let layers =
             (0..room.dim(0)? / 2).map(|layer| Ok((room.get(2 * layer)?, room.get(2 * layer + 1)?)));
         Ok(Self { layers: layers.collect::<Result<_>>()?, filled, room: Some(room) })
     }
 
-    /// The memory of all layers, if it is one block, `[2 layers, batch, tokens and room, kv_heads,
+    /// The memory of all layers, if it is one block, `[2 layers, batch, capacity, kv_heads,
     /// head_dim]`.
     pub(crate) fn block(&self) -> Option<&Tensor> {
         self.room.as_ref()
@@ -116,10 +115,10 @@ impl KvCache {
         self.filled
     }
 
-    /// A copy with room for `tokens` more.
+    /// A copy with capacity for `tokens` more.
     ///
-    /// Of several passes that follow the same cache with room only the last one's tokens stay, in
-    /// every cache that they returned: for the steps of the flow, whose caches nobody keeps.
+    /// Several passes after the same copy write to the same memory: the caches that they return all
+    /// hold the last pass's tokens. For the steps of the flow, whose caches are not kept.
     ///
     /// # Errors
     /// The device refuses the memory.
@@ -134,10 +133,10 @@ impl KvCache {
         Ok(Self { filled: self.filled, ..copy })
     }
 
-    /// Writes what `other` holds over the first tokens of this one, which has room for it.
+    /// Copies the tokens of `other` over the first tokens of this cache.
     ///
     /// # Errors
-    /// It has not.
+    /// The capacity is too small.
     pub fn copy_from(&self, other: &Self) -> Result<()> {
         match (&self.room, &other.room) {
             (Some(room), Some(from)) if from.dim(2)? == other.filled => {
@@ -162,9 +161,8 @@ impl KvCache {
         }
     }
 
-    /// Keys and values of layer `index` with those of new tokens behind those held, `new` one
-    /// stream after another. Queries that lie in one piece with their keys are rotated with
-    /// them.
+    /// Keys and values of layer `index`: those held, then those of the new tokens, one stream after
+    /// another. Queries that come from one product with their keys are rotated with them.
     fn extended(
         &self,
         index: usize,
@@ -217,10 +215,10 @@ impl KvCache {
         }
     }
 
-    /// This cache after a pass that left `layers` and added `tokens`.
+    /// The cache after a pass that added `tokens`; `layers` are its keys and values.
     fn followed_by(&self, layers: Vec<(Tensor, Tensor)>, tokens: usize) -> Result<Self> {
         let filled = self.filled + tokens;
-        // Written in place, the layers are views of the same memory still.
+        // When they were written in place, the layers are still views of the same memory.
         match &self.room {
             Some(room)
                 if filled <= room.dim(2)? && !layers.iter().any(|(key, _)| key.track_op()) =>
@@ -231,7 +229,7 @@ impl KvCache {
         }
     }
 
-    /// Its first `tokens` tokens; the next pass that follows them writes over what lies behind.
+    /// The first `tokens` tokens; a pass after them overwrites the memory behind.
     ///
     /// # Errors
     /// It holds fewer.
@@ -303,7 +301,7 @@ pub struct Experts {
 }
 
 impl Experts {
-    /// Joins the stacks; `config` is any of theirs, since heads are shared.
+    /// Combines the stacks; `config` is that of any stack, since all have the same heads.
     pub fn new(
         understanding: Expert,
         generation: Option<Expert>,
@@ -320,8 +318,7 @@ impl Experts {
         }
     }
 
-    /// Puts weights that multiply the same numbers below one another, where none of them is
-    /// trained.
+    /// Concatenates weights that multiply the same input, where none of them is trained.
     ///
     /// # Errors
     /// The device refuses the memory.
@@ -335,8 +332,8 @@ impl Experts {
             .try_for_each(DecoderLayer::join)
     }
 
-    /// A cache with room for `tokens` tokens; without room while weights are trained, whose keys
-    /// and values carry a gradient.
+    /// A cache with capacity for `tokens` tokens; without capacity while weights are trained, because
+    /// their keys and values carry a gradient.
     ///
     /// # Errors
     /// The device refuses the memory.
@@ -370,8 +367,8 @@ impl Experts {
     /// One pass over the streams in order, after the tokens of `cache`.
     ///
     /// `blocks` cover all rows of all streams in order; `key_bias` `[batch, 1, cached + new]` is
-    /// added to the scores. Returns each stream's normed output (`None` where nothing was
-    /// wanted, one row where the last was) and the cache with the new keys and values appended.
+    /// added to the scores. Returns each stream's normed output (`None` where none is needed, one
+    /// row where only the last is) and the cache with the new keys and values appended.
     ///
     /// # Errors
     /// A stream's expert is absent, or the blocks do not cover the rows.
@@ -398,7 +395,7 @@ impl Experts {
         }
         let _uploads = device::cache_uploads(rope.angles().device());
         let depth = self.understanding.layers.len();
-        // What each stream's last layer left to be added to it.
+        // The output of each stream's last MLP, which is not yet added to its residual stream.
         let mut deltas: Vec<Option<Tensor>> = streams.iter().map(|_| None).collect();
         let mut kept = Vec::with_capacity(depth);
         for index in 0..depth {
@@ -506,7 +503,7 @@ fn layer_of(expert: &Expert, index: usize) -> Result<&DecoderLayer> {
     expert.layers.get(index).ok_or_else(|| Error::input(format!("an expert has no layer {index}")))
 }
 
-/// Concatenation that costs nothing for a single part.
+/// Concatenation without a copy for a single part.
 fn join(parts: &[Tensor], dim: usize) -> Result<Tensor> {
     match parts {
         [single] => Ok(single.clone()),

@@ -8,7 +8,7 @@ use crate::recorder::Recorder;
 use crate::{Error, Result};
 
 impl F1Network {
-    /// The action expert's tokens after a prefix, cut in blocks: the state, then the chunk.
+    /// The attention blocks of the action expert's tokens after a prefix: the state, then the chunk.
     pub fn action_blocks(&self, prefix: &PrefixState) -> [Block; 2] {
         let keys = prefix.cache.len();
         let chunk = self.config.chunk_size;
@@ -28,7 +28,7 @@ impl F1Network {
         self.rope(&positions)
     }
 
-    /// Velocity `[batch, chunk, max_action_dim]` of noisy actions at one time a sample, in one
+    /// Velocity `[batch, chunk, max_action_dim]` of noisy actions at one time for each sample, in one
     /// pass: for training.
     ///
     /// # Errors
@@ -85,7 +85,7 @@ impl F1Network {
         guidance: Option<&(Tensor, Tensor)>,
         recorder: &mut Recorder,
     ) -> Result<Tensor> {
-        // A recorder keeps every step's keys and values: they must not be written over.
+        // A recorder keeps every step's keys and values: they must not be overwritten.
         let cache = if recorder.is_on() {
             prefix.cache.clone()
         } else {
@@ -94,8 +94,8 @@ impl F1Network {
         self.act_after(prefix, &cache, state, noise, guidance, recorder)
     }
 
-    /// As [`F1Network::act`] with the prefix's keys and values in `cache`, whose room is written
-    /// to.
+    /// As [`F1Network::act`] with the prefix's keys and values in `cache`, whose free capacity is
+    /// written to.
     pub(crate) fn act_after(
         &self,
         prefix: &PrefixState,
@@ -113,7 +113,7 @@ impl F1Network {
         recorder.keep("state", &state);
         let rope = self.action_rope(prefix, 0, 1 + chunk)?;
         let bias = prefix.padding.bias(prefix.cache.len() + 1 + chunk, &self.device)?;
-        // The state goes with the first step, which leaves its keys and values to the others.
+        // The first step also computes the state's keys and values, which the others reuse.
         let mut cache = cache.clone();
         let step_size = -1.0f32 / self.config.num_steps as f32;
         let mut x = noise.to_dtype(DType::F32)?;
@@ -149,8 +149,8 @@ impl F1Network {
             recorder.set_prefix("");
             recorder.keep(format_args!("act.step{step}.v_t"), &velocity);
             if let Some((previous, weights)) = guidance {
-                // The clean chunk being headed for is x - t v; pull it, then turn it back into a
-                // velocity.
+                // The clean chunk of this velocity is x - t v. Pull it toward the previous chunk and
+                // convert the result to a velocity.
                 let clean = (&x - (&velocity * f64::from(time))?)?;
                 let pull = previous.broadcast_sub(&clean)?.broadcast_mul(weights)?;
                 velocity = ((&x - (clean + pull)?)? / f64::from(time))?;

@@ -74,8 +74,8 @@ impl F1Network {
             None => (None, None),
         };
         let device = text_embedding.device().clone();
-        // On a CPU activations stay f32 under bf16 weights: widening a weight is cheaper than bf16
-        // arithmetic.
+        // On a CPU activations are f32 even with bf16 weights: widening a weight is cheaper than
+        // bf16 arithmetic.
         let stream = if device.is_cpu() { DType::F32 } else { text_embedding.dtype() };
         Ok(Self {
             config: config.clone(),
@@ -106,7 +106,7 @@ impl F1Network {
         &self.config
     }
 
-    /// Where the weights are.
+    /// The device of the weights.
     pub fn device(&self) -> &Device {
         &self.device
     }
@@ -119,12 +119,12 @@ impl F1Network {
         self.foresight.as_ref().ok_or_else(|| Error::input("this model has no generation expert"))
     }
 
-    /// Whether the model foresees.
+    /// Whether the model has a generation expert.
     pub fn has_foresight(&self) -> bool {
         self.foresight.is_some()
     }
 
-    /// Linear layers that stayed dense although quantisation was asked for, by official name.
+    /// Linear layers that could not be quantised as requested, by official name.
     pub fn unquantised(&self) -> &[String] {
         &self.unquantised
     }

@@ -22,7 +22,7 @@ impl F1Policy {
     /// state and request give the same chunk.
     ///
     /// # Errors
-    /// A state or guidance of the wrong size, or values that are not finite, given or computed.
+    /// A state or guidance of the wrong size, or given or computed values that are not finite.
     pub fn act(
         &self,
         prefix: &Prefix,
@@ -93,7 +93,7 @@ impl F1Policy {
     /// The foresight image.
     ///
     /// # Errors
-    /// The model does not foresee.
+    /// The model has no generation expert.
     pub fn imagine(&self, prefix: &Prefix) -> Result<RgbImage> {
         let (Some(foreseen), Some((painter, device))) = (&prefix.foreseen, &self.painter) else {
             return Err(Error::input(

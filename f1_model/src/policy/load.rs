@@ -20,8 +20,8 @@ use crate::weights::Weights;
 impl F1Policy {
     /// Loads `config.json`, the weights and `tokenizer.json` from a directory.
     ///
-    /// A directory without `tokenizer.json` loads; then [`F1Policy::encode_prompt`] says what is
-    /// missing.
+    /// A directory without `tokenizer.json` can be loaded; then [`F1Policy::encode_prompt`] fails and
+    /// names the file.
     ///
     /// # Errors
     /// The configuration or the checkpoint is faulty; every fault is listed.
@@ -30,13 +30,13 @@ impl F1Policy {
         Self::load_with_config(dir, &config, options)
     }
 
-    /// As [`F1Policy::load`] with a configuration from elsewhere.
+    /// As [`F1Policy::load`] with another configuration than the directory's.
     ///
     /// # Errors
     /// The checkpoint is faulty; every fault is listed.
     pub fn load_with_config(dir: &Path, config: &Config, options: &LoadOptions) -> Result<Self> {
         let device = options.device.open()?;
-        // Uploading would break a graph that another policy records meanwhile.
+        // An upload would break a graph that another policy is recording.
         let _lock = device.is_cuda().then(stream::read_lock);
         let precision =
             LoadPrecision { dtype: options.dtype.candle(), allow_missing: options.allow_missing };
@@ -93,7 +93,7 @@ impl F1Policy {
             }
             _ => None,
         };
-        // Before weights are joined, so that no layer's stay twice.
+        // Before weights are joined, so that none is in memory twice.
         drop(weights);
         if network.device().is_cuda() {
             network.join()?;

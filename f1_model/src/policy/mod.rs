@@ -1,4 +1,4 @@
-//! The network as a robot uses it: load, perceive, act, imagine.
+//! The network as a robot uses it: load, perceive, act, and make the foresight image.
 
 mod act;
 mod load;
@@ -24,11 +24,11 @@ use crate::prompt::PromptEncoder;
 use crate::tokenizer::Painter;
 use crate::{Error, Result};
 
-/// A loaded policy: shared by `Arc`, every method takes `&self`. Dropped while another one records
-/// a graph, it waits.
+/// A loaded policy. Share it by `Arc`: every method takes `&self`. Dropping it waits while another
+/// policy records a CUDA graph.
 pub struct F1Policy {
     network: OnDevice<Arc<F1Network>>,
-    /// Makes the foresight image, on a GPU beside everything else; with the device it is on.
+    /// Makes the foresight image, and its device: on a GPU a second stream.
     painter: Option<(OnDevice<Arc<Painter>>, Device)>,
     stages: OnDevice<Stages>,
     images: OnDevice<ImageUploader>,
@@ -37,7 +37,7 @@ pub struct F1Policy {
 }
 
 impl F1Policy {
-    /// Held while work is given to the device or what it computed is read.
+    /// On a GPU, the lock that is held while work is submitted or results are read.
     fn read_lock(&self) -> Option<ReadLock> {
         self.network.device().is_cuda().then(stream::read_lock)
     }
@@ -52,7 +52,7 @@ impl F1Policy {
         &self.network
     }
 
-    /// What loading found.
+    /// The report of loading.
     pub fn report(&self) -> &LoadReport {
         &self.report
     }
@@ -85,7 +85,7 @@ impl Stages {
     }
 }
 
-/// The results of a stage, as many as it has.
+/// The results of a stage, checked for their number.
 fn of_stage<T, const N: usize>(outputs: Vec<T>) -> Result<[T; N]> {
     outputs.try_into().map_err(|other: Vec<T>| {
         Error::input(format!("{} results of a stage that has {N}", other.len()))

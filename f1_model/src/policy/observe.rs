@@ -24,10 +24,10 @@ impl F1Policy {
         Ok(CameraInput { tensor: OnDevice::new(tensor) })
     }
 
-    /// Encodes a history frame, once when it arrives.
+    /// Encodes a history frame. Call it once for each frame, when it arrives.
     ///
     /// # Errors
-    /// An image without pixels, or a model that does not foresee.
+    /// An image without pixels, or a model without a generation expert.
     pub fn encode_frame(&self, image: &RgbImage) -> Result<HistoryFrame> {
         let [frame] = of_stage(self.encode_prepared(&[self.prepare_frame(image)?])?)?;
         Ok(frame)
@@ -36,7 +36,7 @@ impl F1Policy {
     /// Shrinks and crops a history frame for [`F1Policy::encode_prepared`].
     ///
     /// # Errors
-    /// An image without pixels, or a model that does not foresee.
+    /// An image without pixels, or a model without a generation expert.
     pub fn prepare_frame(&self, image: &RgbImage) -> Result<FrameInput> {
         let side = self.network.foresight()?.config.frame_side();
         let _lock = self.read_lock();
@@ -45,11 +45,11 @@ impl F1Policy {
         Ok(FrameInput { tensor: OnDevice::new(tensor) })
     }
 
-    /// As [`F1Policy::encode_frame`] from frames of [`F1Policy::prepare_frame`]: on a GPU all at
-    /// once, on a CPU, which a single one keeps busy, one after another.
+    /// As [`F1Policy::encode_frame`] for frames of [`F1Policy::prepare_frame`]: in one batch on a GPU,
+    /// one by one on a CPU.
     ///
     /// # Errors
-    /// A frame of another model, or a model that does not foresee.
+    /// A frame of another model, or a model without a generation expert.
     pub fn encode_prepared(&self, frames: &[FrameInput]) -> Result<Vec<HistoryFrame>> {
         let at_once = if self.network.device().is_cuda() { frames.len().max(1) } else { 1 };
         let encoded = frames.chunks(at_once).map(|frames| self.encode_batch(frames));
@@ -77,7 +77,7 @@ impl F1Policy {
         tokens.to_vec2()?.into_iter().enumerate().map(frame).collect()
     }
 
-    /// Turns an instruction into tokens, once an instruction.
+    /// Turns an instruction into tokens. Call it once for each instruction.
     ///
     /// # Errors
     /// No `tokenizer.json` was found beside the weights, or it fails.
@@ -94,8 +94,8 @@ impl F1Policy {
             .encode(text)
     }
 
-    /// The understanding tokens of one observation: cameras that are there, then the prompt without
-    /// its padding. Nothing padded is ever computed.
+    /// The understanding tokens of one observation: those of the present cameras, then those of the
+    /// prompt, without padding.
     ///
     /// # Errors
     /// More cameras than the model takes, or nothing at all.
@@ -125,7 +125,7 @@ impl F1Policy {
             return Err(Error::input("an observation without camera and prompt"));
         }
         let tokens = OnDevice::new(Tensor::cat(&parts, 1)?);
-        // What is freed is freed while the device may be used.
+        // Tensors are freed under the lock.
         drop((parts, lock));
         Ok(Embedded { tokens })
     }

@@ -9,7 +9,7 @@ use crate::{Error, Result};
 /// Where the network runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// This machine's processor.
+    /// The CPU.
     #[default]
     Cpu,
     /// The first CUDA device; needs a build with the feature `cuda`.
@@ -20,13 +20,13 @@ impl DeviceChoice {
     /// Opens the device.
     ///
     /// # Errors
-    /// There is none, or this build has no CUDA.
+    /// There is no such device, or this build has no CUDA.
     pub fn open(self) -> Result<Device> {
         match self {
             DeviceChoice::Cpu => Ok(Device::Cpu),
             DeviceChoice::Cuda if !candle_core::utils::cuda_is_available() => Err(Error::input(
-                "this program was built without CUDA; build it with `--features cuda` (docs/gpu.md), or leave the \
-                 device at cpu",
+                "this program was built without CUDA; build it with `--features cuda` (docs/gpu.md), or use \
+                 the device cpu",
             )),
             DeviceChoice::Cuda => device::cuda().map_err(|error| {
                 Error::input(format!(
@@ -65,10 +65,10 @@ pub struct LoadOptions {
     pub dtype: Dtype,
     /// Quantisation of the experts' linear layers.
     pub quant: Option<Quant>,
-    /// On a GPU, record each stage once for each number of cameras and length of the instruction
-    /// and start it as one from then on. What the recording computes is compared with what was
-    /// computed without it before it is used.
+    /// On a GPU, record each stage as a CUDA graph, once for each number of cameras and length of the
+    /// instruction, and launch the graph from then on. A graph is used after its results were
+    /// compared with those of the single operations.
     pub cuda_graphs: bool,
-    /// Initialise tensors the checkpoint lacks; they are listed in the report and the log.
+    /// Initialise tensors that the checkpoint lacks; they are listed in the report and the log.
     pub allow_missing: bool,
 }

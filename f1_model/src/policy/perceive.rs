@@ -36,7 +36,7 @@ impl F1Policy {
         self.perceive_embedded(&embedded, &input.history, &mut source)
     }
 
-    /// As [`F1Policy::perceive`] with tokens from elsewhere.
+    /// As [`F1Policy::perceive`] with tokens of another source.
     ///
     /// # Errors
     /// See [`F1Policy::perceive`].
@@ -76,7 +76,7 @@ impl F1Policy {
         )?)
     }
 
-    /// Understanding and foresight as one graph, where the tokens' source lets the device draw.
+    /// Understanding and foresight as one graph, if the device can draw the tokens.
     #[cfg(feature = "cuda")]
     fn perceive_recorded(
         &self,
@@ -139,7 +139,8 @@ impl F1Policy {
         Ok((state, lock))
     }
 
-    /// `[1, frames, L - 1, codes]`, the first frame repeated where frames are missing.
+    /// History vectors `[1, frames, L - 1, codes]`; the first frame is repeated where frames are
+    /// missing.
     fn history(&self, frames: &[HistoryFrame]) -> Result<Tensor> {
         let wanted = self.config().run.history_frames;
         let first = frames

@@ -43,18 +43,18 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// `[1, tokens, width]`: those of each camera, then the prompt's.
+    /// `[1, tokens, width]`: the tokens of each camera, then those of the prompt.
     pub fn tensor(&self) -> &Tensor {
         &self.tokens
     }
 }
 
-/// A history frame, encoded once when it arrives; cheap to clone.
+/// An encoded history frame; cheap to clone.
 #[derive(Clone)]
 pub struct HistoryFrame {
-    /// `[L]` in u32.
+    /// Token ids `[L]`.
     pub(super) tokens: Arc<Vec<u32>>,
-    /// `[L - 1, codes]`.
+    /// Vectors of the temporal convolution, `[L - 1, codes]`.
     pub(super) vectors: OnDevice<Tensor>,
 }
 
@@ -72,7 +72,7 @@ pub struct PolicyInput {
     pub cameras: Vec<Option<CameraInput>>,
     /// The instruction.
     pub prompt: Prompt,
-    /// Oldest first; when shorter than the model's history, the first frame is repeated.
+    /// History, oldest first. If it is shorter than the model's, the first frame is repeated.
     pub history: Vec<HistoryFrame>,
 }
 
@@ -81,15 +81,15 @@ pub struct PolicyInput {
 pub struct ActRequest {
     /// Seed of the noise.
     pub seed: u64,
-    /// Steering toward the chunk being executed.
+    /// Steering toward the chunk that is being executed.
     pub guidance: Option<RtcGuidance>,
 }
 
-/// What actions are generated from: understanding and foresight; shared, cheap to clone.
+/// Understanding and foresight, from which actions are generated; shared, cheap to clone.
 #[derive(Clone)]
 pub struct Prefix {
     pub(super) state: Arc<OnDevice<PrefixState>>,
-    /// The accumulated map, on the host.
+    /// The accumulated map of the foresight, on the host.
     pub(super) foreseen: Option<Tensor>,
     pub(super) tokens: Arc<Vec<Vec<u32>>>,
     pub(super) confidence: Arc<Vec<f32>>,
@@ -100,7 +100,7 @@ impl Prefix {
     pub(super) fn read(state: PrefixState) -> Result<Self> {
         let (mut tokens, mut confidence) = (Vec::new(), Vec::new());
         if !state.tokens.is_empty() {
-            // Of all scales at once: the host waits for the device here and nowhere before.
+            // All scales at once: only here does the host wait for the device.
             let ids = Tensor::cat(&state.tokens, 1)?;
             let probabilities = f1_kernels::softmax(&Tensor::cat(&state.logits, 1)?)?;
             confidence =
@@ -124,7 +124,7 @@ impl Prefix {
         &self.tokens
     }
 
-    /// Probability the network gave each foresight token, scale after scale.
+    /// The network's probability of each foresight token, scale after scale.
     pub fn token_confidence(&self) -> &[f32] {
         &self.confidence
     }
@@ -139,7 +139,7 @@ impl Prefix {
         self.len() == 0
     }
 
-    /// The network's side of it.
+    /// The network's state of it.
     pub fn state(&self) -> &PrefixState {
         &self.state
     }

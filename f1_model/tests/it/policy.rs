@@ -1,4 +1,4 @@
-//! The user's type: deterministic, guided, honest about what it lacks.
+//! `F1Policy`: deterministic, guided, with clear errors.
 
 use candle_core::{Device, Tensor};
 use f1_model::checkpoint::{self, LoadPrecision};
@@ -52,7 +52,7 @@ fn the_same_observation_gives_the_same_chunk() {
 }
 
 #[test]
-fn one_pass_over_the_scales_makes_the_vectors_that_the_tokens_stand_for() {
+fn one_pass_over_the_scales_gives_tokens_and_their_vectors() {
     let policy = load();
     let frames = (0..3).map(|k| policy.prepare_frame(&image(k + 9, 80, 60)).expect("prepared"));
     let frames: Vec<_> = frames.map(|frame| frame.tensor().clone()).collect();
@@ -71,8 +71,8 @@ fn joined_weights_and_keys_in_place_change_nothing() {
     joined_changes_nothing(&Device::Cpu, 1e-5);
 }
 
-/// What GPUs compute with: weights joined, keys and values written in place; and what a recorder
-/// sees: neither.
+/// Compares the forms that GPUs compute with (weights joined, keys and values written in place) with
+/// those of a recorder (neither).
 pub fn joined_changes_nothing(device: &Device, tolerance: f32) {
     let config = tiny_config();
     let (weights, _) =
@@ -206,7 +206,7 @@ fn without_a_generation_expert_there_is_no_foresight() {
 }
 
 #[test]
-fn what_cannot_be_is_refused() {
+fn impossible_inputs_are_refused() {
     let policy = load();
     let message = policy.encode_prompt("pick the cube").expect_err("no tokenizer").to_string();
     assert!(message.contains("tokenizer.json"), "{message}");
@@ -271,7 +271,7 @@ fn memory_stays_flat_over_observations() {
     let before = resident();
     (0..cases as u32).for_each(&mut observe);
     let after = resident();
-    // Other tests run in this process; a leak of one observation's tensors would be far more.
+    // Other tests run in this process; leaked tensors of the observations would be far more.
     assert!(
         after < before + 64 * 1024,
         "{before} KiB before, {after} KiB after {cases} observations"

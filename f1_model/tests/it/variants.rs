@@ -1,4 +1,5 @@
-//! Other sizes than the golden ones: what must agree with itself does, in both attention modes.
+//! Other sizes than the golden ones: different ways to compute the same agree, in both attention
+//! modes.
 
 use candle_core::{DType, Device, Tensor};
 use f1_model::checkpoint;
@@ -130,8 +131,7 @@ fn padding_changes_nothing() {
             .collect();
         let plain = policy.act_from(&prefix, &[0.3, -0.1], &noise, None).expect("acted");
 
-        // The same with an absent camera in front and a padded prompt, as a batch of training would
-        // hold it.
+        // The same with an absent camera first and a padded prompt, as in a training batch.
         let image = camera.tensor().unsqueeze(0).expect("a batch");
         let tokens = config.vision.tokens();
         let mut flags = vec![false; tokens];
@@ -187,7 +187,7 @@ fn padding_changes_nothing() {
         let mut recorder = Recorder::on();
         let recorded =
             network.act(&state, &proprioception, &noise, None, &mut recorder).expect("acted");
-        // Keys and values written in place are those of a cache that grows by copies.
+        // Keys and values written in place equal those of a cache that grows by copies.
         assert!(distance(&recorded, &batch) < 1e-5, "{name}: {}", distance(&recorded, &batch));
         let first = recorder.into_tensors().remove("act.step0.v_t").expect("kept");
         let velocity =
@@ -307,7 +307,7 @@ fn every_trained_parameter_of_the_joint_stage_has_a_gradient() {
         let last = format!("layers.{}", config.understanding.layers - 1);
         for parameter in set.trained() {
             let id = &parameter.spec.name;
-            // Nothing reads the understanding tokens after their last keys and values.
+            // The understanding tokens are not used after their last keys and values.
             let dead = id.contains("language_model")
                 && (id.contains("model.norm")
                     || id.contains(&last)

@@ -45,7 +45,7 @@ fn a_directory_without_goldens_is_refused() {
 fn eight_bit_actions_stay_within_three_percent() {
     let error = quantisation_error(&tiny(), Quant::Q8_0).expect("runs");
     assert!(error > 0.0 && error < 0.03, "relative RMS {error}");
-    // Floats of eight bits have three of fraction.
+    // 8-bit floats have three bits of fraction.
     let error = quantisation_error(&tiny(), Quant::Fp8).expect("runs");
     println!("fp8: relative RMS {error}");
     assert!(error > 0.0 && error < 0.1, "relative RMS {error}");
