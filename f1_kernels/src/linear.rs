@@ -11,6 +11,18 @@ use super::{gelu_tanh, is_fast, with_gradients};
 ///
 /// Weights of another type than `x` (bf16 weights under f32 activations) are widened for the call.
 ///
+/// ```
+/// use candle_core::{Device, Tensor};
+///
+/// # fn main() -> candle_core::Result<()> {
+/// let x = Tensor::new(&[[1f32, 2.0]], &Device::Cpu)?;
+/// let weight = Tensor::new(&[[3f32, 4.0]], &Device::Cpu)?;
+/// let bias = Tensor::new(&[0.5f32], &Device::Cpu)?;
+/// assert_eq!(f1_kernels::linear(&x, &weight, Some(&bias))?.to_vec2::<f32>()?, [[11.5]]);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// The widths do not fit.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {

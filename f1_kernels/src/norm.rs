@@ -9,8 +9,8 @@ use candle_core::{
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-/// RMSNorm: `x / sqrt(mean(x^2) + eps) * scale` over the last dimension, computed in f32 whatever
-/// the type of `x`. `x` `[.., width]`, `scale` `[width]` (one plus the stored weight).
+/// RMSNorm: `x / sqrt(mean(x^2) + eps) * scale` over the last dimension, computed in f32 for
+/// every type of `x`. `x` `[.., width]`, `scale` `[width]` (one plus the stored weight).
 /// Differentiable in both.
 ///
 /// # Errors

@@ -2,8 +2,8 @@
 //!
 //! All threads of a process compute on one stream. While one of them records a CUDA graph, nothing
 //! else may use the stream: the operation would become part of the graph or break the recording.
-//! So whoever computes, uploads or frees tensors holds a read lock, and whoever records holds the
-//! write lock. On a CPU no lock is needed.
+//! So a thread that computes, uploads or frees tensors holds a read lock, and a thread that records
+//! holds the write lock. On a CPU no lock is needed.
 
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};

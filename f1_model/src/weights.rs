@@ -14,6 +14,21 @@ use crate::parameters::{Group, Init, Kind, ParameterSpec, used_parameters};
 use crate::{Error, Result};
 
 /// Named tensors, read by the constructors of every block; cheap to clone.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use f1_model::linear::Linear;
+/// use f1_model::weights::Weights;
+///
+/// # fn main() -> f1_model::Result<()> {
+/// let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu);
+/// let tensors = [("head.weight".into(), zeros(&[3, 8])?), ("head.bias".into(), zeros(&[3])?)];
+/// let weights = Weights::new(tensors.into());
+/// let head = Linear::new(3, 8, &weights.pp("head"))?;
+/// assert_eq!(head.forward(&zeros(&[5, 8])?)?.dims(), [5, 3]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Weights {
     tensors: Arc<HashMap<String, Tensor>>,

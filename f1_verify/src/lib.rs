@@ -34,6 +34,13 @@ pub use report::{Family, Report};
 
 /// Runs everything in a golden directory, or in the golden directories below a parent.
 ///
+/// ```no_run
+/// let report = f1_verify::verify("tests/goldens".as_ref())?;
+/// println!("{} of {} families", report.families.iter().filter(|family| family.pass).count(),
+///     report.families.len());
+/// # Ok::<(), f1_model::Error>(())
+/// ```
+///
 /// # Errors
 /// The directory holds nothing to compare, or a file in it cannot be used. A wrong number is not an
 /// error but a failed verdict.

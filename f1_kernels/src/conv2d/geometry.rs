@@ -2,8 +2,8 @@
 
 use candle_core::{Result, Shape, bail};
 
-/// Stride and zero padding of a convolution, side by side because the tokenizer pads right and
-/// bottom alone.
+/// Stride and zero padding of a convolution, with the padding of each side: the tokenizer pads only
+/// at the right and the bottom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv2dGeometry {
     /// Step in both directions.

@@ -4,7 +4,7 @@
 #[inline(always)]
 pub(crate) fn copy_row(row: &[f32], begin: usize, left: usize, stride: usize, out: &mut [f32]) {
     if stride == 1 {
-        // Output columns [low, high) lie inside the row.
+        // Output columns [low, high) are inside the row.
         let low = left.saturating_sub(begin).min(out.len());
         let high = (row.len() + left).saturating_sub(begin).min(out.len()).max(low);
         out[..low].fill(0.0);
@@ -15,7 +15,7 @@ pub(crate) fn copy_row(row: &[f32], begin: usize, left: usize, stride: usize, ou
         }
         return;
     }
-    // The output columns [low, high) lie inside the row.
+    // The output columns [low, high) are inside the row.
     let low = left.saturating_sub(begin).div_ceil(stride).min(out.len());
     let high = (row.len() + left).saturating_sub(begin).div_ceil(stride).min(out.len()).max(low);
     out[..low].fill(0.0);

@@ -144,8 +144,8 @@ impl WithSimd for ConvolveTile<'_, '_> {
     }
 }
 
-/// Multiplies one row block with one panel into columns `first..first + used` of `rows`; the first
-/// depth block starts from the bias, later ones add to what is there.
+/// Multiplies one row block with one panel into columns `first..first + used` of `rows`. The first
+/// depth block starts from the bias, later ones add to the result.
 #[inline(always)]
 fn block_product<S: Simd, const V: usize>(
     simd: S,

@@ -38,7 +38,7 @@ impl Apart {
     fn run(&self, qkv: [Input; 3]) -> Result<(CudaStorage, Shape)> {
         let (batch, tokens, heads, width) = qkv[0].1.shape().dims4()?;
         let &[of_batch, of_token, of_head, 1] = qkv[0].1.stride() else {
-            bail!("heads that lie in pieces: {:?}", qkv[0].1)
+            bail!("heads that are not contiguous: {:?}", qkv[0].1)
         };
         let to = [tokens * heads * width, width, tokens * width];
         let out = reorder(qkv, [batch, tokens, heads, width], [of_batch, of_token, of_head], to)?;
@@ -50,7 +50,7 @@ impl Together {
     fn run(&self, x: [Input; 1]) -> Result<(CudaStorage, Shape)> {
         let (batch, heads, tokens, width) = x[0].1.shape().dims4()?;
         let &[of_batch, of_head, of_token, 1] = x[0].1.stride() else {
-            bail!("heads that lie in pieces: {:?}", x[0].1)
+            bail!("heads that are not contiguous: {:?}", x[0].1)
         };
         let to = [tokens * heads * width, heads * width, width];
         let out = reorder(x, [batch, tokens, heads, width], [of_batch, of_token, of_head], to)?;
@@ -71,7 +71,7 @@ fn reorder<const N: usize>(
         .iter()
         .any(|(_, other)| other.shape() != layout.shape() || other.stride() != layout.stride())
     {
-        bail!("heads that lie differently: {:?}", inputs.map(|(_, layout)| layout.clone()))
+        bail!("heads with different strides: {:?}", inputs.map(|(_, layout)| layout.clone()))
     }
     let device = &storage.device;
     let starts = inputs.map(|(_, layout)| layout.start_offset());

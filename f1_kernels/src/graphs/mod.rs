@@ -54,7 +54,7 @@ impl StageGraphs {
     }
 
     /// Waits for the stage. Taken before the read lock of the stream, because recording waits until
-    /// nobody holds that.
+    /// no thread holds that lock.
     pub fn lock(&self) -> StageLock<'_> {
         StageLock {
             #[cfg(feature = "cuda")]

@@ -40,7 +40,7 @@ pub(super) fn compute<E: StageError>(
     lock: Option<ReadLock>,
     compute: impl Fn(&[Tensor]) -> Result<Vec<Tensor>, E> + Send + 'static,
 ) -> Result<(Vec<Tensor>, Option<ReadLock>), E> {
-    // Locals are dropped before arguments: whatever fails, the inputs are freed under the lock.
+    // Locals are dropped before arguments: the inputs are freed under the lock in every case.
     let inputs = inputs;
     let shapes = inputs.iter().map(|input| input.dims().to_vec());
     let key: Vec<Vec<usize>> = shapes.chain([settings.to_vec()]).collect();

@@ -62,8 +62,8 @@ impl Shrink {
             return Err(Error::input("an image without pixels"));
         }
         let Window { left, top, width, height } = window;
-        let leaves = |from: u32, length: u32, room: u32| {
-            from.checked_add(length).is_none_or(|end| end > room)
+        let leaves = |from: u32, length: u32, size: u32| {
+            from.checked_add(length).is_none_or(|end| end > size)
         };
         if leaves(left, width, target.0) || leaves(top, height, target.1) {
             return Err(Error::input(format!(

@@ -89,7 +89,7 @@ impl F1Network {
         let cache = if recorder.is_on() {
             prefix.cache.clone()
         } else {
-            prefix.cache.with_room(1 + self.config.chunk_size)?
+            prefix.cache.with_capacity_for(1 + self.config.chunk_size)?
         };
         self.act_after(prefix, &cache, state, noise, guidance, recorder)
     }

@@ -70,8 +70,9 @@ impl F1Policy {
         let noise = Tensor::from_slice(noise, (1, chunk, width), device)?;
         let guidance =
             guidance.map(|guidance| guidance.tensors(chunk, width, device)).transpose()?;
-        let cache = prefix.state.cache.with_room(1 + chunk)?;
-        let block = cache.block().cloned().ok_or_else(|| Error::input("a cache without room"))?;
+        let cache = prefix.state.cache.with_capacity_for(1 + chunk)?;
+        let block =
+            cache.block().cloned().ok_or_else(|| Error::input("a cache without free capacity"))?;
         drop(cache);
         let mut inputs = vec![block, state, noise];
         inputs.extend(guidance.into_iter().flat_map(|(previous, weights)| [previous, weights]));

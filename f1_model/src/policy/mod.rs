@@ -26,6 +26,26 @@ use crate::{Error, Result};
 
 /// A loaded policy. Share it by `Arc`: every method takes `&self`. Dropping it waits while another
 /// policy records a CUDA graph.
+///
+/// ```
+/// use f1_model::{ActRequest, F1Policy, LoadOptions, PolicyInput};
+/// use image::RgbImage;
+///
+/// # fn main() -> f1_model::Result<()> {
+/// let policy = F1Policy::load("../models/f1_bench".as_ref(), &LoadOptions::default())?;
+/// let image = RgbImage::new(320, 240);
+/// let input = PolicyInput {
+///     cameras: vec![Some(policy.prepare_camera(&image)?)],
+///     prompt: policy.encode_prompt("pick up the red cube")?,
+///     history: vec![policy.encode_frame(&image)?],
+/// };
+/// let prefix = policy.perceive(&input, 0)?;
+/// let state = vec![0.0; policy.config().max_state_dim];
+/// let chunk = policy.act(&prefix, &state, &ActRequest::default())?;
+/// assert_eq!(chunk.len(), policy.config().chunk_size);
+/// # Ok(())
+/// # }
+/// ```
 pub struct F1Policy {
     network: OnDevice<Arc<F1Network>>,
     /// Makes the foresight image, and its device: on a GPU a second stream.

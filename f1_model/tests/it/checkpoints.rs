@@ -105,7 +105,7 @@ fn missing_tensors_may_be_initialised_and_are_listed() {
 #[test]
 fn a_model_with_other_scales_may_start_from_this_one() {
     let mut config = tiny_config();
-    let generation = config.generation.as_mut().expect("it foresees");
+    let generation = config.generation.as_mut().expect("a generation expert");
     let last = *generation.scales.last().expect("scales");
     generation.scales[1] = last - 1;
     let strict = checkpoint::load(&tiny(), &config, LoadPrecision::default(), &Device::Cpu);
@@ -354,7 +354,7 @@ fn inspection_finds_what_is_wrong() {
 #[test]
 fn a_var_tokenizer_is_read_under_official_names() {
     let mut config = tiny_config();
-    let generation = config.generation.as_mut().expect("foresees");
+    let generation = config.generation.as_mut().expect("a generation expert");
     generation.tokenizer = f1_model::config::TokenizerConfig {
         vocab_size: 40,
         z_channels: 8,

@@ -59,7 +59,7 @@ fn one_pass_over_the_scales_gives_tokens_and_their_vectors() {
     let network = policy.network();
     let (tokens, vectors) =
         network.encode_frames(&Tensor::stack(&frames, 0).expect("a batch")).expect("encoded");
-    let quantizer = network.foresight().expect("foresees").tokenizer.quantizer();
+    let quantizer = network.foresight().expect("a generation expert").tokenizer.quantizer();
     let wanted = quantizer.next_scale_input(&tokens).expect("vectors");
     let bits =
         |tensor: &Tensor| tensor.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("numbers");
@@ -82,7 +82,7 @@ pub fn joined_changes_nothing(device: &Device, tolerance: f32) {
     joined.join().expect("joined");
     let random = |shape: &[usize]| Tensor::rand(-1f32, 1f32, shape, device).expect("a tensor");
     let side = config.vision.image_size;
-    let frame = plain.foresight().expect("foresees").config.frame_side();
+    let frame = plain.foresight().expect("a generation expert").config.frame_side();
     let (images, frames) =
         (random(&[2, 3, side, side]), random(&[config.run.history_frames, 3, frame, frame]));
     let (state, noise) = (

@@ -157,8 +157,12 @@ fn padding_changes_nothing() {
             0,
         )
         .expect("frames");
-        let vectors =
-            network.foresight().expect("foresees").tokenizer.quantizer().next_scale_input(&frames);
+        let vectors = network
+            .foresight()
+            .expect("a generation expert")
+            .tokenizer
+            .quantizer()
+            .next_scale_input(&frames);
         let vectors = vectors.expect("vectors").unsqueeze(0).expect("a batch");
         let mut source = TokenSource::Greedy;
         let state = network
@@ -226,7 +230,7 @@ fn batch(config: &Config, frame_tokens: Option<Tensor>) -> Batch {
 #[test]
 fn teacher_forcing_on_own_tokens_repeats_the_generation() {
     for (name, mut config) in both_modes() {
-        let generation = config.generation.as_mut().expect("foresees");
+        let generation = config.generation.as_mut().expect("a generation expert");
         generation.num_resolutions = generation.scales.len();
         let (side, frames) = (generation.frame_side(), config.run.history_frames);
         let weights = checkpoint::random(&config, 5, DType::F32, &Device::Cpu).expect("random");
@@ -256,7 +260,7 @@ fn the_action_loss_of_several_draws_is_their_mean() {
     let (_, config) = both_modes().remove(0);
     let set = ParameterSet::random(&config, 7, &Device::Cpu, |_| false).expect("random");
     let network = F1Network::new(&config, &set.weights(), None).expect("builds");
-    let generation = config.generation.clone().expect("foresees");
+    let generation = config.generation.clone().expect("a generation expert");
     let frames = config.run.history_frames;
     let ids: Vec<u32> = (0..2 * frames * generation.total_tokens()).map(|i| i as u32 % 7).collect();
     let ids =
@@ -281,7 +285,7 @@ fn the_action_loss_of_several_draws_is_their_mean() {
 #[test]
 fn every_trained_parameter_of_the_joint_stage_has_a_gradient() {
     for (name, config) in both_modes() {
-        let generation = config.generation.clone().expect("foresees");
+        let generation = config.generation.clone().expect("a generation expert");
         let set = ParameterSet::random(&config, 7, &Device::Cpu, |group| {
             group != f1_model::parameters::Group::Tokenizer
         })
