@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use candle_core::Tensor;
+use candle_core::backprop::GradStore;
 use f1_model::checkpoint::CheckpointFiles;
 use f1_model::network::F1Network;
 use f1_model::parameters::Group;
@@ -86,8 +87,7 @@ fn run_stage(
     };
     let mut optimizer = Optimizer::new(settings, slots(&set)?);
     let losses = steps.get("losses").and_then(Value::as_array).cloned().unwrap_or_default();
-    // The smallest gradient of each entry in any step.
-    let mut smallest: HashMap<String, Vec<f32>> = HashMap::new();
+    let mut smallest = Smallest::new();
     for (index, wanted) in losses.iter().enumerate() {
         // With a recorder, cameras that no sample has are kept, as in the files.
         let output = if first {
@@ -115,19 +115,7 @@ fn run_stage(
             }
         }
         let mut gradients = output.loss.backward()?;
-        for parameter in set.trained() {
-            if let Some(gradient) = gradients.get(parameter.variable.as_tensor()) {
-                let values: Vec<f32> = gradient.abs()?.flatten_all()?.to_vec1()?;
-                let largest = values.iter().copied().fold(0f32, f32::max);
-                let values: Vec<f32> = values
-                    .into_iter()
-                    .map(|v| if v > DROWNED * largest { v } else { 0.0 })
-                    .collect();
-                let kept =
-                    smallest.entry(parameter.spec.name.clone()).or_insert_with(|| values.clone());
-                kept.iter_mut().zip(&values).for_each(|(kept, value)| *kept = kept.min(*value));
-            }
-        }
+        keep_smallest(&set, &gradients, &mut smallest)?;
         let gradients = optimizer.collect(&mut gradients);
         let norm = optimizer
             .update(&gradients, |group| rates.get(&group).copied().unwrap_or(0.0))
@@ -140,7 +128,36 @@ fn run_stage(
         }
     }
 
-    let prefix = format!("{stage}.after{}.", losses.len());
+    compare_parameters(stage, losses.len(), &set, &smallest, expected, comparison)
+}
+
+/// The smallest absolute gradient of each entry in any step, by tensor.
+type Smallest = HashMap<String, Vec<f32>>;
+
+/// Lowers `smallest` to these gradients; those that are below their tensor's rounding count as zero.
+fn keep_smallest(set: &ParameterSet, gradients: &GradStore, smallest: &mut Smallest) -> Result<()> {
+    for parameter in set.trained() {
+        let Some(gradient) = gradients.get(parameter.variable.as_tensor()) else { continue };
+        let values: Vec<f32> = gradient.abs()?.flatten_all()?.to_vec1()?;
+        let largest = values.iter().copied().fold(0f32, f32::max);
+        let values: Vec<f32> =
+            values.into_iter().map(|v| if v > DROWNED * largest { v } else { 0.0 }).collect();
+        let kept = smallest.entry(parameter.spec.name.clone()).or_insert_with(|| values.clone());
+        kept.iter_mut().zip(&values).for_each(|(kept, value)| *kept = kept.min(*value));
+    }
+    Ok(())
+}
+
+/// Compares the parameters after `steps` steps.
+fn compare_parameters(
+    stage: &str,
+    steps: usize,
+    set: &ParameterSet,
+    smallest: &Smallest,
+    expected: &HashMap<String, Tensor>,
+    comparison: &mut Comparison,
+) -> Result<()> {
+    let prefix = format!("{stage}.after{}.", steps);
     for (name, tensor) in expected.iter().filter(|(name, _)| name.starts_with(&format!("{stage}.")))
     {
         let Some(parameter) = name.strip_prefix(&prefix) else {

@@ -4,15 +4,16 @@
 //! With P the weights, G the gradient of the output O: dV = P^T G, dP = G V^T, dS = P (dP -
 //! rowsum(G O)), dQ = s dS K, dK = s dS^T Q.
 
-use super::super::microkernel::{
-    multiply, multiply_rows, multiply_strided, pack_columns, pack_rows,
-};
-use super::super::microkernel::{packed_rows_len, panel_columns};
-use super::super::simd::{AlignedBuffer, MICRO_ROWS, PANEL_VECTORS, arch};
-use super::tile::{PackHead, TILE_ROWS, Weights, score_stride, store, tile_weights};
-use super::{Heads, Mask, Sizes};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
+
+use super::tile::{PackHead, TILE_ROWS, Weights, score_stride, store, tile_weights};
+use super::{Heads, Mask, Sizes};
+use crate::microkernel::{
+    multiply, multiply_rows, multiply_strided, pack_columns, pack_rows, packed_rows_len,
+    panel_columns,
+};
+use crate::simd::{AlignedBuffer, MICRO_ROWS, PANEL_VECTORS, arch};
 
 /// The inputs of the backward pass; `out` and `grad` have the layout of `q`.
 pub(super) struct Arguments<'a> {
@@ -133,189 +134,170 @@ impl WithSimd for BackwardHead<'_> {
                     }
                 }
 
+                let tile = Tile { sizes, count, stride, runs: &runs };
+
                 // dP = G V^T into `slopes`, then dS = P (dP - rowsum(G O)) in place.
-                pack_rows(
-                    grad_rows,
-                    count,
-                    width,
-                    grad.token_stride,
-                    1,
-                    1.0,
-                    packed_rows.as_mut_slice(),
-                );
-                product_over_keys(
-                    simd,
-                    sizes,
-                    packed_rows.as_slice(),
-                    count,
-                    &packed_values,
-                    &runs,
-                    slopes.as_mut_slice(),
-                    stride,
-                );
-                for r in 0..count {
-                    let row_grad = &grad_rows[r * grad.token_stride..][..width];
-                    let row_out = &out_rows[r * out.token_stride..][..width];
-                    let dot: f32 = row_grad.iter().zip(row_out).map(|(a, b)| a * b).sum();
-                    for &(from, to) in &runs {
-                        let slopes = &mut slopes.as_mut_slice()[r * stride..][from..to];
-                        let weights = &weights.as_slice()[r * stride..][from..to];
-                        for (slope, weight) in slopes.iter_mut().zip(weights) {
-                            *slope = weight * (*slope - dot);
-                        }
-                    }
-                }
+                let packed = packed_rows.as_mut_slice();
+                pack_rows(grad_rows, count, width, grad.token_stride, 1, 1.0, packed);
+                tile.product_over_keys(simd, packed, &packed_values, slopes.as_mut_slice());
+                let dot = |row: usize| -> f32 {
+                    let grad = &grad_rows[row * grad.token_stride..][..width];
+                    let out = &out_rows[row * out.token_stride..][..width];
+                    grad.iter().zip(out).map(|(a, b)| a * b).sum()
+                };
+                tile.score_gradients(weights.as_slice(), slopes.as_mut_slice(), dot);
 
                 // dQ = s dS K.
                 let dq =
                     &mut gradients.queries[(member * queries + first) * width..][..count * width];
-                let (key_panels, _) = S::as_simd_f32s(over_keys.values.as_slice());
-                let (key_panels, _) = key_panels.as_chunks::<PANEL_VECTORS>();
-                for block in 0..count.div_ceil(MICRO_ROWS) {
-                    let mut a: [&[f32]; MICRO_ROWS] = [&[]; MICRO_ROWS];
-                    for (r, a) in a.iter_mut().enumerate() {
-                        *a = &slopes.as_slice()[(block * MICRO_ROWS + r) * stride..][..keys];
-                    }
-                    for (panel, b) in key_panels.chunks_exact(keys).enumerate() {
-                        let mut acc = [[simd.splat_f32s(0.0); PANEL_VECTORS]; MICRO_ROWS];
-                        for &(from, to) in &runs {
-                            acc = multiply_rows::<S, PANEL_VECTORS>(
-                                simd,
-                                &a,
-                                from,
-                                &b[from..to],
-                                acc,
-                            );
-                        }
-                        let column = panel * columns;
-                        let used = columns.min(width - column);
-                        let rows = dq.chunks_exact_mut(width).skip(block * MICRO_ROWS);
-                        for (row, mut acc) in rows.zip(acc) {
-                            for value in &mut acc {
-                                *value = simd.mul_f32s(*value, simd.splat_f32s(*scale));
-                            }
-                            store(simd, &acc, &mut row[column..column + used]);
-                        }
-                    }
-                }
+                tile.query_gradients(simd, slopes.as_slice(), &over_keys.values, *scale, dq);
 
                 // dV += P^T G and dK += s dS^T Q.
-                pack_columns(
-                    q_rows,
-                    count,
-                    width,
-                    q.token_stride,
-                    1,
-                    columns,
-                    &mut query_panels.as_mut_slice()[..width.div_ceil(columns) * columns * count],
-                );
-                pack_columns(
-                    grad_rows,
-                    count,
-                    width,
-                    grad.token_stride,
-                    1,
-                    columns,
-                    &mut grad_panels.as_mut_slice()[..width.div_ceil(columns) * columns * count],
-                );
-                let (weights, slopes) = (weights.as_slice(), slopes.as_slice());
-                add_transposed(
-                    simd,
-                    weights,
-                    stride,
-                    grad_panels.as_slice(),
-                    count,
-                    1.0,
-                    &runs,
-                    width,
-                    &mut gradients.values,
-                );
-                add_transposed(
-                    simd,
-                    slopes,
-                    stride,
-                    query_panels.as_slice(),
-                    count,
-                    *scale,
-                    &runs,
-                    width,
-                    &mut gradients.keys,
-                );
+                let used = width.div_ceil(columns) * columns * count;
+                for (rows, row_stride, panels) in [
+                    (q_rows, q.token_stride, &mut query_panels),
+                    (grad_rows, grad.token_stride, &mut grad_panels),
+                ] {
+                    let panels = &mut panels.as_mut_slice()[..used];
+                    pack_columns(rows, count, width, row_stride, 1, columns, panels);
+                }
+                let (values, keys) = (&mut gradients.values, &mut gradients.keys);
+                tile.add_transposed(simd, weights.as_slice(), grad_panels.as_slice(), 1.0, values);
+                tile.add_transposed(simd, slopes.as_slice(), query_panels.as_slice(), *scale, keys);
             }
         }
         gradients
     }
 }
 
-/// `out[r][key] = rows[r] . keys[key]` within the runs.
-#[inline(always)]
-#[allow(clippy::too_many_arguments, reason = "one inlined step of the head above")]
-fn product_over_keys<S: Simd>(
-    simd: S,
-    sizes: &Sizes,
-    rows: &[f32],
+/// One tile of `count` query rows. Its scratch has a row of `stride` numbers, one for each key, for
+/// each query; only those within `runs` of keys are used.
+struct Tile<'a> {
+    sizes: &'a Sizes,
     count: usize,
-    packed: &AlignedBuffer,
-    runs: &[(usize, usize)],
-    out: &mut [f32],
     stride: usize,
-) {
-    let width = sizes.width;
-    let columns = panel_columns::<S>();
-    let (panels, _) = S::as_simd_f32s(packed.as_slice());
-    let (panels, _) = panels.as_chunks::<PANEL_VECTORS>();
-    for &(from, to) in runs {
-        for first in (from..to).step_by(columns) {
-            let used = columns.min(to - first);
-            let b = &panels[first / columns * width..(first / columns + 1) * width];
-            for block in 0..count.div_ceil(MICRO_ROWS) {
-                let rows = &rows[block * MICRO_ROWS * width..(block + 1) * MICRO_ROWS * width];
-                let (a, _) = rows.as_chunks::<MICRO_ROWS>();
-                let zero = [[simd.splat_f32s(0.0); PANEL_VECTORS]; MICRO_ROWS];
-                let acc = multiply::<S, PANEL_VECTORS>(simd, a, b, zero);
-                for (r, acc) in acc.iter().enumerate() {
-                    let at = (block * MICRO_ROWS + r) * stride + first;
-                    store(simd, acc, &mut out[at..at + used]);
+    runs: &'a [(usize, usize)],
+}
+
+impl Tile<'_> {
+    /// `out[r][key] = rows[r] . keys[key]`.
+    #[inline(always)]
+    fn product_over_keys<S: Simd>(
+        &self,
+        simd: S,
+        rows: &[f32],
+        packed: &AlignedBuffer,
+        out: &mut [f32],
+    ) {
+        let width = self.sizes.width;
+        let columns = panel_columns::<S>();
+        let (panels, _) = S::as_simd_f32s(packed.as_slice());
+        let (panels, _) = panels.as_chunks::<PANEL_VECTORS>();
+        for &(from, to) in self.runs {
+            for first in (from..to).step_by(columns) {
+                let used = columns.min(to - first);
+                let b = &panels[first / columns * width..(first / columns + 1) * width];
+                for block in 0..self.count.div_ceil(MICRO_ROWS) {
+                    let rows = &rows[block * MICRO_ROWS * width..(block + 1) * MICRO_ROWS * width];
+                    let (a, _) = rows.as_chunks::<MICRO_ROWS>();
+                    let zero = [[simd.splat_f32s(0.0); PANEL_VECTORS]; MICRO_ROWS];
+                    let acc = multiply::<S, PANEL_VECTORS>(simd, a, b, zero);
+                    for (r, acc) in acc.iter().enumerate() {
+                        let at = (block * MICRO_ROWS + r) * self.stride + first;
+                        store(simd, acc, &mut out[at..at + used]);
+                    }
                 }
             }
         }
     }
-}
 
-/// `target[key] += factor * sum_r weights[r][key] * rows[r]` within the runs; `panels` are the
-/// packed rows.
-#[inline(always)]
-#[allow(clippy::too_many_arguments, reason = "one inlined step of the head above")]
-fn add_transposed<S: Simd>(
-    simd: S,
-    weights: &[f32],
-    stride: usize,
-    panels: &[f32],
-    count: usize,
-    factor: f32,
-    runs: &[(usize, usize)],
-    width: usize,
-    target: &mut [f32],
-) {
-    let columns = panel_columns::<S>();
-    let factor = simd.splat_f32s(factor);
-    let (panels, _) = S::as_simd_f32s(panels);
-    let (panels, _) = panels.as_chunks::<PANEL_VECTORS>();
-    for &(from, to) in runs {
-        for first in (from..to).step_by(MICRO_ROWS) {
-            let keys = MICRO_ROWS.min(to - first);
-            for (panel, b) in panels.chunks_exact(count).take(width.div_ceil(columns)).enumerate() {
-                let zero = [[simd.splat_f32s(0.0); PANEL_VECTORS]; MICRO_ROWS];
-                let acc =
-                    multiply_strided::<S, PANEL_VECTORS>(simd, &weights[first..], stride, b, zero);
+    /// `slopes[r][key] = weights[r][key] * (slopes[r][key] - dot(r))`.
+    #[inline(always)]
+    fn score_gradients(&self, weights: &[f32], slopes: &mut [f32], dot: impl Fn(usize) -> f32) {
+        for row in 0..self.count {
+            let dot = dot(row);
+            for &(from, to) in self.runs {
+                let slopes = &mut slopes[row * self.stride..][from..to];
+                let weights = &weights[row * self.stride..][from..to];
+                for (slope, weight) in slopes.iter_mut().zip(weights) {
+                    *slope = weight * (*slope - dot);
+                }
+            }
+        }
+    }
+
+    /// `dq[r] = scale * sum_key slopes[r][key] * keys[key]`; `packed` holds the keys as panels over
+    /// the width.
+    #[inline(always)]
+    fn query_gradients<S: Simd>(
+        &self,
+        simd: S,
+        slopes: &[f32],
+        packed: &AlignedBuffer,
+        scale: f32,
+        dq: &mut [f32],
+    ) {
+        let Sizes { keys, width, .. } = *self.sizes;
+        let columns = panel_columns::<S>();
+        let (panels, _) = S::as_simd_f32s(packed.as_slice());
+        let (panels, _) = panels.as_chunks::<PANEL_VECTORS>();
+        for block in 0..self.count.div_ceil(MICRO_ROWS) {
+            let mut a: [&[f32]; MICRO_ROWS] = [&[]; MICRO_ROWS];
+            for (r, a) in a.iter_mut().enumerate() {
+                *a = &slopes[(block * MICRO_ROWS + r) * self.stride..][..keys];
+            }
+            for (panel, b) in panels.chunks_exact(keys).enumerate() {
+                let mut acc = [[simd.splat_f32s(0.0); PANEL_VECTORS]; MICRO_ROWS];
+                for &(from, to) in self.runs {
+                    acc = multiply_rows::<S, PANEL_VECTORS>(simd, &a, from, &b[from..to], acc);
+                }
                 let column = panel * columns;
                 let used = columns.min(width - column);
-                let rows = target[first * width..(first + keys) * width].chunks_exact_mut(width);
-                for (row, acc) in rows.zip(acc) {
-                    for (part, acc) in row[column..column + used].chunks_mut(S::F32_LANES).zip(acc)
-                    {
-                        let sum = simd.mul_add_f32s(acc, factor, simd.partial_load_f32s(part));
-                        simd.partial_store_f32s(part, sum);
+                let rows = dq.chunks_exact_mut(width).skip(block * MICRO_ROWS);
+                for (row, mut acc) in rows.zip(acc) {
+                    for value in &mut acc {
+                        *value = simd.mul_f32s(*value, simd.splat_f32s(scale));
+                    }
+                    store(simd, &acc, &mut row[column..column + used]);
+                }
+            }
+        }
+    }
+
+    /// `target[key] += factor * sum_r weights[r][key] * rows[r]`; `panels` are the packed rows.
+    #[inline(always)]
+    fn add_transposed<S: Simd>(
+        &self,
+        simd: S,
+        weights: &[f32],
+        panels: &[f32],
+        factor: f32,
+        target: &mut [f32],
+    ) {
+        let width = self.sizes.width;
+        let columns = panel_columns::<S>();
+        let factor = simd.splat_f32s(factor);
+        let (panels, _) = S::as_simd_f32s(panels);
+        let (panels, _) = panels.as_chunks::<PANEL_VECTORS>();
+        for &(from, to) in self.runs {
+            for first in (from..to).step_by(MICRO_ROWS) {
+                let keys = MICRO_ROWS.min(to - first);
+                let panels = panels.chunks_exact(self.count).take(width.div_ceil(columns));
+                for (panel, b) in panels.enumerate() {
+                    let zero = [[simd.splat_f32s(0.0); PANEL_VECTORS]; MICRO_ROWS];
+                    let weights = &weights[first..];
+                    let acc =
+                        multiply_strided::<S, PANEL_VECTORS>(simd, weights, self.stride, b, zero);
+                    let column = panel * columns;
+                    let used = columns.min(width - column);
+                    let rows =
+                        target[first * width..(first + keys) * width].chunks_exact_mut(width);
+                    for (row, acc) in rows.zip(acc) {
+                        let parts = row[column..column + used].chunks_mut(S::F32_LANES);
+                        for (part, acc) in parts.zip(acc) {
+                            let sum = simd.mul_add_f32s(acc, factor, simd.partial_load_f32s(part));
+                            simd.partial_store_f32s(part, sum);
+                        }
                     }
                 }
             }
