@@ -74,7 +74,7 @@ mod tests {
         let portable = matches!(matrix.0, Form::Candle(_));
         if cfg!(f1_portable) {
             assert!(portable);
-            assert_eq!(crate::arch(), pulp::Arch::Scalar);
+            assert!(matches!(crate::arch(), pulp::Arch::Scalar));
         }
     }
 }
