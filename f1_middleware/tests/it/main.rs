@@ -7,7 +7,6 @@ mod support;
 
 mod actions;
 mod diagnostics;
-mod image;
 mod lifecycle;
 #[cfg(feature = "dds")]
 mod network;
