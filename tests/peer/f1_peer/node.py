@@ -18,7 +18,7 @@ from cyclonedds.util import duration
 
 from .types import Types
 
-# How long a reply waits for its way to the client to be discovered, in seconds.
+# How long a reply waits until its connection to the client is discovered, in seconds.
 REPLY_LIMIT = 2.0
 
 TOPIC_TRIES = 3
@@ -50,9 +50,9 @@ LATCHED = Qos(transient_local=True, depth=1)
 
 
 class _Encoded:
-    """What a writer writes and a reader reads: CDR, decoded by whoever wants the values.
+    """CDR bytes that a writer writes and a reader reads; values are decoded only on request.
 
-    Cyclone's Python binding encodes sample by sample in Python; an image would take half a second.
+    Cyclone's Python binding encodes in Python; an image would take half a second.
     """
 
     def __init__(self, data: bytes):
@@ -70,13 +70,16 @@ class _Encoded:
 
 
 def _encoded(idl_class: type) -> type:
-    """A class that DDS takes for `idl_class` and that holds CDR."""
+    """A class that holds CDR and that DDS accepts as `idl_class`."""
     attributes = {"__idl__": idl_class.__idl__, "__idl_typename__": idl_class.__idl_typename__}
     return type(idl_class.__name__, (_Encoded,), attributes)
 
 
 def _topic(node: "Node", name: str, encoded: type, qos: Qos) -> Topic:
-    """Makes a topic, again where Cyclone refuses it: it does so, rarely, while it learns the same type from another process."""
+    """Makes a topic, with retries.
+
+    Cyclone sometimes refuses one while it learns the same type from another process.
+    """
     for attempt in range(TOPIC_TRIES):
         try:
             return Topic(node.participant, name, encoded, qos=qos.dds())
@@ -88,9 +91,9 @@ def _topic(node: "Node", name: str, encoded: type, qos: Qos) -> Topic:
 
 
 def _frame(client: int, sequence: int, body: bytes) -> bytes:
-    """A service message as rmw_cyclonedds sends it: the client's identity goes before the fields.
+    """A service message as rmw_cyclonedds sends it: the client's identity before the fields.
 
-    Its 16 bytes leave the alignment of the fields as it was.
+    It has 16 bytes, so that the alignment of the fields does not change.
     """
     return body[:4] + struct.pack("<Qq", client, sequence) + body[4:]
 
@@ -139,7 +142,7 @@ class Subscription:
         return len(self.reader.get_matched_publications())
 
     def dispatch(self) -> None:
-        """Hands over what has arrived."""
+        """Passes on what has arrived."""
         for sample in self.reader.take(N=100):
             if isinstance(sample, _Encoded) and sample.sample_info.valid_data:
                 self._callback(sample.data)
@@ -320,7 +323,7 @@ class ActionClient:
 
 
 class Node:
-    """A DDS participant with the habits of a ROS 2 node. Topic and service names are absolute (`/joint_states`)."""
+    """A DDS participant that behaves as a ROS 2 node. Names are absolute (`/joint_states`)."""
 
     def __init__(self, types: Optional[Types] = None, domain: int = 0):
         self.types = types or Types()

@@ -1,7 +1,8 @@
 """A node driven by another program: one JSON object a line in, JSON objects out.
 
-Every request has an `op`, and an `id` that its reply repeats as `reply`. What happens by itself is told as objects with
-an `event`. Messages are given as `cdr` (hexadecimal, header included) or `value` (a dictionary).
+Every request has an `op`, and an `id` that its reply repeats as `reply`. Objects with an `event`
+are sent without a request. Messages are given as `cdr` (hexadecimal, header included) or `value` (a
+dictionary).
 
     publisher   name topic type qos
     publish     name cdr|value
@@ -9,7 +10,7 @@ an `event`. Messages are given as `cdr` (hexadecimal, header included) or `value
                                                [offset, length]: so many bytes become the stamp's milliseconds modulo 251
     subscribe   name topic type qos mode       mode `each`: event `message`; mode `count`: only counted
     stats       name                           received, latencies in seconds from the header's stamp, distinct stamps
-    service     name service type response     answers always the same; event `request`
+    service     name service type response     always the same response; event `request`
     call        service type request timeout   reply: response
     action_server name action type feedback period result status    feedback: a list, one each period
     send_goal   action type goal timeout cancel_after               events `accepted`, `feedback`; reply: status and result
@@ -31,7 +32,7 @@ from .types import Types
 
 
 class Session:
-    """The node, its endpoints by name, and the way out."""
+    """The node, its endpoints by name, and the output."""
 
     def __init__(self, domain: int):
         self.types = Types()
@@ -40,7 +41,7 @@ class Session:
         self.counts: Dict[str, Dict[str, Any]] = {}
         self._out = threading.Lock()
 
-    def tell(self, message: Dict[str, Any]) -> None:
+    def send(self, message: Dict[str, Any]) -> None:
         with self._out:
             sys.stdout.write(json.dumps(message) + "\n")
             sys.stdout.flush()
@@ -52,12 +53,12 @@ class Session:
 
     def serve(self) -> None:
         """Until `quit` or the end of the input."""
-        self.tell({"event": "ready"})
+        self.send({"event": "ready"})
         for line in sys.stdin:
             request = json.loads(line)
             if request["op"] == "quit":
                 break
-            # Calls wait; others must not wait for them.
+            # These block; other requests must not wait for them.
             if request["op"] in ("call", "send_goal", "matched", "stream"):
                 threading.Thread(target=self._answer, args=(request,), daemon=True).start()
             else:
@@ -67,9 +68,9 @@ class Session:
     def _answer(self, request: Dict[str, Any]) -> None:
         try:
             reply = getattr(self, f"op_{request['op']}")(request) or {}
-        except Exception as error:  # told to the other program, which decides
+        except Exception as error:  # the other program decides what it means
             reply = {"error": repr(error)}
-        self.tell({"reply": request.get("id"), **reply})
+        self.send({"reply": request.get("id"), **reply})
 
     def op_publisher(self, r: Dict[str, Any]) -> None:
         publisher = self.node.publisher(r["topic"], r["type"], Qos(**r.get("qos", {})))
@@ -105,7 +106,7 @@ class Session:
         def arrived(data: bytes) -> None:
             count["received"] += 1
             if each:
-                self.tell({"event": "message", "name": name, "cdr": data.hex()})
+                self.send({"event": "message", "name": name, "cdr": data.hex()})
             elif len(data) >= 12:
                 stamp = int.from_bytes(data[4:8], "little", signed=True) * 1_000_000_000
                 stamp += int.from_bytes(data[8:12], "little")
@@ -124,7 +125,7 @@ class Session:
 
     def op_service(self, r: Dict[str, Any]) -> None:
         def handle(request: Dict[str, Any], to: Any) -> None:
-            self.tell({"event": "request", "name": r["name"], "value": request})
+            self.send({"event": "request", "name": r["name"], "value": request})
             service.reply(to, r.get("response", {}))
 
         service = self.node.service(r["service"], r["type"], handle)
@@ -139,7 +140,7 @@ class Session:
 
     def op_action_server(self, r: Dict[str, Any]) -> None:
         def execute(goal: Goal) -> Any:
-            self.tell({"event": "goal", "name": r["name"], "value": goal.request})
+            self.send({"event": "goal", "name": r["name"], "value": goal.request})
             for feedback in r.get("feedback", []):
                 goal.feedback(feedback)
                 if goal.canceled.wait(r.get("period", 0.1)):
@@ -152,18 +153,18 @@ class Session:
         timeout = r.get("timeout", 10.0)
         goal_id = {"uuid": list(uuid.uuid4().bytes)}
 
-        def told(message: Dict[str, Any]) -> None:
+        def received(message: Dict[str, Any]) -> None:
             if message["goal_id"] == goal_id:
-                self.tell({"event": "feedback", "value": message["feedback"]})
+                self.send({"event": "feedback", "value": message["feedback"]})
 
-        client = self.node.action_client(r["action"], r["type"], told)
+        client = self.node.action_client(r["action"], r["type"], received)
         end = time.monotonic() + timeout
         while not client.matched() and time.monotonic() < end:
             time.sleep(0.01)
         response = client.send_goal.call({"goal_id": goal_id, "goal": r.get("goal", {})}, timeout)
         if response is None or not response["accepted"]:
             return {"accepted": False, "answered": response is not None}
-        self.tell({"event": "accepted"})
+        self.send({"event": "accepted"})
         waiting = client.get_result.send({"goal_id": goal_id})
         if "cancel_after" in r:
             time.sleep(r["cancel_after"])
