@@ -158,7 +158,7 @@ pub enum Outcome {
     Success,
     /// It could not be done; the node is in the state that it was in before.
     Failure,
-    /// It failed half way; [`super::ManagedNode::on_error`] cleans up.
+    /// It failed half way; `on_error` of the managed node cleans up.
     Error,
 }
 
