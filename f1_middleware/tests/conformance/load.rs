@@ -262,7 +262,9 @@ fn a_peer_that_was_killed_is_found_again_within_five_seconds() {
                 "life {life}: we received after {we_received:?}, they received after {they_received:?}"
             );
         }
-        println!("life {life}: we received after {we_received:?}, they received after {they_received:?}");
+        println!(
+            "life {life}: we received after {we_received:?}, they received after {they_received:?}"
+        );
         let next = f1_tests::peer::Peer::session(crate::pair::domain()).unwrap();
         std::mem::replace(&mut pair.peer, next).kill();
         newest.take();

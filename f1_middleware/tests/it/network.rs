@@ -166,7 +166,9 @@ fn report(what: &str, received: &Mutex<Received>) -> (u64, f64) {
     (lost, p50)
 }
 
-fn recorder(clock: f1_middleware::Clock) -> (Arc<Mutex<Received>>, impl Fn(&Header) + Send + 'static) {
+fn recorder(
+    clock: f1_middleware::Clock,
+) -> (Arc<Mutex<Received>>, impl Fn(&Header) + Send + 'static) {
     let received = Arc::new(Mutex::new(Received { indices: Vec::new(), milliseconds: Vec::new() }));
     let into = received.clone();
     let record = move |header: &Header| {

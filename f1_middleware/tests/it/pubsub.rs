@@ -84,7 +84,8 @@ fn a_late_reader_receives_what_is_latched_and_nothing_else() {
         latched.publish(text("pick up the cup")).unwrap();
         volatile.publish(text("lost")).unwrap();
         let received = b.create_newest_subscription::<Text>("instruction", Qos::latched()).unwrap();
-        let not_received = b.create_newest_subscription::<Text>("chatter", Qos::reliable()).unwrap();
+        let not_received =
+            b.create_newest_subscription::<Text>("chatter", Qos::reliable()).unwrap();
         pair.spin_until("the instruction", || received.peek().is_some());
         assert_eq!(received.take().unwrap().data, "pick up the cup", "{}", pair.name);
         assert!(not_received.take().is_none());

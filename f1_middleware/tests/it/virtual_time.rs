@@ -22,7 +22,8 @@ fn run() -> Vec<(i64, String)> {
         let (log, clock) = (log.clone(), node.clock());
         kept.push(
             node.create_subscription::<Text>("chatter", Qos::reliable(), move |text, _| {
-                log.lock().push((clock.now().nanoseconds(), format!("{name} received {}", text.data)));
+                log.lock()
+                    .push((clock.now().nanoseconds(), format!("{name} received {}", text.data)));
             })
             .unwrap(),
         );

@@ -31,8 +31,7 @@ fn a_dropped_process_frees_its_publishers() {
         node.create_newest_subscription::<PolicyStatus>("/f1/status", Qos::latched()).unwrap();
 
     let policy = context();
-    let (robot, model) =
-        (root.join("config/robots/bench_arm.yaml"), root.join("models/f1_bench"));
+    let (robot, model) = (root.join("config/robots/bench_arm.yaml"), root.join("models/f1_bench"));
     let load = move || Resources::load(&robot, &model, &LoadOptions::default());
     let process = PolicyProcess::compose(
         &policy,

@@ -1,20 +1,25 @@
 """A node driven by another program: one JSON object a line in, JSON objects out.
 
-Every request has an `op`, and an `id` that its reply repeats as `reply`. Objects with an `event`
-are sent without a request. Messages are given as `cdr` (hexadecimal, header included) or `value` (a
-dictionary).
+Every request has an `op`, and an `id` that its reply repeats as `reply`. What happens without a
+request is reported as objects with an `event`. Messages are given as `cdr` (hexadecimal, header
+included) or `value` (a dictionary).
 
     publisher   name topic type qos
     publish     name cdr|value
-    stream      name cdr|value rate count mark at `rate` Hz; the header's stamp becomes the time of sending; `mark`
-                                               [offset, length]: so many bytes become the stamp's milliseconds modulo 251
-    subscribe   name topic type qos mode       mode `each`: event `message`; mode `count`: only counted
-    stats       name                           received, latencies in seconds from the header's stamp, distinct stamps
-    service     name service type response     always the same response; event `request`
-    call        service type request timeout   reply: response
-    action_server name action type feedback period result status    feedback: a list, one each period
-    send_goal   action type goal timeout cancel_after               events `accepted`, `feedback`; reply: status and result
-    matched     name count timeout             waits until so many endpoints have found each other
+    stream      name cdr|value rate count mark   at `rate` Hz; the header's stamp becomes the time
+                                                 of sending; `mark` is [offset, length]: these bytes
+                                                 become the stamp's milliseconds modulo 251
+    subscribe   name topic type qos mode         `each`: an event `message`; `count`: only counted
+    stats       name                             received, latencies in seconds from the header's
+                                                 stamp, distinct stamps
+    service     name service type response       always the same answer; event `request`
+    call        service type request timeout     reply: response
+    action_server name action type feedback period result status
+                                                 feedback: a list, one each period
+    send_goal   action type goal timeout cancel_after
+                                                 events `accepted`, `feedback`; reply: status and
+                                                 result
+    matched     name count timeout               waits until so many endpoints are matched
     quit
 
 qos: {"reliable": true, "transient_local": false, "depth": 10}; depth 0 keeps all.
@@ -32,7 +37,7 @@ from .types import Types
 
 
 class Session:
-    """The node, its endpoints by name, and the output."""
+    """The node, its endpoints by name, and the way out."""
 
     def __init__(self, domain: int):
         self.types = Types()
@@ -41,7 +46,7 @@ class Session:
         self.counts: Dict[str, Dict[str, Any]] = {}
         self._out = threading.Lock()
 
-    def send(self, message: Dict[str, Any]) -> None:
+    def tell(self, message: Dict[str, Any]) -> None:
         with self._out:
             sys.stdout.write(json.dumps(message) + "\n")
             sys.stdout.flush()
@@ -53,12 +58,12 @@ class Session:
 
     def serve(self) -> None:
         """Until `quit` or the end of the input."""
-        self.send({"event": "ready"})
+        self.tell({"event": "ready"})
         for line in sys.stdin:
             request = json.loads(line)
             if request["op"] == "quit":
                 break
-            # These block; other requests must not wait for them.
+            # Calls wait; others must not wait for them.
             if request["op"] in ("call", "send_goal", "matched", "stream"):
                 threading.Thread(target=self._answer, args=(request,), daemon=True).start()
             else:
@@ -68,9 +73,9 @@ class Session:
     def _answer(self, request: Dict[str, Any]) -> None:
         try:
             reply = getattr(self, f"op_{request['op']}")(request) or {}
-        except Exception as error:  # the other program decides what it means
+        except Exception as error:  # told to the other program, which decides
             reply = {"error": repr(error)}
-        self.send({"reply": request.get("id"), **reply})
+        self.tell({"reply": request.get("id"), **reply})
 
     def op_publisher(self, r: Dict[str, Any]) -> None:
         publisher = self.node.publisher(r["topic"], r["type"], Qos(**r.get("qos", {})))
@@ -94,7 +99,7 @@ class Session:
             data[4:8] = (nanoseconds // 1_000_000_000).to_bytes(4, "little")
             data[8:12] = (nanoseconds % 1_000_000_000).to_bytes(4, "little")
             if length:
-                data[offset:offset + length] = bytes([nanoseconds // 1_000_000 % 251]) * length
+                data[offset : offset + length] = bytes([nanoseconds // 1_000_000 % 251]) * length
             publisher.publish_cdr(bytes(data))
         return {"seconds": time.monotonic() - start}
 
@@ -106,14 +111,16 @@ class Session:
         def arrived(data: bytes) -> None:
             count["received"] += 1
             if each:
-                self.send({"event": "message", "name": name, "cdr": data.hex()})
+                self.tell({"event": "message", "name": name, "cdr": data.hex()})
             elif len(data) >= 12:
                 stamp = int.from_bytes(data[4:8], "little", signed=True) * 1_000_000_000
                 stamp += int.from_bytes(data[8:12], "little")
                 count["latencies"].append((time.time_ns() - stamp) * 1e-9)
                 count["stamps"].add(stamp)
 
-        self.endpoints[name] = self.node.subscribe_cdr(r["topic"], r["type"], arrived, Qos(**r.get("qos", {})))
+        self.endpoints[name] = self.node.subscribe_cdr(
+            r["topic"], r["type"], arrived, Qos(**r.get("qos", {}))
+        )
 
     def op_stats(self, r: Dict[str, Any]) -> Dict[str, Any]:
         count = self.counts[r["name"]]
@@ -125,7 +132,7 @@ class Session:
 
     def op_service(self, r: Dict[str, Any]) -> None:
         def handle(request: Dict[str, Any], to: Any) -> None:
-            self.send({"event": "request", "name": r["name"], "value": request})
+            self.tell({"event": "request", "name": r["name"], "value": request})
             service.reply(to, r.get("response", {}))
 
         service = self.node.service(r["service"], r["type"], handle)
@@ -140,12 +147,14 @@ class Session:
 
     def op_action_server(self, r: Dict[str, Any]) -> None:
         def execute(goal: Goal) -> Any:
-            self.send({"event": "goal", "name": r["name"], "value": goal.request})
+            self.tell({"event": "goal", "name": r["name"], "value": goal.request})
             for feedback in r.get("feedback", []):
                 goal.feedback(feedback)
                 if goal.canceled.wait(r.get("period", 0.1)):
                     return CANCELED, r.get("result", {})
-            return (SUCCEEDED if r.get("status", "succeeded") == "succeeded" else ABORTED), r.get("result", {})
+            return (SUCCEEDED if r.get("status", "succeeded") == "succeeded" else ABORTED), r.get(
+                "result", {}
+            )
 
         self.endpoints[r["name"]] = self.node.action_server(r["action"], r["type"], execute)
 
@@ -153,18 +162,18 @@ class Session:
         timeout = r.get("timeout", 10.0)
         goal_id = {"uuid": list(uuid.uuid4().bytes)}
 
-        def received(message: Dict[str, Any]) -> None:
+        def told(message: Dict[str, Any]) -> None:
             if message["goal_id"] == goal_id:
-                self.send({"event": "feedback", "value": message["feedback"]})
+                self.tell({"event": "feedback", "value": message["feedback"]})
 
-        client = self.node.action_client(r["action"], r["type"], received)
+        client = self.node.action_client(r["action"], r["type"], told)
         end = time.monotonic() + timeout
         while not client.matched() and time.monotonic() < end:
             time.sleep(0.01)
         response = client.send_goal.call({"goal_id": goal_id, "goal": r.get("goal", {})}, timeout)
         if response is None or not response["accepted"]:
             return {"accepted": False, "answered": response is not None}
-        self.send({"event": "accepted"})
+        self.tell({"event": "accepted"})
         waiting = client.get_result.send({"goal_id": goal_id})
         if "cancel_after" in r:
             time.sleep(r["cancel_after"])
