@@ -20,7 +20,7 @@ pub enum ClockKind {
 type JumpCallback = Arc<dyn Fn(Jump) + Send + Sync>;
 type Waker = Arc<dyn Fn() + Send + Sync>;
 
-/// A step of simulated time toward the past (a simulation or a recording that started over).
+/// A step of simulated time into the past (a simulation or a recording that started again).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Jump {
     /// The time before.
@@ -37,11 +37,11 @@ enum Base {
     },
 }
 
-/// What all clocks of one context share.
+/// The time that all clocks of one context share.
 pub(crate) struct TimeBase {
     base: Base,
     simulated: AtomicI64,
-    /// How often simulated time has stepped back, and to where it did last.
+    /// How often simulated time has stepped back, and the time it stepped to last.
     steps_back: AtomicU64,
     stepped_to: AtomicI64,
     jumps: Mutex<Vec<JumpCallback>>,
@@ -96,7 +96,7 @@ impl TimeBase {
         }
     }
 
-    /// Called whenever simulated time moves, so that executors look at their timers again.
+    /// Calls back whenever simulated time moves, so that executors check their timers again.
     pub(crate) fn on_tick(&self, waker: Waker) {
         self.wakers.lock().push(waker);
     }
@@ -153,7 +153,7 @@ impl Clock {
         !self.base.is_virtual() && self.use_simulated.load(Ordering::SeqCst)
     }
 
-    /// Whether the executor alone moves this clock.
+    /// Whether only the executor moves this clock.
     pub fn is_virtual(&self) -> bool {
         self.base.is_virtual()
     }
@@ -162,13 +162,13 @@ impl Clock {
         self.use_simulated.store(simulated, Ordering::SeqCst);
     }
 
-    /// Calls back when simulated time steps backwards. The callback runs where `/clock` is
-    /// received: it should set a flag or post to the executor, not work.
+    /// Calls back when simulated time steps back. The callback runs on the thread that receives
+    /// `/clock`: it should set a flag or post to the executor, and return.
     pub fn on_jump_back(&self, callback: impl Fn(Jump) + Send + Sync + 'static) {
         self.base.jumps.lock().push(Arc::new(callback));
     }
 
-    /// How often simulated time has stepped back, and where it went on last.
+    /// How often simulated time has stepped back, and the time it stepped to last, in nanoseconds.
     pub(crate) fn steps_back(&self) -> (u64, i64) {
         (self.base.steps_back.load(Ordering::SeqCst), self.base.stepped_to.load(Ordering::SeqCst))
     }
@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn simulated_time_is_used_only_where_asked_for() {
+    fn simulated_time_is_used_only_by_clocks_that_ask_for_it() {
         let base = TimeBase::real();
         let (with, without) = (Clock::new(base.clone()), Clock::new(base.clone()));
         with.use_simulated(true);
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_back_is_told_once_and_a_step_forward_is_not() {
+    fn a_step_back_is_reported_once_and_a_step_forward_is_not() {
         let base = TimeBase::real();
         let clock = Clock::new(base.clone());
         let jumps = Arc::new(Mutex::new(Vec::new()));

@@ -8,7 +8,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ImageEncoder, ImageFormat, ImageReader, Limits, RgbImage};
 
-use super::{ImageError, MAX_SIDE, check_size};
+use crate::error::{ImageError, MAX_SIDE, check_size};
 
 /// Memory that decoding one image may take: 16384 x 4096 pixels of 8-bit RGBA.
 const MAX_MEMORY: u64 = 256 * 1024 * 1024;

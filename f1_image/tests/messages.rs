@@ -1,11 +1,11 @@
 //! Images in messages: every encoding both ways, and every malformed input by name.
 
-use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image};
-use f1_interfaces::std_msgs::msg::Header;
-use f1_middleware::image::{
+use f1_image::{
     Encoding, ImageError, Mosaic, decode, decode_compressed, encode, encode_as, encode_jpeg,
     encode_png, into_rgb,
 };
+use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image};
+use f1_interfaces::std_msgs::msg::Header;
 use image::{Rgb, RgbImage};
 
 /// A smooth image, so that lossy ways can be bounded.
