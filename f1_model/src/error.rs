@@ -30,6 +30,9 @@ pub enum Error {
         /// Every fault found, each naming its tensor.
         faults: Vec<String>,
     },
+    /// Numbers that a step cannot go on with.
+    #[error("{0} are not finite")]
+    NotFinite(&'static str),
     /// An input of the wrong size or value.
     #[error("{0}")]
     Input(String),

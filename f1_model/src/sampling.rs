@@ -162,7 +162,7 @@ impl TokenSource {
                 let mut ids = Vec::with_capacity(values.len());
                 for row in &values {
                     if row.iter().any(|value| !value.is_finite()) {
-                        return Err(Error::input("foresight logits are not finite"));
+                        return Err(Error::NotFinite("foresight logits"));
                     }
                     ids.push(draw(
                         &filtered_probabilities(row, *top_k, *top_p),

@@ -106,7 +106,7 @@ impl Prefix {
             confidence =
                 probabilities.gather(&ids.unsqueeze(2)?, 2)?.flatten_all()?.to_vec1::<f32>()?;
             if confidence.iter().any(|probability| !probability.is_finite()) {
-                return Err(Error::input("foresight logits are not finite"));
+                return Err(Error::NotFinite("foresight logits"));
             }
             let mut ids = ids.flatten_all()?.to_vec1::<u32>()?.into_iter();
             for scale in &state.tokens {

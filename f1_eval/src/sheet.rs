@@ -3,7 +3,7 @@
 use image::imageops::{FilterType, replace, resize};
 use image::{Rgb, RgbImage};
 
-use super::Example;
+use crate::Example;
 
 const GAP: u32 = 4;
 /// Smaller images are enlarged to about this many pixels.

@@ -10,14 +10,15 @@ use f1_model::network::F1Network;
 use f1_model::recorder::Recorder;
 use f1_model::sampling::TokenSource;
 use f1_model::{Config, image_prep};
+use f1_train::batch::{Frames, Prepared, Preparer, encode_prompts, understanding_cameras};
+use f1_train::run_file::{NormalisationName, RunFile, SourceSection};
+use f1_train::setup;
 use image::RgbImage;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use serde_json::json;
 
-use super::report::{Accuracy, Measures, Report, TAUS};
-use crate::batch::{Frames, Prepared, Preparer, encode_prompts, understanding_cameras};
-use crate::run_file::{NormalisationName, RunFile, SourceSection};
-use crate::{Result, TrainError, setup};
+use crate::report::{Accuracy, Measures, Report, TAUS};
+use crate::{EvalError, Result};
 
 /// What to measure.
 #[derive(Debug, Clone)]
@@ -79,24 +80,15 @@ impl Evaluator {
     pub fn open(settings: EvalSettings) -> Result<Self> {
         let stats = settings.model.join("stats.json");
         if !stats.is_file() {
-            return Err(TrainError::Stopped(format!(
-                "{} is missing: actions cannot be normalised; make it with `f1 stats {} --output {}`",
-                stats.display(),
-                settings.dataset.display(),
-                stats.display()
-            )));
+            return Err(EvalError::NoStatistics { stats, dataset: settings.dataset });
         }
         let file = f1_robot::statistics::StatisticsFile::load(&stats)?;
         let entry = match (&settings.entry, file.entries.keys().next()) {
             (Some(entry), _) => entry.clone(),
             (None, Some(only)) if file.entries.len() == 1 => only.clone(),
             _ => {
-                let known: Vec<&str> = file.entries.keys().map(String::as_str).collect();
-                return Err(TrainError::Stopped(format!(
-                    "{} has several entries ({}): choose one with --entry",
-                    stats.display(),
-                    known.join(", ")
-                )));
+                let entries = file.entries.keys().cloned().collect();
+                return Err(EvalError::SeveralEntries { stats, entries });
             }
         };
         let run = run_of(&settings, &entry, &stats)?;
@@ -143,7 +135,7 @@ impl Evaluator {
                 .to_vec()
                 .into_par_iter()
                 .map(|drawn| self.preparer.prepare(drawn))
-                .collect::<Result<_>>()?;
+                .collect::<f1_train::Result<_>>()?;
             self.measure(&samples, &mut tasks, &mut examples)?;
             progress((index * self.settings.batch + part.len()).min(all), all);
         }
@@ -327,8 +319,7 @@ fn run_of(settings: &EvalSettings, entry: &str, stats: &Path) -> Result<RunFile>
             skip_episodes: Vec::new(),
             ..trained.clone()
         };
-        source = serde_json::to_value(trained)
-            .map_err(|fault| TrainError::Stopped(fault.to_string()))?;
+        source = serde_json::to_value(trained)?;
     }
     let run = json!({
         "stage": "stage3",
@@ -340,7 +331,7 @@ fn run_of(settings: &EvalSettings, entry: &str, stats: &Path) -> Result<RunFile>
         "learning_rate": {"default": 0.0},
         "schedule": {"shape": "constant"},
     });
-    serde_json::from_value(run).map_err(|fault| TrainError::Stopped(fault.to_string()))
+    Ok(serde_json::from_value(run)?)
 }
 
 #[cfg(test)]

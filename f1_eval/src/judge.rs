@@ -8,12 +8,12 @@ use image::codecs::png::PngEncoder;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Example;
+use crate::Example;
 
 /// Longest wait for one answer, unless [`Judge::patience`] says otherwise: a large model on a busy
 /// machine takes its time.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Letters of a wrong answer that are repeated in the message.
+/// Characters of an unusable answer that are quoted in the message.
 const QUOTED: usize = 200;
 
 /// The three binary scores of one example.
@@ -53,7 +53,8 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// A judge at `url` (`http://host:port` or up to `/v1`), asking for `model`; `key` is sent as a bearer token.
+    /// A judge at `url` (`http://host:port` or up to `/v1`), asking for `model`; `key` is sent as a
+    /// bearer token.
     #[must_use]
     pub fn new(url: &str, model: &str, key: Option<String>) -> Self {
         let base = url.trim_end_matches('/');
@@ -199,8 +200,8 @@ mod tests {
         }
     }
 
-    /// A server for one request: gives `reply` (nothing: it keeps the line open) and returns what
-    /// it was asked.
+    /// A server for one request: gives `reply` (none: it keeps the connection open) and returns
+    /// what it was asked.
     fn stand_in(reply: Option<String>) -> (String, std::thread::JoinHandle<(String, Value)>) {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -297,8 +298,11 @@ mod tests {
             (said("1 0"), "not three numbers 0 or 1"),
             (None, "no answer in time"),
         ] {
+            let reply_comes = reply.is_some();
             let (url, server) = stand_in(reply);
-            let judge = Judge::new(&url, "m", None).patience(Duration::from_millis(700));
+            // Only the server that never answers is given up on, however busy the machine is.
+            let patience = if reply_comes { PATIENCE } else { Duration::from_millis(300) };
+            let judge = Judge::new(&url, "m", None).patience(patience);
             let message = judge.score(&example()).unwrap_err().to_string();
             assert!(message.contains(named), "{message}, not {named}");
             server.join().unwrap();
