@@ -1,9 +1,15 @@
 //! The CUDA device that everything in a process shares, and its memory.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use candle_core::{Device, Result};
 use parking_lot::Mutex;
 
-/// The first CUDA device, opened once: every call returns the same one.
+/// The GPU that [`cuda`] opens.
+static ORDINAL: AtomicUsize = AtomicUsize::new(0);
+
+/// The CUDA device of this process (the first, or the one that [`choose_gpu`] chose), opened once:
+/// every call returns the same one.
 ///
 /// One stream serves all threads, so that what one node computed is complete when another reads it.
 /// (With a stream for each thread, candle's default, nothing orders work between threads.)
@@ -13,6 +19,35 @@ use parking_lot::Mutex;
 pub fn cuda() -> Result<Device> {
     static OPEN: Mutex<Option<Device>> = Mutex::new(None);
     opened_once(&OPEN)
+}
+
+/// Chooses the GPU that [`cuda`] opens, by this process's number on its machine. Called before the
+/// first [`cuda`], where several processes share a machine.
+///
+/// # Errors
+/// This build has no CUDA, or the driver reports an error.
+pub fn choose_gpu(local_rank: usize) -> Result<()> {
+    ORDINAL.store(gpu_of(local_rank, visible_gpus()?), Ordering::Relaxed);
+    Ok(())
+}
+
+/// The GPU of a process among the visible ones. A launcher may show each process its own only.
+fn gpu_of(local_rank: usize, visible: usize) -> usize {
+    local_rank % visible.max(1)
+}
+
+#[cfg(feature = "cuda")]
+fn visible_gpus() -> Result<usize> {
+    use candle_core::cuda_backend::WrapErr;
+    use candle_core::cuda_backend::cudarc::driver::CudaContext;
+
+    Ok(CudaContext::device_count().w()? as usize)
+}
+
+#[cfg(not(feature = "cuda"))]
+fn visible_gpus() -> Result<usize> {
+    // The error of opening one.
+    open_cuda().map(|_| 1)
 }
 
 /// A second stream of the same GPU, for work that shares no tensor with the rest and runs
@@ -38,12 +73,12 @@ fn opened_once(open: &'static Mutex<Option<Device>>) -> Result<Device> {
 
 #[cfg(not(feature = "cuda"))]
 fn open_cuda() -> Result<Device> {
-    Device::new_cuda(0)
+    Device::new_cuda(ORDINAL.load(Ordering::Relaxed))
 }
 
 #[cfg(feature = "cuda")]
 fn open_cuda() -> Result<Device> {
-    let device = candle_core::CudaDevice::new_with_stream(0)?;
+    let device = candle_core::CudaDevice::new_with_stream(ORDINAL.load(Ordering::Relaxed))?;
     // SAFETY: all work on a tensor goes through the one stream of its device, which runs it in the
     // order of submission; freeing it goes through that stream too.
     #[allow(unsafe_code)]
@@ -161,5 +196,17 @@ pub fn cache_uploads(device: &Device) -> UploadCache {
             Device::Cuda(device) => Some(Box::new(device.enable_cuda_graph_htod_cache())),
             _ => None,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::gpu_of;
+
+    #[test]
+    fn every_process_of_a_machine_has_a_gpu_of_its_own() {
+        assert_eq!([0, 1, 2, 3].map(|rank| gpu_of(rank, 4)), [0, 1, 2, 3]);
+        // Each process sees its own only.
+        assert_eq!([0, 1, 2, 3].map(|rank| gpu_of(rank, 1)), [0; 4]);
     }
 }
