@@ -89,7 +89,7 @@ fn upper(message: &Image) -> usize {
     usize::from(message.is_bigendian == 0)
 }
 
-/// As [`decode`], without a copy where the message is unpadded `rgb8` and nobody else needs it.
+/// As [`decode`], without a copy if the message is unpadded `rgb8`.
 ///
 /// # Errors
 /// As [`decode`].

@@ -1,7 +1,7 @@
 //! Clocks: ROS time (system, simulated by `/clock`, or virtual) and steady time.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
@@ -17,7 +17,7 @@ pub enum ClockKind {
     Ros,
 }
 
-type JumpCallback = Arc<dyn Fn(Jump) + Send + Sync>;
+type JumpCallback = dyn Fn(Jump) + Send + Sync;
 type Waker = Arc<dyn Fn() + Send + Sync>;
 
 /// A step of simulated time into the past (a simulation or a recording that started again).
@@ -27,6 +27,12 @@ pub struct Jump {
     pub before: Time,
     /// The time after, earlier than `before`.
     pub after: Time,
+}
+
+/// Ends its callback when it is dropped; made by [`crate::Node::on_jump_back`].
+#[must_use = "dropping a listener ends its callback"]
+pub struct JumpListener {
+    _callback: Arc<JumpCallback>,
 }
 
 enum Base {
@@ -44,7 +50,8 @@ pub(crate) struct TimeBase {
     /// How often simulated time has stepped back, and the time it stepped to last.
     steps_back: AtomicU64,
     stepped_to: AtomicI64,
-    jumps: Mutex<Vec<JumpCallback>>,
+    /// Weak: a callback ends with its listener.
+    jumps: Mutex<Vec<Weak<JumpCallback>>>,
     wakers: Mutex<Vec<Waker>>,
 }
 
@@ -108,7 +115,7 @@ impl TimeBase {
         if time < before {
             self.stepped_to.store(time.nanoseconds(), Ordering::SeqCst);
             self.steps_back.fetch_add(1, Ordering::SeqCst);
-            let callbacks = self.jumps.lock().clone();
+            let callbacks: Vec<_> = self.jumps.lock().iter().filter_map(Weak::upgrade).collect();
             for callback in callbacks {
                 callback(Jump { before, after: time });
             }
@@ -162,10 +169,17 @@ impl Clock {
         self.use_simulated.store(simulated, Ordering::SeqCst);
     }
 
-    /// Calls back when simulated time steps back. The callback runs on the thread that receives
-    /// `/clock`: it should set a flag or post to the executor, and return.
-    pub fn on_jump_back(&self, callback: impl Fn(Jump) + Send + Sync + 'static) {
-        self.base.jumps.lock().push(Arc::new(callback));
+    /// Calls back when simulated time steps back, until the listener is dropped. The callback runs
+    /// on the thread that receives `/clock`.
+    pub(crate) fn on_jump_back(
+        &self,
+        callback: impl Fn(Jump) + Send + Sync + 'static,
+    ) -> JumpListener {
+        let callback: Arc<JumpCallback> = Arc::new(callback);
+        let mut jumps = self.base.jumps.lock();
+        jumps.retain(|known| known.strong_count() > 0);
+        jumps.push(Arc::downgrade(&callback));
+        JumpListener { _callback: callback }
     }
 
     /// How often simulated time has stepped back, and the time it stepped to last, in nanoseconds.
@@ -208,7 +222,7 @@ mod tests {
         let clock = Clock::new(base.clone());
         let jumps = Arc::new(Mutex::new(Vec::new()));
         let seen = jumps.clone();
-        clock.on_jump_back(move |jump| seen.lock().push(jump));
+        let listener = clock.on_jump_back(move |jump| seen.lock().push(jump));
         for seconds in [1.0, 2.0, 0.5, 0.6] {
             base.set_simulated(Time::from_seconds(seconds));
         }
@@ -216,6 +230,9 @@ mod tests {
             *jumps.lock(),
             [Jump { before: Time::from_seconds(2.0), after: Time::from_seconds(0.5) }]
         );
+        drop(listener);
+        base.set_simulated(Time::ZERO);
+        assert_eq!(jumps.lock().len(), 1, "a dropped listener gets no more");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use f1_interfaces::rosgraph_msgs::msg::Clock as ClockMessage;
 use f1_interfaces::{Message, Service};
 use parking_lot::Mutex;
 
-use crate::clock::{Clock, ClockKind};
+use crate::clock::{Clock, ClockKind, Jump, JumpListener};
 use crate::context::Context;
 use crate::error::Result;
 use crate::executor::{CallbackGroup, Executor, Timer};
@@ -375,6 +375,19 @@ impl Node {
                 }
             }),
         )
+    }
+
+    /// Calls back on this node's executor when simulated time steps back, until the listener is
+    /// dropped.
+    pub fn on_jump_back(&self, callback: impl Fn(Jump) + Send + Sync + 'static) -> JumpListener {
+        // Weak: the time base owns no group, which owns what waits to run.
+        let (group, callback) = (Arc::downgrade(&self.inner.group), Arc::new(callback));
+        self.inner.clock.on_jump_back(move |jump| {
+            if let Some(group) = group.upgrade() {
+                let callback = callback.clone();
+                group.post(Box::new(move || callback(jump)));
+            }
+        })
     }
 
     /// Runs `work` once on this node's executor, after the callbacks that are ready already.

@@ -18,7 +18,6 @@ pub use f1_kernels::Block;
 
 use candle_core::{DType, Device, Tensor};
 use f1_kernels::{self as ops, device};
-use layer::Projected;
 
 use crate::config::ExpertConfig;
 use crate::linear::Quant;

@@ -62,11 +62,16 @@ impl F1Policy {
         let pixels: Vec<&Tensor> = frames.iter().map(FrameInput::tensor).collect();
         let inputs = vec![Tensor::stack(&pixels, 0)?];
         let network = Arc::clone(&self.network);
-        let (outputs, _lock) =
-            stage.compute(self.network.device(), inputs, &[], lock, move |inputs| {
+        let (outputs, _lock) = stage.compute(
+            self.network.device(),
+            inputs,
+            &[],
+            lock,
+            move |inputs| -> Result<Vec<Tensor>> {
                 let (tokens, vectors) = network.encode_frames(&inputs[0])?;
                 Ok(vec![tokens, vectors])
-            })?;
+            },
+        )?;
         let [tokens, vectors] = of_stage(outputs)?;
         let frame = |(index, tokens): (usize, Vec<u32>)| -> Result<HistoryFrame> {
             Ok(HistoryFrame {
@@ -108,12 +113,17 @@ impl F1Policy {
         if !cameras.is_empty() {
             let images = Tensor::stack(&cameras, 0)?;
             let network = Arc::clone(&self.network);
-            let (outputs, still) =
-                stage.compute(self.network.device(), vec![images], &[], lock, move |inputs| {
+            let (outputs, still) = stage.compute(
+                self.network.device(),
+                vec![images],
+                &[],
+                lock,
+                move |inputs| -> Result<Vec<Tensor>> {
                     let tokens = network.embed_images(&inputs[0], &mut Recorder::off())?;
                     let (count, each, width) = tokens.dims3()?;
                     Ok(vec![tokens.reshape((1, count * each, width))?])
-                })?;
+                },
+            )?;
             lock = still;
             parts.extend(outputs);
         }

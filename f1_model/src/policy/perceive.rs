@@ -106,22 +106,28 @@ impl F1Policy {
         inputs.extend(history);
         let settings = [top_k, top_p.to_bits() as usize];
         let (network, of_prefix) = (Arc::clone(&self.network), padding.clone());
-        let (outputs, lock) = stage.compute(device, inputs, &settings, lock, move |inputs| {
-            let mut source = TokenSource::Numbers { uniform: inputs[1].clone(), top_k, top_p };
-            let state = network.perceive(
-                &inputs[0],
-                &of_prefix,
-                inputs.get(2),
-                &mut source,
-                &mut Recorder::off(),
-            )?;
-            let block =
-                state.cache.block().ok_or_else(|| Error::input("weights that are trained"))?;
-            let mut outputs = vec![block.clone()];
-            outputs.extend(state.f_hat);
-            outputs.extend(state.tokens.into_iter().chain(state.logits));
-            Ok(outputs)
-        })?;
+        let (outputs, lock) = stage.compute(
+            device,
+            inputs,
+            &settings,
+            lock,
+            move |inputs| -> Result<Vec<Tensor>> {
+                let mut source = TokenSource::Numbers { uniform: inputs[1].clone(), top_k, top_p };
+                let state = network.perceive(
+                    &inputs[0],
+                    &of_prefix,
+                    inputs.get(2),
+                    &mut source,
+                    &mut Recorder::off(),
+                )?;
+                let block =
+                    state.cache.block().ok_or_else(|| Error::input("weights that are trained"))?;
+                let mut outputs = vec![block.clone()];
+                outputs.extend(state.f_hat);
+                outputs.extend(state.tokens.into_iter().chain(state.logits));
+                Ok(outputs)
+            },
+        )?;
         let mut outputs = outputs.into_iter();
         let block = outputs.next().ok_or_else(|| Error::input("a stage without results"))?;
         let keys = block.dim(2)?;

@@ -4,10 +4,9 @@ use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::finding::Finding;
+use f1_middleware::{RECOMMENDED_RECEIVE_BUFFER, receive_buffer_limit};
 
-/// The kernel's receive buffer that three raw 640x480 cameras need, in bytes.
-const WANTED_BUFFER: u64 = 4 * 1024 * 1024;
+use super::finding::Finding;
 
 /// First second of 2025: a clock that shows an earlier time was never set.
 const PLAUSIBLE: u64 = 1_735_689_600;
@@ -22,9 +21,8 @@ pub fn network() -> Vec<Finding> {
         |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
     let local = environment("ROS_LOCALHOST_ONLY").as_deref() == Some("1")
         || environment("ROS_AUTOMATIC_DISCOVERY_RANGE").as_deref() == Some("LOCALHOST");
-    let limit = std::fs::read_to_string("/proc/sys/net/core/rmem_max").ok();
     vec![
-        receive_buffer(limit.as_deref()),
+        receive_buffer(receive_buffer_limit()),
         multicast(local),
         domain(environment("ROS_DOMAIN_ID").as_deref()),
         discovery(
@@ -39,18 +37,18 @@ pub fn network() -> Vec<Finding> {
     ]
 }
 
-fn receive_buffer(limit: Option<&str>) -> Finding {
+fn receive_buffer(limit: Option<u64>) -> Finding {
     const CHECK: &str = "receive buffer";
-    match limit.and_then(|text| text.trim().parse::<u64>().ok()) {
-        Some(limit) if limit >= WANTED_BUFFER => {
+    match limit {
+        Some(limit) if limit >= RECOMMENDED_RECEIVE_BUFFER => {
             Finding::good(CHECK, format!("net.core.rmem_max is {limit}"))
         }
         Some(limit) => Finding::warning(
             CHECK,
             format!("net.core.rmem_max is {limit}: raw camera images will be lost on `dds`"),
             format!(
-                "sudo sysctl -w net.core.rmem_max={WANTED_BUFFER} (to keep it: a line \
-                 `net.core.rmem_max={WANTED_BUFFER}` in /etc/sysctl.d/60-ros.conf)"
+                "sudo sysctl -w net.core.rmem_max={RECOMMENDED_RECEIVE_BUFFER} (to keep it: a \
+                 line `net.core.rmem_max={RECOMMENDED_RECEIVE_BUFFER}` in /etc/sysctl.d/60-ros.conf)"
             ),
         ),
         None => Finding::warning(
@@ -201,8 +199,8 @@ mod tests {
     #[test]
     fn a_fault_that_stops_the_policy_is_broken_and_others_are_warnings() {
         for (finding, verdict) in [
-            (receive_buffer(Some("212992\n")), Verdict::Warning),
-            (receive_buffer(Some("4194304\n")), Verdict::Good),
+            (receive_buffer(Some(212_992)), Verdict::Warning),
+            (receive_buffer(Some(4_194_304)), Verdict::Good),
             (domain(Some("7")), Verdict::Good),
             (domain(Some("200")), Verdict::Warning),
             (domain(Some("x")), Verdict::Broken),
