@@ -1,5 +1,4 @@
 //! Proof: the network against numbers of the reference, tensor by tensor.
-
 //!
 //! A golden directory holds `config.json` or `f1_config.json`, `model.safetensors`,
 //! `inputs.safetensors`, `outputs.safetensors`, `meta.json`, and optionally bf16 outputs, outputs
@@ -25,10 +24,8 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 
-pub use compare::Comparison;
 use compare::Comparison;
 use f1_model::{Error, Quant, Result};
-use files::GoldenDir;
 use files::GoldenDir;
 pub use report::{Family, Report};
 

@@ -152,6 +152,7 @@ mod tests {
             launcher: Launcher::Torchrun,
             master: Some(("127.0.0.1".to_owned(), free - 1)),
         };
+        let done = &AtomicBool::new(false);
         std::thread::scope(|scope| {
             let others = [1, 2].map(|rank| {
                 let launch = launch(rank);
@@ -160,7 +161,6 @@ mod tests {
                 })
             });
             // Something else that tries the port.
-            let done = &AtomicBool::new(false);
             scope.spawn(move || {
                 while !done.load(Ordering::Relaxed) {
                     if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", free)) {

@@ -18,21 +18,21 @@ fn attempt(
     resume: bool,
     stop: &AtomicBool,
 ) -> Vec<Result<(Outcome, Trainer)>> {
-    std::thread::scope(|scope| {
-        let work = |threads: Threads, rank: usize| {
-            let ranks = Ranks::new(OnHost::new(threads)).with_bucket_bytes(BUCKET_BYTES);
-            let train = || {
-                let mut trainer =
-                    Trainer::open_on(run(rank), resume, Some(ranks.clone()), &mut |_| {})?;
-                Ok((trainer.train(stop)?, trainer))
-            };
-            let outcome = train();
-            if outcome.is_err() {
-                ranks.abort();
-            }
-            outcome
+    let work = |threads: Threads, rank: usize| {
+        let ranks = Ranks::new(OnHost::new(threads)).with_bucket_bytes(BUCKET_BYTES);
+        let train = || {
+            let mut trainer =
+                Trainer::open_on(run(rank), resume, Some(ranks.clone()), &mut |_| {})?;
+            Ok((trainer.train(stop)?, trainer))
         };
-        let work = &work;
+        let outcome = train();
+        if outcome.is_err() {
+            ranks.abort();
+        }
+        outcome
+    };
+    let work = &work;
+    std::thread::scope(|scope| {
         let threads: Vec<_> = Threads::connected(size)
             .into_iter()
             .enumerate()

@@ -3,7 +3,7 @@
 use f1_model::Quant;
 use f1_verify::{quantisation_error, verify};
 
-use f1_model::support::{goldens, tiny};
+use crate::support::{goldens, tiny};
 
 #[test]
 fn every_number_of_the_reference_is_reproduced() {
