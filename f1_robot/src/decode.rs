@@ -83,7 +83,7 @@ pub enum DecodeError {
     },
 }
 
-/// Something about a decoded chunk that is worth telling.
+/// Something about a decoded chunk that its user should know.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DecodeWarning {
     /// A step was shortened near a singularity.

@@ -14,6 +14,21 @@ use crate::robot_file::{
 };
 
 /// A robot that can be used: every check passed. Shared by `Arc`.
+///
+/// ```
+/// # use std::path::Path;
+/// use f1_robot::Robot;
+///
+/// # fn main() -> Result<(), f1_robot::RobotFileError> {
+/// # let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+/// let robot = Robot::load(&root.join("config/robots/bench_arm.yaml"))?;
+/// assert_eq!(robot.dof(), 8);
+/// // Forward kinematics: the first arm's end effector at home, in the URDF's root frame.
+/// let tip = robot.kinematics().tip_pose(0, robot.home());
+/// assert!(tip.translation.vector.norm() < 1.0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Robot {
     file: RobotFile,

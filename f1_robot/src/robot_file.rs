@@ -321,16 +321,6 @@ impl Default for ClearanceSettings {
     }
 }
 
-impl Workspace {
-    /// How far a point (root frame, m) is inside the box: the distance to the nearest face,
-    /// negative outside.
-    pub fn inside_by(&self, point: &[f64; 3]) -> f64 {
-        (0..3)
-            .map(|i| (point[i] - self.min[i]).min(self.max[i] - point[i]))
-            .fold(f64::INFINITY, f64::min)
-    }
-}
-
 impl RobotFile {
     /// Reads a robot file's text and checks it for itself (not against its URDF).
     ///

@@ -2,15 +2,16 @@
 
 use crate::JointLimits;
 
-/// Limits below these cannot be told from zero by a controller that computes in 64 bits: the joint
+/// Limits below these cannot be distinguished from zero by a controller that computes in 64 bits: the joint
 /// is held still.
 const LEAST_VELOCITY: f64 = 1e-5;
 const LEAST_ACCELERATION: f64 = 1e-3;
 const LEAST_JERK: f64 = 0.1;
 
-/// Positions beyond this are held for nonsense, rad or m; also the bound of joints that have none.
+/// Positions beyond this are refused as implausible, rad or m; also the bound of joints that have
+/// none.
 pub const GREATEST_POSITION: f64 = 1e3;
-/// Velocities beyond this are held for nonsense, rad/s or m/s.
+/// Velocities beyond this are refused as implausible, rad/s or m/s.
 pub const GREATEST_VELOCITY: f64 = 1e3;
 
 /// One joint's limits; all numbers finite, `lower <= upper`, the others at least 0.

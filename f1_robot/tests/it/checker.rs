@@ -1,4 +1,4 @@
-//! What a suspicious stranger would check about the filter's output: its own quintic sampler,
+//! An independent check of the filter's output: its own quintic sampler,
 //! written from the equations (six conditions, six coefficients), and limits read from the robot,
 //! not from the filter.
 
@@ -81,12 +81,12 @@ impl Track {
     }
 
     /// Samples every `step` seconds from `from` on, and on both sides of every knot, in the order
-    /// of time, up to the last knot; until `told` fails.
+    /// of time, up to the last knot; until `visit` fails.
     fn walk(
         &self,
         from: f64,
         step: f64,
-        mut told: impl FnMut(f64, Sample) -> Result<(), String>,
+        mut visit: impl FnMut(f64, Sample) -> Result<(), String>,
     ) -> Result<(), String> {
         let mut count = 0_u32;
         for i in 0..self.pieces.len() {
@@ -96,20 +96,20 @@ impl Track {
             }
             let sample = self.within(i);
             if t0 >= from {
-                told(t0, sample(t0))?;
+                visit(t0, sample(t0))?;
             }
             loop {
                 let at = from + step * f64::from(count);
                 if at >= t1 {
                     break;
                 }
-                told(at, sample(at))?;
+                visit(at, sample(at))?;
                 count += 1;
             }
-            told(t1 - 1e-9, sample(t1 - 1e-9))?;
+            visit(t1 - 1e-9, sample(t1 - 1e-9))?;
         }
         let end = self.end();
-        if end >= from { told(end, self.sample(end)) } else { Ok(()) }
+        if end >= from { visit(end, self.sample(end)) } else { Ok(()) }
     }
 
     pub fn end(&self) -> f64 {
@@ -117,9 +117,9 @@ impl Track {
     }
 }
 
-/// The robot as the stranger sees it: what was last sent and when.
+/// What the checker knows of the robot: what was last sent and when.
 #[derive(Debug, Default)]
-pub struct Stranger {
+pub struct Checker {
     pub sent: Option<(i64, Vec<Track>)>,
     /// The last usable measured state: stamp, p and v.
     pub seen: Option<(i64, Vec<[f64; 2]>)>,
@@ -153,7 +153,7 @@ pub fn tracks(limits: &[JointLimits], trajectories: &[CheckedTrajectory]) -> Vec
         .collect()
 }
 
-impl Stranger {
+impl Checker {
     pub fn before(
         &mut self,
         now: i64,
@@ -232,7 +232,7 @@ impl Stranger {
         for (j, (track, limit)) in tracks.iter().zip(limits).enumerate() {
             let fault = |fault: String| format!("{}: {fault} {:?}", limit.name, output.verdict);
             let first = track.points[0];
-            // The first point may lie a sliver after now.
+            // The first point may lie up to half a millisecond after now.
             let ahead = first.0;
             let running =
                 before.running.as_ref().filter(|_| !measured_wins).map(|running| running[j]);
@@ -347,7 +347,7 @@ fn stop_way(v: f64, limit: &JointLimits) -> f64 {
 }
 
 #[test]
-fn the_stranger_finds_what_is_wrong() {
+fn the_independent_checker_finds_each_fault() {
     let limit = crate::filter_any_input::joint("a".into(), -1.0, 1.0, 1.0, 5.0, 60.0);
     let fault =
         |points: &[(f64, [f64; 3])]| check_track(&Track::new(points.to_vec()), &limit, 0.0, 1e-3);

@@ -3,11 +3,11 @@
 
 use f1_robot::robot_file::ControllerInterface;
 use f1_robot::safety::{
-    FilterInput, FilterSettings, LatchSettings, MeasuredState, Mode, SafetyFilter, Splice, Verdict,
+    FilterInput, FilterSettings, MeasuredState, Mode, SafetyFilter, Splice, Verdict,
 };
 use f1_robot::{ControllerJoints, JointLimits, RawChunk};
 
-use crate::checker::Stranger;
+use crate::checker::Checker;
 
 /// SplitMix64: the same cases everywhere.
 pub struct Random(pub u64);
@@ -99,7 +99,7 @@ struct Scene {
     joints: Vec<JointLimits>,
     rate: f64,
     filter: SafetyFilter,
-    stranger: Stranger,
+    checker: Checker,
     now: i64,
     sequence: u64,
 }
@@ -110,13 +110,15 @@ fn scene(random: &mut Random) -> Scene {
     let settings = FilterSettings {
         mode: if random.one_in(4) { Mode::Reject } else { Mode::Clamp },
         splice: if random.one_in(4) {
-            Splice::Ensemble { decay: random.unit() }
+            Splice::Ensemble
         } else {
             Splice::Replace
         },
+        ensemble_decay: random.unit(),
         margin: if random.one_in(3) { random.within(0.0, 0.1) } else { 0.0 },
         lead: if random.one_in(4) { random.within(0.0, 0.05) } else { 0.0 },
-        latch: random.one_in(3).then_some(LatchSettings { count: 5, window: 1.0 }),
+        latch_count: if random.one_in(3) { 5 } else { 0 },
+        latch_window: 1.0,
         ..FilterSettings::default()
     };
     assert!(settings.faults().is_empty());
@@ -125,7 +127,7 @@ fn scene(random: &mut Random) -> Scene {
         joints,
         rate,
         filter,
-        stranger: Stranger::default(),
+        checker: Checker::default(),
         now: random.below(1 << 40) as i64,
         sequence: 0,
     }
@@ -285,12 +287,12 @@ fn whatever_comes_in_what_goes_out_is_harmless() {
             let chunk = random_chunk(&mut random, &mut scene);
             let input = FilterInput { now: scene.now, state, chunk, lock: random.one_in(15) };
             let known = scene.filter.running_at(scene.now).is_some();
-            let before = scene.stranger.before(scene.now, input.state.as_ref(), &scene.joints);
+            let before = scene.checker.before(scene.now, input.state.as_ref(), &scene.joints);
             let output = scene.filter.step(&input);
             done += 1;
             sent += usize::from(!output.trajectories.is_empty());
             counts[output.verdict as usize] += 1;
-            if let Err(fault) = scene.stranger.check(&before, &output, &scene.joints, 1e-3) {
+            if let Err(fault) = scene.checker.check(&before, &output, &scene.joints, 1e-3) {
                 panic!(
                     "case {done} (seed {seed}, known {known}): {fault}\n{:?}\n{:?}\n{:?}",
                     output.events, scene.joints, input
@@ -300,10 +302,10 @@ fn whatever_comes_in_what_goes_out_is_harmless() {
                 && let Some(chunk) = &input.chunk
                 && matches!(scene.filter.settings().splice, Splice::Replace)
             {
-                scene.stranger.meets(scene.now, &chunk.rows, chunk.stamp, scene.rate).unwrap();
+                scene.checker.meets(scene.now, &chunk.rows, chunk.stamp, scene.rate).unwrap();
             }
             if scene.filter.running_at(scene.now).is_none() {
-                scene.stranger.sent = None;
+                scene.checker.sent = None;
             }
             assert!(output.verdict != Verdict::Stopped || !output.events.is_empty());
             if random.one_in(20) {

@@ -6,11 +6,11 @@
 mod checker;
 mod clearance;
 mod decode;
+mod documentation;
 mod filter_any_input;
 mod filter_behaviour;
 mod filter_harmless;
 mod filter_measured;
-mod filter_requests;
 mod filter_shipped;
 mod forward_kinematics;
 mod inverse_kinematics;

@@ -91,14 +91,14 @@ impl SafetyFilter {
     pub(super) fn spliced(&mut self, chunk: &RawChunk) -> Vec<Vec<f64>> {
         match self.settings.splice {
             Splice::Replace => chunk.rows.clone(),
-            Splice::Ensemble { decay } => {
+            Splice::Ensemble => {
                 self.history.push_back(chunk.clone());
                 let newest = chunk.stamp;
                 self.history.retain(|old| old.due(old.rows.len().saturating_sub(1)) > newest);
                 while self.history.len() > splice::LONGEST_HISTORY {
                     self.history.pop_front();
                 }
-                splice::ensemble(self.history.make_contiguous(), decay)
+                splice::ensemble(self.history.make_contiguous(), self.settings.ensemble_decay)
             }
         }
     }
