@@ -15,8 +15,7 @@ use f1_robot::{RawChunk, Robot};
 const WAY: f64 = 0.2;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let shipped =
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../config/robots/bench_arm.yaml");
+    let shipped = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../config/robots/bench_arm.yaml");
     let path = std::env::args_os().nth(1).map_or(shipped, PathBuf::from);
     let robot = Arc::new(Robot::load(&path)?);
     for (arm, chain) in robot.kinematics().arms().iter().enumerate() {
@@ -34,8 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             positions
         })
         .collect();
-    let joint_names: Vec<String> =
-        robot.joints().iter().map(|joint| joint.name.clone()).collect();
+    let joint_names: Vec<String> = robot.joints().iter().map(|joint| joint.name.clone()).collect();
     let now = 10 * SECOND;
     let input = FilterInput {
         now,

@@ -27,6 +27,6 @@ pub use checked::{CheckedPoint, CheckedTrajectory};
 pub use event::{Event, Response, Rule, Verdict};
 pub use filter::{FilterInput, FilterOutput, MeasuredState, SafetyFilter};
 pub use locks::{EngagedLock, LockReason, Locks};
-pub use parameter::{Allowed, Parameter, ParameterValue, parameter_table};
-pub use settings::{FilterSettings, Mode, Speed, Splice};
+pub use parameter::{Allowed, Parameter, ParameterValue};
+pub use settings::{FilterSettings, Mode, Speed, Splice, parameter_table};
 pub use space::Space;

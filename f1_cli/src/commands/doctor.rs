@@ -10,6 +10,8 @@ use f1_robot::{PolicyShape, Robot};
 
 use crate::share;
 
+mod motion;
+
 /// Arguments of `f1 doctor`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -22,6 +24,10 @@ pub struct Args {
     /// Where the network is to run: `cpu` or `cuda`.
     #[arg(long, default_value = "cpu")]
     device: String,
+    /// Write the robot file with collision shapes made from the URDF's meshes to this file, and do
+    /// nothing else.
+    #[arg(long, value_name = "FILE", requires = "robot")]
+    fit_collisions: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -32,6 +38,9 @@ pub struct Args {
 /// # Errors
 /// Whatever stops the command, named with its mend.
 pub fn run(args: Args) -> anyhow::Result<()> {
+    if let (Some(output), Some(name)) = (&args.fit_collisions, &args.robot) {
+        return motion::fit_collisions(&share::robot_file(name)?, output);
+    }
     let mut findings = doctor::network();
     findings.push(gpu(&args.device));
     let mut find =
@@ -198,6 +207,8 @@ fn robot(path: &Path, folder: Option<&Path>, config: Option<&Config>, findings: 
         "robot file",
         format!("{}: {} joints", robot.file().name, robot.dof()),
     ));
+    findings.push(motion::limits(&robot));
+    findings.push(motion::clearance(&robot));
     if let Some(config) = config {
         let shape = PolicyShape {
             max_state_dim: config.max_state_dim,

@@ -10,8 +10,8 @@ use f1_interfaces::sensor_msgs::msg::JointState;
 use f1_middleware::{Clock, Publisher};
 use f1_robot::Robot;
 use f1_robot::safety::{
-    Event, FilterInput, FilterOutput, FilterSettings, Locks, MeasuredState, Response, Rule, SafetyFilter,
-    Splice, Verdict,
+    Event, FilterInput, FilterOutput, FilterSettings, Locks, MeasuredState, Response, Rule,
+    SafetyFilter, Splice, Verdict,
 };
 use parking_lot::Mutex;
 
@@ -119,8 +119,23 @@ impl Shared {
             let mut guarded = self.guarded.lock();
             guarded.filter.restart(self.core.epoch());
             guarded.watchdog = None;
+            self.note_unchecked_links(&mut guarded);
         }
         self.active.store(true, Ordering::SeqCst);
+    }
+
+    /// Names the links whose distances nothing checks, in the log and as an event.
+    fn note_unchecked_links(&self, guarded: &mut Guarded) {
+        let links = self.robot.clearance().unchecked();
+        if links.is_empty() {
+            return;
+        }
+        let reason = format!("links without a collision shape, not checked: {}", links.join(", "));
+        tracing::warn!("{reason}");
+        let now = self.clock.now().nanoseconds();
+        let noted = SafetyEvent::ACTION_NOTED;
+        let message = guarded.log.note(now, "self_clearance", noted, &reason);
+        self.publish(message);
     }
 
     /// A measured state came; the next step takes it.

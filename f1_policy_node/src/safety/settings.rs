@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use f1_middleware::parameters::{
-    Descriptor, ParameterError, ParameterType, Parameters, Proposal,
-};
+use f1_middleware::parameters::{Descriptor, ParameterError, ParameterType, Parameters, Proposal};
 use f1_robot::safety::{Allowed, FilterSettings, Parameter, ParameterValue};
 
 /// The parameters of the node `safety_filter`.
@@ -40,7 +38,10 @@ impl Source for Proposal<'_> {
 }
 
 /// Declares one parameter of the filter.
-fn declare(parameters: &Parameters, parameter: &Parameter) -> Result<(), ParameterError> {
+fn declare(
+    parameters: &Parameters,
+    parameter: &Parameter<FilterSettings>,
+) -> Result<(), ParameterError> {
     let descriptor = Descriptor::new(parameter.description());
     let descriptor = match parameter.allowed {
         Allowed::Any => descriptor,
@@ -65,7 +66,10 @@ fn declare(parameters: &Parameters, parameter: &Parameter) -> Result<(), Paramet
 }
 
 /// Reads one parameter of the filter.
-fn read(source: &impl Source, parameter: &Parameter) -> Result<ParameterValue, String> {
+fn read(
+    source: &impl Source,
+    parameter: &Parameter<FilterSettings>,
+) -> Result<ParameterValue, String> {
     let name = parameter.name;
     Ok(match parameter.default_value() {
         ParameterValue::Double(_) => ParameterValue::Double(source.get(name)?),

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use self::measured::Measured;
 use self::origin::join;
+use super::latch::Latch;
 use super::plan::{Planned, Planner, Row};
 use super::settings::{FilterSettings, Mode};
 use super::space::{RobotSpace, Space};
 use super::stop::Running;
-use super::latch::Latch;
 use super::watchdogs::{self, Seen};
 use super::{Bounds, CheckedTrajectory, Event, Response, Rule, Verdict, verify};
 use crate::decode::due;
@@ -386,11 +386,11 @@ impl SafetyFilter {
         if restart {
             self.history.clear();
         }
-        let rows = self.spliced(chunk);
         let Some((at, first, before, measured)) = self.origin(now, restart) else {
             events.push(Event::new(Rule::State, Response::Refused));
             return (Verdict::Rejected, None);
         };
+        let rows = self.spliced(self.unwrapped(chunk, &first));
         // The stop of a measured state is needed in any case, to know that there is one; that of a
         // running motion only if nothing else can be done.
         let stop = if measured {

@@ -5,8 +5,6 @@
 
 use std::fmt;
 
-use super::FilterSettings;
-
 /// A parameter's value, in the types that ROS 2 knows.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ParameterValue {
@@ -72,7 +70,7 @@ impl fmt::Display for Allowed {
     }
 }
 
-/// A type that a field of [`FilterSettings`] may have.
+/// A type that a field of settings may have.
 pub(super) trait Field: Sized {
     /// The value as a parameter.
     fn to_value(&self) -> ParameterValue;
@@ -110,10 +108,10 @@ impl Field for bool {
     }
 }
 
-/// One parameter of the filter.
-#[derive(Debug, Clone, Copy)]
-pub struct Parameter {
-    /// Its name: that of the ROS parameter and of the field of [`FilterSettings`].
+/// One parameter of the settings `S`.
+#[derive(Debug)]
+pub struct Parameter<S> {
+    /// Its name: that of the ROS parameter and of the field of `S`.
     pub name: &'static str,
     /// Which values it may have.
     pub allowed: Allowed,
@@ -121,18 +119,18 @@ pub struct Parameter {
     pub unit: &'static str,
     /// What it is, in one or two sentences.
     pub text: &'static str,
-    pub(super) get: fn(&FilterSettings) -> ParameterValue,
-    pub(super) set: fn(&mut FilterSettings, &ParameterValue) -> bool,
+    pub(super) get: fn(&S) -> ParameterValue,
+    pub(super) set: fn(&mut S, &ParameterValue) -> bool,
 }
 
-impl Parameter {
-    /// The default: that of [`FilterSettings::default`].
+impl<S: Default> Parameter<S> {
+    /// The default: that of `S`.
     pub fn default_value(&self) -> ParameterValue {
-        self.value(&FilterSettings::default())
+        self.value(&S::default())
     }
 
     /// The value in `settings`.
-    pub fn value(&self, settings: &FilterSettings) -> ParameterValue {
+    pub fn value(&self, settings: &S) -> ParameterValue {
         (self.get)(settings)
     }
 
@@ -140,7 +138,7 @@ impl Parameter {
     ///
     /// # Errors
     /// A value of another type or one that is not allowed; `settings` stay as they are.
-    pub fn set(&self, settings: &mut FilterSettings, value: &ParameterValue) -> Result<(), String> {
+    pub fn set(&self, settings: &mut S, value: &ParameterValue) -> Result<(), String> {
         if !self.allowed.contains(value) || !(self.set)(settings, value) {
             return Err(format!("{}: {value} is not allowed: {}", self.name, self.allowed));
         }
@@ -154,21 +152,4 @@ impl Parameter {
             unit => format!("{} Unit: {unit}.", self.text),
         }
     }
-}
-
-/// The table of all parameters in Markdown, as docs/safety.md shows it.
-pub fn parameter_table() -> String {
-    let mut table =
-        "| parameter | default | allowed | unit | |\n|---|---|---|---|---|\n".to_owned();
-    for parameter in FilterSettings::parameters() {
-        table.push_str(&format!(
-            "| `{}` | `{}` | {} | {} | {} |\n",
-            parameter.name,
-            parameter.default_value(),
-            parameter.allowed,
-            parameter.unit,
-            parameter.text
-        ));
-    }
-    table
 }

@@ -90,7 +90,7 @@ macro_rules! filter_settings {
         }
 
         /// The table.
-        static PARAMETERS: &[Parameter] = &[$(
+        static PARAMETERS: &[Parameter<FilterSettings>] = &[$(
             Parameter {
                 name: stringify!($name),
                 allowed: $allowed,
@@ -126,7 +126,7 @@ filter_settings! {
         "Measured and running position further apart than this: the measured state wins. A gripper \
          may be off by its whole range, because a held object stops it.";
     velocity_tolerance: f64 = 1.0, Allowed::Doubles(1e-6, 100.0), "rad/s or m/s",
-        "The same for velocity.";
+        "Measured and running velocity further apart than this: the measured state wins.";
     tracking_delay: f64 = 0.1, Allowed::Doubles(0.0, 1.0), "s",
         "A robot follows its set-points with a delay of up to this: a measured state is compared \
          with the range that the set-points went through in this time (five times it after a stop).";
@@ -146,7 +146,7 @@ filter_settings! {
     latch_count: usize = 10, Allowed::Integers(0, 10_000), "",
         "So many interventions within `latch_window` stop the robot until a reset; 0: never.";
     latch_window: f64 = 10.0, Allowed::Doubles(0.01, 3600.0), "s",
-        "See `latch_count`.";
+        "Interventions within this time count together for `latch_count`.";
     lock_timeout: f64 = 0.5, Allowed::Doubles(0.01, 60.0), "s",
         "A lock that is silent for longer counts as engaged.";
     clearance: bool = true, Allowed::Any, "",
@@ -158,7 +158,7 @@ filter_settings! {
 
 impl FilterSettings {
     /// The table of all parameters.
-    pub fn parameters() -> &'static [Parameter] {
+    pub fn parameters() -> &'static [Parameter<Self>] {
         PARAMETERS
     }
 
@@ -177,6 +177,23 @@ impl FilterSettings {
         }
         faults
     }
+}
+
+/// The table of all parameters in Markdown, as docs/safety.md shows it.
+pub fn parameter_table() -> String {
+    let mut table =
+        "| parameter | default | allowed | unit | |\n|---|---|---|---|---|\n".to_owned();
+    for parameter in FilterSettings::parameters() {
+        table.push_str(&format!(
+            "| `{}` | `{}` | {} | {} | {} |\n",
+            parameter.name,
+            parameter.default_value(),
+            parameter.allowed,
+            parameter.unit,
+            parameter.text
+        ));
+    }
+    table
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //! written from the equations (six conditions, six coefficients), and limits read from the robot,
 //! not from the filter.
 
+use std::f64::consts::TAU;
+
 use f1_robot::JointLimits;
 use f1_robot::safety::{CheckedTrajectory, FilterOutput, MeasuredState, Response, Rule};
 
@@ -249,6 +251,12 @@ impl Checker {
                 }
                 (_, Some(measured), _) => {
                     let [p, v] = measured[j];
+                    // On the turn that the filter took; which one it may take is not checked here.
+                    let p = if limit.continuous {
+                        first.1[0] - first.0 * v + short(p - first.1[0] + first.0 * v)
+                    } else {
+                        p
+                    };
                     // Braking starts on a grid of half a millisecond.
                     let way = stop_way(v, limit) * 1.001 + 1.5e-3 * v;
                     ([p, v, 0.0], outside(p, limit).max(outside(p + way, limit)))
@@ -256,7 +264,7 @@ impl Checker {
                 _ => return Err(fault("sent without knowing where it is".into())),
             };
             let moved = expected[0] + ahead * expected[1];
-            let near = (first.1[0] - moved).abs() <= 1e-6
+            let near = apart(limit, first.1[0], moved) <= 1e-6
                 && (first.1[1] - expected[1] - ahead * expected[2]).abs() <= 1e-4
                 && (first.1[2] - expected[2]).abs() <= 1e-2;
             if ahead > 6e-4 || (!near && ahead == 0.0) {
@@ -269,7 +277,14 @@ impl Checker {
     }
 
     /// Whether every waypoint due after `now` is met.
-    pub fn meets(&self, now: i64, rows: &[Vec<f64>], stamp: i64, rate: f64) -> Result<(), String> {
+    pub fn meets(
+        &self,
+        limits: &[JointLimits],
+        now: i64,
+        rows: &[Vec<f64>],
+        stamp: i64,
+        rate: f64,
+    ) -> Result<(), String> {
         let Some((at, tracks)) = &self.sent else { return Err("nothing was sent".into()) };
         for (i, row) in rows.iter().enumerate() {
             let due = (stamp - now) as f64 / 1e9 + (i as f64 + 1.0) / rate;
@@ -277,9 +292,9 @@ impl Checker {
                 continue;
             }
             let t = due + (now - at) as f64 / 1e9;
-            for (track, asked) in tracks.iter().zip(row) {
+            for ((track, asked), limit) in tracks.iter().zip(row).zip(limits) {
                 let got = track.sample(t)[0];
-                if (got - asked).abs() > 1e-6 {
+                if apart(limit, got, *asked) > 1e-6 {
                     return Err(format!("row {i}: {got} instead of {asked}"));
                 }
             }
@@ -330,6 +345,16 @@ fn check_track(track: &Track, limit: &JointLimits, allowed: f64, step: f64) -> R
         return Err(format!("ends with velocity {v} and acceleration {a}"));
     }
     Ok(())
+}
+
+/// How far apart two positions are; on a circle whole turns do not count.
+fn apart(limit: &JointLimits, a: f64, b: f64) -> f64 {
+    if limit.continuous { short(a - b).abs() } else { (a - b).abs() }
+}
+
+/// A way on a circle without whole turns.
+fn short(way: f64) -> f64 {
+    way - TAU * (way / TAU).round()
 }
 
 fn outside(p: f64, limit: &JointLimits) -> f64 {

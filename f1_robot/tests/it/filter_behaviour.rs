@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use f1_robot::safety::{
-    FilterInput, FilterOutput, FilterSettings, Locks, MeasuredState, Mode,
-    Response, Rule, SafetyFilter, Verdict,
+    FilterInput, FilterOutput, FilterSettings, Locks, MeasuredState, Mode, Response, Rule,
+    SafetyFilter, Verdict,
 };
 use f1_robot::{JointLimits, RawChunk};
 
@@ -374,11 +374,8 @@ fn after_a_stop_the_robot_resumes_from_where_it_was_moved_to() {
 
 #[test]
 fn repeated_interventions_latch_until_reset() {
-    let settings = FilterSettings {
-        latch_count: 3,
-        latch_window: 5.0,
-        ..FilterSettings::default()
-    };
+    let settings =
+        FilterSettings { latch_count: 3, latch_window: 5.0, ..FilterSettings::default() };
     let mut bench = Bench::new(settings);
     for k in 0..3 {
         let output = bench.send(vec![vec![f64::NAN; 3]; 4]);
@@ -410,11 +407,8 @@ fn waypoints_on_a_bound_are_met_without_swinging_beyond_it() {
 
 #[test]
 fn chunks_that_come_too_late_do_not_latch() {
-    let settings = FilterSettings {
-        latch_count: 2,
-        latch_window: 50.0,
-        ..FilterSettings::default()
-    };
+    let settings =
+        FilterSettings { latch_count: 2, latch_window: 50.0, ..FilterSettings::default() };
     let mut bench = Bench::new(settings);
     for late in [true, true, true, false] {
         let mut input = bench.input(Some(smooth(&[0.0; 3], 0.1, 10)));
@@ -446,7 +440,7 @@ fn a_silent_lock_stops() {
     let mut bench = Bench::new(FilterSettings::default());
     // The locks on a clock of their own, which the filter's need not agree with.
     let steady = |bench: &Bench| Duration::from_secs(77) + Duration::from_nanos(bench.now as u64);
-    let mut step = |bench: &mut Bench, locks: &Locks, rows: Option<Vec<Vec<f64>>>| {
+    let step = |bench: &mut Bench, locks: &Locks, rows: Option<Vec<Vec<f64>>>| {
         let lock = !locks.engaged(steady(bench)).is_empty();
         let input = FilterInput { lock, ..bench.input(rows) };
         bench.step(&input)

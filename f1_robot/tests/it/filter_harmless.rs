@@ -49,6 +49,6 @@ fn a_slow_wave_is_followed_exactly_from_chunk_to_chunk() {
         let output = filter.step(&input);
         assert_eq!(output.verdict, Verdict::Accepted, "{:?}", output.events);
         checker.check(&before, &output, &joints, 1e-3).unwrap();
-        checker.meets(now, &rows, now, 10.0).unwrap();
+        checker.meets(&joints, now, &rows, now, 10.0).unwrap();
     }
 }

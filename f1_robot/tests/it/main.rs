@@ -5,6 +5,7 @@
 
 mod checker;
 mod clearance;
+mod continuous;
 mod decode;
 mod documentation;
 mod filter_any_input;
@@ -14,7 +15,10 @@ mod filter_measured;
 mod filter_shipped;
 mod forward_kinematics;
 mod inverse_kinematics;
+mod limits;
+mod meshes;
 mod robot_file;
 mod shipped;
 mod state;
 mod statistics;
+mod units;

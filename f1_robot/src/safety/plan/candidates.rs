@@ -14,7 +14,12 @@ const ROUNDS: usize = 12;
 
 impl Planner<'_> {
     /// The waypoints exactly and on time.
-    pub(super) fn nominal(&self, start: Stamp, first: &[State], rows: &[Row]) -> Result<Motion, Misfit> {
+    pub(super) fn nominal(
+        &self,
+        start: Stamp,
+        first: &[State],
+        rows: &[Row],
+    ) -> Result<Motion, Misfit> {
         let durations = gaps(rows);
         let mut misfit = Misfit::Limits;
         let mut tame = Vec::new();

@@ -15,12 +15,17 @@ const HELD: f64 = 5e-7;
 
 impl Planner<'_> {
     /// Moves waypoints into bounds and holds joints that cannot move; whether anything changed.
-    pub(super) fn limit_positions(&self, first: &[State], rows: &mut [Row], events: &mut Vec<Event>) -> bool {
+    pub(super) fn limit_positions(
+        &self,
+        first: &[State],
+        rows: &mut [Row],
+        events: &mut Vec<Event>,
+    ) -> bool {
         let action =
             if self.settings.mode == Mode::Reject { Response::Refused } else { Response::Clamped };
         let mut changed = false;
         for (joint, (bounds, start)) in self.bounds.iter().zip(first).enumerate() {
-            let margin = self.settings.margin * (bounds.upper - bounds.lower);
+            let margin = bounds.margin(self.settings.margin);
             let mut worst: Option<(f64, Event)> = None;
             for row in rows.iter_mut() {
                 let asked = row.positions[joint];
@@ -60,7 +65,13 @@ impl Planner<'_> {
     }
 
     /// Reports what the chunk asks beyond the limits; returns whether only its first intervals do.
-    pub(super) fn report(&self, start: Stamp, first: &[State], rows: &[Row], events: &mut Vec<Event>) -> bool {
+    pub(super) fn report(
+        &self,
+        start: Stamp,
+        first: &[State],
+        rows: &[Row],
+        events: &mut Vec<Event>,
+    ) -> bool {
         let reject = self.settings.mode == Mode::Reject;
         let action = if reject { Response::Refused } else { Response::Scaled };
         for (joint, (bounds, from)) in self.bounds.iter().zip(first).enumerate() {
@@ -139,7 +150,7 @@ impl Planner<'_> {
         latest <= 1
     }
 
-    /// Reports why a start state cannot be moved on from (see [`verify_start`]) but has to be braked
+    /// Reports why a start state cannot be moved on from (see `verify_start`) but has to be braked
     /// first.
     pub(super) fn report_start(&self, first: &[State], events: &mut Vec<Event>) {
         let reject = self.settings.mode == Mode::Reject;
