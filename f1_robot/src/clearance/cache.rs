@@ -133,7 +133,18 @@ endsolid t
         let (mesh, cache) = (folder.path().join("t.stl"), folder.path().join("cache"));
         std::fs::write(&mesh, STL).unwrap();
         let fitted = shapes_by(&mesh, [1.0; 3], Some(&cache)).unwrap();
-        assert_eq!(shapes_by(&mesh, [1.0; 3], Some(&cache)).unwrap(), fitted);
+        // The JSON reader is good to the last digit but one.
+        let as_fitted = || {
+            let read = shapes_by(&mesh, [1.0; 3], Some(&cache)).unwrap();
+            read.len() == fitted.len()
+                && read.iter().zip(&fitted).all(|(a, b)| {
+                    (a.radius - b.radius).abs() < 1e-12
+                        && a.points.len() == b.points.len()
+                        && a.points.iter().zip(&b.points).all(|(a, b)| (a - b).norm() < 1e-12)
+                })
+        };
+        // A convex mesh is one shape.
+        assert!(fitted.len() == 1 && as_fitted());
         // Another scale is another mesh.
         let double = shapes_by(&mesh, [2.0; 3], Some(&cache)).unwrap();
         assert!(double[0].distance(&Point3::new(0.2, 0.0, 0.0)) == 0.0);
@@ -145,7 +156,7 @@ endsolid t
             let far = "[{\"points\": [[5, 0, 0]], \"radius\": 0.01}]";
             for forged in ["[]", "not JSON", far] {
                 std::fs::write(place, forged).unwrap();
-                assert_eq!(shapes_by(&mesh, [1.0; 3], Some(&cache)).unwrap(), fitted);
+                assert!(as_fitted(), "{forged}");
             }
         }
     }

@@ -94,7 +94,8 @@ impl Part {
                 for corner in polygon.iter() {
                     fresh |= seen.insert(grid(corner));
                 }
-                fresh
+                // Of a large polygon the corners say nothing about its middle.
+                fresh || polygon.iter().any(|corner| (corner - polygon[0]).norm() > 0.012)
             })
             .collect();
         let mut best: Option<Cut> = None;

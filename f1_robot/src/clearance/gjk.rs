@@ -223,7 +223,9 @@ mod tests {
                     .distance,
             );
             let ours = hull_distance(&a, &b, f64::INFINITY);
-            assert!((ours - theirs).abs() < 1e-4, "case {case}: {ours} {theirs}");
+            // Theirs is an upper bound, to a thousandth of the distance; ours a lower one.
+            let gap = theirs - ours;
+            assert!(gap > -1e-5 && gap < 1.5e-3 * theirs + 1e-5, "case {case}: {ours} {theirs}");
             apart += usize::from(ours > 1e-3);
             overlapping += usize::from(ours == 0.0);
             let cut = hull_distance(&a, &b, 0.1);

@@ -46,6 +46,8 @@ impl LinkShapes {
             let mut complete = true;
             if let Some(own) = file.collision_shapes.get(&link.name) {
                 shapes.extend(own.iter().map(of_file));
+                // An empty list is a fault of its own.
+                complete = !own.is_empty();
                 found.given.push(link.name.clone());
             } else {
                 let mut fitted = false;
