@@ -21,7 +21,7 @@ enum Command {
     Convert(commands::convert::Args),
     /// Run the simulated bench, the policy and the safety filter, and leave images and numbers.
     Demo(commands::demo::Args),
-    /// Check what commonly breaks and say how to mend it.
+    /// Check what commonly breaks and say how to fix it.
     Doctor(commands::doctor::Args),
     /// Measure a checkpoint on a data set.
     Eval(commands::eval::Args),
@@ -52,7 +52,7 @@ fn init_logging(default: &str) {
 
 fn main() -> std::process::ExitCode {
     // Tensors are large and short-lived: paging each in anew costs more than computing it.
-    f1_model::kernels::keep_freed_memory();
+    f1_kernels::keep_freed_memory();
     let cli = Cli::parse();
     // The demo's own lines say what happens; the nodes' would bury them, and what comes after the
     // end of its recording is no fault.

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, DType, InplaceOp2, Layout, Tensor, Var};
-use f1_model::ops;
+use f1_kernels as ops;
 use f1_model::parameters::Group;
 use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
 use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor, Var};
+use f1_kernels::with_gradients;
 use f1_model::Config;
-use f1_model::ops::with_gradients;
 use f1_model::parameters::{Group, Kind, ParameterSpec, used_parameters};
 use f1_model::weights::Weights;
 use rand::{Rng as _, SeedableRng as _};

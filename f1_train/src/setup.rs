@@ -24,7 +24,7 @@ use crate::{Result, TrainError};
 pub fn device(run: &RunFile) -> Result<Device> {
     Ok(match run.device {
         DeviceName::Cpu => Device::Cpu,
-        DeviceName::Cuda => f1_model::device::cuda()?,
+        DeviceName::Cuda => f1_kernels::device::cuda()?,
     })
 }
 

@@ -30,7 +30,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let run = RunFile::load(&args.run, &args.set)?;
     let Some(launch) = Launch::from_environment()? else { return train(&args, run, None) };
     if run.device == DeviceName::Cuda {
-        f1_model::device::choose_gpu(launch.local_rank)?;
+        f1_kernels::device::choose_gpu(launch.local_rank)?;
     }
     let ranks = Ranks::connect(&launch, &setup::device(&run)?)?;
     match train(&args, run, Some(ranks.clone())) {

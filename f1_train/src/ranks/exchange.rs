@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::{DType, Device, Tensor};
-use f1_model::ops::with_gradients;
+use f1_kernels::with_gradients;
 
 use super::layout::Layout;
 use super::{Operation, Ranks};

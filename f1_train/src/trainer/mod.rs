@@ -131,7 +131,7 @@ impl Trainer {
             self.save()?;
         }
         self.write_model()?;
-        if let Some(bytes) = f1_model::device::memory_in_use(&self.device)? {
+        if let Some(bytes) = f1_kernels::device::memory_in_use(&self.device)? {
             say(&journal, || {
                 let gigabytes = bytes as f64 * 1e-9;
                 format!(
