@@ -8,6 +8,7 @@ mod closed_loop;
 mod copies;
 mod documents;
 mod faults;
+mod features;
 mod kit;
 mod launch_files;
 mod over_dds;
