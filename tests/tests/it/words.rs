@@ -41,7 +41,7 @@ const WORDS: [(&str, &str); 27] = [
 /// The words of a line: identifiers are taken apart at `_` and before capital letters.
 fn words(line: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for token in line.split(|c: char| !c.is_alphabetic()) {
+    for token in line.split(|c: char| !c.is_alphabetic()).filter(|token| !token.is_empty()) {
         let mut word = String::new();
         let mut before_is_lower = false;
         for c in token.chars() {
