@@ -65,6 +65,7 @@ fn the_wrapper_lists_the_commands_of_the_program() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let listed = text.lines().last().unwrap().rsplit(": ").next().unwrap().to_owned();
     let commands = Cli::command();
-    let names: Vec<_> = commands.get_subcommands().map(clap::Command::get_name).collect();
+    let mut names: Vec<_> = commands.get_subcommands().map(clap::Command::get_name).collect();
+    names.sort_unstable();
     assert_eq!(listed.split(' ').collect::<Vec<_>>(), names, "{text}");
 }
