@@ -21,7 +21,7 @@ fn whole_fault(words: &[String]) -> Option<String> {
 /// What is wrong with a part of a command: the subcommand and the options that it names.
 fn part_fault(words: &[String]) -> Option<String> {
     let root = Cli::command();
-    let Some(name) = words.get(1).filter(|word| !word.starts_with('-')) else { return None };
+    let name = words.get(1).filter(|word| !word.starts_with('-'))?;
     if name.chars().any(char::is_uppercase) {
         return None; // f1 COMMAND
     }
