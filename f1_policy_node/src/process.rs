@@ -307,11 +307,13 @@ pub fn load_from_parameters() -> LoaderOf {
 }
 
 fn come_to_rest_on_shutdown(context: &Context, node: &Node, stopper: &Stopper) {
-    let (stopper, node) = (stopper.clone(), node.clone());
-    let weak_context = context.clone();
+    // The context owns the hook: a hook that owned the node, which owns the context, would keep the
+    // publishers to the controllers for good.
+    let (stopper, node) = (stopper.clone(), node.downgrade());
     context.on_shutdown(move |guard| {
         stopper.stop("the process shuts down");
-        if weak_context.is_virtual() || !stopper.moves() {
+        let Some(node) = node.upgrade() else { return };
+        if node.clock().is_virtual() || !stopper.moves() {
             return;
         }
         // The controllers brake by themselves on what was sent; the process stays until they are at

@@ -161,10 +161,8 @@ impl Recorded {
         let track = &self.cameras[camera];
         let (stamp, message) = &track.images[number];
         let decoded = match message.decode::<Image>() {
-            Ok(image) => f1_middleware::image::into_rgb(image),
-            Err(_) => {
-                f1_middleware::image::decode_compressed(&message.decode::<CompressedImage>()?)
-            }
+            Ok(image) => f1_image::into_rgb(image),
+            Err(_) => f1_image::decode_compressed(&message.decode::<CompressedImage>()?),
         };
         decoded.with_context(|| format!("camera `{}` at {:.3} s", track.name, *stamp as f64 * 1e-9))
     }

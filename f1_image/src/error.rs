@@ -1,15 +1,4 @@
-//! Images in messages: what `cv_bridge` does, on the crate `image`.
-//!
-//! Everything becomes, and comes from, 8-bit RGB. Rows may be padded (`step`), 16-bit samples may
-//! have either byte order. What is malformed is refused by name; nothing is repaired silently.
-
-mod bayer;
-mod compressed;
-mod raw;
-mod yuv;
-
-pub use compressed::{decode_compressed, encode_jpeg, encode_png};
-pub use raw::{Encoding, Mosaic, decode, encode, encode_as, into_rgb};
+//! Why an image is refused, and the size that is accepted.
 
 /// The largest width or height that is accepted.
 pub const MAX_SIDE: u32 = 16_384;
@@ -80,7 +69,8 @@ pub enum ImageError {
     },
 }
 
-fn check_size(width: u32, height: u32) -> Result<(), ImageError> {
+/// Refuses an image without pixels or with a side above [`MAX_SIDE`].
+pub(crate) fn check_size(width: u32, height: u32) -> Result<(), ImageError> {
     if width == 0 || height == 0 || width > MAX_SIDE || height > MAX_SIDE {
         return Err(ImageError::Size { width, height });
     }

@@ -9,12 +9,12 @@ use f1_interfaces::rcl_interfaces::srv::{
     SetParametersAtomically, SetParametersAtomicallyResponse, SetParametersResponse,
 };
 
-use super::{ParameterError, Parameters, Value};
 use crate::error::Result;
 use crate::node::Node;
+use crate::parameters::{ParameterError, Value};
 use crate::service::ServiceServer;
 
-/// Keeps the services on offer.
+/// The services; dropping this withdraws them.
 pub(crate) struct ParameterServices {
     _describe: ServiceServer<DescribeParameters>,
     _types: ServiceServer<GetParameterTypes>,
@@ -36,8 +36,8 @@ fn given(parameter: &Wire) -> (String, Value) {
 }
 
 impl ParameterServices {
-    pub(crate) fn offer(node: &Node, parameters: &Parameters) -> Result<ParameterServices> {
-        let own = || parameters.clone();
+    pub(crate) fn offer(node: &Node) -> Result<ParameterServices> {
+        let own = || node.parameters().clone();
         Ok(ParameterServices {
             _describe: {
                 let parameters = own();

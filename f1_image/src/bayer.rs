@@ -3,7 +3,7 @@
 
 use image::RgbImage;
 
-use super::raw::Mosaic;
+use crate::encoding::Mosaic;
 
 impl Mosaic {
     /// The colour (0 red, 1 green, 2 blue) that a pixel of the mosaic has.
@@ -19,7 +19,7 @@ impl Mosaic {
 }
 
 /// Appends the image; `plane` is `width * height` samples, both at least two.
-pub(super) fn to_rgb(plane: &[u8], width: usize, height: usize, mosaic: Mosaic, out: &mut Vec<u8>) {
+pub(crate) fn to_rgb(plane: &[u8], width: usize, height: usize, mosaic: Mosaic, out: &mut Vec<u8>) {
     for y in 0..height {
         for x in 0..width {
             let (mut sum, mut count) = ([0_u32; 3], [0_u32; 3]);
@@ -47,7 +47,7 @@ pub(super) fn to_rgb(plane: &[u8], width: usize, height: usize, mosaic: Mosaic, 
 }
 
 /// Keeps the one colour that the mosaic has at each pixel.
-pub(super) fn from_rgb(image: &RgbImage, mosaic: Mosaic) -> Vec<u8> {
+pub(crate) fn from_rgb(image: &RgbImage, mosaic: Mosaic) -> Vec<u8> {
     image
         .enumerate_pixels()
         .map(|(x, y, pixel)| pixel.0[mosaic.colour(x as usize, y as usize)])

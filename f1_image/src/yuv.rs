@@ -15,7 +15,7 @@ fn pixel(y: u8, u: i32, v: i32) -> [u8; 3] {
 }
 
 /// Appends one row, Y0 U Y1 V for each two pixels.
-pub(super) fn row_to_rgb(row: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn row_to_rgb(row: &[u8], out: &mut Vec<u8>) {
     for [y0, u, y1, v] in row.as_chunks::<4>().0 {
         let (u, v) = (i32::from(*u) - 128, i32::from(*v) - 128);
         out.extend_from_slice(&pixel(*y0, u, v));
@@ -24,7 +24,7 @@ pub(super) fn row_to_rgb(row: &[u8], out: &mut Vec<u8>) {
 }
 
 /// All rows of an RGB image of even width; chroma is the mean of each pair.
-pub(super) fn from_rgb(rgb: &[u8]) -> Vec<u8> {
+pub(crate) fn from_rgb(rgb: &[u8]) -> Vec<u8> {
     let luma = |[r, g, b]: [f32; 3]| 16.0 + (65.481 * r + 128.553 * g + 24.966 * b) / 255.0;
     let round = |value: f32| value.round().clamp(0.0, 255.0) as u8;
     let mut out = Vec::with_capacity(rgb.len() / 3 * 2);

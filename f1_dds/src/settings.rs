@@ -1,10 +1,11 @@
-//! What the environment says of the network, as every ROS 2 process reads it.
+//! Settings of the network, from the environment variables that every ROS 2 process reads.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::error::{Error, Result};
+use crate::request::ServiceMapping;
 
-/// How far participants look for each other.
+/// How far participants discover each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiscoveryRange {
     /// All hosts that multicast reaches.
@@ -13,46 +14,37 @@ pub enum DiscoveryRange {
     Localhost,
 }
 
-/// How requests and replies of services are marked; each RMW has its own way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ServiceMapping {
-    /// By RTPS sample identities (Fast DDS and we).
-    Enhanced,
-    /// By a header before the content (Cyclone DDS).
-    Cyclone,
-}
-
-/// The settings of the `dds` back end.
+/// The settings of a participant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DdsSettings {
+pub struct Settings {
     /// `ROS_DOMAIN_ID`, 0 to 232.
     pub domain: u16,
-    /// `ROS_AUTOMATIC_DISCOVERY_RANGE`; `ROS_LOCALHOST_ONLY=1` outranks it, as in rcl.
+    /// `ROS_AUTOMATIC_DISCOVERY_RANGE`; `ROS_LOCALHOST_ONLY=1` overrides it, as in rcl.
     pub range: DiscoveryRange,
-    /// Spoken to peers whose maker is not known: from `RMW_IMPLEMENTATION`. Known peers are spoken
-    /// to in their way.
-    pub(crate) mapping: ServiceMapping,
+    /// The form of services for peers whose vendor is not known: from `RMW_IMPLEMENTATION`. Peers
+    /// of a known vendor get their own.
+    pub mapping: ServiceMapping,
     /// `F1_DDS_MAX_RAW_BYTES`: a larger message is refused.
-    pub max_raw_bytes: usize,
+    pub max_message_bytes: usize,
     /// `ROS_DISTRO` is Humble or older: identities in the graph messages have 24 bytes instead of
     /// 16.
-    pub(crate) long_gids: bool,
+    pub long_gids: bool,
 }
 
-/// Larger than a compressed image, smaller than a raw 640x480 one: see
-/// [`crate::Error::TooLarge`].
-pub const DEFAULT_MAX_RAW_BYTES: usize = 200_000;
+/// Larger than a compressed image, smaller than a raw 640x480 one: RustDDS sends a message as one
+/// burst, which the receiver's socket buffer must hold.
+pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 200_000;
 
-impl DdsSettings {
+impl Settings {
     /// Reads the process's environment.
     ///
     /// # Errors
-    /// A variable whose value has no meaning.
-    pub fn from_environment() -> Result<DdsSettings> {
-        DdsSettings::read(|name| std::env::var(name).ok())
+    /// A variable with a value that is not allowed.
+    pub fn from_environment() -> Result<Settings> {
+        Settings::read(|name| std::env::var(name).ok())
     }
 
-    fn read(variable: impl Fn(&str) -> Option<String>) -> Result<DdsSettings> {
+    fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Settings> {
         let get = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
         let wrong = |variable: &'static str, value: &str, reason: &str| {
             Err(Error::Environment { variable, value: value.to_owned(), reason: reason.to_owned() })
@@ -83,7 +75,7 @@ impl DdsSettings {
                 return wrong(
                     "ROS_AUTOMATIC_DISCOVERY_RANGE",
                     value,
-                    "SUBNET, LOCALHOST or SYSTEM_DEFAULT is expected; this back end cannot turn discovery OFF",
+                    "SUBNET, LOCALHOST or SYSTEM_DEFAULT is expected; discovery cannot be turned OFF here",
                 );
             }
         };
@@ -91,8 +83,8 @@ impl DdsSettings {
             Some(rmw) if rmw.contains("cyclonedds") => ServiceMapping::Cyclone,
             _ => ServiceMapping::Enhanced,
         };
-        let max_raw_bytes = match get("F1_DDS_MAX_RAW_BYTES") {
-            None => DEFAULT_MAX_RAW_BYTES,
+        let max_message_bytes = match get("F1_DDS_MAX_RAW_BYTES") {
+            None => DEFAULT_MAX_MESSAGE_BYTES,
             Some(value) => match value.trim().parse() {
                 Ok(bytes) => bytes,
                 Err(_) => {
@@ -102,7 +94,7 @@ impl DdsSettings {
         };
         let long_gids =
             matches!(get("ROS_DISTRO").as_deref(), Some("humble" | "galactic" | "foxy"));
-        Ok(DdsSettings { domain, range, mapping, max_raw_bytes, long_gids })
+        Ok(Settings { domain, range, mapping, max_message_bytes, long_gids })
     }
 
     /// The interfaces to announce on; `None` is all.
@@ -118,8 +110,8 @@ impl DdsSettings {
 mod tests {
     use super::*;
 
-    fn read(pairs: &[(&str, &str)]) -> Result<DdsSettings> {
-        DdsSettings::read(|name| {
+    fn read(pairs: &[(&str, &str)]) -> Result<Settings> {
+        Settings::read(|name| {
             pairs.iter().find(|(key, _)| *key == name).map(|(_, v)| (*v).to_owned())
         })
     }
@@ -132,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn localhost_only_outranks_the_discovery_range_as_in_rcl() {
+    fn localhost_only_overrides_the_discovery_range_as_in_rcl() {
         let both = [("ROS_LOCALHOST_ONLY", "1"), ("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET")];
         assert_eq!(read(&both).unwrap().range, DiscoveryRange::Localhost);
         assert_eq!(read(&both[..1]).unwrap().range, DiscoveryRange::Localhost);
@@ -147,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn values_without_meaning_are_refused_by_name() {
+    fn values_that_are_not_allowed_are_refused_with_the_variable_s_name() {
         for (name, value) in [
             ("ROS_DOMAIN_ID", "233"),
             ("ROS_DOMAIN_ID", "-1"),
@@ -161,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rmw_names_the_service_mapping() {
+    fn rmw_and_distribution_choose_the_form_of_services_and_identities() {
         let cyclone = read(&[("RMW_IMPLEMENTATION", "rmw_cyclonedds_cpp")]).unwrap();
         assert_eq!(cyclone.mapping, ServiceMapping::Cyclone);
         assert!(read(&[("ROS_DISTRO", "humble")]).unwrap().long_gids);

@@ -8,7 +8,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ImageEncoder, ImageFormat, ImageReader, Limits, RgbImage};
 
-use super::{ImageError, MAX_SIDE, check_size};
+use crate::error::{ImageError, MAX_SIDE, check_size};
 
 /// Memory that decoding one image may take: 16384 x 4096 pixels of 8-bit RGBA.
 const MAX_MEMORY: u64 = 256 * 1024 * 1024;
@@ -28,7 +28,7 @@ const JPEG_END: &[u8] = b"\xff\xd9";
 /// Names what is wrong: another format, data that is cut off, a side above [`MAX_SIDE`], or the
 /// decoder's reason.
 pub fn decode_compressed(message: &CompressedImage) -> Result<RgbImage, ImageError> {
-    // Depth images carry a header of their own before the PNG; they are no colour images.
+    // Depth images have a header of their own before the PNG; they are not colour images.
     if message.format.contains("compressedDepth") {
         return Err(ImageError::Format(message.format.clone()));
     }
@@ -59,8 +59,8 @@ pub fn decode_compressed(message: &CompressedImage) -> Result<RgbImage, ImageErr
     Ok(image)
 }
 
-/// The data without the zeros that some cameras put behind it. Decoders paint what is missing grey,
-/// so that a cut-off image would pass as a good one: both formats must end as they should.
+/// The data without the zeros that some cameras append. Decoders fill a missing part with grey, so
+/// that a truncated image would be accepted: the end of both formats is checked.
 fn without_padding(data: &[u8]) -> &[u8] {
     &data[..data.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)]
 }

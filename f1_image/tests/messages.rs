@@ -1,14 +1,14 @@
-//! Images in messages: every encoding both ways, and every malformed input by name.
+//! Images in messages: every encoding both ways, and every malformed input is refused.
 
-use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image};
-use f1_interfaces::std_msgs::msg::Header;
-use f1_middleware::image::{
+use f1_image::{
     Encoding, ImageError, Mosaic, decode, decode_compressed, encode, encode_as, encode_jpeg,
     encode_png, into_rgb,
 };
+use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image};
+use f1_interfaces::std_msgs::msg::Header;
 use image::{Rgb, RgbImage};
 
-/// A smooth image, so that lossy ways can be bounded.
+/// A smooth image, so that the error of lossy encodings is bounded.
 fn image(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         Rgb([(40 + x * 2) as u8, (200 - y * 2) as u8, (60 + x + y) as u8])
@@ -20,7 +20,7 @@ fn largest_difference(a: &RgbImage, b: &RgbImage) -> u8 {
     a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| a.abs_diff(*b)).max().unwrap()
 }
 
-/// Adds `padding` bytes of rubbish to every row.
+/// Appends `padding` arbitrary bytes to every row.
 fn padded(message: &Image, padding: u32) -> Image {
     let data = message
         .data
@@ -131,7 +131,7 @@ fn png_is_exact_and_jpeg_is_close() {
 }
 
 #[test]
-fn wrong_sizes_are_refused_by_name() {
+fn wrong_sizes_are_refused_with_the_fault() {
     let good = encode(&image(8, 4), Header::default());
     let refused = |change: &dyn Fn(&mut Image)| {
         let mut message = good.clone();
@@ -177,15 +177,15 @@ fn compressed_data_cut_anywhere_is_refused() {
             assert!(decode_compressed(&cut).is_err(), "{} cut to {length}", message.format);
         }
     }
-    let not_a_image =
+    let not_an_image =
         CompressedImage { format: "jpeg".into(), data: vec![7; 100], ..Default::default() };
-    assert_eq!(decode_compressed(&not_a_image), Err(ImageError::Format("jpeg".into())));
+    assert_eq!(decode_compressed(&not_an_image), Err(ImageError::Format("jpeg".into())));
     let depth = CompressedImage { format: "16UC1; compressedDepth".into(), ..Default::default() };
     assert!(matches!(decode_compressed(&depth), Err(ImageError::Format(_))));
 }
 
 #[test]
-fn a_image_larger_than_allowed_is_not_decoded() {
+fn an_image_larger_than_allowed_is_not_decoded() {
     // A PNG header that claims 60000 x 60000 pixels.
     let mut data = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
     data.extend(60_000_u32.to_be_bytes());

@@ -1,76 +1,28 @@
-//! What commonly keeps messages from flowing, each with how to mend it.
+//! Checks of the machine and the environment: what commonly keeps ROS messages from arriving.
 
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
-    /// As it should be.
-    Good,
-    /// Works, with something to know.
-    Warning,
-    /// Stops the policy.
-    Broken,
-}
+use f1_middleware::{RECOMMENDED_RECEIVE_BUFFER, receive_buffer_limit};
 
-/// The outcome of one check.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// What was looked at.
-    pub check: &'static str,
-    /// How bad it is.
-    pub verdict: Verdict,
-    /// What was found.
-    pub found: String,
-    /// How to mend it; empty where nothing is wrong.
-    pub mend: String,
-}
+use super::finding::Finding;
 
-impl Finding {
-    /// Nothing is wrong.
-    pub fn good(check: &'static str, found: impl Into<String>) -> Finding {
-        Finding { check, verdict: Verdict::Good, found: found.into(), mend: String::new() }
-    }
-
-    /// Something to know.
-    pub fn warning(
-        check: &'static str,
-        found: impl Into<String>,
-        mend: impl Into<String>,
-    ) -> Finding {
-        Finding { check, verdict: Verdict::Warning, found: found.into(), mend: mend.into() }
-    }
-
-    /// Something that stops the policy.
-    pub fn broken(
-        check: &'static str,
-        found: impl Into<String>,
-        mend: impl Into<String>,
-    ) -> Finding {
-        Finding { check, verdict: Verdict::Broken, found: found.into(), mend: mend.into() }
-    }
-}
-
-/// The kernel's receive buffer that three raw 640x480 cameras need, in bytes.
-const WANTED_BUFFER: u64 = 4 * 1024 * 1024;
-
-/// First second of 2025: a clock before it was never set.
+/// First second of 2025: a clock that shows an earlier time was never set.
 const PLAUSIBLE: u64 = 1_735_689_600;
 
-/// The group that DDS participants look for each other on.
+/// The multicast group on which DDS participants discover each other.
 const DISCOVERY_GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 0, 1);
 
-/// All checks of the machine and the environment that concern messages.
+/// All checks of the machine and the environment that concern messages, in the order in which they
+/// are printed.
 pub fn network() -> Vec<Finding> {
     let environment =
         |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
     let local = environment("ROS_LOCALHOST_ONLY").as_deref() == Some("1")
         || environment("ROS_AUTOMATIC_DISCOVERY_RANGE").as_deref() == Some("LOCALHOST");
-    let limit = std::fs::read_to_string("/proc/sys/net/core/rmem_max").ok();
     vec![
-        receive_buffer(limit.as_deref()),
+        receive_buffer(receive_buffer_limit()),
         multicast(local),
         domain(environment("ROS_DOMAIN_ID").as_deref()),
         discovery(
@@ -85,18 +37,18 @@ pub fn network() -> Vec<Finding> {
     ]
 }
 
-fn receive_buffer(limit: Option<&str>) -> Finding {
+fn receive_buffer(limit: Option<u64>) -> Finding {
     const CHECK: &str = "receive buffer";
-    match limit.and_then(|text| text.trim().parse::<u64>().ok()) {
-        Some(limit) if limit >= WANTED_BUFFER => {
+    match limit {
+        Some(limit) if limit >= RECOMMENDED_RECEIVE_BUFFER => {
             Finding::good(CHECK, format!("net.core.rmem_max is {limit}"))
         }
         Some(limit) => Finding::warning(
             CHECK,
             format!("net.core.rmem_max is {limit}: raw camera images will be lost on `dds`"),
             format!(
-                "sudo sysctl -w net.core.rmem_max={WANTED_BUFFER} (to keep it: a line \
-                 `net.core.rmem_max={WANTED_BUFFER}` in /etc/sysctl.d/60-ros.conf)"
+                "sudo sysctl -w net.core.rmem_max={RECOMMENDED_RECEIVE_BUFFER} (to keep it: a \
+                 line `net.core.rmem_max={RECOMMENDED_RECEIVE_BUFFER}` in /etc/sysctl.d/60-ros.conf)"
             ),
         ),
         None => Finding::warning(
@@ -114,12 +66,12 @@ fn multicast_loop() -> std::io::Result<()> {
     socket.join_multicast_v4(&DISCOVERY_GROUP, &Ipv4Addr::UNSPECIFIED)?;
     socket.set_read_timeout(Some(Duration::from_millis(500)))?;
     let port = socket.local_addr()?.port();
-    let word = b"f1 doctor";
-    socket.send_to(word, SocketAddrV4::new(DISCOVERY_GROUP, port))?;
+    let sent = b"f1 doctor";
+    socket.send_to(sent, SocketAddrV4::new(DISCOVERY_GROUP, port))?;
     let mut buffer = [0; 64];
     loop {
         let (length, _) = socket.recv_from(&mut buffer)?;
-        if &buffer[..length] == word {
+        if &buffer[..length] == sent {
             return Ok(());
         }
     }
@@ -150,7 +102,9 @@ fn domain(value: Option<&str>) -> Finding {
         Some((_, Ok(domain))) if domain <= 101 => Finding::good(CHECK, format!("domain {domain}")),
         Some((_, Ok(domain))) if domain <= 232 => Finding::warning(
             CHECK,
-            format!("domain {domain}: its ports may be those that Linux gives to others"),
+            format!(
+                "domain {domain}: its ports lie in the range that Linux gives to other programs"
+            ),
             "choose a ROS_DOMAIN_ID from 0 to 101",
         ),
         Some((value, _)) => Finding::broken(
@@ -205,7 +159,7 @@ fn rmw(value: Option<&str>, sourced: Option<&str>) -> Finding {
         Some(value) => Finding::warning(
             CHECK,
             format!("RMW_IMPLEMENTATION is {value:?}, which this program does not know"),
-            "set it as on the robot; services of unknown peers are spoken as Fast DDS does",
+            "set it as on the robot; to peers of an unknown RMW services are sent in the form of Fast DDS",
         ),
     }
 }
@@ -227,11 +181,11 @@ fn clock() -> Finding {
         "/run/ntpd.pid",
     ];
     if marks.iter().any(|mark| Path::new(mark).exists()) {
-        Finding::good(CHECK, "set, and kept in step with others")
+        Finding::good(CHECK, "set, and synchronised")
     } else {
         Finding::warning(
             CHECK,
-            "no time synchronisation is running: stamps of other machines may not fit ours",
+            "no time synchronisation is running: time stamps of other machines may differ from ours",
             "if cameras or joints come from another machine: sudo apt install chrony",
         )
     }
@@ -240,12 +194,13 @@ fn clock() -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::doctor::finding::Verdict;
 
     #[test]
-    fn what_stops_the_policy_is_told_from_what_does_not() {
+    fn a_fault_that_stops_the_policy_is_broken_and_others_are_warnings() {
         for (finding, verdict) in [
-            (receive_buffer(Some("212992\n")), Verdict::Warning),
-            (receive_buffer(Some("4194304\n")), Verdict::Good),
+            (receive_buffer(Some(212_992)), Verdict::Warning),
+            (receive_buffer(Some(4_194_304)), Verdict::Good),
             (domain(Some("7")), Verdict::Good),
             (domain(Some("200")), Verdict::Warning),
             (domain(Some("x")), Verdict::Broken),
@@ -258,7 +213,7 @@ mod tests {
             (rmw(Some("rmw_other"), None), Verdict::Warning),
         ] {
             assert_eq!(finding.verdict, verdict, "{finding:?}");
-            assert_eq!(finding.mend.is_empty(), verdict == Verdict::Good, "{finding:?}");
+            assert_eq!(finding.fix.is_empty(), verdict == Verdict::Good, "{finding:?}");
         }
     }
 
