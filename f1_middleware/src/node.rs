@@ -411,6 +411,7 @@ impl WeakNode {
 
 impl Drop for NodeInner {
     fn drop(&mut self) {
+        self.parameters.close();
         self.context.inner.transport.remove_node(&self.name);
     }
 }

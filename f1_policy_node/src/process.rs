@@ -306,6 +306,16 @@ pub fn load_from_parameters() -> LoaderOf {
     })
 }
 
+impl Drop for PolicyProcess {
+    /// Between the nodes nothing is passed on any more. The receivers of the ports own what the
+    /// nodes share, which owns the ports.
+    fn drop(&mut self) {
+        self.core.observations.close();
+        self.core.prefixes.close();
+        self.core.chunks.close();
+    }
+}
+
 fn come_to_rest_on_shutdown(context: &Context, node: &Node, stopper: &Stopper) {
     // The context owns the hook: a hook that owned the node, which owns the context, would keep the
     // publishers to the controllers for good.
