@@ -3,7 +3,7 @@
 # without root. With them the CUDA build works on any x86-64 Linux machine; the program is then
 # copied to one with a GPU.
 #
-#   scripts/setup-cuda.sh [DIR]    DIR defaults to ~/.cache/cuda13; takes about 2 GB; run it again to
+#   scripts/setup-cuda.sh [DIR]    DIR defaults to ~/.cache/cuda13; takes 2 GB; run it again to
 #                                  add what is missing
 #   source DIR/env.sh              then build with --features cuda
 #
