@@ -1,6 +1,7 @@
 //! `f1 doctor`: check what commonly breaks and say how to fix it.
 
 mod finding;
+mod motion;
 mod network;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,10 @@ pub struct Args {
     /// Where the network is to run: `cpu` or `cuda`.
     #[arg(long, default_value = "cpu")]
     device: String,
+    /// Write the robot file with collision shapes made from the URDF's meshes to this file, and do
+    /// nothing else.
+    #[arg(long, value_name = "FILE", requires = "robot")]
+    fit_collisions: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -35,6 +40,9 @@ pub struct Args {
 /// # Errors
 /// What stops the command.
 pub fn run(args: Args) -> anyhow::Result<()> {
+    if let (Some(output), Some(name)) = (&args.fit_collisions, &args.robot) {
+        return motion::fit_collisions(&share::robot_file(name)?, output);
+    }
     let mut findings = network::network();
     findings.push(gpu(&args.device));
     let mut find = |check: &'static str,
@@ -197,6 +205,8 @@ fn robot(path: &Path, folder: Option<&Path>, config: Option<&Config>, findings: 
         "robot file",
         format!("{}: {} joints", robot.file().name, robot.dof()),
     ));
+    findings.push(motion::limits(&robot));
+    findings.push(motion::clearance(&robot));
     if let Some(config) = config {
         let shape = PolicyShape {
             max_state_dim: config.max_state_dim,

@@ -66,10 +66,7 @@ impl Recorded {
         let trajectory_topics: Vec<String> = robot
             .controllers()
             .iter()
-            .map(|controller| match controller.namespace.as_str() {
-                "" => absolute(&format!("{}/joint_trajectory", controller.name)),
-                space => absolute(&format!("{space}/{}/joint_trajectory", controller.name)),
-            })
+            .map(|controller| absolute(&format!("{}/joint_trajectory", controller.full_name())))
             .collect();
         let (told, status, chunk) =
             (absolute("instruction"), absolute("status"), absolute("action/chunk"));
