@@ -1,6 +1,8 @@
 //! `f1`: a foresight vision-language-action policy for real robots, from one command.
 
 mod commands;
+#[cfg(test)]
+mod documents;
 mod share;
 
 use clap::{Parser, Subcommand};

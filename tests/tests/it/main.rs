@@ -6,6 +6,7 @@
 mod abilities;
 mod closed_loop;
 mod copies;
+mod documents;
 mod faults;
 mod features;
 mod kit;
@@ -16,5 +17,6 @@ mod replay;
 mod ros_packages;
 mod sampler;
 mod soak;
+mod sources;
 mod spans;
 mod wrapper;
