@@ -8,7 +8,7 @@ use f1_robot::robot_file::CameraRole;
 use f1_robot::statistics::StatisticsFile;
 use f1_robot::{PolicyShape, Robot};
 
-use crate::share;
+use f1_robot::share;
 
 /// Arguments of `f1 doctor`.
 #[derive(clap::Args, Debug)]

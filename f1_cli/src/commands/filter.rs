@@ -11,7 +11,7 @@ use f1_robot::Robot;
 use f1_robot::safety::requests::{Server, limits};
 use f1_robot::safety::{FilterSettings, LatchSettings, Mode, SafetyFilter, Speed};
 
-use crate::share;
+use f1_robot::share;
 
 /// What a line holds, for `--help`.
 const LINES: &str = "\

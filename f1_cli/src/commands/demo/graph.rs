@@ -131,7 +131,7 @@ impl Stage {
         let mut waited = Duration::ZERO;
         while !process.is_started() {
             if waited > Duration::from_secs(START) {
-                bail!("the nodes did not come up: {}", process.board().state().1);
+                bail!("the nodes did not come up: {}", process.status().state().1);
             }
             executor.spin_for(LOOK);
             waited += LOOK;
@@ -185,7 +185,7 @@ impl Stage {
             "action/chunk",
             Qos::reliable(),
             move |chunk, _| {
-                let stages = core.board.lock().stages;
+                let stages = core.status.lock().stages;
                 let mut heard = into.lock();
                 heard.latency_ms.push(stages.total().as_secs_f64() * 1e3);
                 let stamp = chunk.header.stamp.nanoseconds();

@@ -1,8 +1,8 @@
 //! The program as an operator ends it, and as a fault ends it: motion comes to rest first, then the
 //! process goes.
 //!
-//! Robot and policy are two processes on the loopback. The robot is this test binary again, told
-//! its part by `F1_TEST_PART`; it tells what the arm does as JSON lines.
+//! Robot and policy are two processes on the loopback. The robot is this test binary again, which
+//! takes its part from `F1_TEST_PART` and writes what the arm does as JSON lines.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -94,8 +94,8 @@ impl Running {
         }
     }
 
-    /// What was told and not yet read.
-    fn told(&self) -> Vec<Value> {
+    /// Lines that came and were not read yet.
+    fn rest(&self) -> Vec<Value> {
         self.lines.as_ref().unwrap().try_iter().collect()
     }
 
@@ -129,33 +129,34 @@ fn domain() -> String {
     std::env::var("ROS_DOMAIN_ID").unwrap_or_else(|_| (1 + std::process::id() % 99).to_string())
 }
 
-fn tell(value: &Value) {
+fn write(value: &Value) {
     println!("{value}");
 }
 
-/// Tells what reaches the controllers, how fast the joints are, and what status says.
-fn tell_of_the_robot(context: &Context, namespace: &str) {
-    let node = context.create_node_with("witness", NodeOptions::in_namespace(namespace)).unwrap();
-    let heard = node.create_subscription::<JointTrajectory>(
+/// Writes what reaches the controllers, how fast the joints are, and the status.
+fn report_robot(context: &Context, namespace: &str) {
+    let node = context.create_node_with("observer", NodeOptions::in_namespace(namespace)).unwrap();
+    let subscription = node.create_subscription::<JointTrajectory>(
         "arm_controller/joint_trajectory",
         Qos::reliable().keep_last(10),
         |message, _| {
             let last = message.points.last().unwrap();
             let speed = last.velocities.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
-            tell(&json!({ "trajectory": message.points.len(), "last_speed": speed }));
+            write(&json!({ "trajectory": message.points.len(), "last_speed": speed }));
         },
     );
-    node.keep(heard.unwrap());
-    let heard =
+    node.keep(subscription.unwrap());
+    let subscription =
         node.create_subscription::<JointState>("joint_states", Qos::sensor_data(), |message, _| {
             let speed = message.velocity.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
-            tell(&json!({ "speed": speed }));
+            write(&json!({ "speed": speed }));
         });
-    node.keep(heard.unwrap());
-    let heard = node.create_subscription::<PolicyStatus>("status", Qos::latched(), |message, _| {
-        tell(&json!({ "state": message.state, "reason": message.reason }));
-    });
-    node.keep(heard.unwrap());
+    node.keep(subscription.unwrap());
+    let subscription =
+        node.create_subscription::<PolicyStatus>("status", Qos::latched(), |message, _| {
+            write(&json!({ "state": message.state, "reason": message.reason }));
+        });
+    node.keep(subscription.unwrap());
     node.keep(node.clone());
 }
 
@@ -167,11 +168,11 @@ fn bench(context: &Context, namespace: &str) -> SimNode {
     SimNode::start(context, &robot, settings, &options).unwrap()
 }
 
-/// Tells how often the controllers met a set-point outside a limit.
-fn tell_of_limits(context: &Context, sim: SimNode) {
+/// Writes how often the controllers met a set-point outside a limit.
+fn report_limits(context: &Context, sim: SimNode) {
     let node = context.create_node("limits").unwrap();
     let timer = node.create_timer(Duration::from_millis(100), ClockKind::Steady, move || {
-        tell(&json!({ "violations": sim.violations(), "late": sim.late_trajectories() }));
+        write(&json!({ "violations": sim.violations(), "late": sim.late_trajectories() }));
     });
     node.keep(timer);
     node.keep(node.clone());
@@ -183,8 +184,8 @@ fn the_other_process() {
     if let Some(namespace) = part.strip_prefix("robot ") {
         let context = Context::new(ContextOptions::new(Backend::Dds)).unwrap();
         let sim = bench(&context, namespace);
-        tell_of_the_robot(&context, namespace);
-        tell_of_limits(&context, sim);
+        report_robot(&context, namespace);
+        report_limits(&context, sim);
         // Ends with the parent's kill, or by itself should the parent have gone.
         context.executor().spin_for(Duration::from_secs(600));
         return;
@@ -205,17 +206,17 @@ fn the_other_process() {
     )
     .unwrap();
     process.stop_on_panic();
-    tell_of_the_robot(&context, "/f1");
+    report_robot(&context, "/f1");
     process.core().set_instruction(&sim.instruction());
-    tell_of_limits(&context, sim);
+    report_limits(&context, sim);
     let node = process.nodes().iter().find(|node| node.name() == part).unwrap();
     let stopper = process.stopper().clone();
     let timer = node.create_timer(Duration::from_millis(20), ClockKind::Steady, {
         let mut moved = 0;
         move || {
-            moved += u32::from(stopper.moves());
+            moved += u32::from(stopper.moves() == Some(true));
             if moved == 50 {
-                tell(&json!({ "panics": true }));
+                write(&json!({ "panics": true }));
                 panic!("a fault for the test");
             }
         }
@@ -255,11 +256,11 @@ fn ends_at_rest_on(signal: &str) {
     let mut policy = policy(&namespace);
     robot.wait("a trajectory", |line| line["trajectory"].as_u64().is_some());
     robot.wait("motion", |line| speed(line) > Some(5.0 * REST));
-    robot.told();
+    robot.rest();
     policy.signal(signal);
     let mut lines = Vec::new();
     let status = policy.ended();
-    lines.extend(robot.told());
+    lines.extend(robot.rest());
     assert_eq!(status.code(), Some(0), "{signal}: {status:?}");
     // What the joints do from now on is what the process left behind.
     for _ in 0..5 {
@@ -273,7 +274,7 @@ fn ends_at_rest_on(signal: &str) {
     );
     let reason =
         |line: &Value| line["reason"].as_str().is_some_and(|reason| reason.contains("shuts down"));
-    assert!(lines.iter().any(reason), "{signal}: status never says why: {lines:?}");
+    assert!(lines.iter().any(reason), "{signal}: status never gives the reason: {lines:?}");
     let counted = robot.wait("the count of violations", |line| line["violations"].is_u64());
     assert!(within_limits(&counted), "{signal}: {counted}");
 }
@@ -295,7 +296,7 @@ fn stops_on_a_panic_in(node: &str) {
     let mut lines = Vec::new();
     let status = running.ended();
     std::thread::sleep(Duration::from_millis(200));
-    lines.extend(running.told());
+    lines.extend(running.rest());
     assert_eq!(status.code(), Some(101), "{node}: {status:?}");
     let speeds: Vec<f64> = lines.iter().filter_map(speed).collect();
     let (first, last) = (speeds.first().copied(), speeds.last().copied());
@@ -304,9 +305,9 @@ fn stops_on_a_panic_in(node: &str) {
         "{node}: {last:?} at the end, {first:?} at the panic, of {}",
         speeds.len()
     );
-    let told =
+    let panicked =
         |line: &Value| line["reason"].as_str().is_some_and(|reason| reason.contains("panicked"));
-    assert!(lines.iter().any(told), "{node}: status never says why");
+    assert!(lines.iter().any(panicked), "{node}: status never gives the reason");
     let counted = lines.iter().rev().find(|line| line["violations"].is_u64());
     assert!(counted.is_some_and(within_limits), "{node}: {counted:?}");
 }
