@@ -38,12 +38,46 @@ pub struct Faults {
     /// Added to the stamps of the joints, ns.
     pub joint_offset_ns: i64,
     pub joints_stopped: bool,
+    /// The last joint's driver sends nothing: it needs [`Setup::two_drivers`].
+    pub gripper_stopped: bool,
+    /// What hardware that does not measure velocities sends.
+    pub velocities: Velocities,
     /// The first joint is not a number.
     pub joint_is_nan: bool,
     /// The lock's publisher is gone.
     pub lock_dead: bool,
     /// Frames come up to so much late, irregularly, and every third not at all.
     pub irregular_ns: i64,
+}
+
+/// What the joint states hold of the velocities.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Velocities {
+    #[default]
+    Measured,
+    Empty,
+    NotANumber,
+    /// Those of the first joints only.
+    Short,
+    /// Every other one.
+    Mixed,
+}
+
+impl Velocities {
+    pub const UNMEASURED: [Self; 4] = [Self::Empty, Self::NotANumber, Self::Short, Self::Mixed];
+
+    fn of(self, measured: Vec<f64>) -> Vec<f64> {
+        match self {
+            Self::Measured => measured,
+            Self::Empty => Vec::new(),
+            Self::NotANumber => vec![f64::NAN; measured.len()],
+            Self::Short => measured[..measured.len() / 2].to_vec(),
+            Self::Mixed => {
+                let odd = |(index, velocity)| if index % 2 == 0 { velocity } else { f64::NAN };
+                measured.into_iter().enumerate().map(odd).collect()
+            }
+        }
+    }
 }
 
 /// What the robot received, and how much it sent.
@@ -71,6 +105,9 @@ pub struct Setup {
     pub camera_rate: f64,
     /// Whether the network waits for a whole history.
     pub full_history: bool,
+    /// The last joint has a driver of its own, at half the rate, on the robot file's last topic of
+    /// joint states.
+    pub two_drivers: bool,
 }
 
 impl Setup {
@@ -87,6 +124,7 @@ impl Setup {
             size: (64, 48),
             camera_rate: 20.0,
             full_history: false,
+            two_drivers: false,
         }
     }
 
@@ -211,37 +249,54 @@ impl FakeRobot {
         let process = PolicyProcess::compose(&context, load, &ProcessOptions::default()).unwrap();
         let (faults, log) = (Arc::default(), Arc::default());
         let fake = Self { context, process, robot, node, faults, log, body };
-        fake.publish_joints();
+        fake.publish_joints(setup.two_drivers);
         fake.publish_images(&setup);
         fake.publish_lock();
         fake.subscribe();
         fake
     }
 
-    fn publish_joints(&self) {
-        let publisher =
-            self.node.create_publisher::<JointState>("joint_states", Qos::reliable()).unwrap();
+    fn publish_joints(&self, two_drivers: bool) {
+        let topics = topics::JOINT_STATES.names(&self.robot, &[]);
+        let publishers: Vec<_> = topics
+            .iter()
+            .map(|topic| self.node.create_publisher::<JointState>(topic, Qos::reliable()).unwrap())
+            .collect();
         let (faults, body, clock) = (self.faults.clone(), self.body.clone(), self.node.clock());
+        let mut count = 0_u64;
         let timer =
             self.node.create_timer(Duration::from_millis(10), ClockKind::Steady, move || {
                 let faults = faults.lock().clone();
                 let now_ns = clock.now().nanoseconds();
-                let (name, mut position, velocity) = body.lock().advance(now_ns);
+                let (mut name, mut position, velocity) = body.lock().advance(now_ns);
+                let mut velocity = faults.velocities.of(velocity);
+                let effort =
+                    if velocity.is_empty() { Vec::new() } else { vec![f64::NAN; name.len()] };
                 if faults.joint_is_nan {
                     position[0] = f64::NAN;
                 }
-                if !faults.joints_stopped {
-                    let header = header(now_ns + faults.joint_offset_ns);
-                    publisher
-                        .publish(JointState {
-                            header,
-                            name,
-                            position,
-                            velocity,
-                            effort: Vec::new(),
-                        })
-                        .unwrap();
+                count += 1;
+                if faults.joints_stopped {
+                    return;
                 }
+                let header = header(now_ns + faults.joint_offset_ns);
+                if two_drivers {
+                    let arm = name.len() - 1;
+                    let (name, position) = (name.split_off(arm), position.split_off(arm));
+                    let velocity = velocity.split_off(arm.min(velocity.len()));
+                    let gripper = JointState {
+                        header: header.clone(),
+                        name,
+                        position,
+                        velocity,
+                        effort: Vec::new(),
+                    };
+                    if count.is_multiple_of(2) && !faults.gripper_stopped {
+                        publishers[publishers.len() - 1].publish(gripper).unwrap();
+                    }
+                }
+                let arm = JointState { header, name, position, velocity, effort };
+                publishers[0].publish(arm).unwrap();
             });
         self.node.keep(timer);
     }

@@ -13,7 +13,7 @@ use f1_policy_node::resources::Resources;
 use f1_policy_node::status::PolicyState;
 use parking_lot::Mutex;
 
-use crate::fake_robot::{FakeRobot, Setup};
+use crate::fake_robot::{FakeRobot, Setup, Velocities};
 use crate::kit;
 
 const WAITING: u8 = PolicyStatus::STATE_WAITING;
@@ -177,6 +177,78 @@ fn not_a_number_among_the_joints() {
     fake.run(1.5);
     fake.assert_running();
     fake.assert_limits();
+}
+
+#[test]
+fn velocities_that_are_not_measured_change_nothing() {
+    let play = |velocities: Velocities| {
+        let setup = Setup::bench();
+        let fake = FakeRobot::start(setup);
+        fake.fault(|faults| faults.velocities = velocities);
+        fake.run(0.5);
+        fake.process.core().set_instruction("put the red cube into the bin");
+        fake.run(3.0);
+        fake.assert_running();
+        fake.assert_limits();
+        let log = fake.log.lock();
+        let stamps = log.trajectories.iter().map(|one| one.message.header.stamp);
+        stamps.collect::<Vec<_>>()
+    };
+    let measured = play(Velocities::Measured);
+    assert!(measured.len() > 6, "{} trajectories", measured.len());
+    for velocities in Velocities::UNMEASURED {
+        assert_eq!(play(velocities), measured, "{velocities:?}");
+    }
+}
+
+/// The bench arm, its gripper's driver on the topic of the arm's or on one of its own.
+fn two_drivers(own_topic: bool) -> Setup {
+    let robot = kit::changed_robot("bench_arm", |text| match own_topic {
+        true => format!("joint_states: [joint_states, gripper/joint_states]\n{text}"),
+        false => text,
+    });
+    Setup { two_drivers: true, ..Setup::new(robot) }
+}
+
+#[test]
+fn several_drivers_send_joint_states() {
+    for own_topic in [false, true] {
+        let fake = FakeRobot::moving(two_drivers(own_topic));
+        assert!(fake.log.lock().chunks.iter().all(|chunk| chunk.measured_positions.len() == 8));
+        fake.assert_limits();
+    }
+}
+
+#[test]
+fn one_of_several_drivers_stops() {
+    for own_topic in [false, true] {
+        let fake = FakeRobot::moving(two_drivers(own_topic));
+        let before = fake.log.lock().trajectories.len();
+        fake.fault(|faults| faults.gripper_stopped = true);
+        // Braked as soon as one joint is too old, although the others still come.
+        fake.run(0.4);
+        let status = fake.status();
+        assert_eq!(status.state, HOLDING, "{}", status.reason);
+        assert!(fake.log.lock().trajectories.len() > before, "no braking trajectory");
+        fake.run(1.5);
+        fake.assert_at_rest(&[HOLDING], "gripper_joint");
+        fake.fault(|faults| faults.gripper_stopped = false);
+        fake.run(1.5);
+        fake.assert_running();
+        fake.assert_limits();
+    }
+}
+
+#[test]
+fn a_driver_that_never_sends_is_named() {
+    let fake = FakeRobot::start(two_drivers(true));
+    fake.fault(|faults| faults.gripper_stopped = true);
+    fake.run(0.5);
+    fake.process.core().set_instruction("put the red cube into the bin");
+    fake.run(2.0);
+    assert!(fake.log.lock().trajectories.is_empty());
+    let reason = fake.status().reason;
+    assert!(reason.contains("missing: gripper_joint"), "{reason}");
 }
 
 #[test]

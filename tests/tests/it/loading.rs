@@ -96,3 +96,13 @@ fn a_load_that_fails_leaves_the_next_one_free() {
     assert!(core.acquire("action").is_ok());
     assert!(!core.status.lock().state().1.contains("model is not set"));
 }
+
+#[test]
+fn a_process_that_is_dropped_leaves_nothing_behind() {
+    let setup = crate::fake_robot::Setup::bench();
+    let fake = crate::fake_robot::FakeRobot::moving(setup);
+    let core = Arc::downgrade(fake.process.core());
+    // Without a shut-down: the context's own hooks must not keep it alive.
+    drop(fake);
+    assert!(core.upgrade().is_none(), "the process is still referred to");
+}
