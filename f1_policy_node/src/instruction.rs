@@ -50,7 +50,7 @@ impl Duplicates {
         if let Some(index) = other.iter().position(|(_, sent)| sent == text) {
             // Each subscription keeps the order: what was before it will not come any more.
             other.drain(..=index);
-            // The newest on both, whatever one of them lost, is what holds.
+            // The newest on both holds, also where one of them lost messages.
             if !other.is_empty() || self.last.as_deref() == Some(text) {
                 return false;
             }

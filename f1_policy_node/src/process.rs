@@ -1,5 +1,5 @@
 //! The four nodes of one process, put together: lifecycle, status, diagnostics, and coming to rest
-//! whatever happens.
+//! when the process ends, by a signal or a fault.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

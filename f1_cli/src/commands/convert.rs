@@ -169,7 +169,12 @@ fn convert(args: &Args, robot: &Arc<Robot>) -> Result<Summary> {
     let mut recorded = Recorded::read(&bag, robot, &args.namespace, args.task.as_deref())
         .with_context(|| file.clone())?;
     let mut notes = clocks::align(&mut recorded, args.stamps);
-    let observed = Observed::of(&recorded, robot, &settings).with_context(|| file.clone())?;
+    let observed = Observed::of(&recorded, robot, &settings).map_err(|error| {
+        anyhow::anyhow!(
+            "{file}: {}",
+            [vec![error.to_string()], notes.clone()].concat().join("\n  ")
+        )
+    })?;
     notes.extend(observed.notes.iter().cloned());
     let commands =
         Commands::new(&recorded, &observed, robot, args.commands).with_context(|| file.clone())?;

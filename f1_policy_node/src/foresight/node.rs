@@ -351,7 +351,7 @@ impl Shared {
             let sequence = self.core.status.lock().chunks;
             let mut waiting = self.waiting.lock();
             waiting.push_back(Expectation { observation, prefix, image, foreseen_ns, sequence });
-            // Moments that never come (a camera died) must not pile up.
+            // Moments that never come (a camera stopped) must not accumulate.
             while waiting.len() > 32 {
                 waiting.pop_front();
             }
@@ -436,7 +436,7 @@ impl Shared {
         let replan_psnr = self.settings.lock().replan_psnr;
         for Compared { error, sheet } in compared {
             self.core.status.lock().foresight = Some((error.psnr, error.token_agreement));
-            // A plan of an epoch that has ended is not left a second time.
+            // A chunk of an epoch that has ended is not replaced a second time.
             if replan_psnr > 0.0 && error.psnr < replan_psnr && error.epoch == self.core.epoch() {
                 self.core.pacer.lock().demand();
             }

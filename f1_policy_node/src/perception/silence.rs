@@ -64,7 +64,7 @@ impl Shared {
     }
 }
 
-/// What is said of a sensor that was last received and last used so long ago.
+/// The condition of a sensor whose last message was received and used at the times in `health`.
 fn silence(sensor: Sensor, health: &Health, now: Duration, limit: Duration) -> Option<Condition> {
     let silent = now.saturating_sub(health.received);
     let unused = now.saturating_sub(health.used);

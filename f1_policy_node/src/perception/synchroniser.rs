@@ -63,7 +63,8 @@ pub struct MatchedSet<F> {
 }
 
 /// Positions in the order of the robot's joints, and the state vector, out of joints by name.
-pub type Encode = dyn Fn(&[String], &[f64]) -> Result<(Vec<f64>, Vec<f32>), MeasurementError>;
+pub type Encode<'a> =
+    dyn Fn(&[String], &[f64]) -> Result<(Vec<f64>, Vec<f32>), MeasurementError> + 'a;
 
 /// Matches the frames of several cameras and the joints by their stamps.
 #[derive(Debug)]
@@ -112,7 +113,7 @@ impl<F: Clone> Synchroniser<F> {
         message: &JointState,
         stamp_ns: i64,
         arrived: Duration,
-        encode: &Encode,
+        encode: &Encode<'_>,
     ) -> JointsTaken {
         let merged = match self.merge.push(message, stamp_ns, arrived) {
             Ok(merged) => merged,

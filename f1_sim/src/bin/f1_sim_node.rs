@@ -2,6 +2,7 @@
 //!
 //! Options before `--ros-args`: none but `--help`, which lists the parameters.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -30,7 +31,8 @@ The simulated bench as a robot on topics: joint states, two cameras, a trajector
 fn run() -> Result<(), Box<dyn std::error::Error>> {
     let (args, rest) = RosArgs::from_env()?;
     if rest.iter().any(|word| word == "--help" || word == "-h") {
-        println!("{HELP}");
+        // A reader that has gone is no fault.
+        let _ = writeln!(std::io::stdout(), "{HELP}");
         return Ok(());
     }
     if let Some(unknown) = rest.first() {
@@ -95,11 +97,16 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
 fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(f1_middleware::log::filter("info")));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false)
+        .init();
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            // There is no other place to report it where stderr is closed.
+            let _ = writeln!(std::io::stderr(), "error: {error}");
             ExitCode::FAILURE
         }
     }

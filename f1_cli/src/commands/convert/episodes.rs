@@ -28,11 +28,14 @@ pub(super) fn split(
     gap: f64,
 ) -> Vec<Episode> {
     let stamps: Vec<i64> = observed.list.iter().map(|one| one.stamp_ns).collect();
+    // A sensor that stops is seen by the others, which go on.
+    let last_ns = observed.used.iter().filter_map(|(_, stamps)| stamps.last()).max();
+    let last_ns = last_ns.copied().unwrap_or(i64::MIN);
     let mut episodes = Vec::new();
     for (number, (begin, task)) in instructions.iter().enumerate() {
         if !task.is_empty() {
             let end = instructions.get(number + 1).map_or(i64::MAX, |(end, _)| *end);
-            for run in runs(&stamps, (*begin, end), fps, (gap * 1e9) as i64) {
+            for run in runs(&stamps, (*begin, end), last_ns, fps, (gap * 1e9) as i64) {
                 let ended = run.silent.map(|(from_ns, to_ns)| observed.why_silent(from_ns, to_ns));
                 episodes.push(Episode { task: task.clone(), frames: run.frames, ended });
             }
@@ -50,9 +53,10 @@ struct Run {
     silent: Option<(i64, i64)>,
 }
 
-/// Runs of frames between `begin` and `end`: each frame has the newest observation.
-fn runs(stamps: &[i64], (begin, end): (i64, i64), fps: u32, gap_ns: i64) -> Vec<Run> {
-    let (Some(first), Some(last)) = (stamps.first(), stamps.last()) else { return Vec::new() };
+/// Runs of frames between `begin` and `end`, to `last_ns`: each frame has the newest observation.
+/// A run ends with the frame that uses its last observation first: what repeats it was not seen.
+fn runs(stamps: &[i64], (begin, end): (i64, i64), last_ns: i64, fps: u32, gap_ns: i64) -> Vec<Run> {
+    let Some(first) = stamps.first() else { return Vec::new() };
     let mut runs = Vec::new();
     let mut run = Run::default();
     let mut start = begin.max(*first);
@@ -61,7 +65,7 @@ fn runs(stamps: &[i64], (begin, end): (i64, i64), fps: u32, gap_ns: i64) -> Vec<
         // From the run's start anew each time: periods that are no whole nanoseconds must not add
         // up.
         let time_ns = start.saturating_add(step * 1_000_000_000 / i64::from(fps));
-        if time_ns > *last || time_ns >= end {
+        if time_ns > last_ns || time_ns >= end {
             break;
         }
         let after = stamps.partition_point(|stamp| *stamp <= time_ns);
@@ -71,13 +75,7 @@ fn runs(stamps: &[i64], (begin, end): (i64, i64), fps: u32, gap_ns: i64) -> Vec<
                 step += 1;
             }
             None => {
-                // The episode ends with the last observation: what repeats it was not seen.
                 let used = run.frames.last().map(|frame| frame.observation);
-                while let [.., before, last] = run.frames.as_slice()
-                    && before.observation == last.observation
-                {
-                    run.frames.pop();
-                }
                 run.silent = used.map(|index| (stamps[index], time_ns));
                 runs.push(std::mem::take(&mut run));
                 let Some(again) = stamps.get(after) else { break };
@@ -86,6 +84,13 @@ fn runs(stamps: &[i64], (begin, end): (i64, i64), fps: u32, gap_ns: i64) -> Vec<
         }
     }
     runs.push(run);
+    for run in &mut runs {
+        while let [.., before, last] = run.frames.as_slice()
+            && before.observation == last.observation
+        {
+            run.frames.pop();
+        }
+    }
     runs.retain(|run| !run.frames.is_empty());
     runs
 }
@@ -113,7 +118,7 @@ mod tests {
 
     #[test]
     fn frames_are_evenly_spaced_and_take_the_newest_observation() {
-        let runs = runs(&every(33, 20, 1000), (i64::MIN, i64::MAX), 10, 500 * MS);
+        let runs = runs(&every(33, 20, 1000), (i64::MIN, i64::MAX), 1000 * MS, 10, 500 * MS);
         assert_eq!(runs.len(), 1);
         let times: Vec<i64> = runs[0].frames.iter().map(|frame| frame.time_ns / MS).collect();
         assert_eq!(times, [20, 120, 220, 320, 420, 520, 620, 720, 820, 920]);
@@ -126,7 +131,7 @@ mod tests {
     fn an_episode_ends_with_the_last_observation_and_the_next_begins_with_the_next() {
         let mut stamps = every(50, 0, 1000);
         stamps.extend(every(50, 3010, 4000));
-        let runs = runs(&stamps, (i64::MIN, i64::MAX), 10, 300 * MS);
+        let runs = runs(&stamps, (i64::MIN, i64::MAX), 4000 * MS, 10, 300 * MS);
         let spans: Vec<(i64, i64)> = runs
             .iter()
             .map(|run| &run.frames)
@@ -141,20 +146,30 @@ mod tests {
     fn a_pause_that_is_shorter_than_the_gap_is_bridged() {
         let mut stamps = every(50, 0, 1000);
         stamps.extend(every(50, 1250, 2000));
-        let runs = runs(&stamps, (i64::MIN, i64::MAX), 10, 300 * MS);
+        let runs = runs(&stamps, (i64::MIN, i64::MAX), 2000 * MS, 10, 300 * MS);
         assert_eq!((runs.len(), runs[0].frames.len()), (1, 21));
+    }
+
+    #[test]
+    fn an_episode_that_ends_before_the_recording_does_is_reported() {
+        let stamps = every(50, 0, 1000);
+        let all = (i64::MIN, i64::MAX);
+        let runs_to = |last: i64| runs(&stamps, all, last * MS, 10, 300 * MS);
+        let ends = |run: &Run| run.frames[run.frames.len() - 1].time_ns / MS;
+        assert_eq!((ends(&runs_to(3000)[0]), runs_to(3000)[0].silent.is_some()), (1000, true));
+        assert_eq!((ends(&runs_to(1200)[0]), runs_to(1200)[0].silent), (1000, None));
     }
 
     #[test]
     fn nothing_lies_outside_an_instruction() {
         let stamps = every(50, 0, 2000);
-        let runs = runs(&stamps, (510 * MS, 1000 * MS), 10, 300 * MS);
+        let runs = runs(&stamps, (510 * MS, 1000 * MS), 2000 * MS, 10, 300 * MS);
         let times: Vec<i64> = runs[0].frames.iter().map(|frame| frame.time_ns / MS).collect();
         assert_eq!(times, [510, 610, 710, 810, 910]);
     }
 
     #[test]
     fn without_an_observation_there_is_no_episode() {
-        assert!(runs(&[], (0, 1000 * MS), 10, MS).is_empty());
+        assert!(runs(&[], (0, 1000 * MS), 1000 * MS, 10, MS).is_empty());
     }
 }

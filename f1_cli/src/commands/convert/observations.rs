@@ -47,107 +47,140 @@ enum Arrival {
     Joints(usize),
 }
 
+/// Messages of a recording on their way through the synchroniser.
+struct Pass<'a> {
+    recorded: &'a Recorded,
+    robot: &'a Robot,
+    settings: &'a PerceptionSettings,
+    synchroniser: Synchroniser<usize>,
+    /// Images that cannot be decoded, with the reason, by camera and number.
+    unreadable: BTreeMap<(usize, usize), String>,
+    observed: Observed,
+    /// How often each kind of fault came, by sensor, with the last reason.
+    counts: BTreeMap<(usize, &'static str), (usize, String)>,
+}
+
+impl Pass<'_> {
+    /// A message of a sensor that came at `received_ns` is not used.
+    fn fault(&mut self, sensor: usize, received_ns: i64, kind: &'static str, reason: String) {
+        let name = &self.observed.used[sensor].0;
+        self.observed.faults.push((received_ns, format!("{name}: {reason}")));
+        let entry = self.counts.entry((sensor, kind)).or_default();
+        *entry = (entry.0 + 1, reason);
+    }
+
+    fn clock_jumped(&mut self, sensor: usize, received_ns: i64, back_ns: i64) {
+        self.synchroniser.clear();
+        let reason = format!("the clock jumped back by {:.3} s", back_ns as f64 * 1e-9);
+        self.fault(sensor, received_ns, "the clock jumped back", reason);
+    }
+
+    /// Takes an image; its stamp if it is used.
+    fn image(&mut self, camera: usize, number: usize, received_ns: i64) -> Option<i64> {
+        let stamp_ns = self.recorded.cameras[camera].images[number].stamp_ns;
+        if let Some((kind, reason)) = stamp_fault(stamp_ns, received_ns, self.settings) {
+            self.fault(camera, received_ns, kind, reason);
+            return None;
+        }
+        if let Some(reason) = self.unreadable.get(&(camera, number)).cloned() {
+            self.fault(camera, received_ns, "cannot be decoded", reason);
+            return None;
+        }
+        match self.synchroniser.frame(camera, stamp_ns, number, received_ns) {
+            Ok(()) => return Some(stamp_ns),
+            Err(StampFault::ClockJump { back_ns }) => {
+                self.clock_jumped(camera, received_ns, back_ns);
+            }
+            Err(fault) => {
+                self.fault(camera, received_ns, "repeated or out of order", fault.to_string());
+            }
+        }
+        None
+    }
+
+    /// Takes a message of joint states; its stamp if all joints are known by it.
+    fn joints(&mut self, number: usize, received_ns: i64) -> Option<i64> {
+        let sensor = self.recorded.cameras.len();
+        let joints = &self.recorded.joints[number];
+        let (message, stamp_ns) = (&joints.message, joints.stamp_ns);
+        if !self.synchroniser.concerns(message) {
+            return None;
+        }
+        if let Some((kind, reason)) = stamp_fault(stamp_ns, received_ns, self.settings) {
+            self.fault(sensor, received_ns, kind, reason);
+            return None;
+        }
+        let robot = self.robot;
+        let encode = |names: &[String], positions: &[f64]| {
+            let state = raw_state(robot, names, positions)?;
+            let state = state.into_iter().map(|value| value as f32).collect();
+            Ok((robot.joint_vector(names, positions)?, state))
+        };
+        let arrived = Duration::from_nanos(received_ns.unsigned_abs());
+        match self.synchroniser.joint_states(message, stamp_ns, arrived, &encode) {
+            JointsTaken::Sample => {
+                let sample = self.synchroniser.newest_joints()?;
+                let sample = (sample.stamp_ns, sample.positions.clone());
+                if self.observed.measured.last() != Some(&sample) {
+                    self.observed.measured.push(sample);
+                }
+                return Some(stamp_ns);
+            }
+            JointsTaken::Nothing => {}
+            JointsTaken::ClockBack(back_ns) => self.clock_jumped(sensor, received_ns, back_ns),
+            JointsTaken::Refused(reason) => {
+                let reason = reason.trim_start_matches("joint states: ").to_owned();
+                self.fault(sensor, received_ns, "cannot be used", reason);
+            }
+        }
+        None
+    }
+
+    /// Takes the sets that became whole.
+    fn collect(&mut self) {
+        while let Some(set) = self.synchroniser.take() {
+            let images = set.frames.iter().map(|frame| frame.map(|(_, number)| number));
+            let Some(images) = images.collect::<Option<Vec<usize>>>() else { continue };
+            let state = set.joints.state;
+            self.observed.list.push(Observation { stamp_ns: set.stamp_ns, images, state });
+        }
+    }
+}
+
 impl Observed {
     pub fn of(
         recorded: &Recorded,
         robot: &Arc<Robot>,
         settings: &PerceptionSettings,
     ) -> Result<Self> {
-        let mut observed = Self::default();
-        let mut counts: BTreeMap<String, (usize, String)> = BTreeMap::new();
-        let unreadable = unreadable(recorded);
         let cameras = recorded.cameras.len();
         let names = recorded.cameras.iter().map(|camera| format!("camera `{}`", camera.name));
-        let names: Vec<String> = names.chain(["joint states".to_owned()]).collect();
-        observed.used = names.iter().map(|name| (name.clone(), Vec::new())).collect();
-        let mut synchroniser: Synchroniser<usize> =
-            Synchroniser::new(robot, settings, vec![true; cameras]);
-        let encode = |names: &[String], positions: &[f64]| {
-            let state = raw_state(robot, names, positions)?;
-            let state = state.into_iter().map(|value| value as f32).collect();
-            Ok((robot.joint_vector(names, positions)?, state))
+        let used = names.chain(["joint states".to_owned()]).map(|name| (name, Vec::new()));
+        let mut pass = Pass {
+            recorded,
+            robot,
+            settings,
+            synchroniser: Synchroniser::new(robot, settings, vec![true; cameras]),
+            unreadable: unreadable(recorded),
+            observed: Self { used: used.collect(), ..Self::default() },
+            counts: BTreeMap::new(),
         };
         for (received_ns, arrival) in arrivals(recorded) {
-            let sensor = match &arrival {
-                Arrival::Image { camera, .. } => *camera,
-                Arrival::Joints(_) => cameras,
-            };
-            let mut fault = |kind: &str, text: String| {
-                let text = format!("{}: {text}", names[sensor]);
-                observed.faults.push((received_ns, text.clone()));
-                let entry = counts.entry(format!("{}: {kind}", names[sensor])).or_default();
-                *entry = (entry.0 + 1, text);
-            };
-            let taken = match arrival {
+            let (sensor, used) = match arrival {
                 Arrival::Image { camera, number } => {
-                    let stamp_ns = recorded.cameras[camera].images[number].stamp_ns;
-                    if let Some((kind, text)) = stamp_fault(stamp_ns, received_ns, settings) {
-                        fault(kind, text);
-                        continue;
-                    }
-                    if let Some(reason) = unreadable.get(&(camera, number)) {
-                        fault("cannot be decoded", reason.clone());
-                        continue;
-                    }
-                    match synchroniser.frame(camera, stamp_ns, number, received_ns) {
-                        Ok(()) => Some(stamp_ns),
-                        Err(StampFault::ClockJump { back_ns }) => {
-                            synchroniser.clear();
-                            fault("the clock jumped back", jump(back_ns));
-                            None
-                        }
-                        Err(other) => {
-                            fault("repeated or out of order", other.to_string());
-                            None
-                        }
-                    }
+                    (camera, pass.image(camera, number, received_ns))
                 }
-                Arrival::Joints(number) => {
-                    let joints = &recorded.joints[number];
-                    let (message, stamp_ns) = (&joints.message, joints.stamp_ns);
-                    if !synchroniser.concerns(message) {
-                        continue;
-                    }
-                    if let Some((kind, text)) = stamp_fault(stamp_ns, received_ns, settings) {
-                        fault(kind, text);
-                        continue;
-                    }
-                    let arrived = Duration::from_nanos(received_ns.unsigned_abs());
-                    match synchroniser.joint_states(message, stamp_ns, arrived, &encode) {
-                        JointsTaken::Sample => {
-                            if let Some(sample) = synchroniser.newest_joints() {
-                                let sample = (sample.stamp_ns, sample.positions.clone());
-                                if observed.measured.last() != Some(&sample) {
-                                    observed.measured.push(sample);
-                                }
-                            }
-                            Some(stamp_ns)
-                        }
-                        JointsTaken::Nothing => None,
-                        JointsTaken::ClockBack(back_ns) => {
-                            synchroniser.clear();
-                            fault("the clock jumped back", jump(back_ns));
-                            None
-                        }
-                        JointsTaken::Refused(reason) => {
-                            let reason = reason.trim_start_matches("joint states: ").to_owned();
-                            fault("cannot be used", reason);
-                            None
-                        }
-                    }
-                }
+                Arrival::Joints(number) => (cameras, pass.joints(number, received_ns)),
             };
-            let Some(stamp_ns) = taken else { continue };
-            observed.used[sensor].1.push(stamp_ns);
-            while let Some(set) = synchroniser.take() {
-                let images = set.frames.iter().map(|frame| frame.map(|(_, number)| number));
-                let Some(images) = images.collect::<Option<Vec<usize>>>() else { continue };
-                let state = set.joints.state;
-                observed.list.push(Observation { stamp_ns: set.stamp_ns, images, state });
+            if let Some(stamp_ns) = used {
+                pass.observed.used[sensor].1.push(stamp_ns);
+                pass.collect();
             }
         }
-        for (name, (count, last)) in &counts {
-            observed.notes.push(format!("{name}: {count} messages not used ({last})"));
+        let Pass { mut observed, counts, .. } = pass;
+        for ((sensor, kind), (count, reason)) in &counts {
+            let name = &observed.used[*sensor].0;
+            observed.notes.push(format!("{name}: {kind}: {count} messages not used ({reason})"));
         }
         observed.sort();
         if observed.list.is_empty() {
@@ -218,10 +251,6 @@ fn stamp_fault(
             Some(("stamps", format!("its stamp lies {:.3} s before its receipt", seconds(ns))))
         }
     }
-}
-
-fn jump(back_ns: i64) -> String {
-    format!("the clock jumped back by {:.3} s", back_ns as f64 * 1e-9)
 }
 
 /// All messages by their receipt; equal times keep the order of the file.
