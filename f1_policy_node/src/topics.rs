@@ -201,13 +201,14 @@ fn replaced(name: &str, item: &str) -> String {
     }
 }
 
-/// A controller's name below the robot's namespace.
+/// A controller's name, relative to the robot's namespace unless the robot file gives an absolute
+/// one.
 #[must_use]
 pub fn controller_name(controller: &ControllerJoints) -> String {
-    match controller.namespace.as_str() {
-        "" => controller.name.clone(),
-        namespace => format!("{namespace}/{}", controller.name),
+    if controller.name.starts_with('/') || controller.namespace.is_empty() {
+        return controller.name.clone();
     }
+    format!("{}/{}", controller.namespace.trim_end_matches('/'), controller.name)
 }
 
 /// A topic's absolute name in a namespace.

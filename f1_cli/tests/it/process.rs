@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use f1_interfaces::f1_msgs::msg::PolicyStatus;
 use f1_interfaces::sensor_msgs::msg::JointState;
@@ -73,22 +73,29 @@ impl Running {
     }
 
     /// The next line for which `wanted` holds.
-    fn wait(&self, what: &str, mut wanted: impl FnMut(&Value) -> bool) -> Value {
+    fn wait(&self, what: &str, wanted: impl FnMut(&Value) -> bool) -> Value {
+        self.until(what, wanted).pop().unwrap()
+    }
+
+    /// All lines up to the next one for which `wanted` holds, that one included.
+    fn until(&self, what: &str, mut wanted: impl FnMut(&Value) -> bool) -> Vec<Value> {
         let end = Instant::now() + PATIENCE;
-        let lines = self.lines.as_ref().unwrap();
-        // Of each kind of line, by its first key: how many came, and the last.
-        let mut came: BTreeMap<String, (usize, Value)> = BTreeMap::new();
+        let source = self.lines.as_ref().unwrap();
+        let mut lines = Vec::new();
         loop {
-            match lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(line) if wanted(&line) => return line,
+            match source.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
-                    let kind = line.as_object().and_then(|line| line.keys().next().cloned());
-                    let seen = came.entry(kind.unwrap_or_default()).or_default();
-                    *seen = (seen.0 + 1, line);
+                    let found = wanted(&line);
+                    lines.push(line);
+                    if found {
+                        return lines;
+                    }
                 }
-                Err(RecvTimeoutError::Timeout) => panic!("{what}: not in {PATIENCE:?}; {came:?}"),
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("{what}: not in {PATIENCE:?}; {}", kinds(&lines))
+                }
                 Err(RecvTimeoutError::Disconnected) => {
-                    panic!("{what}: the process has gone; {came:?}")
+                    panic!("{what}: the process has gone; {}", kinds(&lines))
                 }
             }
         }
@@ -97,6 +104,19 @@ impl Running {
     /// Lines that came and were not read yet.
     fn rest(&self) -> Vec<Value> {
         self.lines.as_ref().unwrap().try_iter().collect()
+    }
+
+    /// All lines to the end of a process that has ended.
+    fn to_the_end(&self) -> Vec<Value> {
+        let lines = self.lines.as_ref().unwrap();
+        let mut all = Vec::new();
+        loop {
+            match lines.recv_timeout(PATIENCE) {
+                Ok(line) => all.push(line),
+                Err(RecvTimeoutError::Disconnected) => return all,
+                Err(RecvTimeoutError::Timeout) => panic!("the output does not end"),
+            }
+        }
     }
 
     fn signal(&self, signal: &str) {
@@ -129,8 +149,27 @@ fn domain() -> String {
     std::env::var("ROS_DOMAIN_ID").unwrap_or_else(|_| (1 + std::process::id() % 99).to_string())
 }
 
+/// Seconds on the clock that the processes share.
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
+}
+
+/// Writes a line with its time.
 fn write(value: &Value) {
+    let mut value = value.clone();
+    value["at"] = json!(now());
     println!("{value}");
+}
+
+/// Of each kind of line, by its first key: how many came, and the last.
+fn kinds(lines: &[Value]) -> String {
+    let mut kinds: BTreeMap<String, (usize, &Value)> = BTreeMap::new();
+    for line in lines {
+        let kind = line.as_object().and_then(|line| line.keys().next().cloned());
+        let seen = kinds.entry(kind.unwrap_or_default()).or_insert((0, line));
+        *seen = (seen.0 + 1, line);
+    }
+    format!("{kinds:?}")
 }
 
 /// Writes what reaches the controllers, how fast the joints are, and the status.
@@ -258,23 +297,25 @@ fn ends_at_rest_on(signal: &str) {
     robot.wait("motion", |line| speed(line) > Some(5.0 * REST));
     robot.rest();
     policy.signal(signal);
-    let mut lines = Vec::new();
     let status = policy.ended();
-    lines.extend(robot.rest());
+    let ended = now();
     assert_eq!(status.code(), Some(0), "{signal}: {status:?}");
+    let reason =
+        |line: &Value| line["reason"].as_str().is_some_and(|reason| reason.contains("shuts down"));
+    let mut lines = robot.until("the reason in status", reason);
     // What the joints do from now on is what the process left behind.
     for _ in 0..5 {
-        let after = robot.wait("joint states", |line| speed(line).is_some());
-        assert!(speed(&after) < Some(REST), "{signal}: the arm moves after the end: {after}");
+        lines.extend(robot.until("joint states after the end", |line| {
+            speed(line).is_some() && line["at"].as_f64() > Some(ended)
+        }));
+        let after = lines.last().unwrap();
+        assert!(speed(after) < Some(REST), "{signal}: the arm moves after the end: {after}");
     }
     let last = lines.iter().rev().find(|line| line["trajectory"].is_u64());
     assert!(
         last.is_none_or(|last| last["last_speed"] == 0.0),
         "{signal}: the last trajectory: {last:?}"
     );
-    let reason =
-        |line: &Value| line["reason"].as_str().is_some_and(|reason| reason.contains("shuts down"));
-    assert!(lines.iter().any(reason), "{signal}: status never gives the reason: {lines:?}");
     let counted = robot.wait("the count of violations", |line| line["violations"].is_u64());
     assert!(within_limits(&counted), "{signal}: {counted}");
 }
@@ -293,10 +334,8 @@ fn sigterm_brings_motion_to_rest_before_the_process_ends() {
 fn stops_on_a_panic_in(node: &str) {
     let mut running = Running::part(node);
     running.wait("the panic", |line| line["panics"] == true);
-    let mut lines = Vec::new();
     let status = running.ended();
-    std::thread::sleep(Duration::from_millis(200));
-    lines.extend(running.rest());
+    let lines = running.to_the_end();
     assert_eq!(status.code(), Some(101), "{node}: {status:?}");
     let speeds: Vec<f64> = lines.iter().filter_map(speed).collect();
     let (first, last) = (speeds.first().copied(), speeds.last().copied());
