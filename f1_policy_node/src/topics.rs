@@ -531,14 +531,16 @@ pub fn page() -> String {
     .concat();
     format!(
         "# Topics, services and actions\n\n\
-         Written by `f1_policy_node --print-topics`; a test keeps this page up to date. Names are relative to the\n\
-         robot's namespace (`/f1` by default). A part in angle brackets is named in the robot file or in a parameter.\n\n\
+         Written by `f1_policy_node --print-topics`; a test keeps this page up to date. Names are\n\
+         relative to the robot's namespace (`/f1` by default). A part in angle brackets is named in the\n\
+         robot file or in a parameter.\n\n\
          ## Topics\n\n\
          | name | type | direction | node | quality of service | text |\n|---|---|---|---|---|---|\n{}\n\
          ## Services\n\n| name | type | node | text |\n|---|---|---|---|\n{services}\n\
          ## Actions\n\n| name | type | node | side | text |\n|---|---|---|---|---|\n{actions}\n\
-         As every managed node, each of the four also has the services of its life (`NODE/change_state`, ...) and of its\n\
-         parameters, and publishes on `/diagnostics`, `/rosout` and `/parameter_events`.\n",
+         As every managed node, each of the four also has the services of its lifecycle\n\
+         (`NODE/change_state`, ...) and of its parameters, and publishes on `/diagnostics`, `/rosout` and\n\
+         `/parameter_events`.\n",
         rows.rows
     )
 }

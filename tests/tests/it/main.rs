@@ -13,6 +13,8 @@ mod launch_files;
 mod loading;
 mod over_dds;
 mod replay;
+mod ros_packages;
 mod sampler;
 mod soak;
 mod spans;
+mod wrapper;
