@@ -6,7 +6,14 @@ use std::path::Path;
 fn is_up_to_date(name: &str, option: &str, page: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
     let stored = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(page == stored, "write it anew: f1_policy_node {option} > docs/{name}");
+    if page != stored {
+        let fresh = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::write(&fresh, page).unwrap();
+        panic!(
+            "write it anew: f1_policy_node {option} > docs/{name} (it is in {})",
+            fresh.display()
+        );
+    }
 }
 
 #[test]
