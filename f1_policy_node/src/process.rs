@@ -286,6 +286,17 @@ impl PolicyProcess {
     }
 }
 
+impl Drop for PolicyProcess {
+    fn drop(&mut self) {
+        // Handlers of ports and restarts refer to the core that holds them: without this a process
+        // that was not cleaned up would never be freed.
+        self.core.observations.close();
+        self.core.prefixes.close();
+        self.core.chunks.close();
+        self.core.restarts.lock().clear();
+    }
+}
+
 /// Makes the loader of the resources from the node `foresight`, which has the parameters that say
 /// what to load.
 pub type LoaderOf = Box<dyn FnOnce(&Node) -> Loader>;

@@ -34,23 +34,24 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<()> {
     let mut findings = doctor::network();
     findings.push(gpu(&args.device));
-    let mut find =
-        |check: &'static str, name: &Option<String>, find: fn(&str) -> anyhow::Result<PathBuf>| {
-            let Some(name) = name else {
-                let mend = format!("f1 doctor --{check} NAME_OR_PATH");
-                findings.push(Finding::warning(check, "not looked at", mend));
-                return None;
-            };
-            match find(name) {
-                Ok(path) => Some(path),
-                Err(error) => {
-                    let mend =
-                        format!("give --{check} one of the shipped names, or a path that exists");
-                    findings.push(Finding::broken(check, error.to_string(), mend));
-                    None
-                }
-            }
+    let mut find = |check: &'static str,
+                    name: &Option<String>,
+                    find: fn(&str) -> Result<PathBuf, share::NotFound>| {
+        let Some(name) = name else {
+            let mend = format!("f1 doctor --{check} NAME_OR_PATH");
+            findings.push(Finding::warning(check, "not looked at", mend));
+            return None;
         };
+        match find(name) {
+            Ok(path) => Some(path),
+            Err(error) => {
+                let mend =
+                    format!("give --{check} one of the shipped names, or a path that exists");
+                findings.push(Finding::broken(check, error.to_string(), mend));
+                None
+            }
+        }
+    };
     let folder = find("model", &args.model, share::model);
     let file = find("robot", &args.robot, share::robot_file);
     let config = folder.as_deref().and_then(|folder| model(folder, &mut findings));
