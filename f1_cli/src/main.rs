@@ -4,6 +4,8 @@
 mod output;
 
 mod commands;
+#[cfg(test)]
+mod documents;
 
 use clap::{Parser, Subcommand};
 
