@@ -29,7 +29,8 @@ pub struct MeasuredState {
     pub names: Vec<String>,
     /// rad or m, as many.
     pub positions: Vec<f64>,
-    /// rad/s or m/s, as many; empty: none was measured, taken as zero.
+    /// rad/s or m/s, at most as many. One that is not a number, or that the list is too short for,
+    /// was not measured: it counts as zero and is not compared with the running motion.
     pub velocities: Vec<f64>,
 }
 
