@@ -26,7 +26,8 @@ pub fn seconds(nanoseconds: i64) -> f64 {
 /// Nanoseconds of a span of seconds, rounded; not-a-number counts as 0 and what does not fit
 /// saturates.
 pub fn nanoseconds(seconds: f64) -> i64 {
-    // Computed apart, because the product of a time of today and 1e9 is only good to 256 nanoseconds.
+    // Computed apart, because the product of a time of today and 1e9 is only good to 256
+    // nanoseconds.
     let (whole, part) = (seconds.trunc() as i64, (seconds.fract() * 1e9).round() as i64);
     whole.saturating_mul(SECOND).saturating_add(part)
 }
@@ -61,7 +62,7 @@ impl Motion {
     }
 
     /// As [`Motion::new`], with memory reserved for so many knots.
-    fn with_room(start: Stamp, first: &[State], knots: usize) -> Self {
+    fn with_capacity(start: Stamp, first: &[State], knots: usize) -> Self {
         let (mut times, mut states) =
             (Vec::with_capacity(knots), Vec::with_capacity(knots * first.len()));
         times.push(0);

@@ -29,7 +29,7 @@ const TOLERANCE: f64 = 0.0015;
 const MAX_POINTS: usize = 64;
 /// No shape is grown by more than this, m: it reaches so far beyond the mesh's hull at most.
 pub(crate) const MAX_RADIUS: f64 = 0.015;
-/// Added to each radius, m: rounding, and room for numbers written to a file.
+/// Added to each radius, m: rounding, and a margin for numbers written to a file.
 const ROUNDING: f64 = 1e-6;
 
 /// The shapes that enclose a mesh.
@@ -151,8 +151,11 @@ fn clip(polygon: &[Point3<f64>], axis: usize, at: f64, side: f64) -> Vec<Point3<
     clipped
 }
 
-/// The corners and triangles of a convex hull; `None` where the points have none (they are flat).
-fn hull(points: &[Point3<f64>]) -> Option<(Vec<Point3<f64>>, Vec<[u32; 3]>)> {
+/// A convex hull: its corners, and its triangles as indices of corners.
+type Hull = (Vec<Point3<f64>>, Vec<[u32; 3]>);
+
+/// The convex hull; `None` where the points have none (they are flat).
+fn hull(points: &[Point3<f64>]) -> Option<Hull> {
     if is_flat(points) {
         return None;
     }
@@ -172,7 +175,7 @@ fn is_flat(points: &[Point3<f64>]) -> bool {
         let from = p.coords - mean;
         sum + from * from.transpose()
     });
-    points.len() < 4 || !((spread / count).symmetric_eigenvalues().min() > 1e-10)
+    points.len() < 4 || (spread / count).symmetric_eigenvalues().min() <= 1e-10
 }
 
 /// The volume of the convex hull, m³; 0 if it is flat.
