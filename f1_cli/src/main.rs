@@ -23,7 +23,7 @@ enum Command {
     Convert(commands::convert::Args),
     /// Run the simulated bench, the policy and the safety filter, and leave images and numbers.
     Demo(commands::demo::Args),
-    /// Check what commonly breaks and say how to mend it.
+    /// Check what commonly breaks and say how to fix it.
     Doctor(commands::doctor::Args),
     /// Measure a checkpoint on a data set.
     Eval(commands::eval::Args),

@@ -232,7 +232,7 @@ impl SimNode {
             };
             for (camera, frame, publisher) in &cameras {
                 let image = bench.render(*camera);
-                let message = f1_middleware::image::encode(&image, header(now_ns, frame));
+                let message = f1_image::encode(&image, header(now_ns, frame));
                 warn("image", publisher.publish(message));
             }
         });

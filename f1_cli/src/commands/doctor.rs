@@ -1,12 +1,16 @@
-//! `f1 doctor`: check what commonly breaks and say how to mend it.
+//! `f1 doctor`: check what commonly breaks and say how to fix it.
+
+mod finding;
+mod network;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use f1_middleware::doctor::{self, Finding, Verdict};
 use f1_model::{Config, DeviceChoice, Dtype, LoadOptions, PromptEncoder};
 use f1_policy_node::resources::Resources;
 use f1_robot::{Robot, share};
+
+use finding::{Finding, Verdict};
 
 /// Arguments of `f1 doctor`.
 #[derive(clap::Args, Debug)]
@@ -28,24 +32,23 @@ pub struct Args {
 /// Runs the command. It fails only when something is broken that stops the policy.
 ///
 /// # Errors
-/// Whatever stops the command, named with its mend.
+/// What stops the command.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let mut findings = doctor::network();
+    let mut findings = network::network();
     findings.push(gpu(&args.device));
     let mut find = |check: &'static str,
                     name: &Option<String>,
                     find: fn(&str) -> Result<PathBuf, share::NotFound>| {
         let Some(name) = name else {
-            let mend = format!("f1 doctor --{check} NAME_OR_PATH");
-            findings.push(Finding::warning(check, "not looked at", mend));
+            let fix = format!("f1 doctor --{check} NAME_OR_PATH");
+            findings.push(Finding::warning(check, "not checked", fix));
             return None;
         };
         match find(name) {
             Ok(path) => Some(path),
             Err(error) => {
-                let mend =
-                    format!("give --{check} one of the shipped names, or a path that exists");
-                findings.push(Finding::broken(check, error.to_string(), mend));
+                let fix = format!("give --{check} one of the shipped names, or a path that exists");
+                findings.push(Finding::broken(check, error.to_string(), fix));
                 None
             }
         }
@@ -88,8 +91,8 @@ fn print_table(findings: &[Finding]) {
             finding.check,
             finding.found.replace('\n', "\n  ")
         );
-        if !finding.mend.is_empty() {
-            println!("{:25} mend: {}", "", finding.mend);
+        if !finding.fix.is_empty() {
+            println!("{:25} fix: {}", "", finding.fix);
         }
     }
 }
@@ -102,7 +105,7 @@ fn print_json(findings: &[Finding]) -> anyhow::Result<()> {
                 "check": finding.check,
                 "verdict": word(finding.verdict),
                 "found": finding.found,
-                "mend": finding.mend,
+                "fix": finding.fix,
             })
         })
         .collect();
@@ -139,7 +142,7 @@ fn gpu(device: &str) -> Finding {
     }
 }
 
-/// Looks at a checkpoint's files; gives its configuration, if that can be read.
+/// Checks a checkpoint's files; returns its configuration if that can be read.
 fn model(folder: &Path, findings: &mut Vec<Finding>) -> Option<Config> {
     let config = match Config::load(folder) {
         Ok(config) => {
@@ -150,8 +153,8 @@ fn model(folder: &Path, findings: &mut Vec<Finding>) -> Option<Config> {
             config
         }
         Err(error) => {
-            let mend = "point --model at the checkpoint's folder; it must hold config.json";
-            findings.push(Finding::broken("model config", error.to_string(), mend));
+            let fix = "point --model at the checkpoint's folder; it must hold config.json";
+            findings.push(Finding::broken("model config", error.to_string(), fix));
             return None;
         }
     };
@@ -171,8 +174,8 @@ fn model(folder: &Path, findings: &mut Vec<Finding>) -> Option<Config> {
             .filter(|(_, list)| !list.is_empty())
             .map(|(what, list)| format!("{} {what}, first {}", list.len(), list[0]))
             .collect();
-            let mend = "`f1 inspect FOLDER` lists them; the weights and config.json must be of one training";
-            Finding::broken("model weights", faults.join("; "), mend)
+            let fix = "`f1 inspect FOLDER` lists them; the weights and config.json must be of one training";
+            Finding::broken("model weights", faults.join("; "), fix)
         }
         Err(error) => Finding::broken("model weights", error.to_string(), "copy the checkpoint again"),
     });

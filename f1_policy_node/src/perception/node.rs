@@ -93,14 +93,11 @@ impl Perception {
                 move || watch.look_for_silence(clock.steady())
             },
         )));
-        let (weak, executor) = (Arc::downgrade(&shared), self.node.executor());
-        self.node.clock().on_jump_back(move |jump| {
-            // Called where /clock arrives: the work is done on the node's own thread.
-            if let Some(shared) = weak.upgrade() {
-                let back_ns = i64::try_from(jump.before.since(jump.after).as_nanos());
-                executor.post(move || shared.clock_jumped(back_ns.unwrap_or(i64::MAX)));
-            }
-        });
+        let jumped = shared.clone();
+        keep.push(Box::new(self.node.on_jump_back(move |jump| {
+            let back_ns = i64::try_from(jump.before.since(jump.after).as_nanos());
+            jumped.clock_jumped(back_ns.unwrap_or(i64::MAX));
+        })));
         *self.configured.lock() = Some(Configured { shared, _keep: keep });
         Ok(())
     }

@@ -8,6 +8,7 @@ mod closed_loop;
 mod copies;
 mod fake_robot;
 mod faults;
+mod features;
 mod kit;
 mod launch_files;
 mod loading;

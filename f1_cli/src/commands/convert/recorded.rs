@@ -188,10 +188,8 @@ impl CameraTrack {
     pub fn image(&self, number: usize) -> Result<RgbImage> {
         let RecordedImage { stamp_ns, message, .. } = &self.images[number];
         let decoded = match message.decode::<Image>() {
-            Ok(image) => f1_middleware::image::into_rgb(image),
-            Err(_) => {
-                f1_middleware::image::decode_compressed(&message.decode::<CompressedImage>()?)
-            }
+            Ok(image) => f1_image::into_rgb(image),
+            Err(_) => f1_image::decode_compressed(&message.decode::<CompressedImage>()?),
         };
         let seconds = *stamp_ns as f64 * 1e-9;
         decoded.with_context(|| format!("camera `{}` at {seconds:.3} s", self.name))

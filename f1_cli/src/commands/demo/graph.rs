@@ -219,7 +219,7 @@ impl Stage {
                 &topic,
                 topics::CAMERA.recording_qos(),
                 move |message, _| {
-                    if let Ok(image) = f1_middleware::image::decode(&message) {
+                    if let Ok(image) = f1_image::decode(&message) {
                         into.lock().seen.push_back((message.header.stamp.nanoseconds(), image));
                     }
                 },
@@ -229,7 +229,7 @@ impl Stage {
                 topics::FORESIGHT_IMAGE.name,
                 topics::FORESIGHT_IMAGE.recording_qos(),
                 move |message, _| {
-                    if let Ok(image) = f1_middleware::image::decode(&message) {
+                    if let Ok(image) = f1_image::decode(&message) {
                         into.lock().foreseen.push((message.header.stamp.nanoseconds(), image));
                     }
                 },
