@@ -22,7 +22,7 @@ use f1_interfaces::trajectory_msgs::msg::JointTrajectory;
 use f1_interfaces::{Action, Message, Service as ServiceType};
 use f1_middleware::qos::{Durability, History, Reliability};
 use f1_middleware::{MessageInfo, Node, Publisher, Qos, Result, Subscription};
-use f1_robot::{ControllerJoints, Robot};
+use f1_robot::Robot;
 
 use crate::names::{ACTION, FORESIGHT, PERCEPTION, SAFETY_FILTER};
 
@@ -139,7 +139,7 @@ impl<T: Message> Topic<T> {
             Each::Arm if file.arms.len() == 1 => vec![self.without_item()],
             Each::Arm => file.arms.iter().map(|arm| self.named(&arm.name)).collect(),
             Each::Controller => {
-                robot.controllers().iter().map(|one| self.named(&controller_name(one))).collect()
+                robot.controllers().iter().map(|one| self.named(&one.full_name())).collect()
             }
         }
     }
@@ -199,16 +199,6 @@ fn replaced(name: &str, item: &str) -> String {
         (Some((before, _)), Some((_, after))) => format!("{before}{item}{after}"),
         _ => name.to_owned(),
     }
-}
-
-/// A controller's name, relative to the robot's namespace unless the robot file gives an absolute
-/// one.
-#[must_use]
-pub fn controller_name(controller: &ControllerJoints) -> String {
-    if controller.name.starts_with('/') || controller.namespace.is_empty() {
-        return controller.name.clone();
-    }
-    format!("{}/{}", controller.namespace.trim_end_matches('/'), controller.name)
 }
 
 /// A topic's absolute name in a namespace.

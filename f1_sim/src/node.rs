@@ -278,12 +278,9 @@ impl SimNode {
 
     fn take_trajectories(&self) -> Result<(), SimError> {
         for controller in self.robot.controllers() {
-            let topic = match controller.namespace.as_str() {
-                "" => format!("{}/joint_trajectory", controller.name),
-                namespace => format!("{namespace}/{}/joint_trajectory", controller.name),
-            };
+            let topic = format!("{}/joint_trajectory", controller.full_name());
             let (episode, clock, name) =
-                (self.episode.clone(), self.node.clock(), controller.name.clone());
+                (self.episode.clone(), self.node.clock(), controller.full_name());
             let subscription = self.node.create_subscription::<JointTrajectory>(
                 &topic,
                 Qos::reliable().keep_last(1),

@@ -12,6 +12,8 @@ use f1_robot::{Robot, share};
 
 use finding::{Finding, Verdict};
 
+mod motion;
+
 /// Arguments of `f1 doctor`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -24,6 +26,10 @@ pub struct Args {
     /// Where the network is to run: `cpu` or `cuda`.
     #[arg(long, default_value = "cpu")]
     device: String,
+    /// Write the robot file with collision shapes made from the URDF's meshes to this file, and do
+    /// nothing else.
+    #[arg(long, value_name = "FILE", requires = "robot")]
+    fit_collisions: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -34,6 +40,9 @@ pub struct Args {
 /// # Errors
 /// What stops the command.
 pub fn run(args: Args) -> anyhow::Result<()> {
+    if let (Some(output), Some(name)) = (&args.fit_collisions, &args.robot) {
+        return motion::fit_collisions(&share::robot_file(name)?, output);
+    }
     let mut findings = network::network();
     findings.push(gpu(&args.device));
     let mut find = |check: &'static str,
@@ -210,6 +219,8 @@ fn robot(path: &Path, folder: Option<&Path>, config: Option<&Config>, findings: 
         "robot file",
         format!("{}: {} joints", robot.file().name, robot.dof()),
     ));
+    findings.push(motion::limits(&robot));
+    findings.push(motion::clearance(&robot));
     if let Some(config) = config {
         let faults = Resources::mismatches(&robot, config);
         findings.push(if faults.is_empty() {

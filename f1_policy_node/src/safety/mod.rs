@@ -4,7 +4,6 @@ mod controllers;
 mod events;
 mod goals;
 mod gripper;
-mod locks;
 mod motion;
 mod node;
 mod outputs;

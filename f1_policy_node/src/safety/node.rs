@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use f1_interfaces::std_srvs::srv::TriggerResponse;
 use f1_middleware::{ClockKind, Node};
-use f1_robot::safety::SafetyFilter;
+use f1_robot::safety::{Locks, SafetyFilter};
 use parking_lot::Mutex;
 
-use super::locks::Locks;
 use super::motion::{Shared, StopRequest};
 use super::outputs::Outputs;
 use super::settings::SafetySettings;
@@ -149,7 +148,7 @@ impl SafetyFilterNode {
         let outputs =
             Outputs::open(node, &robot, settings.follow_joint_trajectory, &efforts, &self.core)?;
         let filter = SafetyFilter::new(robot.clone(), settings.filter.clone());
-        let locks = Locks::new(&settings.locks, settings.lock_timeout);
+        let locks = Locks::new(&settings.locks, settings.lock_timeout());
         let events = topics::EVENT.publisher(node)?;
         let shared = Arc::new(Shared::new(
             self.core.clone(),
@@ -161,7 +160,6 @@ impl SafetyFilterNode {
             events,
             self.stop.clone(),
         ));
-        shared.set_ensemble_decay(settings.ensemble_decay);
         let mut keep: Vec<Box<dyn std::any::Any + Send + Sync>> = Vec::new();
         for topic in topics::JOINT_STATES.names(&robot, &[]) {
             let measured = shared.clone();

@@ -17,7 +17,7 @@ use super::goals::TrajectoryGoals;
 use super::gripper::GripperGoals;
 use crate::core::Core;
 use crate::error::NodeResult;
-use crate::topics::{self, JOINT_TRAJECTORY};
+use crate::topics::JOINT_TRAJECTORY;
 
 /// How one controller is commanded.
 enum Output {
@@ -43,7 +43,7 @@ impl Outputs {
     ) -> NodeResult<Self> {
         let mut outputs = BTreeMap::new();
         for controller in robot.controllers() {
-            let name = topics::controller_name(controller);
+            let name = controller.full_name();
             let answers = Answers::of(core, &name);
             let effort = controller.joints.iter().find_map(|joint| efforts.get(joint)).copied();
             let joint = controller.joints.first().and_then(|joint| robot.joints().get(*joint));
@@ -62,7 +62,7 @@ impl Outputs {
                 ControllerInterface::GripperCommand => Output::Gripper(gripper(false)?),
                 ControllerInterface::ParallelGripperCommand => Output::Gripper(gripper(true)?),
             };
-            outputs.insert(controller.name.clone(), output);
+            outputs.insert(name, output);
         }
         Ok(Self { outputs })
     }

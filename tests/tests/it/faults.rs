@@ -345,7 +345,11 @@ fn a_lock_that_never_sent_a_message_counts_as_locked() {
     assert!(fake.log.lock().trajectories.is_empty());
     let status = fake.status();
     assert_eq!(status.state, HOLDING);
-    assert!(status.reason.contains("lock elsewhere/estop was never heard"), "{}", status.reason);
+    assert!(
+        status.reason.contains("lock elsewhere/estop has never sent a message"),
+        "{}",
+        status.reason
+    );
 }
 
 #[test]

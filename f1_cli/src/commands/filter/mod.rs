@@ -8,10 +8,16 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use f1_robot::Robot;
-use f1_robot::safety::requests::{Server, limits};
-use f1_robot::safety::{FilterSettings, LatchSettings, Mode, SafetyFilter, Speed};
+use f1_robot::safety::{FilterSettings, Mode, SafetyFilter, Speed};
 
+use self::limits::limits;
+use self::requests::Server;
 use f1_robot::share;
+
+mod limits;
+mod requests;
+#[cfg(test)]
+mod tests;
 
 /// What a line holds, for `--help`.
 const LINES: &str = "\
@@ -90,7 +96,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             SpeedArg::Teach => Speed::Teach,
         },
         clearance: !args.no_clearance,
-        latch: (args.latch > 0).then_some(LatchSettings { count: args.latch, window: 10.0 }),
+        latch_count: args.latch,
         ..FilterSettings::default()
     };
     if args.limits {

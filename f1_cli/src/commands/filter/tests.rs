@@ -1,12 +1,16 @@
-//! `f1 filter`'s lines.
+//! The lines of `f1 filter`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use f1_robot::Robot;
-use f1_robot::safety::requests::{Server, limits};
 use f1_robot::safety::{FilterSettings, SafetyFilter};
 use serde_json::{Value, json};
+
+use super::limits::limits;
+use super::requests::Server;
 
 fn robot(name: &str) -> Arc<Robot> {
     let path =

@@ -11,14 +11,13 @@ use std::borrow::Cow;
 use std::io::{BufRead, Error, Read as _, Write};
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value, json};
-
-use super::{
+use f1_robot::safety::{
     CheckedTrajectory, Event, FilterInput, FilterSettings, MeasuredState, SafetyFilter, Verdict,
 };
-use crate::trajectory::{Stamp, nanoseconds};
-use crate::{RawChunk, Robot};
+use f1_robot::trajectory::{Stamp, nanoseconds};
+use f1_robot::{RawChunk, Robot};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
 
 /// Lines longer than this are no requests, bytes.
 const LONGEST_LINE: u64 = 64 << 20;
@@ -277,50 +276,6 @@ fn plain(line: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// The limits in force as `f1 filter --limits` prints them: `rate_hz`, `joints`, `controllers`,
-/// `action_layout`, and the filter's own numbers under `filter`.
-pub fn limits(robot: &Robot, filter: &SafetyFilter) -> Value {
-    let mut joints = Map::new();
-    let mut tolerances = Map::new();
-    for (joint, tolerance) in filter.joints().iter().zip(filter.position_tolerances()) {
-        let limits = json!({
-            "lower": joint.lower, "upper": joint.upper, "velocity": joint.velocity,
-            "acceleration": joint.acceleration, "jerk": joint.jerk,
-        });
-        joints.insert(joint.name.clone(), limits);
-        tolerances.insert(joint.name.clone(), json!(tolerance));
-    }
-    let name = |joint: &usize| filter.joints().get(*joint).map(|joint| joint.name.clone());
-    let controllers: Map<String, Value> = robot
-        .controllers()
-        .iter()
-        .map(|controller| {
-            let joints: Vec<String> = controller.joints.iter().filter_map(name).collect();
-            (controller.name.clone(), json!(joints))
-        })
-        .collect();
-    let layout: Vec<&str> = filter.joints().iter().map(|joint| joint.name.as_str()).collect();
-    let settings = filter.settings();
-    json!({
-        "rate_hz": robot.rate_hz(),
-        "joints": joints,
-        "controllers": controllers,
-        "action_layout": layout,
-        "filter": {
-            "position_tolerance": tolerances,
-            "velocity_tolerance": settings.velocity_tolerance,
-            "tracking_delay": settings.tracking_delay,
-            "resume_tolerance": settings.resume_tolerance,
-            "margin": settings.margin,
-            "chunk_age": settings.chunk_age,
-            "observation_age": settings.observation_age,
-            "joint_state_age": settings.joint_state_age,
-            "inference_age": settings.inference_age,
-            "end_effector_speed": robot.file().end_effector_speed.clone(),
-        },
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -349,7 +304,7 @@ mod tests {
         for i in 0..20_000 {
             let time = 1.7e9 + f64::from(i) * 0.123_456_7;
             let line = format!("{{\"now\": {time}}}");
-            let value: Value = serde_json::from_str(&line).unwrap();
+            let value: serde_json::Value = serde_json::from_str(&line).unwrap();
             assert_eq!(exact(&line, value["now"].as_f64().unwrap()), time);
         }
         assert!(exact("{}", f64::NAN).is_nan());
