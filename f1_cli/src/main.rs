@@ -4,6 +4,8 @@
 mod output;
 
 mod commands;
+#[cfg(test)]
+mod documents;
 
 use clap::{Parser, Subcommand};
 
@@ -59,7 +61,7 @@ fn init_logging(default: &str) {
 
 fn main() -> std::process::ExitCode {
     // Tensors are large and short-lived: paging each in anew costs more than computing it.
-    f1_model::kernels::keep_freed_memory();
+    f1_kernels::keep_freed_memory();
     let cli = Cli::parse();
     // The demo's own lines say what happens; the nodes' would bury them, and what comes after the
     // end of its recording is no fault.

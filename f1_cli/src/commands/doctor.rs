@@ -1,6 +1,7 @@
 //! `f1 doctor`: check what commonly breaks and say how to fix it.
 
 mod finding;
+mod motion;
 mod network;
 
 use std::path::{Path, PathBuf};
@@ -11,8 +12,6 @@ use f1_policy_node::resources::Resources;
 use f1_robot::{Robot, share};
 
 use finding::{Finding, Verdict};
-
-mod motion;
 
 /// Arguments of `f1 doctor`.
 #[derive(clap::Args, Debug)]

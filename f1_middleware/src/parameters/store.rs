@@ -89,6 +89,13 @@ impl Parameters {
         let _ = self.inner.events.set(Box::new(publish));
     }
 
+    /// Drops validators and listeners: the node is gone. They may own these parameters.
+    pub(crate) fn close(&self) {
+        let validators = std::mem::take(&mut *self.inner.validators.lock());
+        let listeners = std::mem::take(&mut *self.inner.listeners.lock());
+        drop((validators, listeners));
+    }
+
     fn event(&self, new: Vec<Wire>, changed: Vec<Wire>) {
         if let Some(publish) = self.inner.events.get() {
             publish(ParameterEvent {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
+use f1_interfaces::rcl_interfaces::msg::ParameterEvent;
 use f1_interfaces::std_msgs::msg::String as Text;
 use f1_middleware::{Backend, ClockKind, Context, ContextOptions, MemBus, NodeOptions, Qos};
 
@@ -110,6 +111,24 @@ fn a_message_that_waits_for_a_dropped_subscription_keeps_no_node() {
     // Without a shut-down: the executor has not run the callback.
     drop((subscription, node, context));
     assert_eq!(replies.publisher_count(), 0);
+}
+
+#[test]
+fn a_listener_that_owns_its_parameters_ends_with_the_node() {
+    let bus = MemBus::new();
+    let observer = on_bus(&bus);
+    let options = NodeOptions { parameter_services: false, ..NodeOptions::default() };
+    let watcher = observer.create_node_with("watcher", options).unwrap();
+    let events = watcher
+        .create_newest_subscription::<ParameterEvent>("/parameter_events", Qos::parameter_events())
+        .unwrap();
+    let context = on_bus(&bus);
+    let node = context.create_node("listener").unwrap();
+    let own = node.parameters().clone();
+    node.parameters().on_change(move |_| drop(own.all()));
+    assert_eq!(events.publisher_count(), 1);
+    drop((node, context));
+    assert_eq!(events.publisher_count(), 0);
 }
 
 /// A context in real time on `bus`.

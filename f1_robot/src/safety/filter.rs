@@ -43,7 +43,7 @@ pub struct FilterInput {
     pub state: Option<MeasuredState>,
     /// A new chunk, if one came.
     pub chunk: Option<RawChunk>,
-    /// True: stop. Whoever watches several locks passes whether any of [`super::Locks`] is engaged.
+    /// True: stop. A caller with several locks passes whether any of [`super::Locks`] is engaged.
     pub lock: bool,
 }
 

@@ -6,6 +6,7 @@
 mod abilities;
 mod closed_loop;
 mod copies;
+mod documents;
 mod fake_robot;
 mod faults;
 mod features;
@@ -17,5 +18,6 @@ mod replay;
 mod ros_packages;
 mod sampler;
 mod soak;
+mod sources;
 mod spans;
 mod wrapper;

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use f1_middleware::doctor::Finding;
 use f1_robot::{LimitSource, Robot};
+
+use super::finding::Finding;
 
 /// The joints' limits: how many come from where, and what the URDF does not state.
 pub fn limits(robot: &Robot) -> Finding {
