@@ -90,7 +90,7 @@ pub enum QuantArg {
 }
 
 impl QuantArg {
-    /// The instruction that the network gets.
+    /// The value that loading takes.
     pub fn quant(self) -> Quant {
         match self {
             QuantArg::Q8_0 => Quant::Q8_0,
@@ -117,7 +117,7 @@ pub enum DeviceArg {
 }
 
 impl DeviceArg {
-    /// The instruction that the network gets.
+    /// The value that loading takes.
     pub fn choice(self) -> DeviceChoice {
         match self {
             DeviceArg::Cpu => DeviceChoice::Cpu,
