@@ -74,8 +74,8 @@ impl Bag {
                     break;
                 }
                 Ok(_) => {}
-                // The reader returns the same error again; it is reported below, where it is
-                // read again.
+                // The reader gives the same error for ever; it is met again below, where it is
+                // told.
                 Err(_) => break,
             }
         }
