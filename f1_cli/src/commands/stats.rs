@@ -25,7 +25,7 @@ pub struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// What stops the command.
+/// Whatever stops the command, with what to do about it.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let Some(launch) = Launch::from_environment()? else { return compute(&args, None) };
     let ranks = Ranks::connect(&launch, &Device::Cpu)?;

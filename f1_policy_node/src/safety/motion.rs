@@ -98,8 +98,8 @@ pub(super) struct Shared {
     stop: StopRequest,
 }
 
-/// The reason of a stop that was asked for. It is set without the filter's lock: a step that is held
-/// up obeys it when it goes on.
+/// The reason of a stop that was asked for. It is set without the filter's lock: a step that is
+/// held up obeys it when it goes on.
 pub(super) type StopRequest = Arc<Mutex<Option<String>>>;
 
 impl Shared {
