@@ -104,16 +104,12 @@ impl Model {
             return Err(ServeError::Layout { name: layout.name.clone(), faults });
         }
         let named = &layout.statistics;
-        let normaliser = |vector, kind, width: usize, ignored: &[usize], name| {
-            let ignored: Vec<bool> = (0..width).map(|index| ignored.contains(&index)).collect();
-            Normaliser::new(vector, kind, &ignored, name)
+        let normaliser = |vector, kind, width: usize, name| {
+            Normaliser::new(vector, kind, &vec![false; width], name)
                 .map_err(|source| wrong_statistics(&path, layout, source))
         };
-        let (of_state, of_action) = (&named.ignored_state, &named.ignored_action);
-        let width = layout.state_width();
-        let state = normaliser(&statistics.state, named.state, width, of_state, "state")?;
-        let width = layout.action.width;
-        let action = normaliser(&statistics.action, named.action, width, of_action, "action")?;
+        let state = normaliser(&statistics.state, named.state, layout.state_width(), "state")?;
+        let action = normaliser(&statistics.action, named.action, layout.action.width, "action")?;
         Ok(Self { policy: Arc::new(policy), state, action, width: layout.action.width })
     }
 

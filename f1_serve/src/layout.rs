@@ -224,12 +224,6 @@ pub struct StatisticsLayout {
     pub state: Normalisation,
     /// Normalisation of the actions.
     pub action: Normalisation,
-    /// Dimensions of the state without meaning, which the network always saw as 0.
-    #[serde(default)]
-    pub ignored_state: Vec<usize>,
-    /// Dimensions of the actions without meaning.
-    #[serde(default)]
-    pub ignored_action: Vec<usize>,
 }
 
 /// The actions of the answer.
@@ -385,14 +379,6 @@ impl Layout {
             if let Some(factors) = factors {
                 let what = format!("action.{name}");
                 factors.faults(&what, self.action.width, name == "scale", &mut faults);
-            }
-        }
-        for (name, ignored, width) in [
-            ("ignored_state", &self.statistics.ignored_state, self.state_width()),
-            ("ignored_action", &self.statistics.ignored_action, self.action.width),
-        ] {
-            if let Some(index) = ignored.iter().find(|index| **index >= width) {
-                faults.push(format!("statistics.{name}: {index}, there are {width} dimensions"));
             }
         }
         if self.action.width == 0 {

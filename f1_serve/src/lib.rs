@@ -8,6 +8,7 @@
 pub mod array;
 pub mod engine;
 mod error;
+pub mod explain;
 pub mod layout;
 pub mod message;
 pub mod observation;

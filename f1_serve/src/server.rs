@@ -233,7 +233,7 @@ impl Connection {
         };
         let answer = served.engine.infer(job).await?;
         let psnr = match (self.session.came(), &answer.view) {
-            (Some(foreseen), Some(view)) => psnr(&foreseen, view),
+            (Some(foreseen), Some(view)) => f1_image::psnr(&foreseen, view),
             _ => None,
         };
         if let Some(image) = &answer.foreseen {
@@ -242,16 +242,6 @@ impl Connection {
         let (actions, foreseen, infer) = (answer.actions, answer.foreseen, answer.infer);
         Ok(Answered { actions, foreseen, psnr, infer })
     }
-}
-
-/// Peak signal-to-noise ratio of two images of one size, dB; infinite for equal ones.
-fn psnr(a: &RgbImage, b: &RgbImage) -> Option<f64> {
-    if a.dimensions() != b.dimensions() {
-        return None;
-    }
-    let squares = a.as_raw().iter().zip(b.as_raw());
-    let sum: f64 = squares.map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum();
-    Some(10.0 * (255.0f64.powi(2) * a.as_raw().len() as f64 / sum).log10())
 }
 
 /// The server's routes: openpi at `/`, vla-eval at `/vla-eval`, health and configuration beside
