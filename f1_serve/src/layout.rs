@@ -221,9 +221,24 @@ pub struct StatisticsLayout {
     /// Entry of the checkpoint's `stats.json`.
     pub name: String,
     /// Normalisation of the state.
+    #[serde(deserialize_with = "normalisation")]
     pub state: Normalisation,
     /// Normalisation of the actions.
+    #[serde(deserialize_with = "normalisation")]
     pub action: Normalisation,
+}
+
+/// The words of a robot file's `statistics`.
+fn normalisation<'de, D: serde::Deserializer<'de>>(reader: D) -> Result<Normalisation, D::Error> {
+    match String::deserialize(reader)?.as_str() {
+        "mean_std" => Ok(Normalisation::MeanStd),
+        "min_max" => Ok(Normalisation::MinMax),
+        "quantile" => Ok(Normalisation::Quantile),
+        "none" => Ok(Normalisation::None),
+        other => Err(serde::de::Error::custom(format!(
+            "normalisation {other:?}: choose mean_std, min_max, quantile or none"
+        ))),
+    }
 }
 
 /// The actions of the answer.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -288,7 +289,7 @@ fn check_exposure(settings: &Settings) -> Result<(), ServeError> {
 async fn openpi_socket(
     State(served): State<Arc<Served>>,
     headers: HeaderMap,
-    upgrade: Option<WebSocketUpgrade>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     accept(served, &headers, upgrade, |socket, served| openpi::serve(socket, served))
 }
@@ -296,7 +297,7 @@ async fn openpi_socket(
 async fn vla_eval_socket(
     State(served): State<Arc<Served>>,
     headers: HeaderMap,
-    upgrade: Option<WebSocketUpgrade>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     accept(served, &headers, upgrade, |socket, served| vla_eval::serve(socket, served))
 }
@@ -304,7 +305,7 @@ async fn vla_eval_socket(
 fn accept<F>(
     served: Arc<Served>,
     headers: &HeaderMap,
-    upgrade: Option<WebSocketUpgrade>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     handler: impl FnOnce(WebSocket, Arc<Served>) -> F + Send + 'static,
 ) -> Response
 where
@@ -313,7 +314,7 @@ where
     if let Err((status, reason)) = admit(&served.settings, headers) {
         return (status, reason).into_response();
     }
-    let Some(upgrade) = upgrade else {
+    let Ok(upgrade) = upgrade else {
         let text = "a policy server: connect with openpi-client here, with vla-eval at /vla-eval\n";
         return (StatusCode::UPGRADE_REQUIRED, text).into_response();
     };
