@@ -37,6 +37,8 @@ enum Command {
     Record(commands::record::Args),
     /// Run the four nodes from a shell.
     Run(commands::run::Args),
+    /// Serve a policy to openpi's and vla-eval's clients.
+    Serve(commands::serve::Args),
     /// Compute normalisation statistics of a data set.
     Stats(commands::stats::Args),
     /// Train from a run file.
@@ -80,6 +82,7 @@ fn main() -> std::process::ExitCode {
         Command::Inspect(args) => commands::inspect::run(args),
         Command::Record(args) => commands::record::run(args),
         Command::Run(args) => commands::run::run(args),
+        Command::Serve(args) => commands::serve::run(args),
         Command::Stats(args) => commands::stats::run(args),
         Command::Train(args) => commands::train::run(args),
         Command::Verify(args) => commands::verify::run(args),

@@ -9,6 +9,7 @@ pub mod filter;
 pub mod inspect;
 pub mod record;
 pub mod run;
+pub mod serve;
 pub mod stats;
 pub mod train;
 pub mod verify;

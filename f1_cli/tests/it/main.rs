@@ -12,3 +12,4 @@ mod fixture;
 mod mpi;
 mod pipes;
 mod process;
+mod serve;
