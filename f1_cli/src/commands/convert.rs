@@ -143,7 +143,7 @@ fn convert(args: &Args, robot: &Robot) -> Result<Summary> {
     let layout = commands::Layout::new(robot, args.action)?;
     let mut cameras = Vec::new();
     for (number, camera) in recorded.cameras.iter().enumerate() {
-        let first = recorded.image(number, whole[0].frames[0].images[number])?;
+        let first = recorded.image(&bag, number, whole[0].frames[0].images[number])?;
         let encoding =
             if args.jpeg { ImageEncoding::Jpeg { quality: 95 } } else { ImageEncoding::Png };
         let name = format!("observation.images.{}", camera.name);
@@ -167,7 +167,7 @@ fn convert(args: &Args, robot: &Robot) -> Result<Summary> {
     for episode in whole {
         for frame in &episode.frames {
             let images = (0..recorded.cameras.len())
-                .map(|camera| recorded.image(camera, frame.images[camera]))
+                .map(|camera| recorded.image(&bag, camera, frame.images[camera]))
                 .collect::<Result<Vec<_>>>()?;
             let joints = &recorded.joints[frame.joints];
             let state: Vec<f32> = joints.state.iter().map(|value| *value as f32).collect();

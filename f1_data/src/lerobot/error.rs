@@ -1,4 +1,4 @@
-//! What can be wrong with a data set, said so that a person can mend it.
+//! What can be wrong with a data set, with what a person needs to put it right.
 
 use std::path::{Path, PathBuf};
 
@@ -45,12 +45,20 @@ pub enum DataError {
         /// The fault.
         what: String,
     },
+    /// A video of a kind that is not decoded.
+    #[error("{path}: {what}")]
+    UnsupportedVideo {
+        /// The file.
+        path: PathBuf,
+        /// Its kind.
+        what: String,
+    },
     /// The data set contradicts itself or lacks something.
     #[error("{path}: {what}")]
     Content {
         /// The file or data set.
         path: PathBuf,
-        /// The fault and, where known, the mend.
+        /// The fault and, where known, what to do.
         what: String,
     },
     /// The caller asked for something the data set cannot give.

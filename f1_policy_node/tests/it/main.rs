@@ -5,3 +5,4 @@
 
 mod parameters;
 mod process;
+mod recordings;

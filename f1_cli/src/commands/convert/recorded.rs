@@ -35,8 +35,8 @@ pub(super) struct Recorded {
 pub(super) struct CameraTrack {
     /// Name in the robot file.
     pub name: String,
-    /// Stamp and message, by stamp.
-    pub images: Vec<(i64, BagMessage)>,
+    /// Stamp and number of the message in the recording, by stamp.
+    pub images: Vec<(i64, usize)>,
 }
 
 /// One measurement of all joints.
@@ -89,13 +89,13 @@ impl Recorded {
         let mut positions: BTreeMap<String, f64> = BTreeMap::new();
         let (mut said, mut statuses) = (Vec::new(), Vec::new());
         let mut unusable = None;
-        for message in bag.messages() {
+        for (place, message) in bag.messages().enumerate() {
             let message = message?;
             *held.entry(message.topic.clone()).or_default() += 1;
             let received = message.stamp_ns;
             if let Some(number) = cameras.iter().position(|(_, topic)| *topic == message.topic) {
                 let stamp_ns = stamp_of_image(&message)?;
-                recorded.cameras[number].images.push((usable(stamp_ns, received), message));
+                recorded.cameras[number].images.push((usable(stamp_ns, received), place));
             } else if message.topic == joint_topic {
                 let state: JointState = message.decode()?;
                 // Several drivers may share the topic, each with its own joints.
@@ -156,10 +156,11 @@ impl Recorded {
         Ok(recorded)
     }
 
-    /// Decodes one image of a camera.
-    pub fn image(&self, camera: usize, number: usize) -> Result<RgbImage> {
+    /// Reads and decodes one image of a camera.
+    pub fn image(&self, bag: &Bag, camera: usize, number: usize) -> Result<RgbImage> {
         let track = &self.cameras[camera];
-        let (stamp, message) = &track.images[number];
+        let (stamp, place) = &track.images[number];
+        let message = bag.message(*place)?;
         let decoded = match message.decode::<Image>() {
             Ok(image) => f1_middleware::image::into_rgb(image),
             Err(_) => {
