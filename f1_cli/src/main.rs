@@ -17,7 +17,7 @@ struct Cli {
 enum Command {
     /// Time the stages of the policy on this machine.
     Bench(commands::bench::Args),
-    /// Convert an MCAP recording into a LeRobot data set.
+    /// Convert a recording (MCAP, ros2 bag) into a LeRobot data set.
     Convert(commands::convert::Args),
     /// Run the simulated bench, the policy and the safety filter, and leave images and numbers.
     Demo(commands::demo::Args),

@@ -429,7 +429,8 @@ impl F1Policy {
         tokens.to_vec2()?.into_iter().enumerate().map(frame).collect()
     }
 
-    /// Turns an instruction into tokens, once an instruction.
+    /// Turns an instruction into tokens, once an instruction; [`Prompt::warning`] says what is
+    /// lost of a long one.
     ///
     /// # Errors
     /// No `tokenizer.json` was found beside the weights, or it fails.

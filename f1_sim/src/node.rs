@@ -17,8 +17,9 @@ use f1_robot::Robot;
 use parking_lot::Mutex;
 
 use crate::arm::ArmError;
-use crate::bench::{Bench, BenchSettings, CameraId};
+use crate::bench::Bench;
 use crate::jtc::{Point, Trajectory};
+use crate::settings::{BenchSettings, CameraId};
 use crate::task::Outcome;
 
 /// Why the bench cannot be put on topics.

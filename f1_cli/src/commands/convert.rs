@@ -1,4 +1,4 @@
-//! `f1 convert`: turn an MCAP recording into a LeRobot data set.
+//! `f1 convert`: turn a recording into a LeRobot data set.
 //!
 //! A frame is what the policy would have seen at that moment (each camera's newest image, the
 //! measured joints) with the action that followed: the set-points that the robot was sent for one
@@ -26,8 +26,9 @@ use recorded::Recorded;
 /// Arguments of `f1 convert`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Recording (see f1 record).
-    #[arg(long, value_name = "FILE.mcap")]
+    /// Recording of f1 record or ros2 bag: a file (MCAP or .db3, also compressed with zstd) or a
+    /// folder.
+    #[arg(long, value_name = "RECORDING")]
     from: PathBuf,
     /// Folder of the new data set.
     output: PathBuf,
@@ -55,6 +56,9 @@ pub struct Args {
     /// Store images as JPEG of quality 95 instead of PNG.
     #[arg(long)]
     jpeg: bool,
+    /// Store images as videos (H.264 in MP4), with the LeRobot package's layout of files.
+    #[arg(long, conflicts_with = "jpeg")]
+    video: bool,
     /// An episode ends where a camera or the joints are silent for longer than this, in seconds.
     #[arg(long, default_value_t = 0.5)]
     gap: f64,
@@ -144,8 +148,11 @@ fn convert(args: &Args, robot: &Robot) -> Result<Summary> {
     let mut cameras = Vec::new();
     for (number, camera) in recorded.cameras.iter().enumerate() {
         let first = recorded.image(&bag, number, whole[0].frames[0].images[number])?;
-        let encoding =
-            if args.jpeg { ImageEncoding::Jpeg { quality: 95 } } else { ImageEncoding::Png };
+        let encoding = match (args.video, args.jpeg) {
+            (true, _) => ImageEncoding::Video,
+            (_, true) => ImageEncoding::Jpeg { quality: 95 },
+            _ => ImageEncoding::Png,
+        };
         let name = format!("observation.images.{}", camera.name);
         cameras.push(CameraFeature {
             name,

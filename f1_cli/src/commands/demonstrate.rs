@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
+use f1_data::lerobot::ImageEncoding;
 use f1_robot::Robot;
 use f1_sim::demonstrations::{LEAD_IN, Mix, RecordSettings, write_demonstrations};
 use f1_sim::expert::Disturbance;
@@ -53,6 +54,9 @@ pub struct Args {
     /// Width and height of the images, in pixels.
     #[arg(long, alias = "picture", default_value_t = 64)]
     image: u32,
+    /// Store images as videos (H.264 in MP4) instead of PNG in the tables.
+    #[arg(long)]
+    video: bool,
 }
 
 /// Runs the command.
@@ -96,6 +100,7 @@ fn settings(args: &Args) -> Result<RecordSettings> {
         anywhere: args.anywhere,
         first: args.first,
         image: [args.image; 2],
+        encoding: if args.video { ImageEncoding::Video } else { ImageEncoding::Png },
         disturbance: Disturbance::NOMINAL,
         lead_in: args.lead_in,
     })

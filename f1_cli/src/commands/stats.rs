@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use f1_data::lerobot::{Columns, Dataset};
 use f1_data::statistics::{of_dataset, share_outside};
+use f1_model::{Config, PromptEncoder, check_tasks};
 use f1_robot::statistics::{MIN_SPREAD, StatisticsFile, VectorStatistics};
+
+use crate::share;
 
 /// Arguments of `f1 stats`.
 #[derive(clap::Args, Debug)]
@@ -18,17 +22,22 @@ pub struct Args {
     /// Write (or extend) this stats.json.
     #[arg(long)]
     output: Option<PathBuf>,
+    /// A shipped model's name, or a folder with config.json and tokenizer.json: its tokenizer says
+    /// which instructions are longer than the model reads.
+    #[arg(long)]
+    model: Option<String>,
 }
 
 /// Runs the command.
 ///
 /// # Errors
-/// Whatever stops the command, named with its mend.
+/// Whatever stops the command, with the way to go on.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let mut file = match &args.output {
         Some(path) if path.exists() => StatisticsFile::load(path)?,
         _ => StatisticsFile::default(),
     };
+    let encoder = args.model.as_deref().map(prompt_encoder).transpose()?;
     let mut entries = Vec::new();
     for (index, path) in args.datasets.iter().enumerate() {
         let dataset = Dataset::open(path)?;
@@ -38,8 +47,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         let name = args.name.get(index).cloned().unwrap_or(folder);
         let columns = Columns::usual(&[]);
         let (mut state, mut action) = (Vec::new(), Vec::new());
-        for episode in 0..dataset.episodes().len() {
-            let table = dataset.read_episode(episode, &columns)?;
+        for episode in dataset.episodes() {
+            let table = dataset.read_episode(episode.index, &columns)?;
             state.extend(table.state);
             action.extend(table.action);
         }
@@ -53,6 +62,16 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             dataset.tasks().len(),
             info.codebase_version
         );
+        if let Some(missing) = dataset.missing_episodes() {
+            println!("  no episode {missing}: the others keep their numbers");
+        }
+        if let Some(encoder) = &encoder {
+            let checked = check_tasks(encoder, dataset.tasks().iter())
+                .with_context(|| path.display().to_string())?;
+            let (long, all) = (checked.warnings.len(), dataset.tasks().len());
+            println!("  {long} of {all} instructions are longer than the model reads");
+            checked.warnings.iter().for_each(|warning| println!("    {warning}"));
+        }
         for (feature, rows, statistics) in
             [("observation.state", &state, &entry.state), ("action", &action, &entry.action)]
         {
@@ -81,6 +100,14 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         None => println!("{}", serde_json::to_string_pretty(&file)?),
     }
     Ok(())
+}
+
+/// The prompt encoder of a model.
+fn prompt_encoder(model: &str) -> anyhow::Result<PromptEncoder> {
+    let folder = share::model(model)?;
+    let config = Config::load(&folder)?;
+    let path = folder.join("tokenizer.json");
+    Ok(PromptEncoder::load(&path, config.prompt_length, config.understanding.vocab_size)?)
 }
 
 fn table(
