@@ -176,7 +176,7 @@ const BATCH: u64 = 32;
 
 /// Plays demonstrations on all cores and writes them as a LeRobot v3.0 data set.
 ///
-/// `progress` is told how many episodes of how many are done.
+/// `progress` gets the number of episodes that are done and of all.
 ///
 /// # Errors
 /// A robot that the bench cannot play, or a folder that cannot be written.

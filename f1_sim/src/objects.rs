@@ -65,7 +65,7 @@ impl Scene {
         } else {
             rng.random_range(-0.18..0.18)
         };
-        let mut objects = vec![place(target, lane(rng), y, rng)];
+        let mut objects = vec![place(target, across_belt(rng), y, rng)];
         // Distractors differ in colour from what is asked for: the instruction is never ambiguous.
         let mut others: Vec<Kind> =
             Kind::all().filter(|k| k.colour != target.colour && split.shows(*k)).collect();
@@ -82,7 +82,7 @@ impl Scene {
         let mut from = y;
         for kind in others.into_iter().take(count) {
             let gap = rng.random_range(0.10..0.16) * if ahead { 1.0 } else { -1.0 };
-            objects.push(place(kind, lane(rng), from + gap, rng));
+            objects.push(place(kind, across_belt(rng), from + gap, rng));
             if same_side {
                 from += gap;
             } else {
@@ -101,7 +101,7 @@ impl Scene {
     }
 }
 
-fn lane(rng: &mut ChaCha8Rng) -> f64 {
+fn across_belt(rng: &mut ChaCha8Rng) -> f64 {
     layout::BELT_X + rng.random_range(-layout::LANE..layout::LANE)
 }
 

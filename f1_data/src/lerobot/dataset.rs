@@ -337,7 +337,7 @@ impl Dataset {
 }
 
 /// Rows of an episode in its file. The list says where they are; where an episode was removed from
-/// the list and its rows were not, the column `episode_index` says it.
+/// the list and its rows were not, they are found by the column `episode_index`.
 fn rows_of(episode: &Episode) -> Result<Option<(usize, usize)>, DataError> {
     let (path, number) = (&episode.data, episode.index as i64);
     let Some(listed) = episode.rows else { return Ok(None) };

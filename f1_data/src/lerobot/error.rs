@@ -10,7 +10,7 @@ pub enum DataError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What it said.
+        /// Its message.
         source: std::io::Error,
     },
     /// A JSON file does not hold what its place promises.
@@ -26,7 +26,7 @@ pub enum DataError {
     Parquet {
         /// The file.
         path: PathBuf,
-        /// What the reader said.
+        /// The reader's message.
         source: parquet::errors::ParquetError,
     },
     /// An image cannot be decoded or encoded.
@@ -34,7 +34,7 @@ pub enum DataError {
     Image {
         /// Data set, episode, frame and camera.
         what: String,
-        /// What the codec said.
+        /// The codec's message.
         source: image::ImageError,
     },
     /// A video cannot be read.

@@ -1,4 +1,4 @@
-//! `meta/info.json`: what a data set says of itself.
+//! `meta/info.json`: the description of a data set.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! H.264 by OpenH264, which decodes 8 bits and 4:2:0 and does not tell what its colours mean: that
-//! stands in the sequence parameter set.
+//! H.264 by OpenH264, which decodes 8 bits and 4:2:0. It does not report range and colour matrix;
+//! these are read from the sequence parameter set.
 
 use h264_reader::nal::sps::{ChromaFormat, FrameMbsFlags, SeqParameterSet};
 use h264_reader::rbsp::{BitReader, decode_nal};
@@ -14,7 +14,7 @@ use super::{Decoded, Packet};
 /// Type of a unit that holds a sequence parameter set.
 const SEQUENCE: u8 = 7;
 
-/// What the container says of a stream.
+/// The decoder's configuration in the container.
 #[derive(Debug)]
 pub(super) struct Container {
     /// Parameter sets that every decoder needs first.
