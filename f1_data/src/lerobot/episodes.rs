@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use arrow_array::{Float64Array, RecordBatch};
+use arrow_array::RecordBatch;
 
 use super::info::fill_template;
-use super::table::{cast, column, integers, read_lines, read_rows};
+use super::table::{integers, read_lines, read_rows, scalars};
 use super::{DataError, FormatVersion, Info};
 
 /// Where an episode's images are inside a video file.
@@ -193,8 +193,7 @@ fn read_episode_rows(
             let chunk = numbers(&format!("videos/{camera}/chunk_index"))?[row];
             let number = numbers(&format!("videos/{camera}/file_index"))?[row];
             let key = format!("videos/{camera}/from_timestamp");
-            let from_timestamp =
-                cast::<Float64Array>(file, column(file, batch, &key)?, &key)?.value(row);
+            let from_timestamp = scalars(file, batches, &key)?[row];
             let values: [(&str, &dyn std::fmt::Display); 3] =
                 [("video_key", camera), ("chunk_index", &chunk), ("file_index", &number)];
             let path = root.join(fill_template(template, &values));

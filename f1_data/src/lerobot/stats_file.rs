@@ -64,7 +64,7 @@ impl PixelSums {
             let mean = values().map(|(value, count)| value * count).sum::<f64>() / pixels;
             let squares = values().map(|(value, count)| value * value * count).sum::<f64>();
             out.min.push(values().map(|(value, _)| value).next().unwrap_or(0.0));
-            out.max.push(values().map(|(value, _)| value).last().unwrap_or(0.0));
+            out.max.push(values().map(|(value, _)| value).next_back().unwrap_or(0.0));
             out.mean.push(mean);
             out.std.push((squares / pixels - mean * mean).max(0.0).sqrt());
             let quantile = |share: f64| {

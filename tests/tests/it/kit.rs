@@ -59,6 +59,7 @@ fn vector(mean: Vec<f64>, std: f64) -> VectorStatistics {
         max,
         mean,
         count: Vec::new(),
+        ..VectorStatistics::default()
     }
 }
 

@@ -42,6 +42,10 @@ impl Container {
 
 /// A sequence parameter set, `None` where it cannot be read: the decoder will say why.
 fn sequence(unit: &[u8]) -> Option<SeqParameterSet> {
+    // The crate expects more than a head.
+    if unit.len() < 4 {
+        return None;
+    }
     let bits = decode_nal(unit).ok()?;
     SeqParameterSet::from_bits(BitReader::new(&*bits)).ok()
 }
@@ -96,8 +100,8 @@ pub(super) fn decode(packets: &[Packet], container: &Container) -> Decoded {
         let sets = if index == 0 { container.sets.as_slice() } else { &[] };
         let own = units(&packet.bytes, container.prefix)?;
         // A stream that carries its parameter sets itself may have none in the container.
-        let repeated = own.iter().filter(|unit| unit.first().is_some_and(|b| b & 31 == SEQUENCE));
-        if let Some(sequence) = repeated.last().and_then(|unit| sequence(unit)) {
+        let repeated = own.iter().rfind(|unit| unit.first().is_some_and(|b| b & 31 == SEQUENCE));
+        if let Some(sequence) = repeated.and_then(|unit| sequence(unit)) {
             check(&sequence)?;
             colour = colour_of(&sequence)?;
         }

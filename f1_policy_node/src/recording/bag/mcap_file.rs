@@ -27,12 +27,7 @@ struct McapFile {
 /// The messages of a chunk, or one message that is in none.
 struct Chunk {
     offset: u64,
-    messages: Vec<(MessageHead, Vec<u8>)>,
-}
-
-struct MessageHead {
-    channel: u16,
-    stamp_ns: i64,
+    messages: Vec<Vec<u8>>,
 }
 
 /// Scans the file at `path`, which the user knows as `name`.
@@ -58,20 +53,18 @@ impl Storage for McapFile {
     fn read(&mut self, place: Place) -> Result<Vec<u8>, RecordingError> {
         let wanted = place.number as usize;
         if let Some(chunk) = self.kept.iter().find(|chunk| chunk.offset == place.offset)
-            && let Some((_, data)) = chunk.messages.get(wanted)
+            && let Some(data) = chunk.messages.get(wanted)
         {
             return Ok(data.clone());
         }
         let mut messages = Vec::new();
         // The end of a file may be missing; the scan saw the messages before the fault.
         let outcome = self.records_at(place.offset, |record| {
-            if let Record::Message { header, data } = record {
-                let stamp_ns = i64::try_from(header.log_time).unwrap_or(i64::MAX);
-                let head = MessageHead { channel: header.channel_id, stamp_ns };
-                messages.push((head, data.into_owned()));
+            if let Record::Message { data, .. } = record {
+                messages.push(data.into_owned());
             }
         });
-        let Some((_, data)) = messages.get(wanted) else {
+        let Some(data) = messages.get(wanted) else {
             let cause = outcome.err().unwrap_or(mcap::McapError::UnexpectedEof);
             return Err(self.fault(cause));
         };
@@ -87,8 +80,7 @@ impl McapFile {
     }
 
     fn keep(&mut self, chunk: Chunk) {
-        let bytes =
-            |chunk: &Chunk| chunk.messages.iter().map(|(_, data)| data.len()).sum::<usize>();
+        let bytes = |chunk: &Chunk| chunk.messages.iter().map(Vec::len).sum::<usize>();
         let mut sum: usize = self.kept.iter().map(bytes).sum::<usize>() + bytes(&chunk);
         while sum > KEPT_BYTES
             && let Some(oldest) = self.kept.pop_front()
