@@ -6,7 +6,7 @@ use h264_reader::rbsp::{BitReader, decode_nal};
 use image::RgbImage;
 use openh264::decoder::{DecodeOptions, DecodedYUV, Flush};
 use openh264::formats::YUVSource as _;
-use re_mp4::AvcCBox;
+use re_mp4::Avc1Box;
 
 use super::colour::{Chroma, Colour, Matrix, Planes};
 use super::{Decoded, Packet};
@@ -26,7 +26,8 @@ pub(super) struct Container {
 
 impl Container {
     /// Reads the decoder's configuration; what the decoder cannot do is refused by name.
-    pub fn read(config: &AvcCBox) -> Result<Self, String> {
+    pub fn read(entry: &Avc1Box) -> Result<Self, String> {
+        let config = &entry.avcc.contents;
         let sets = config.sequence_parameter_sets.iter().chain(&config.picture_parameter_sets);
         let sets: Vec<Vec<u8>> = sets.map(|unit| unit.bytes.clone()).collect();
         let mut colour = None;

@@ -57,7 +57,11 @@ impl VideoFile {
         let mp4 = catch_unwind(AssertUnwindSafe(|| Mp4::read(BufReader::new(file), size)))
             .map_err(|_| fault("the index of the file is damaged".into()))?
             .map_err(|error| fault(format!("no MP4 video: {error}")))?;
-        let track = mp4.tracks().values().find(|track| track.kind == Some(TrackKind::Video));
+        let tracks = || mp4.tracks().values();
+        // The reader knows the kind of a track by its codec, and not that of unknown ones.
+        let track = tracks().find(|track| track.kind == Some(TrackKind::Video)).or_else(|| {
+            tracks().find(|track| track.trak(&mp4).mdia.hdlr.handler_type.value == *b"vide")
+        });
         let track: &Track = track.ok_or_else(|| fault("no video track".into()))?;
         let unsupported = |what| DataError::UnsupportedVideo { path: path.to_path_buf(), what };
         let codec = match &track.trak(&mp4).mdia.minf.stbl.stsd.contents {
@@ -66,10 +70,13 @@ impl VideoFile {
                 Codec::Av1
             }
             StsdBoxContent::Avc1(config) => {
-                Codec::H264(h264::Container::read(&config.avcc.contents).map_err(unsupported)?)
+                Codec::H264(h264::Container::read(config).map_err(unsupported)?)
             }
             other => {
-                let name = other.codec_string().unwrap_or_else(|| "of another kind".into());
+                let name = match other {
+                    StsdBoxContent::Unknown(code) => code.to_string(),
+                    known => known.codec_string().unwrap_or_default(),
+                };
                 return Err(unsupported(format!("the codec {name} is neither AV1 nor H.264")));
             }
         };
