@@ -43,7 +43,7 @@ pub struct Features {
     pub fps: u32,
     /// Free text.
     pub robot_type: String,
-    /// Cameras, in the order their images are given to [`Writer::add_frame`].
+    /// Cameras, in the order their images are given to [`super::Writer::add_frame`].
     pub cameras: Vec<CameraFeature>,
     /// Names of the state's dimensions.
     pub state: Vec<String>,
