@@ -23,7 +23,7 @@ enum Command {
     Demo(commands::demo::Args),
     /// Write demonstrations of the bench's scripted expert as a LeRobot data set.
     Demonstrate(commands::demonstrate::Args),
-    /// Check what commonly breaks and say how to mend it.
+    /// Check what commonly breaks and say how to fix it.
     Doctor(commands::doctor::Args),
     /// Measure a checkpoint on a data set.
     Eval(commands::eval::Args),
@@ -54,7 +54,7 @@ fn init_logging(default: &str) {
 
 fn main() -> std::process::ExitCode {
     // Tensors are large and short-lived: paging each in anew costs more than computing it.
-    f1_model::kernels::keep_freed_memory();
+    f1_kernels::keep_freed_memory();
     let cli = Cli::try_parse().unwrap_or_else(|error| {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
         if let Some(message) = commands::demo::moved_options(arguments.iter().map(String::as_str)) {

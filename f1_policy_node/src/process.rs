@@ -306,12 +306,24 @@ pub fn load_from_parameters() -> LoaderOf {
     })
 }
 
+impl Drop for PolicyProcess {
+    /// Between the nodes nothing is passed on any more. The receivers of the ports own what the
+    /// nodes share, which owns the ports.
+    fn drop(&mut self) {
+        self.core.observations.close();
+        self.core.prefixes.close();
+        self.core.chunks.close();
+    }
+}
+
 fn come_to_rest_on_shutdown(context: &Context, node: &Node, stopper: &Stopper) {
-    let (stopper, node) = (stopper.clone(), node.clone());
-    let weak_context = context.clone();
+    // The context owns the hook: a hook that owned the node, which owns the context, would keep the
+    // publishers to the controllers for good.
+    let (stopper, node) = (stopper.clone(), node.downgrade());
     context.on_shutdown(move |guard| {
         stopper.stop("the process shuts down");
-        if weak_context.is_virtual() || !stopper.moves() {
+        let Some(node) = node.upgrade() else { return };
+        if node.clock().is_virtual() || !stopper.moves() {
             return;
         }
         // The controllers brake by themselves on what was sent; the process stays until they are at

@@ -13,8 +13,8 @@ pub(crate) mod reader;
 
 pub use layout::{
     ActionGripper, ActionJointDeltas, ActionJoints, ActionLayout, ActionPart, AngleUnit,
-    DeltaFrame, DeltaReference, EndEffectorDelta, GripperConvention, Padding, RotationFormat,
-    StateGripper, StateJoints, StateLayout, StatePart, StatePose,
+    DeltaFrame, DeltaReference, EndEffectorDelta, GripperConvention, JointUnits, Padding,
+    RotationFormat, StateGripper, StateJoints, StateLayout, StatePart, StatePose,
 };
 pub use reader::Fault;
 use reader::{Faults, Read, section, words};
@@ -82,6 +82,11 @@ section! {
         pub scene: Vec<Obstacle> = Vec::new(),
         /// Clearances that are kept.
         pub clearance: ClearanceSettings = ClearanceSettings::default(),
+        /// Collision shapes by link, in place of the URDF's: where its meshes are not at hand, or to
+        /// have them closer or simpler.
+        pub collision_shapes: BTreeMap<String, Vec<CollisionShape>> = BTreeMap::new(),
+        /// Links that may be without a collision shape: their distances are not checked.
+        pub unchecked_links: Vec<String> = Vec::new(),
         /// A rest posture, by joint name: rad or m. Every commanded joint has a value; a joint that is not commanded
         /// is held there (0 if it has none).
         pub home: BTreeMap<String, f64>,
@@ -216,9 +221,10 @@ words! {
 section! {
     /// A controller of the robot and the joints it moves.
     pub struct Controller {
-        /// The controller's name.
+        /// The controller's name; one that begins with `/` is absolute.
         pub name: String,
-        /// The namespace of the controller, relative to the robot's; empty: the robot's own.
+        /// The namespace of the controller: relative to the robot's, or absolute (`/`, `/left`);
+        /// empty: the robot's own.
         pub namespace: String = String::new(),
         /// The joints, in the order in which the controller names them.
         pub joints: Vec<String>,
@@ -321,13 +327,23 @@ impl Default for ClearanceSettings {
     }
 }
 
-impl Workspace {
-    /// How far a point (root frame, m) is inside the box: the distance to the nearest face,
-    /// negative outside.
-    pub fn inside_by(&self, point: &[f64; 3]) -> f64 {
-        (0..3)
-            .map(|i| (point[i] - self.min[i]).min(self.max[i] - point[i]))
-            .fold(f64::INFINITY, f64::min)
+section! {
+    /// A convex collision shape: the hull of some points, grown by a radius. One point makes a
+    /// sphere, two make a capsule.
+    pub struct CollisionShape {
+        /// The points in the link's frame, m.
+        pub points: Vec<[f64; 3]>,
+        /// The radius, m.
+        pub radius: f64 = 0.0,
+    }
+}
+
+/// A name below a namespace; an absolute name stands for itself.
+pub(crate) fn full_name(namespace: &str, name: &str) -> String {
+    match namespace {
+        _ if name.starts_with('/') => name.into(),
+        "" => name.into(),
+        namespace => format!("{}/{name}", namespace.trim_end_matches('/')),
     }
 }
 

@@ -231,7 +231,7 @@ impl SimNode {
             };
             for (camera, frame, publisher) in &cameras {
                 let image = bench.render(*camera);
-                let message = f1_middleware::image::encode(&image, header(now_ns, frame));
+                let message = f1_image::encode(&image, header(now_ns, frame));
                 warn("image", publisher.publish(message));
             }
         });
@@ -277,12 +277,9 @@ impl SimNode {
 
     fn take_trajectories(&self) -> Result<(), SimError> {
         for controller in self.robot.controllers() {
-            let topic = match controller.namespace.as_str() {
-                "" => format!("{}/joint_trajectory", controller.name),
-                namespace => format!("{namespace}/{}/joint_trajectory", controller.name),
-            };
+            let topic = format!("{}/joint_trajectory", controller.full_name());
             let (episode, clock, name) =
-                (self.episode.clone(), self.node.clock(), controller.name.clone());
+                (self.episode.clone(), self.node.clock(), controller.full_name());
             let subscription = self.node.create_subscription::<JointTrajectory>(
                 &topic,
                 Qos::reliable().keep_last(1),

@@ -1,14 +1,18 @@
-//! `f1 doctor`: check what commonly breaks and say how to mend it.
+//! `f1 doctor`: check what commonly breaks and say how to fix it.
+
+mod finding;
+mod motion;
+mod network;
 
 use std::path::{Path, PathBuf};
 
-use f1_middleware::doctor::{self, Finding, Verdict};
 use f1_model::{Config, DeviceChoice};
 use f1_robot::robot_file::CameraRole;
 use f1_robot::statistics::StatisticsFile;
 use f1_robot::{PolicyShape, Robot};
 
 use crate::share;
+use finding::{Finding, Verdict};
 
 /// Arguments of `f1 doctor`.
 #[derive(clap::Args, Debug)]
@@ -22,6 +26,10 @@ pub struct Args {
     /// Where the network is to run: `cpu` or `cuda`.
     #[arg(long, default_value = "cpu")]
     device: String,
+    /// Write the robot file with collision shapes made from the URDF's meshes to this file, and do
+    /// nothing else.
+    #[arg(long, value_name = "FILE", requires = "robot")]
+    fit_collisions: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -30,27 +38,30 @@ pub struct Args {
 /// Runs the command. It fails only when something is broken that stops the policy.
 ///
 /// # Errors
-/// Whatever stops the command, named with its mend.
+/// What stops the command.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let mut findings = doctor::network();
+    if let (Some(output), Some(name)) = (&args.fit_collisions, &args.robot) {
+        return motion::fit_collisions(&share::robot_file(name)?, output);
+    }
+    let mut findings = network::network();
     findings.push(gpu(&args.device));
-    let mut find =
-        |check: &'static str, name: &Option<String>, find: fn(&str) -> anyhow::Result<PathBuf>| {
-            let Some(name) = name else {
-                let mend = format!("f1 doctor --{check} NAME_OR_PATH");
-                findings.push(Finding::warning(check, "not looked at", mend));
-                return None;
-            };
-            match find(name) {
-                Ok(path) => Some(path),
-                Err(error) => {
-                    let mend =
-                        format!("give --{check} one of the shipped names, or a path that exists");
-                    findings.push(Finding::broken(check, error.to_string(), mend));
-                    None
-                }
-            }
+    let mut find = |check: &'static str,
+                    name: &Option<String>,
+                    find: fn(&str) -> anyhow::Result<PathBuf>| {
+        let Some(name) = name else {
+            let fix = format!("f1 doctor --{check} NAME_OR_PATH");
+            findings.push(Finding::warning(check, "not checked", fix));
+            return None;
         };
+        match find(name) {
+            Ok(path) => Some(path),
+            Err(error) => {
+                let fix = format!("give --{check} one of the shipped names, or a path that exists");
+                findings.push(Finding::broken(check, error.to_string(), fix));
+                None
+            }
+        }
+    };
     let folder = find("model", &args.model, share::model);
     let file = find("robot", &args.robot, share::robot_file);
     let config = folder.as_deref().and_then(|folder| model(folder, &mut findings));
@@ -85,8 +96,8 @@ fn print_table(findings: &[Finding]) {
             finding.check,
             finding.found.replace('\n', "\n  ")
         );
-        if !finding.mend.is_empty() {
-            println!("{:25} mend: {}", "", finding.mend);
+        if !finding.fix.is_empty() {
+            println!("{:25} fix: {}", "", finding.fix);
         }
     }
 }
@@ -99,7 +110,7 @@ fn print_json(findings: &[Finding]) -> anyhow::Result<()> {
                 "check": finding.check,
                 "verdict": word(finding.verdict),
                 "found": finding.found,
-                "mend": finding.mend,
+                "fix": finding.fix,
             })
         })
         .collect();
@@ -136,7 +147,7 @@ fn gpu(device: &str) -> Finding {
     }
 }
 
-/// Looks at a checkpoint's files; gives its configuration, if that can be read.
+/// Checks a checkpoint's files; returns its configuration if that can be read.
 fn model(folder: &Path, findings: &mut Vec<Finding>) -> Option<Config> {
     let config = match Config::load(folder) {
         Ok(config) => {
@@ -147,8 +158,8 @@ fn model(folder: &Path, findings: &mut Vec<Finding>) -> Option<Config> {
             config
         }
         Err(error) => {
-            let mend = "point --model at the checkpoint's folder; it must hold config.json";
-            findings.push(Finding::broken("model config", error.to_string(), mend));
+            let fix = "point --model at the checkpoint's folder; it must hold config.json";
+            findings.push(Finding::broken("model config", error.to_string(), fix));
             return None;
         }
     };
@@ -168,20 +179,16 @@ fn model(folder: &Path, findings: &mut Vec<Finding>) -> Option<Config> {
             .filter(|(_, list)| !list.is_empty())
             .map(|(what, list)| format!("{} {what}, first {}", list.len(), list[0]))
             .collect();
-            let mend = "`f1 inspect FOLDER` lists them; the weights and config.json must be of one training";
-            Finding::broken("model weights", faults.join("; "), mend)
+            let fix = "`f1 inspect FOLDER` lists them; the weights and config.json must be of one training";
+            Finding::broken("model weights", faults.join("; "), fix)
         }
         Err(error) => Finding::broken("model weights", error.to_string(), "copy the checkpoint again"),
     });
     findings.push(if folder.join("tokenizer.json").is_file() {
         Finding::good("text tokenizer", "tokenizer.json is there")
     } else {
-        let mend = "copy PaliGemma's tokenizer.json into the folder";
-        Finding::broken(
-            "text tokenizer",
-            format!("no tokenizer.json in {}", folder.display()),
-            mend,
-        )
+        let fix = "copy PaliGemma's tokenizer.json into the folder";
+        Finding::broken("text tokenizer", format!("no tokenizer.json in {}", folder.display()), fix)
     });
     Some(config)
 }
@@ -190,14 +197,16 @@ fn robot(path: &Path, folder: Option<&Path>, config: Option<&Config>, findings: 
     let robot = match Robot::load(path) {
         Ok(robot) => robot,
         Err(error) => {
-            let mend = "mend the lines named; docs/robot_files.md says what each key means";
-            return findings.push(Finding::broken("robot file", error.to_string(), mend));
+            let fix = "correct the lines named; docs/robot_files.md says what each key means";
+            return findings.push(Finding::broken("robot file", error.to_string(), fix));
         }
     };
     findings.push(Finding::good(
         "robot file",
         format!("{}: {} joints", robot.file().name, robot.dof()),
     ));
+    findings.push(motion::limits(&robot));
+    findings.push(motion::clearance(&robot));
     if let Some(config) = config {
         let shape = PolicyShape {
             max_state_dim: config.max_state_dim,
@@ -210,13 +219,14 @@ fn robot(path: &Path, folder: Option<&Path>, config: Option<&Config>, findings: 
         if config.generation.is_some()
             && !cameras.any(|camera| camera.roles.contains(&CameraRole::History))
         {
-            faults.push("the network foresees, but no camera has the role history".to_owned());
+            faults
+                .push("the network predicts images, but no camera has the role history".to_owned());
         }
         findings.push(if faults.is_empty() {
             Finding::good("robot and model", "state, action and cameras fit")
         } else {
-            let mend = "use the checkpoint that was trained for this robot, or mend the robot file's cameras, state and action";
-            Finding::broken("robot and model", faults.join("; "), mend)
+            let fix = "use the checkpoint that was trained for this robot, or change the robot file's cameras, state and action";
+            Finding::broken("robot and model", faults.join("; "), fix)
         });
     }
     let statistics = &robot.file().statistics;
@@ -228,9 +238,9 @@ fn robot(path: &Path, folder: Option<&Path>, config: Option<&Config>, findings: 
         findings.push(match checked {
             Ok(()) => Finding::good("statistics", format!("{:?} in {}", statistics.name, file.display())),
             Err(error) => {
-                let mend =
+                let fix =
                     "`f1 stats DATASET` makes them; `statistics.name` in the robot file picks the entry";
-                Finding::broken("statistics", error.to_string(), mend)
+                Finding::broken("statistics", error.to_string(), fix)
             }
         });
     }

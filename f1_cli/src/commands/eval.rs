@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use f1_train::RunFile;
-use f1_train::evaluate::{
+use f1_eval::{
     EvalSettings, Evaluator, Example, Judge, Report, Series, TAUS, Verdict, correlation, scatter,
     sheet,
 };
+use f1_train::RunFile;
 use f1_train::run_file::{NormalisationName, SourceSection};
 
 /// A root mean square error of actions, in normalised units, that no model of these actions has.

@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(long, default_value = "")]
     instruction: String,
     /// What carries the messages: dds (no ROS needed) or rcl (a sourced ROS 2).
-    #[arg(long, default_value = if cfg!(feature = "rcl") { "rcl" } else { "dds" })]
+    #[arg(long, default_value = Backend::DEFAULT_NAME)]
     backend: String,
     /// Where the network runs.
     #[arg(long, default_value = "cpu", value_parser = ["cpu", "cuda"])]

@@ -1,4 +1,4 @@
-//! `f1 doctor` with what is right and with what commonly is not: each finding says how to mend it,
+//! `f1 doctor` on a correct setup and on common faults: each finding says how to fix it,
 //! and the exit code says whether the policy can run.
 
 use std::path::{Path, PathBuf};
@@ -52,11 +52,11 @@ fn the_shipped_robot_and_model_pass() {
     assert_eq!(finding(&json, "domain")["verdict"], "ok");
 }
 
-/// Arguments, environment, the check that finds it, a word of the finding and one of the mend.
+/// Arguments, environment, the check that finds it, a word of the finding and one of the fix.
 type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str, &'a str, &'a str);
 
 #[test]
-fn what_is_broken_is_named_with_its_mend_and_fails() {
+fn what_is_broken_is_named_with_its_fix_and_fails() {
     let cases: [Case; 9] = [
         (&["--model", "no_such"], &[], "model", "no_such", "shipped names"),
         (&["--robot", "no_such.yaml"], &[], "robot", "no_such.yaml", "shipped names"),
@@ -80,7 +80,7 @@ fn what_is_broken_is_named_with_its_mend_and_fails() {
         (&[], &[("ROS_LOCALHOST_ONLY", "yes")], "discovery", "yes", "0 or 1"),
         (&[], &[("ROS_AUTOMATIC_DISCOVERY_RANGE", "OFF")], "discovery", "OFF", "SUBNET"),
     ];
-    for (arguments, environment, check, found, mend) in cases {
+    for (arguments, environment, check, found, fix) in cases {
         let (code, json, errors) = doctor(arguments, environment);
         let finding = finding(&json, check);
         assert_eq!(
@@ -90,7 +90,7 @@ fn what_is_broken_is_named_with_its_mend_and_fails() {
         );
         assert_eq!(finding["verdict"], "broken", "{finding:#}");
         assert!(finding["found"].as_str().unwrap().contains(found), "{finding:#}");
-        assert!(finding["mend"].as_str().unwrap().contains(mend), "{finding:#}");
+        assert!(finding["fix"].as_str().unwrap().contains(fix), "{finding:#}");
         assert!(errors.contains("stop the policy"), "{errors}");
     }
 }
@@ -117,12 +117,12 @@ fn a_checkpoint_that_lacks_a_file_or_is_cut_short_is_named() {
 }
 
 #[test]
-fn what_only_warns_does_not_fail() {
+fn warnings_alone_do_not_fail() {
     let (code, json, _) = doctor(
         &[],
         &[
             ("ROS_DOMAIN_ID", "150"),
-            ("RMW_IMPLEMENTATION", "rmw_of_a_friend"),
+            ("RMW_IMPLEMENTATION", "rmw_unknown"),
             ("ROS_LOCALHOST_ONLY", "1"),
         ],
     );
@@ -130,6 +130,6 @@ fn what_only_warns_does_not_fail() {
     for check in ["domain", "rmw", "discovery", "model", "robot"] {
         let finding = finding(&json, check);
         assert_eq!(finding["verdict"], "warning", "{finding:#}");
-        assert!(!finding["mend"].as_str().unwrap().is_empty(), "{finding:#}");
+        assert!(!finding["fix"].as_str().unwrap().is_empty(), "{finding:#}");
     }
 }

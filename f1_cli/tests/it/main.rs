@@ -5,3 +5,9 @@
 
 mod data_commands;
 mod doctor;
+#[cfg(feature = "mpi")]
+#[path = "../../../f1_train/tests/it/fixture.rs"]
+#[allow(dead_code)]
+mod fixture;
+#[cfg(feature = "mpi")]
+mod mpi;

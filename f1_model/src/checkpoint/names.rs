@@ -1,13 +1,12 @@
-//! Names found in files, and the official name each stands for.
+//! The official name of each name in a file.
 
 use crate::parameters::{ACTION, TEXT_EMBEDDING};
 
 /// The official name of a name found in a file.
 ///
-/// Tied tensors are saved under either name; `lerobot/pi0_base` leaves out `model.` and nests
-/// PaliGemma the way newer libraries do. PyTorch's wrappers leave their own parts in names:
-/// `DistributedDataParallel` a leading `module.`, `torch.compile` an `_orig_mod.` before whatever
-/// it compiled.
+/// Tied tensors have two names; `lerobot/pi0_base` leaves out `model.` and nests PaliGemma as newer
+/// libraries do. PyTorch's wrappers leave their own parts in names: `DistributedDataParallel` a
+/// leading `module.`, `torch.compile` an `_orig_mod.` before whatever it compiled.
 pub(crate) fn official(name: &str) -> String {
     let unwrapped = unwrapped(name);
     let name = unwrapped.as_str();
@@ -33,8 +32,8 @@ pub(super) fn unwrapped(name: &str) -> String {
     name
 }
 
-/// Tensors of other tools that a policy file may carry and nobody here reads: normalisation buffers
-/// of LeRobot, the action expert's text embedding, an unused pooling head.
+/// Tensors of other tools that a policy file may hold and that are not used here: normalisation
+/// buffers of LeRobot, the action expert's text embedding, a pooling head.
 pub(crate) fn foreign(name: &str) -> bool {
     let name = name.strip_prefix("model.").unwrap_or(name);
     name.starts_with("normalize_")
@@ -52,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_names_of_a_tied_tensor_are_one() {
+    fn both_names_of_a_tied_tensor_have_one_official_name() {
         assert_eq!(official("vae.quant_conv.bias"), "model.vae.quant_conv.bias");
         let tied = "model.paligemma_with_expert.paligemma.language_model.model.embed_tokens.weight";
         assert_eq!(official(tied), TEXT_EMBEDDING);

@@ -26,8 +26,8 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         }
         Some(unknown) => return Err(format!("unknown argument {unknown}; see --help").into()),
     }
-    let name = if cfg!(feature = "rcl") { "rcl" } else { "dds" };
-    let context = Context::new(ContextOptions { backend: Backend::from_name(name)?, args })?;
+    let backend = Backend::from_name(Backend::DEFAULT_NAME)?;
+    let context = Context::new(ContextOptions { backend, args })?;
     context.shutdown_on_signals()?;
     let process =
         PolicyProcess::compose(&context, load_from_parameters(), &ProcessOptions::default())?;

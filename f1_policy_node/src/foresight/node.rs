@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use f1_image::{mean_absolute_error, psnr};
 use f1_interfaces::builtin_interfaces::msg::Time as WireTime;
 use f1_interfaces::f1_msgs::msg::ForesightError;
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image};
@@ -16,7 +17,7 @@ use image::RgbImage;
 use parking_lot::Mutex;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
-use super::comparison::{comparison, mean_absolute_error, psnr, token_agreement};
+use super::comparison::{comparison, token_agreement};
 use super::settings::ForesightSettings;
 use crate::core::Core;
 use crate::error::{NodeError, NodeResult};
@@ -328,10 +329,8 @@ impl Shared {
         let settings = self.settings.lock().clone();
         let observation = &foreseen.observation;
         let header = self.header(observation, observation.stamp_ns + self.stride_ns);
-        let raw =
-            settings.publish_raw.then(|| f1_middleware::image::encode(&image, header.clone()));
-        let compressed =
-            settings.publish_compressed.then(|| f1_middleware::image::encode_png(&image, header));
+        let raw = settings.publish_raw.then(|| f1_image::encode(&image, header.clone()));
+        let compressed = settings.publish_compressed.then(|| f1_image::encode_png(&image, header));
         let compressed = compressed.transpose().map_err(|error| error.to_string())?;
         Ok(Imagined { foreseen, image, raw, compressed })
     }
@@ -430,7 +429,7 @@ impl Shared {
             confidence: f64::from(mean(expected.prefix.token_confidence())),
             psnr_if_still: still,
         };
-        Some(Compared { error: message, sheet: f1_middleware::image::encode(&sheet, header) })
+        Some(Compared { error: message, sheet: f1_image::encode(&sheet, header) })
     }
 
     fn compared(&self, compared: Vec<Compared>) {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use f1_image::{ImageError, decode, decode_compressed, into_rgb};
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image, JointState};
 use f1_middleware::Clock;
-use f1_middleware::image::{ImageError, decode, decode_compressed, into_rgb};
 use f1_model::HistoryFrame;
 use image::RgbImage;
 use parking_lot::Mutex;

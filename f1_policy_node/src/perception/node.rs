@@ -96,14 +96,10 @@ impl Perception {
                 move || watch.look_for_silence(clock.steady())
             },
         )));
-        let (weak, executor) = (Arc::downgrade(&shared), self.node.executor());
-        self.node.clock().on_jump_back(move |jump| {
-            // Told where /clock arrives: the work is done on the node's own thread.
-            if let Some(shared) = weak.upgrade() {
-                let back = jump.before.since(jump.after);
-                executor.post(move || shared.clock_jumped(back));
-            }
-        });
+        let jumped = shared.clone();
+        keep.push(Box::new(self.node.on_jump_back(move |jump| {
+            jumped.clock_jumped(jump.before.since(jump.after));
+        })));
         *self.configured.lock() = Some(Configured { shared, _keep: keep });
         Ok(())
     }

@@ -107,10 +107,7 @@ impl RecordSession {
             }
         }
         for controller in robot.controllers() {
-            let name = match controller.namespace.as_str() {
-                "" => controller.name.clone(),
-                space => format!("{space}/{}", controller.name),
-            };
+            let name = controller.full_name();
             opening.topic::<JointTrajectory>(&format!("{name}/joint_trajectory"), reliable)?;
         }
         opening.topic::<SafetyEvent>("safety_filter/event", reliable.keep_last(100))?;

@@ -3,7 +3,6 @@
 mod events;
 mod goals;
 mod gripper;
-mod locks;
 mod motion;
 mod node;
 mod output;

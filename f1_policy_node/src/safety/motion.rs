@@ -10,13 +10,12 @@ use f1_interfaces::sensor_msgs::msg::JointState;
 use f1_middleware::{Clock, Publisher};
 use f1_robot::Robot;
 use f1_robot::safety::{
-    Event, FilterInput, FilterOutput, FilterSettings, MeasuredState, Response, Rule, SafetyFilter,
-    Splice, Verdict,
+    Event, FilterInput, FilterOutput, FilterSettings, Locks, MeasuredState, Response, Rule,
+    SafetyFilter, Splice, Verdict,
 };
 use parking_lot::Mutex;
 
 use super::events::{EventLog, sentence};
-use super::locks::Locks;
 use super::output::Outputs;
 use super::settings::SafetySettings;
 use crate::action::Joining;
@@ -46,7 +45,6 @@ struct Guarded {
     unknown: bool,
     /// Whether goals of controllers may still be open after a stop.
     open_goals: bool,
-    ensemble_decay: f64,
 }
 
 /// What demands that the robot stands still, beside the filter's own watchdogs.
@@ -109,7 +107,6 @@ impl Shared {
             watchdog: None,
             unknown: false,
             open_goals: false,
-            ensemble_decay: 0.0,
         };
         let (guarded, stop) = (Mutex::new(guarded), Mutex::new(None));
         Self { core, robot, clock, guarded, outputs, events, active: AtomicBool::new(false), stop }
@@ -122,8 +119,23 @@ impl Shared {
             let mut guarded = self.guarded.lock();
             guarded.filter.restart(self.core.epoch());
             guarded.watchdog = None;
+            self.note_unchecked_links(&mut guarded);
         }
         self.active.store(true, Ordering::SeqCst);
+    }
+
+    /// Names the links whose distances nothing checks, in the log and as an event.
+    fn note_unchecked_links(&self, guarded: &mut Guarded) {
+        let links = self.robot.clearance().unchecked();
+        if links.is_empty() {
+            return;
+        }
+        let reason = format!("links without a collision shape, not checked: {}", links.join(", "));
+        tracing::warn!("{reason}");
+        let now = self.clock.now().nanoseconds();
+        let noted = SafetyEvent::ACTION_NOTED;
+        let message = guarded.log.note(now, "self_clearance", noted, &reason);
+        self.publish(message);
     }
 
     /// A measured state came; the next step takes it.
@@ -149,7 +161,7 @@ impl Shared {
 
     /// A lock's heartbeat. One that engages acts at once.
     pub fn lock_heard(&self, name: &str, locked: bool) {
-        self.guarded.lock().locks.hear(name, self.clock.steady(), locked);
+        self.guarded.lock().locks.receive(name, self.clock.steady(), locked);
         if locked {
             self.tick();
         }
@@ -197,7 +209,7 @@ impl Shared {
     /// Sets how the filter joins chunks, where the action node's choice has changed.
     fn join_as(&self, guarded: &mut Guarded, joining: Joining) {
         let splice = match joining {
-            Joining::Ensemble => Splice::Ensemble { decay: guarded.ensemble_decay },
+            Joining::Ensemble => Splice::Ensemble,
             Joining::Replace | Joining::Rtc => Splice::Replace,
         };
         if guarded.filter.settings().splice != splice {
@@ -250,9 +262,9 @@ impl Shared {
             locks: Vec::new(),
             silent,
         };
-        for (event, reason) in guarded.locks.closed(steady) {
-            demands.locks.push(event);
-            demands.holds.push(reason);
+        for lock in guarded.locks.engaged(steady) {
+            demands.locks.push(lock.event());
+            demands.holds.push(lock.to_string());
         }
         if guarded.unknown {
             demands.holds.push("the clock jumped back".into());
@@ -388,17 +400,11 @@ impl Shared {
         guarded.filter.restart(epoch);
     }
 
-    /// Sets the decay of `ensemble`.
-    pub fn set_ensemble_decay(&self, decay: f64) {
-        self.guarded.lock().ensemble_decay = decay;
-    }
-
     /// Parameters were changed; they hold from the next step on.
     pub fn change_settings(&self, settings: Result<SafetySettings, String>) {
         let Ok(settings) = settings else { return };
         let mut guarded = self.guarded.lock();
-        guarded.locks.set_timeout(settings.lock_timeout);
-        guarded.ensemble_decay = settings.ensemble_decay;
+        guarded.locks.set_timeout(settings.lock_timeout());
         let splice = guarded.filter.settings().splice;
         if let Err(faults) =
             guarded.filter.set_settings(FilterSettings { splice, ..settings.filter })

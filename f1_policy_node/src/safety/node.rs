@@ -9,10 +9,9 @@ use f1_interfaces::sensor_msgs::msg::JointState;
 use f1_interfaces::std_msgs::msg::Bool;
 use f1_interfaces::std_srvs::srv::{Trigger, TriggerResponse};
 use f1_middleware::{ClockKind, Node, Qos};
-use f1_robot::safety::SafetyFilter;
+use f1_robot::safety::{Locks, SafetyFilter};
 use parking_lot::Mutex;
 
-use super::locks::Locks;
 use super::motion::Shared;
 use super::output::Outputs;
 use super::settings::SafetySettings;
@@ -126,7 +125,7 @@ impl SafetyFilterNode {
         let outputs =
             Outputs::open(node, &robot, settings.follow_joint_trajectory, &efforts, &self.core)?;
         let filter = SafetyFilter::new(robot.clone(), settings.filter.clone());
-        let locks = Locks::new(&settings.locks, settings.lock_timeout);
+        let locks = Locks::new(&settings.locks, settings.lock_timeout());
         let events =
             node.create_publisher("safety_filter/event", Qos::reliable().keep_last(100))?;
         let shared = Arc::new(Shared::new(
@@ -138,7 +137,6 @@ impl SafetyFilterNode {
             outputs,
             events,
         ));
-        shared.set_ensemble_decay(settings.ensemble_decay);
         let mut keep: Vec<Box<dyn std::any::Any + Send + Sync>> = Vec::new();
         let heard = shared.clone();
         keep.push(Box::new(node.create_subscription::<JointState>(

@@ -44,10 +44,7 @@ impl Outputs {
     ) -> NodeResult<Self> {
         let mut outputs = BTreeMap::new();
         for controller in robot.controllers() {
-            let name = match controller.namespace.as_str() {
-                "" => controller.name.clone(),
-                namespace => format!("{namespace}/{}", controller.name),
-            };
+            let name = controller.full_name();
             let (told, key) = (core.clone(), format!("controller {name}"));
             let objection: Objection = Arc::new(move |reason: Option<String>| {
                 if let Some(reason) = &reason {
@@ -76,7 +73,7 @@ impl Outputs {
                 ControllerInterface::GripperCommand => Output::Gripper(gripper(false)?),
                 ControllerInterface::ParallelGripperCommand => Output::Gripper(gripper(true)?),
             };
-            outputs.insert(controller.name.clone(), output);
+            outputs.insert(name, output);
         }
         Ok(Self { outputs })
     }

@@ -6,3 +6,4 @@
 mod parameters;
 mod process;
 mod recordings;
+mod release;

@@ -34,8 +34,8 @@ impl fmt::Display for Fault {
 
 /// The faults found so far.
 ///
-/// A value that cannot be read is replaced by a placeholder so that reading goes on; what is said
-/// later about a placeholder would be noise, so faults at, below or above a place that could not be
+/// A value that cannot be read is replaced by a placeholder so that reading goes on; faults that
+/// are found later in a placeholder would be noise, so faults at, below or above a place that could not be
 /// read are dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {

@@ -40,8 +40,8 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         )
         .into());
     }
-    let name = if cfg!(feature = "rcl") { "rcl" } else { "dds" };
-    let context = Context::new(ContextOptions { backend: Backend::from_name(name)?, args })?;
+    let backend = Backend::from_name(Backend::DEFAULT_NAME)?;
+    let context = Context::new(ContextOptions { backend, args })?;
     context.shutdown_on_signals()?;
     let node = context.create_node_with("bench_settings", NodeOptions::in_namespace("/f1"))?;
     let parameters = node.parameters();

@@ -276,7 +276,11 @@ fn a_lock_that_was_never_heard_is_a_closed_one() {
     assert!(puppet.heard.lock().trajectories.is_empty());
     let status = puppet.status();
     assert_eq!(status.state, HOLDING);
-    assert!(status.reason.contains("lock elsewhere/estop was never heard"), "{}", status.reason);
+    assert!(
+        status.reason.contains("lock elsewhere/estop has never sent a message"),
+        "{}",
+        status.reason
+    );
 }
 
 #[test]

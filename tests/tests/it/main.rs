@@ -7,6 +7,7 @@ mod abilities;
 mod closed_loop;
 mod copies;
 mod faults;
+mod features;
 mod kit;
 mod launch_files;
 mod over_dds;

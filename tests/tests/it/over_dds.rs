@@ -153,7 +153,7 @@ fn a_foreign_robot_gets_foresight_and_trajectories_and_the_networks_own_chunk() 
     };
     robot.stream("joint_states", &joints, 100.0, None);
     for (camera, name) in CAMERAS.iter().enumerate() {
-        let image = f1_middleware::image::encode(&image(camera, 0), Default::default());
+        let image = f1_image::encode(&image(camera, 0), Default::default());
         let length = image.data.len();
         robot.stream(&format!("{name}/image_raw"), &image, 30.0, Some((length, MARKED)));
     }
@@ -201,9 +201,9 @@ fn a_foreign_robot_gets_foresight_and_trajectories_and_the_networks_own_chunk() 
         assert!(chunk.normalised.iter().any(|value| value.abs() > 0.1));
     }
     let image: Image = read(&got["foresight/image"][0]);
-    let raw = f1_middleware::image::decode(&image).unwrap();
+    let raw = f1_image::decode(&image).unwrap();
     let compressed: CompressedImage = read(&got["foresight/image/compressed"][0]);
-    let compressed = f1_middleware::image::decode_compressed(&compressed).unwrap();
+    let compressed = f1_image::decode_compressed(&compressed).unwrap();
     assert_eq!(raw.dimensions(), compressed.dimensions());
     let controllers = [("arm_controller", 7), ("gripper_controller", 1)];
     let stamps = controllers.map(|(controller, joints)| {

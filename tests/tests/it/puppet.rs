@@ -270,10 +270,8 @@ impl Puppet {
                 };
                 let shown = if faults.frozen.contains(name.as_str()) { 0 } else { count };
                 let stamp_ns = clock.now().nanoseconds() + faults.camera_offset_ns - late_ns;
-                let mut message = f1_middleware::image::encode(
-                    &images[shown as usize % images.len()],
-                    header(stamp_ns),
-                );
+                let mut message =
+                    f1_image::encode(&images[shown as usize % images.len()], header(stamp_ns));
                 if faults.strange.contains(name.as_str()) {
                     message.encoding = "32FC1".into();
                 }

@@ -3,9 +3,11 @@
 use anyhow::{Result, bail};
 use f1_interfaces::f1_msgs::msg::ActionChunk;
 use f1_interfaces::trajectory_msgs::msg::JointTrajectory;
-use f1_robot::Robot;
-use f1_robot::robot_file::{ActionPart, DeltaFrame, DeltaReference, RotationFormat, StatePart};
+use f1_robot::robot_file::{
+    ActionPart, AngleUnit, DeltaFrame, DeltaReference, JointUnits, RotationFormat, StatePart,
+};
 use f1_robot::state::write_rotation;
+use f1_robot::{JointLimits, Robot};
 
 use super::episodes::nearest;
 use super::recorded::Recorded;
@@ -33,6 +35,8 @@ struct Motion {
 pub(super) struct Commands {
     /// Motions of each joint, by receipt: index of the motion and the joint's column in it.
     of_joint: Vec<Vec<(usize, usize)>>,
+    /// The robot's joints.
+    limits: Vec<JointLimits>,
     motions: Vec<Motion>,
     measured: Vec<(i64, Vec<f64>)>,
     stamps: Vec<i64>,
@@ -72,7 +76,8 @@ impl Commands {
             .map(|joints| (joints.stamp_ns, joints.positions.clone()))
             .collect();
         let stamps = measured.iter().map(|(stamp, _)| *stamp).collect();
-        Ok(Self { of_joint, motions, measured, stamps })
+        let limits = robot.joints().to_vec();
+        Ok(Self { of_joint, limits, motions, measured, stamps })
     }
 
     /// Where every joint is told to be at a time, rad or m; a joint that was told nothing yet is
@@ -97,8 +102,9 @@ impl Commands {
                 let (index, column) = motions[place];
                 let motion = &self.motions[index];
                 // Where it starts is where the one before it had come to.
-                motion.at(column, time_ns, || {
-                    self.among(&motions[..place], joint, motion.start_ns, deepest - 1)
+                motion.at(column, time_ns, |first| {
+                    let start = self.among(&motions[..place], joint, motion.start_ns, deepest - 1);
+                    self.limits[joint].near(start, first)
                 })
             }
             _ => self.measured_at(joint, time_ns),
@@ -111,15 +117,16 @@ impl Commands {
 }
 
 impl Motion {
-    /// Position of a joint; `before` gives it at the motion's start, which has no point of its own.
-    fn at(&self, column: usize, time_ns: i64, before: impl Fn() -> f64) -> f64 {
+    /// Position of a joint; `before` gives it at the motion's start, which has no point of its own,
+    /// on the turn of the first point.
+    fn at(&self, column: usize, time_ns: i64, before: impl Fn(f64) -> f64) -> f64 {
         let after = self.due_ns.partition_point(|due| *due <= time_ns);
         if after == self.due_ns.len() {
             return self.positions[after - 1][column];
         }
         let to = self.positions[after][column];
         if after == 0 {
-            let (from, span) = (before(), self.due_ns[0] - self.start_ns);
+            let (from, span) = (before(to), self.due_ns[0] - self.start_ns);
             return from
                 + (to - from)
                     * ((time_ns - self.start_ns) as f64 / span.max(1) as f64).clamp(0.0, 1.0);
@@ -231,29 +238,40 @@ impl<'a> Layout<'a> {
         out
     }
 
+    /// A set-point as it compares with the state that a data set writes for `now`.
+    fn near_state(&self, joint: usize, now: f64, next: f64) -> f64 {
+        let limits = &self.robot.joints()[joint];
+        limits.near(next, self.robot.canonical(&limits.name, now))
+    }
+
     /// The action that leads from the set-points `now` to those one step later.
     pub fn action(&self, now: &[f64], next: &[f64]) -> Vec<f32> {
         if self.form == Form::Joints {
-            return next.iter().map(|value| *value as f32).collect();
+            let positions = next.iter().zip(now).enumerate();
+            return positions
+                .map(|(joint, (next, now))| self.near_state(joint, *now, *next) as f32)
+                .collect();
         }
         let mut out: Vec<f64> = Vec::new();
-        let joints = |names: &[String], radians: f64| -> Vec<f64> {
-            let unit =
-                |index: usize| if self.robot.joints()[index].prismatic { 1.0 } else { radians };
-            names
-                .iter()
-                .filter_map(|name| self.robot.joint_index(name))
-                .map(|i| next[i] / unit(i))
-                .collect()
+        // Positions as the action layout writes them, near the state's: angles of joints that turn
+        // without end on the same turn.
+        let joints = |names: &[String], units: AngleUnit, scale: &[f64], offset: &[f64]| {
+            let written = names.iter().enumerate().filter_map(|(place, name)| {
+                let index = self.robot.joint_index(name)?;
+                let joint = &self.robot.joints()[index];
+                let units = JointUnits::new(units, joint.prismatic, scale, offset, place);
+                Some(units.write(self.near_state(index, now[index], next[index])))
+            });
+            written.collect::<Vec<f64>>()
         };
         let kinematics = self.robot.kinematics();
         for part in &self.robot.file().action.parts {
             match part {
                 ActionPart::JointPositions(part) => {
-                    out.extend(joints(&part.joints, part.units.radians()))
+                    out.extend(joints(&part.joints, part.units, &part.scale, &part.offset))
                 }
                 ActionPart::JointDeltas(part) => {
-                    out.extend(joints(&part.joints, part.units.radians()))
+                    out.extend(joints(&part.joints, part.units, &part.scale, &[]))
                 }
                 ActionPart::EndEffectorDelta(part) => {
                     let Some(arm) = kinematics.arm(&part.arm) else { continue };

@@ -66,10 +66,7 @@ impl Recorded {
         let trajectory_topics: Vec<String> = robot
             .controllers()
             .iter()
-            .map(|controller| match controller.namespace.as_str() {
-                "" => absolute(&format!("{}/joint_trajectory", controller.name)),
-                space => absolute(&format!("{space}/{}/joint_trajectory", controller.name)),
-            })
+            .map(|controller| absolute(&format!("{}/joint_trajectory", controller.full_name())))
             .collect();
         let (told, status, chunk) =
             (absolute("instruction"), absolute("status"), absolute("action/chunk"));
@@ -162,10 +159,8 @@ impl Recorded {
         let (stamp, place) = &track.images[number];
         let message = bag.message(*place)?;
         let decoded = match message.decode::<Image>() {
-            Ok(image) => f1_middleware::image::into_rgb(image),
-            Err(_) => {
-                f1_middleware::image::decode_compressed(&message.decode::<CompressedImage>()?)
-            }
+            Ok(image) => f1_image::into_rgb(image),
+            Err(_) => f1_image::decode_compressed(&message.decode::<CompressedImage>()?),
         };
         decoded.with_context(|| format!("camera `{}` at {:.3} s", track.name, *stamp as f64 * 1e-9))
     }

@@ -119,7 +119,7 @@ fn a_recording_becomes_a_data_set_in_both_layouts() {
         let of_camera = messages.iter().filter(|message| message.topic == "/f1/front/image_raw");
         let mut images = of_camera.map(|message| message.decode::<Image>().unwrap());
         let image = images.rfind(|image| image.header.stamp.nanoseconds() <= time_ns).unwrap();
-        f1_middleware::image::into_rgb(image).unwrap()
+        f1_image::into_rgb(image).unwrap()
     };
     let began =
         messages.iter().find(|message| message.topic == "/f1/instruction").unwrap().stamp_ns;

@@ -218,7 +218,7 @@ impl Stage {
                 &topic,
                 Qos::sensor_data().keep_last(5),
                 move |message, _| {
-                    if let Ok(image) = f1_middleware::image::decode(&message) {
+                    if let Ok(image) = f1_image::decode(&message) {
                         into.lock().seen.push_back((message.header.stamp.nanoseconds(), image));
                     }
                 },
@@ -228,7 +228,7 @@ impl Stage {
                 "foresight/image",
                 Qos::reliable().best_effort().keep_last(5),
                 move |message, _| {
-                    if let Ok(image) = f1_middleware::image::decode(&message) {
+                    if let Ok(image) = f1_image::decode(&message) {
                         into.lock().foreseen.push((message.header.stamp.nanoseconds(), image));
                     }
                 },

@@ -1,6 +1,6 @@
 //! Measured states: reading them, and comparing them with the running motion.
 
-use super::super::bounds::{GREATEST_POSITION, GREATEST_VELOCITY};
+use super::super::bounds::{GREATEST_ANGLE, GREATEST_POSITION, GREATEST_VELOCITY};
 use super::{MeasuredState, SETTLED, SafetyFilter};
 use crate::safety::{Event, Response, Rule};
 use crate::trajectory::{SECOND, Stamp, State, nanoseconds, seconds};
@@ -78,9 +78,15 @@ impl SafetyFilter {
         if ahead > 1e-3 {
             return Err(refused(Rule::State).numbers(ahead, 1e-3));
         }
-        self.names
+        // Angles of joints that turn without end are brought to the turn of what was sent, or of
+        // what was measured before.
+        let expected = self.sent_at(state.stamp);
+        let before = expected.as_ref().or(self.measured.as_ref().map(|measured| &measured.states));
+        self.joints
             .iter()
-            .map(|name| {
+            .enumerate()
+            .map(|(joint, limits)| {
+                let name = &limits.name;
                 let mut places = state.names.iter().enumerate().filter(|(_, other)| *other == name);
                 let (Some((place, _)), None) = (places.next(), places.next()) else {
                     return Err(refused(Rule::Names).joint(name));
@@ -88,11 +94,12 @@ impl SafetyFilter {
                 let position = state.positions[place];
                 let velocity = state.velocities.get(place).copied().unwrap_or(0.0);
                 // Written so that not-a-number is refused.
-                if !(position.abs() <= GREATEST_POSITION) {
-                    return Err(refused(Rule::Finite)
-                        .joint(name)
-                        .numbers(position, GREATEST_POSITION));
+                let most = if limits.continuous { GREATEST_ANGLE } else { GREATEST_POSITION };
+                if !(position.abs() <= most) {
+                    return Err(refused(Rule::Finite).joint(name).numbers(position, most));
                 }
+                let before = before.map_or(position, |before| before[joint].position);
+                let position = limits.near(position, before);
                 if !(velocity.abs() <= GREATEST_VELOCITY) {
                     return Err(refused(Rule::Finite)
                         .joint(name)
