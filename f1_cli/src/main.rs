@@ -1,7 +1,11 @@
 //! `f1`: a foresight vision-language-action policy for real robots, from one command.
 
+#[macro_use]
+mod output;
+
 mod commands;
-mod share;
+#[cfg(test)]
+mod documents;
 
 use clap::{Parser, Subcommand};
 
@@ -49,7 +53,12 @@ fn init_logging(default: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
         tracing_subscriber::EnvFilter::new(f1_middleware::log::filter(default))
     });
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // Without it a closed stderr would end the process in a panic.
+        .log_internal_errors(false)
+        .init();
 }
 
 fn main() -> std::process::ExitCode {
@@ -87,11 +96,20 @@ fn main() -> std::process::ExitCode {
     };
     match outcome {
         Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) if reader_is_gone(&error) => output::CLOSED.into(),
         Err(error) => {
             eprintln!("error: {}", sentence(&error));
             std::process::ExitCode::FAILURE
         }
     }
+}
+
+/// Whether a command failed because its output is not read any more.
+fn reader_is_gone(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let cause = cause.downcast_ref::<std::io::Error>();
+        cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+    })
 }
 
 /// An error with its causes; those that a message names already are not said twice.

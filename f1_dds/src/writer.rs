@@ -80,7 +80,7 @@ struct Shared {
 
 impl Shared {
     /// Whether one more message of `size` bytes may be passed to RustDDS.
-    fn has_room(&self, waiting: &mut Waiting, size: usize) -> bool {
+    fn has_space(&self, waiting: &mut Waiting, size: usize) -> bool {
         if !self.reliable {
             return true;
         }
@@ -98,11 +98,11 @@ impl Shared {
         false
     }
 
-    /// Passes one message to RustDDS; returns it where there is no room.
+    /// Passes one message to RustDDS; returns it where there is no space.
     fn write(&self, waiting: &mut Waiting, message: Message) -> Result<Option<Message>> {
         let Message { bytes, published } = message;
         let size = bytes.len();
-        if !self.has_room(waiting, size) {
+        if !self.has_space(waiting, size) {
             return Ok(Some(Message { bytes, published }));
         }
         match self.writer.write(bytes, Some(published)).map_err(WriteError::from) {

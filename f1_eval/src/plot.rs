@@ -25,8 +25,8 @@ pub fn scatter(title: &str, horizontal: &str, vertical: &str, series: &[Series])
         if !low.is_finite() || !high.is_finite() {
             return (0.0, 1.0);
         }
-        let room = ((high - low) * 0.08).max(1e-3);
-        (low - room, high + room)
+        let margin = ((high - low) * 0.08).max(1e-3);
+        (low - margin, high + margin)
     };
     let (left, right) = span(all.iter().map(|point| point.0).collect());
     let (bottom, top) = span(all.iter().map(|point| point.1).collect());

@@ -94,8 +94,8 @@ pub(crate) fn values<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> Result<R>) ->
     }
 }
 
-/// Sums `x` `[batch, channels, ..]` over all dimensions but the channels, in the order of the memory:
-/// the result does not depend on the number of threads.
+/// Sums `x` `[batch, channels, ..]` over all dimensions but the channels, in the order of the
+/// memory: the result does not depend on the number of threads.
 pub(crate) fn channel_sums(x: &Tensor) -> Result<Tensor> {
     let channels = x.dim(1)?;
     let plane = x.dims().iter().skip(2).product::<usize>().max(1);

@@ -1,10 +1,10 @@
-//! Keeps freed memory for the next tensor. The C library returns every large block to the kernel when
-//! it is freed and requests it again at the next operation; the page faults then cost several times
-//! as much as the arithmetic.
+//! Keeps freed memory for the next tensor. The C library returns every large block to the kernel
+//! when it is freed and requests it again at the next operation; the page faults then cost several
+//! times as much as the arithmetic.
 #![allow(unsafe_code, reason = "the C library's allocator is tuned through two C functions")]
 
-/// From now on the allocator keeps freed memory and takes large blocks from it. Call it at the start
-/// of `main`, before threads start. Does nothing where the C library is not glibc.
+/// From now on the allocator keeps freed memory and takes large blocks from it. Call it at the
+/// start of `main`, before threads start. Does nothing where the C library is not glibc.
 pub fn keep_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {

@@ -107,7 +107,8 @@ pub fn add_layer_norm(
     Ok((sum, normed))
 }
 
-/// LayerNorm over the last dimension `[.., width]` with scale and shift. Differentiable in all three.
+/// LayerNorm over the last dimension `[.., width]` with scale and shift. Differentiable in all
+/// three.
 ///
 /// # Errors
 /// Shapes that do not fit, or an error of the device.

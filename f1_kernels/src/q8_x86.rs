@@ -23,7 +23,8 @@ const BLOCK_BYTES: usize = 2 + BLOCK;
 const COLUMNS: usize = 32;
 /// Rows computed in registers in one pass over a panel.
 const ROWS: usize = 6;
-/// Largest number of rows in one task: their activations and one panel fit in the second-level cache.
+/// Largest number of rows in one task: their activations and one panel fit in the second-level
+/// cache.
 const TASK_ROWS: usize = 16 * ROWS;
 
 /// The weights `[out, in]` of one layer, packed.

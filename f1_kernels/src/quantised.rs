@@ -6,7 +6,8 @@ use candle_core::{DType, Module, Result, Tensor};
 #[cfg(not(f1_portable))]
 use super::q8_x86::Q8Matrix;
 
-/// Quantised weights `[out, in]` of a linear layer, in the form that this device multiplies fastest.
+/// Quantised weights `[out, in]` of a linear layer, in the form that this device multiplies
+/// fastest.
 pub struct QuantisedMatrix(Form);
 
 enum Form {

@@ -22,8 +22,8 @@ pub(crate) fn recomputed<const N: usize>(
     with_gradients(inputs, forward, move |inputs, grad| again(inputs, grad, &plain))
 }
 
-/// `forward` of `inputs` (one to three); `backward` computes their gradients from the inputs and the
-/// result's gradient, none for an input that is not tracked.
+/// `forward` of `inputs` (one to three); `backward` computes their gradients from the inputs and
+/// the result's gradient, none for an input that is not tracked.
 ///
 /// # Errors
 /// Those of either function.

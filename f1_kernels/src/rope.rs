@@ -54,8 +54,8 @@ pub fn write_rows(cache: &Tensor, first: usize, x: &Tensor, angles: Option<&Tens
 
 /// Takes the queries, keys and values of one product, `all` `[batch, tokens, heads + 2 kv_heads,
 /// width]`. Writes the keys, rotated by `angles`, and the values over the tokens from `first` on of
-/// `cache` `[2, batch, capacity, kv_heads, width]`, and returns the rotated queries `[batch, tokens,
-/// heads, width]`. Not differentiable.
+/// `cache` `[2, batch, capacity, kv_heads, width]`, and returns the rotated queries `[batch,
+/// tokens, heads, width]`. Not differentiable.
 ///
 /// # Errors
 /// Shapes that do not fit, or an error of the device.

@@ -204,8 +204,8 @@ impl Context {
         &self.inner.args
     }
 
-    /// Calls back on the executor when a shut-down is asked for. Until the guard is dropped, at most
-    /// five seconds, callbacks and timers go on running.
+    /// Calls back on the executor when a shut-down is asked for. Until the guard is dropped, at
+    /// most five seconds, callbacks and timers go on running.
     ///
     /// The context owns the hook: one that owned a clone of the context or a node would keep both
     /// alive, and their endpoints on the network. Use [`crate::Node::downgrade`].

@@ -212,8 +212,8 @@ impl Node {
         Ok(Publisher { writer, topic: name, message: PhantomData })
     }
 
-    /// Subscribes with a callback. At most as many samples as the profile's depth wait for it; then a
-    /// newer one replaces the oldest.
+    /// Subscribes with a callback. At most as many samples as the profile's depth wait for it; then
+    /// a newer one replaces the oldest.
     ///
     /// # Errors
     /// As [`Node::create_publisher`].

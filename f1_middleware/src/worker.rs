@@ -1,8 +1,8 @@
 //! Long computations beside the executor: one at a time, always on the newest input.
 //!
 //! In real time the work runs on a thread of its own and its outcome is passed to the node's
-//! executor. On a virtual clock it runs inline and its outcome is passed on after a latency that the
-//! caller sets, so that a simulation is deterministic and inference takes time in it too.
+//! executor. On a virtual clock it runs inline and its outcome is passed on after a latency that
+//! the caller sets, so that a simulation is deterministic and inference takes time in it too.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -13,6 +13,7 @@ mod limits;
 mod robot;
 pub mod robot_file;
 pub mod safety;
+pub mod share;
 pub mod splice;
 pub mod state;
 pub mod statistics;

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 pub(crate) mod check;
 mod layout;
 pub(crate) mod reader;
+mod topics;
 
 pub use layout::{
     ActionGripper, ActionJointDeltas, ActionJoints, ActionLayout, ActionPart, AngleUnit,
@@ -18,6 +19,7 @@ pub use layout::{
 };
 pub use reader::Fault;
 use reader::{Faults, Read, section, words};
+pub use topics::Topics;
 
 /// The largest robot file or URDF that is read, in bytes; anything larger is a mistake or an
 /// attack.
@@ -56,8 +58,9 @@ section! {
         pub name: String,
         /// The URDF, relative to the robot file.
         pub urdf: String,
-        /// The topic of the measured joints, relative to the robot's namespace.
-        pub joint_states: String = "joint_states".into(),
+        /// The topics of the measured joints, relative to the robot's namespace: one, or one for each driver. Joints
+        /// are taken by name, whichever topic they come on.
+        pub joint_states: Topics = Topics::from("joint_states"),
         /// The cameras, in the order in which the network takes them.
         pub cameras: Vec<Camera>,
         /// The arms: kinematic chains with an end effector.

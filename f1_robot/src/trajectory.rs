@@ -61,7 +61,7 @@ impl Motion {
     }
 
     /// As [`Motion::new`], with memory reserved for so many knots.
-    fn with_room(start: Stamp, first: &[State], knots: usize) -> Self {
+    fn with_capacity(start: Stamp, first: &[State], knots: usize) -> Self {
         let (mut times, mut states) =
             (Vec::with_capacity(knots), Vec::with_capacity(knots * first.len()));
         times.push(0);

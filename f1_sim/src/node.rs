@@ -183,8 +183,10 @@ impl SimNode {
     }
 
     fn give_joints(&self, options: &SimOptions) -> Result<(), SimError> {
+        // Of several topics the first: joints are taken by name, whichever they come on.
+        let topic = self.robot.file().joint_states.iter().next().unwrap_or("joint_states");
         let publisher: Publisher<JointState> =
-            self.node.create_publisher(&self.robot.file().joint_states, Qos::reliable())?;
+            self.node.create_publisher(topic, Qos::reliable())?;
         let (episode, clock) = (self.episode.clone(), self.node.clock());
         let period = Duration::from_secs_f64(1.0 / options.joint_rate.max(1.0));
         let timer = self.node.create_timer(period, ClockKind::Ros, move || {

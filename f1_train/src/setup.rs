@@ -163,7 +163,7 @@ pub fn statistics(run: &RunFile, sources: &[OpenSource]) -> Result<StatisticsFil
         if section.statistics_of.is_some() {
             continue;
         }
-        let entry = match &section.statistics {
+        let mut entry = match &section.statistics {
             // A file with one entry is of the robot, whatever its data sets are called.
             Some(path) => {
                 let given = StatisticsFile::load(path)?;
@@ -174,6 +174,9 @@ pub fn statistics(run: &RunFile, sources: &[OpenSource]) -> Result<StatisticsFil
         };
         let (state, action) = widths(source)?;
         entry.check(state, action)?;
+        // The checkpoint's statistics say what was left out: it runs on a robot as it was trained.
+        entry.state.ignored.clone_from(&section.ignored_state);
+        entry.action.ignored.clone_from(&section.ignored_action);
         file.entries.insert(source.name.clone(), entry);
     }
     Ok(file)

@@ -35,8 +35,8 @@ pub(super) enum Rule {
     Absolute(f64),
     /// Relative to the largest absolute value of the expected tensor.
     Relative(f64),
-    /// As [`Rule::Relative`], but relative to this size where the tensor is smaller: a gradient that
-    /// is zero up to rounding is compared relative to the others.
+    /// As [`Rule::Relative`], but relative to this size where the tensor is smaller: a gradient
+    /// that is zero up to rounding is compared relative to the others.
     Gradient(f64),
     /// Equal.
     Equal,

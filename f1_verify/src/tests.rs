@@ -232,7 +232,8 @@ fn directories_of_other_sizes_are_read() {
         let left: Vec<_> = report.left.iter().filter(|name| !name.starts_with("bf16.")).collect();
         assert!(left.is_empty(), "{label}: {left:?}");
     }
-    // The parent of all of them, without the optional files and with the configuration's other name.
+    // The parent of all of them, without the optional files and with the configuration's other
+    // name.
     let dir = parent.path().join("another name 2");
     std::fs::remove_file(dir.join("outputs_bf16.safetensors")).unwrap();
     std::fs::remove_file(dir.join("outputs_nowm.safetensors")).unwrap();

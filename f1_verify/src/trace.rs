@@ -134,7 +134,8 @@ fn run_stage(
 /// The smallest absolute gradient of each entry in any step, by tensor.
 type Smallest = HashMap<String, Vec<f32>>;
 
-/// Lowers `smallest` to these gradients; those that are below their tensor's rounding count as zero.
+/// Lowers `smallest` to these gradients; those that are below their tensor's rounding count as
+/// zero.
 fn keep_smallest(set: &ParameterSet, gradients: &GradStore, smallest: &mut Smallest) -> Result<()> {
     for parameter in set.trained() {
         let Some(gradient) = gradients.get(parameter.variable.as_tensor()) else { continue };

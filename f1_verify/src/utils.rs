@@ -100,8 +100,8 @@ fn sampling(run: &mut Run<'_>, settings: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Probabilities sorted by logit and then by value: which of several equal logits are kept depends on
-/// the sort, but not how many.
+/// Probabilities sorted by logit and then by value: which of several equal logits are kept depends
+/// on the sort, but not how many.
 fn settle_ties(logits: &[f32], probabilities: &[f32]) -> Vec<f32> {
     let mut pairs: Vec<(f32, f32)> =
         logits.iter().map(|logit| logit + 0.0).zip(probabilities.iter().copied()).collect();

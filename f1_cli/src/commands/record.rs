@@ -8,7 +8,7 @@ use f1_policy_node::recording::RecordSession;
 use f1_policy_node::run::spin_until_shutdown;
 use f1_robot::Robot;
 
-use crate::share;
+use f1_robot::share;
 
 /// Arguments of `f1 record`.
 #[derive(clap::Args, Debug)]

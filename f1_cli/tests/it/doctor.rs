@@ -116,6 +116,71 @@ fn a_checkpoint_that_lacks_a_file_or_is_cut_short_is_named() {
     }
 }
 
+/// A copy of the shipped model, changed.
+fn changed_model(change: impl FnOnce(&Path)) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(root().join("models/f1_bench")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    change(folder.path());
+    folder
+}
+
+#[test]
+fn a_tokenizer_that_cannot_be_read_is_broken() {
+    for text in ["", "not json", "{}", "[1, 2]"] {
+        let folder = changed_model(|folder| {
+            std::fs::write(folder.join("tokenizer.json"), text).unwrap();
+        });
+        let path = folder.path().to_str().unwrap();
+        let (code, json, _) = doctor(&["--model", path, "--robot", "bench_arm"], &[]);
+        let finding = finding(&json, "text tokenizer");
+        assert_eq!((code, &finding["verdict"]), (1, &Value::from("broken")), "{text:?}: {json:#}");
+        assert!(finding["found"].as_str().unwrap().contains("tokenizer.json"), "{finding:#}");
+    }
+}
+
+/// Makes dimensions of the state constant in the statistics; `ignored`: training left them out.
+fn constant(folder: &Path, dims: &[usize], ignored: bool) {
+    let path = folder.join("stats.json");
+    let mut stats: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    for entry in stats.as_object_mut().unwrap().values_mut() {
+        let state = &mut entry["observation.state"];
+        for dim in dims {
+            let mean = state["mean"][*dim].clone();
+            for list in ["min", "max", "q01", "q99"] {
+                if state[list].is_array() {
+                    state[list][*dim] = mean.clone();
+                }
+            }
+            state["std"][*dim] = Value::from(0.0);
+        }
+        if ignored {
+            state["ignored"] = Value::from(dims.to_vec());
+        }
+    }
+    std::fs::write(path, stats.to_string()).unwrap();
+}
+
+#[test]
+fn what_was_trained_without_a_joint_that_never_moves_passes_and_loads() {
+    for dims in [&[2][..], &[0, 7]] {
+        let folder = changed_model(|folder| constant(folder, dims, true));
+        let path = folder.path().to_str().unwrap();
+        let (code, json, errors) = doctor(&["--model", path, "--robot", "bench_arm"], &[]);
+        assert_eq!(code, 0, "{json:#} {errors}");
+        assert_eq!(finding(&json, "policy")["verdict"], "ok");
+        // Without that note it would not run, and doctor says so.
+        let folder = changed_model(|folder| constant(folder, dims, false));
+        let path = folder.path().to_str().unwrap();
+        let (code, json, _) = doctor(&["--model", path, "--robot", "bench_arm"], &[]);
+        assert_eq!((code, &finding(&json, "statistics")["verdict"]), (1, &Value::from("broken")));
+    }
+}
+
 #[test]
 fn warnings_alone_do_not_fail() {
     let (code, json, _) = doctor(

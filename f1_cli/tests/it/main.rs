@@ -11,3 +11,5 @@ mod doctor;
 mod fixture;
 #[cfg(feature = "mpi")]
 mod mpi;
+mod pipes;
+mod process;

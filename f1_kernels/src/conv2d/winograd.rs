@@ -22,8 +22,8 @@ const IN: usize = 6;
 const POINTS: usize = IN * IN;
 /// Least number of patches in a task, so that panels are full.
 const PATCHES_PER_TASK: usize = 48;
-/// Additional floats between the planes of scratch: without them all 36 planes map to the same cache
-/// sets.
+/// Additional floats between the planes of scratch: without them all 36 planes map to the same
+/// cache sets.
 const PAD: usize = 16;
 
 /// Whether this form applies and is faster, its transforms included.
@@ -290,8 +290,8 @@ struct Group {
 }
 
 impl Group {
-    /// Row of patches and first input column where all lanes are in one row of patches and, with the
-    /// two columns that follow, inside the image's width. The row itself may be outside.
+    /// Row of patches and first input column where all lanes are in one row of patches and, with
+    /// the two columns that follow, inside the image's width. The row itself may be outside.
     #[inline(always)]
     fn whole_run(self, sizes: &Sizes, lanes: usize) -> Option<(usize, usize)> {
         let (row, column) = (self.first / self.across, self.first % self.across);

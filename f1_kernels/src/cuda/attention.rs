@@ -21,8 +21,8 @@ pub(crate) fn softmax(scores: &Tensor, scale: f64) -> Result<Tensor> {
 }
 
 /// As [`crate::attention`] with one key and value head: in memory the queries of all heads are rows
-/// of one matrix, so nothing is transposed or copied. The first queries, those of `early`, attend to
-/// fewer keys than the others.
+/// of one matrix, so nothing is transposed or copied. The first queries, those of `early`, attend
+/// to fewer keys than the others.
 pub(crate) fn attention_one_key_head(
     q: &Tensor,
     k: &Tensor,
@@ -233,8 +233,8 @@ fn early(early: Option<Block>, heads: usize) -> Result<(i32, i32)> {
     }
 }
 
-/// Softmax of scores `[batch, queries * heads, keys or more]` (the heads of a query are consecutive)
-/// with a mask `[batch or 1, queries or 1, keys]`.
+/// Softmax of scores `[batch, queries * heads, keys or more]` (the heads of a query are
+/// consecutive) with a mask `[batch or 1, queries or 1, keys]`.
 struct Softmax {
     scale: f32,
     heads: usize,

@@ -14,8 +14,8 @@ use crate::conv2d::geometry::{Conv2dGeometry, Sizes};
 
 /// Threads of a block of [`Unfold`].
 const THREADS: usize = 256;
-/// Most numbers of patches in memory at once (1 GiB in f32), unless a single image has more. Smaller
-/// in tests, so that they have several parts.
+/// Most numbers of patches in memory at once (1 GiB in f32), unless a single image has more.
+/// Smaller in tests, so that they have several parts.
 const MOST: usize = if cfg!(test) { 1 << 12 } else { 1 << 28 };
 
 /// `x` `[batch, channels, height, width]`, enlarged `times` by repeating pixels, convolved

@@ -1,5 +1,5 @@
-//! Matrix products by cuBLASLt, with one plan for each size: products of 8-bit floats, which only it
-//! computes, and products of few rows, for which it divides the inner dimension among
+//! Matrix products by cuBLASLt, with one plan for each size: products of 8-bit floats, which only
+//! it computes, and products of few rows, for which it divides the inner dimension among
 //! multiprocessors that would otherwise be idle.
 
 use std::collections::HashMap;
@@ -241,8 +241,8 @@ impl Library {
 }
 
 impl Plan {
-    /// In the library's column-major order: weights `[input, output]`, transposed, times `x` `[input,
-    /// rows]`. It takes 8-bit floats only in this form.
+    /// In the library's column-major order: weights `[input, output]`, transposed, times `x`
+    /// `[input, rows]`. It takes 8-bit floats only in this form.
     fn new(
         handle: sys::cublasLtHandle_t,
         [factors, products]: Kinds,
@@ -267,9 +267,9 @@ impl Plan {
         if let Some(scales) = scales {
             // Set before an algorithm is chosen, because the choice may depend on it.
             set_scales(product, scales)?;
-            // Sums stay in the tensor cores' accumulators, with 14 bits of fraction, which is faster
-            // than adding them up in f32 every few steps. The factors have three bits.
-            // SAFETY: the attribute is an 8-bit number.
+            // Sums stay in the tensor cores' accumulators, with 14 bits of fraction, which is
+            // faster than adding them up in f32 every few steps. The factors have three
+            // bits. SAFETY: the attribute is an 8-bit number.
             #[allow(unsafe_code)]
             unsafe {
                 set(product, Of::CUBLASLT_MATMUL_DESC_FAST_ACCUM, &1_i8)?

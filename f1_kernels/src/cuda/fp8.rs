@@ -31,8 +31,8 @@ pub fn check(device: &Device) -> Result<()> {
     Ok(())
 }
 
-/// `x` `[rows, width]` as 8-bit floats with one scale: `[rows * width]` numbers, then the scale's four
-/// bytes.
+/// `x` `[rows, width]` as 8-bit floats with one scale: `[rows * width]` numbers, then the scale's
+/// four bytes.
 ///
 /// # Errors
 /// An error of the device.
@@ -42,8 +42,8 @@ pub fn to_fp8(x: &Tensor) -> Result<Tensor> {
     x.apply_op2_no_bwd(&most, &Round)
 }
 
-/// Rows `first..first + output` of weights `[.., input]` of [`to_fp8`], times `x` `[.., input]`: `[..,
-/// output]` in bf16.
+/// Rows `first..first + output` of weights `[.., input]` of [`to_fp8`], times `x` `[.., input]`:
+/// `[.., output]` in bf16.
 ///
 /// # Errors
 /// Sizes that do not fit, or an error of the device.

@@ -7,8 +7,8 @@ use candle_core::{CpuStorage, DType, Layout, Result, Shape, Tensor, bail};
 
 use super::{Input, a_thread_each, alloc, by_eight, int, softmax, spanned};
 
-/// As [`crate::attention`] with queries, keys and values `[batch, tokens, heads, width]` of one shape
-/// and no mask; scores have the type of the queries.
+/// As [`crate::attention`] with queries, keys and values `[batch, tokens, heads, width]` of one
+/// shape and no mask; scores have the type of the queries.
 pub(crate) fn attention_of_heads(q: &Tensor, k: &Tensor, v: &Tensor, scale: f64) -> Result<Tensor> {
     let (batch, tokens, heads, width) = q.dims4()?;
     // Views of one product's result, which have the same strides, are used without a copy.
@@ -58,8 +58,8 @@ impl Together {
     }
 }
 
-/// Copies one to three tensors of the same strides to consecutive memory in another order. Orders are
-/// the strides of batch elements, tokens and heads.
+/// Copies one to three tensors of the same strides to consecutive memory in another order. Orders
+/// are the strides of batch elements, tokens and heads.
 fn reorder<const N: usize>(
     inputs: [Input; N],
     [batch, tokens, heads, width]: [usize; 4],

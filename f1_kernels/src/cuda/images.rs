@@ -72,8 +72,8 @@ impl FitOp {
     }
 }
 
-/// Shrinks an image and crops a window, as `prepare_frame` of f1_model does. Inputs are the image, `u8
-/// [height, width, 3]`, and the tables of columns and rows.
+/// Shrinks an image and crops a window, as `prepare_frame` of f1_model does. Inputs are the image,
+/// `u8 [height, width, 3]`, and the tables of columns and rows.
 pub struct ShrinkOp {
     /// Width and height of the image.
     pub source: (usize, usize),

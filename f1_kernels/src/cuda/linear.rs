@@ -8,8 +8,8 @@ use candle_core::{
 
 use super::{Input, by_eight, fits, int, over_rows, rows_of, view};
 
-/// Adds `bias` `[width]` to each row of `x`, whose memory nothing else uses, and applies the tanh form
-/// of GELU if `gelu` is set.
+/// Adds `bias` `[width]` to each row of `x`, whose memory nothing else uses, and applies the tanh
+/// form of GELU if `gelu` is set.
 pub(crate) fn add_bias(x: Tensor, bias: &Tensor, gelu: bool) -> Result<Tensor> {
     x.inplace_op2(&bias.contiguous()?, &AddBias { gelu })?;
     Ok(x)

@@ -1,10 +1,11 @@
-//! The fused operations on NVIDIA GPUs: CUDA C++ under `kernels/`, compiled to PTX when the crate is
-//! built.
+//! The fused operations on NVIDIA GPUs: CUDA C++ under `kernels/`, compiled to PTX when the crate
+//! is built.
 //!
 //! They are for inference in f32 and bf16 and have no backward pass: where a gradient is tracked,
 //! candle's own operations run.
 
-/// Implements candle's trait of an operation that runs on a GPU only: `run` takes the inputs in order.
+/// Implements candle's trait of an operation that runs on a GPU only: `run` takes the inputs in
+/// order.
 macro_rules! gpu_only {
     ($type:ty, $name:literal, 1) => {
         impl candle_core::CustomOp1 for $type {
@@ -94,8 +95,8 @@ macro_rules! by_type {
     };
 }
 
-/// Loads the kernel `$name` from the PTX `$file` and launches it with the arguments. Callers make sure
-/// that its accesses stay within the buffers.
+/// Loads the kernel `$name` from the PTX `$file` and launches it with the arguments. Callers make
+/// sure that its accesses stay within the buffers.
 macro_rules! launch {
     ($device:expr, $file:ident, $name:expr, $config:expr, [$($argument:expr),* $(,)?]) => {{
         let function =
@@ -154,8 +155,8 @@ const THREADS: usize = 256;
 /// Numbers that a thread handles at a time where alignment allows it, in accesses of 16 bytes.
 const EIGHT: usize = 8;
 
-/// How many numbers a thread handles at a time, and the suffix of that kernel's name: eight where all
-/// offsets and sizes that decide its accesses, counted in numbers, are multiples of eight.
+/// How many numbers a thread handles at a time, and the suffix of that kernel's name: eight where
+/// all offsets and sizes that decide its accesses, counted in numbers, are multiples of eight.
 fn by_eight(all: &[usize]) -> (usize, &'static str) {
     if all.iter().all(|number| number % EIGHT == 0) { (EIGHT, "_8") } else { (1, "") }
 }
@@ -163,8 +164,8 @@ fn by_eight(all: &[usize]) -> (usize, &'static str) {
 /// An input of an operation.
 type Input<'a> = (&'a CudaStorage, &'a Layout);
 
-/// Whether these kernels take the tensors: all on a GPU and none tracked for a gradient, the first in
-/// f32 or bf16, the others of the same type if `same` is set and in f32 otherwise.
+/// Whether these kernels take the tensors: all on a GPU and none tracked for a gradient, the first
+/// in f32 or bf16, the others of the same type if `same` is set and in f32 otherwise.
 pub(crate) fn serves(x: &Tensor, others: &[&Tensor], same: bool) -> bool {
     let wanted = if same { x.dtype() } else { DType::F32 };
     matches!(x.dtype(), DType::F32 | DType::BF16)

@@ -8,14 +8,14 @@ use candle_core::{
 
 use super::{Input, a_thread_each, alloc, by_eight, int, span, view};
 
-/// As [`crate::rope`]; the heads of a token must be consecutive in memory, tokens may have any strides.
-/// `angles` `[2, batch or 1, tokens, width / 2]` are the cosines, then the sines.
+/// As [`crate::rope`]; the heads of a token must be consecutive in memory, tokens may have any
+/// strides. `angles` `[2, batch or 1, tokens, width / 2]` are the cosines, then the sines.
 pub(crate) fn rope(x: &Tensor, angles: &Tensor) -> Result<Tensor> {
     with_heads(x)?.apply_op2_no_bwd(angles, &Rope)
 }
 
-/// Writes `x` `[batch, tokens, heads, width]`, rotated if `angles` are given, over `rows`, a part of a
-/// cache with the shape of `x`.
+/// Writes `x` `[batch, tokens, heads, width]`, rotated if `angles` are given, over `rows`, a part
+/// of a cache with the shape of `x`.
 pub(crate) fn write_rows(rows: &Tensor, x: &Tensor, angles: Option<&Tensor>) -> Result<()> {
     if rows.shape() != x.shape() {
         bail!("rows {:?} of a cache for {:?}", rows.shape(), x.shape())

@@ -11,8 +11,8 @@ pub const LONGEST_ROW: usize = 4096;
 /// Threads of a block (`THREADS` in `sampling.cu`).
 const THREADS: u32 = 1024;
 
-/// Draws a token from each row of `logits` `[.., vocabulary]` in f32 after top-k and top-p, with one
-/// uniform number in [0, 1) for each row: ids `[..]` in u32.
+/// Draws a token from each row of `logits` `[.., vocabulary]` in f32 after top-k and top-p, with
+/// one uniform number in [0, 1) for each row: ids `[..]` in u32.
 ///
 /// # Errors
 /// More logits than [`LONGEST_ROW`], sizes that do not fit, or an error of the device.

@@ -1,5 +1,5 @@
-//! Every kernel against candle's own operations, in builds with the feature `cuda`. The tests need a
-//! GPU and fail without one.
+//! Every kernel against candle's own operations, in builds with the feature `cuda`. The tests need
+//! a GPU and fail without one.
 
 use candle_core::{DType, Device, Tensor};
 

@@ -74,8 +74,8 @@ pub trait ManagedNode: Send + 'static {
     fn on_cleanup(&mut self, completion: Completion);
     /// Ends the node, which was in state `from`.
     fn on_shutdown(&mut self, from: State, completion: Completion);
-    /// Cleans up after an error; true leads to unconfigured, false to finalized. `from` is the state
-    /// before the transition that failed.
+    /// Cleans up after an error; true leads to unconfigured, false to finalized. `from` is the
+    /// state before the transition that failed.
     fn on_error(&mut self, from: State) -> bool {
         let _ = from;
         true

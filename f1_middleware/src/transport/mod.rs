@@ -112,8 +112,8 @@ pub(crate) struct TopicSpec {
     pub(crate) qos: Qos,
 }
 
-/// What a service endpoint is made from. `type_name` is `std_srvs/srv/Trigger`, or for the services inside an
-/// action `control_msgs/action/FollowJointTrajectory_SendGoal`.
+/// What a service endpoint is made from. `type_name` is `std_srvs/srv/Trigger`, or for the services
+/// inside an action `control_msgs/action/FollowJointTrajectory_SendGoal`.
 #[derive(Clone)]
 pub(crate) struct ServiceSpec {
     pub(crate) node: NodeName,

@@ -29,7 +29,7 @@ const TOLERANCE: f64 = 0.0015;
 const MAX_POINTS: usize = 64;
 /// No shape is grown by more than this, m: it reaches so far beyond the mesh's hull at most.
 pub(crate) const MAX_RADIUS: f64 = 0.015;
-/// Added to each radius, m: rounding, and room for numbers written to a file.
+/// Added to each radius, m: rounding, and a margin for numbers written to a file.
 const ROUNDING: f64 = 1e-6;
 
 /// The shapes that enclose a mesh.

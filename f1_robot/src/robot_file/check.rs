@@ -36,7 +36,7 @@ pub(crate) fn check(file: &RobotFile, faults: &mut Faults) {
     if file.urdf.is_empty() {
         faults.add("urdf", "empty");
     }
-    topic(&file.joint_states, "joint_states", faults);
+    joint_states(file, faults);
     cameras(file, faults);
     arms(file, faults);
     grippers(file, faults);
@@ -76,6 +76,21 @@ fn topic(value: &str, path: &str, faults: &mut Faults) {
     if !relative.split('/').all(good) {
         faults.add(path, format!("`{value}` is not a topic name"));
     }
+}
+
+fn joint_states(file: &RobotFile, faults: &mut Faults) {
+    let topics = file.joint_states.as_slice();
+    if topics.is_empty() {
+        faults.add("joint_states", "at least one topic is needed");
+    }
+    let path = |index: usize| match topics.len() {
+        1 => "joint_states".to_owned(),
+        _ => format!("joint_states[{index}]"),
+    };
+    for (index, name) in topics.iter().enumerate() {
+        topic(name, &path(index), faults);
+    }
+    twice(topics.iter().enumerate().map(|(i, t)| (path(i), t.as_str())), "topic", faults);
 }
 
 /// Reports names that occur twice.

@@ -294,7 +294,7 @@ macro_rules! words {
 }
 pub(crate) use words;
 
-/// Declares an enum of sections told apart by the key `kind`.
+/// Declares an enum of sections distinguished by the key `kind`.
 macro_rules! kinds {
     ($(#[$meta:meta])* pub enum $name:ident {
         $(#[$first_meta:meta])* $first:ident($first_section:ident) = $first_word:literal

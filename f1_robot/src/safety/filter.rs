@@ -29,7 +29,8 @@ pub struct MeasuredState {
     pub names: Vec<String>,
     /// rad or m, as many.
     pub positions: Vec<f64>,
-    /// rad/s or m/s, as many; empty: none was measured, taken as zero.
+    /// rad/s or m/s, at most as many. One that is not a number, or that the list is too short for,
+    /// was not measured: it counts as zero and is not compared with the running motion.
     pub velocities: Vec<f64>,
 }
 
@@ -42,7 +43,7 @@ pub struct FilterInput {
     pub state: Option<MeasuredState>,
     /// A new chunk, if one came.
     pub chunk: Option<RawChunk>,
-    /// True: stop. Whoever watches several locks passes whether any of [`super::Locks`] is engaged.
+    /// True: stop. A caller with several locks passes whether any of [`super::Locks`] is engaged.
     pub lock: bool,
 }
 

@@ -177,7 +177,8 @@ impl Checker {
                     let mut places =
                         (0..state.names.len()).filter(|i| state.names[*i] == joint.name);
                     let i = places.next().filter(|_| places.next().is_none())?;
-                    let velocity = state.velocities.get(i).copied().unwrap_or(0.0);
+                    let velocity = state.velocities.get(i).copied().filter(|v| !v.is_nan());
+                    let velocity = velocity.unwrap_or(0.0);
                     let state = [*state.positions.get(i)?, velocity];
                     (state[0].abs() <= 1e3 && state[1].abs() <= 1e3).then_some(state)
                 })
@@ -185,8 +186,7 @@ impl Checker {
         };
         let whole = |state: &&MeasuredState| {
             let n = state.names.len();
-            state.positions.len() == n
-                && (state.velocities.len() == n || state.velocities.is_empty())
+            state.positions.len() == n && state.velocities.len() <= n
         };
         if let Some(state) = state.filter(whole)
             && let Some(joints) = read(state)

@@ -181,7 +181,15 @@ fn random_state(random: &mut Random, scene: &Scene) -> Option<MeasuredState> {
         names.pop();
     }
     if random.one_in(100) {
-        velocities.clear();
+        velocities.truncate(random.below(names.len() + 1));
+    }
+    if random.one_in(100) {
+        // Position-only hardware: not a number for some joints or for all.
+        for velocity in &mut velocities {
+            if random.one_in(2) {
+                *velocity = f64::NAN;
+            }
+        }
     }
     if random.one_in(200) && !names.is_empty() {
         names[0] = "joint1".into();

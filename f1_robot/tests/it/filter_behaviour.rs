@@ -272,7 +272,7 @@ fn states_that_are_not_what_they_should_be_are_refused_and_the_watchdog_runs_on(
         (Rule::Names, Box::new(|state| state.names[0] = "other".into())),
         (Rule::Names, Box::new(|state| state.names[0] = "b".into())),
         (Rule::State, Box::new(|state| state.positions.truncate(2))),
-        (Rule::State, Box::new(|state| state.velocities.truncate(2))),
+        (Rule::State, Box::new(|state| state.velocities.push(0.0))),
         (Rule::State, Box::new(|state| state.stamp += 1_000_000_000)),
     ];
     for (rule, spoil) in cases {

@@ -1,4 +1,4 @@
-//! Programs and tests are built from the same dependencies with the same features: `./f1 build`
+//! Programs and tests are built from the same packages with the same features: `./f1 build`
 //! and `./f1 test` then share one build, and so do `.ci/run` and `scripts/package.sh`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use f1_tests::documents::root;
 
-/// Each dependency, by name and version, with the sets of features that it is built with.
+/// Each package, by name and version, with the sets of features that it is built with.
 fn features(arguments: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--locked", "--offline", "--prefix", "none"])
@@ -28,7 +28,7 @@ fn features(arguments: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
-fn programs_and_tests_share_one_build_of_every_dependency() {
+fn programs_and_tests_share_one_build_of_every_package() {
     let wrapper = std::fs::read_to_string(root().join("f1")).unwrap();
     // `-p f1_cli -p f1_sim --bins`, as ./f1 builds.
     let line = wrapper.lines().find(|line| line.contains("--bins")).unwrap();
@@ -41,7 +41,6 @@ fn programs_and_tests_share_one_build_of_every_dependency() {
     assert!(programs.len() > 100, "only {} dependencies were found", programs.len());
     let differ: Vec<String> = programs
         .iter()
-        .filter(|(package, _)| !package.starts_with("f1_"))
         .filter(|(package, sets)| tests.get(*package) != Some(*sets))
         .map(|(package, sets)| format!("{package}: {sets:?}, in tests {:?}", tests.get(package)))
         .collect();

@@ -1,4 +1,6 @@
-//! What the robot was told to do at any moment, and how a data set writes it.
+//! Where the robot was sent at any moment, and how a data set writes it.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
 use f1_interfaces::f1_msgs::msg::ActionChunk;
@@ -10,6 +12,7 @@ use f1_robot::state::write_rotation;
 use f1_robot::{JointLimits, Robot};
 
 use super::episodes::nearest;
+use super::observations::Observed;
 use super::recorded::Recorded;
 use super::{Form, Source};
 
@@ -40,28 +43,110 @@ pub(super) struct Commands {
     motions: Vec<Motion>,
     measured: Vec<(i64, Vec<f64>)>,
     stamps: Vec<i64>,
+    /// What of the messages was not used, and why.
+    pub notes: Vec<String>,
+}
+
+/// Why a message is no motion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Unusable {
+    NoJoint,
+    Velocities,
+    Contradiction,
+}
+
+impl Unusable {
+    fn text(self) -> &'static str {
+        match self {
+            Self::NoJoint => "name no joint of the robot file",
+            Self::Velocities => "have points with velocities only, which say no position",
+            Self::Contradiction => {
+                "contradict themselves (numbers of joints and positions, order of times, not finite)"
+            }
+        }
+    }
+}
+
+/// What was not used of the messages of one kind.
+#[derive(Default)]
+struct Leftovers {
+    unusable: BTreeMap<Unusable, usize>,
+    unknown: BTreeMap<String, usize>,
+}
+
+impl Leftovers {
+    /// Indices of the message's joints: column in the message, index in the robot.
+    fn known(&mut self, robot: &Robot, names: &[String]) -> Vec<(usize, usize)> {
+        let mut known = Vec::new();
+        let mut unknown = BTreeSet::new();
+        for (column, name) in names.iter().enumerate() {
+            match robot.joint_index(name) {
+                Some(index) => known.push((column, index)),
+                None => {
+                    unknown.insert(name);
+                }
+            }
+        }
+        for name in unknown {
+            *self.unknown.entry(name.clone()).or_default() += 1;
+        }
+        known
+    }
+
+    fn notes(&self, what: &str) -> Vec<String> {
+        let unknown = self.unknown.iter().map(|(joint, count)| {
+            format!("{count} {what} name the joint `{joint}`, which the robot file does not know; it is left out")
+        });
+        let unusable = self.unusable.iter();
+        unknown
+            .chain(unusable.map(|(why, count)| format!("{count} {what} {}", why.text())))
+            .collect()
+    }
 }
 
 impl Commands {
-    pub fn new(recorded: &Recorded, robot: &Robot, source: Source) -> Result<Self> {
-        let motions: Vec<Motion> = match source {
+    pub fn new(
+        recorded: &Recorded,
+        observed: &Observed,
+        robot: &Robot,
+        source: Source,
+    ) -> Result<Self> {
+        let mut leftovers = Leftovers::default();
+        let read: Vec<std::result::Result<Motion, Unusable>> = match source {
             Source::Trajectories => recorded
                 .trajectories
                 .iter()
-                .filter_map(|(at, t)| of_trajectory(robot, *at, t))
+                .map(|(at, message)| of_trajectory(robot, *at, message, &mut leftovers))
                 .collect(),
-            Source::Chunks => {
-                recorded.chunks.iter().filter_map(|(at, c)| of_chunk(robot, *at, c)).collect()
-            }
+            Source::Chunks => recorded
+                .chunks
+                .iter()
+                .map(|(at, message)| of_chunk(robot, *at, message, &mut leftovers))
+                .collect(),
             Source::Measured => Vec::new(),
         };
+        let count = read.len();
+        let mut motions = Vec::new();
+        for motion in read {
+            match motion {
+                Ok(motion) => motions.push(motion),
+                Err(why) => *leftovers.unusable.entry(why).or_default() += 1,
+            }
+        }
+        let what = if source == Source::Chunks { "chunks" } else { "trajectories" };
+        let notes = leftovers.notes(what);
         if motions.is_empty() && source != Source::Measured {
-            let what = match source {
-                Source::Chunks => "no chunk of the policy".to_owned(),
-                _ => format!("no trajectory on {}", recorded.trajectory_topics.join(" or ")),
+            let place = match source {
+                Source::Chunks => String::new(),
+                _ => format!(" on {}", recorded.trajectory_topics.join(" or ")),
+            };
+            let found = match (source, count) {
+                (Source::Chunks, 0) => "no chunk of the policy".to_owned(),
+                (_, 0) => format!("no trajectory{place}"),
+                _ => format!("none of {count} {what}{place} can be used ({})", notes.join("; ")),
             };
             bail!(
-                "{what}: take the action from elsewhere with --commands (trajectories, chunks, measured)"
+                "{found}: take the action from elsewhere with --commands (trajectories, chunks, measured)"
             );
         }
         let mut of_joint = vec![Vec::new(); robot.dof()];
@@ -70,18 +155,14 @@ impl Commands {
                 of_joint[*joint].push((index, column));
             }
         }
-        let measured: Vec<(i64, Vec<f64>)> = recorded
-            .joints
-            .iter()
-            .map(|joints| (joints.stamp_ns, joints.positions.clone()))
-            .collect();
+        let measured = observed.measured.clone();
         let stamps = measured.iter().map(|(stamp, _)| *stamp).collect();
         let limits = robot.joints().to_vec();
-        Ok(Self { of_joint, limits, motions, measured, stamps })
+        Ok(Self { of_joint, limits, motions, measured, stamps, notes })
     }
 
-    /// Where every joint is told to be at a time, rad or m; a joint that was told nothing yet is
-    /// where it is.
+    /// Where every joint is sent at a time, rad or m; a joint that was sent nowhere yet is where it
+    /// was measured.
     pub fn at(&self, time_ns: i64) -> Vec<f64> {
         (0..self.of_joint.len()).map(|joint| self.joint_at(joint, time_ns)).collect()
     }
@@ -148,51 +229,71 @@ impl Motion {
     }
 }
 
-fn of_trajectory(robot: &Robot, received_ns: i64, message: &JointTrajectory) -> Option<Motion> {
+fn of_trajectory(
+    robot: &Robot,
+    received_ns: i64,
+    message: &JointTrajectory,
+    leftovers: &mut Leftovers,
+) -> std::result::Result<Motion, Unusable> {
     let stamp = message.header.stamp.nanoseconds();
     let start_ns = if stamp == 0 { received_ns } else { stamp };
-    let joints: Option<Vec<usize>> =
-        message.joint_names.iter().map(|name| robot.joint_index(name)).collect();
-    let joints = joints?;
+    let points = &message.points;
+    if points.iter().any(|point| point.positions.is_empty() && !point.velocities.is_empty()) {
+        return Err(Unusable::Velocities);
+    }
     let due_ns: Vec<i64> =
-        message.points.iter().map(|point| start_ns + point.time_from_start.nanoseconds()).collect();
-    let positions: Vec<Vec<f64>> =
-        message.points.iter().map(|point| point.positions.clone()).collect();
-    let velocities: Vec<Vec<f64>> =
-        message.points.iter().map(|point| point.velocities.clone()).collect();
-    let velocities = if velocities.iter().all(|row| row.len() == joints.len()) {
-        velocities
-    } else {
-        Vec::new()
-    };
+        points.iter().map(|point| start_ns + point.time_from_start.nanoseconds()).collect();
+    let count = message.joint_names.len();
+    let known = leftovers.known(robot, &message.joint_names);
+    let positions = columns(points.iter().map(|point| point.positions.as_slice()), count, &known);
+    let velocities = columns(points.iter().map(|point| point.velocities.as_slice()), count, &known);
+    let positions = positions.ok_or(Unusable::Contradiction)?;
+    let joints = known.iter().map(|(_, joint)| *joint).collect();
+    let velocities = velocities.unwrap_or_default();
     motion(Motion { received_ns, start_ns, joints, due_ns, positions, velocities })
 }
 
-fn of_chunk(robot: &Robot, received_ns: i64, message: &ActionChunk) -> Option<Motion> {
-    let stamp = message.header.stamp.nanoseconds();
-    let joints: Option<Vec<usize>> =
-        message.joint_names.iter().map(|name| robot.joint_index(name)).collect();
-    let joints = joints?;
-    let positions: Vec<Vec<f64>> =
-        message.positions.chunks(joints.len().max(1)).map(<[f64]>::to_vec).collect();
-    let due_ns =
-        (0..positions.len()).map(|row| f1_robot::decode::due(stamp, row, message.rate)).collect();
-    motion(Motion {
-        received_ns,
-        start_ns: stamp,
-        joints,
-        due_ns,
-        positions,
-        velocities: Vec::new(),
-    })
+fn of_chunk(
+    robot: &Robot,
+    received_ns: i64,
+    message: &ActionChunk,
+    leftovers: &mut Leftovers,
+) -> std::result::Result<Motion, Unusable> {
+    let start_ns = message.header.stamp.nanoseconds();
+    let count = message.joint_names.len();
+    let known = leftovers.known(robot, &message.joint_names);
+    let positions = columns(message.positions.chunks(count.max(1)), count, &known);
+    let positions = positions.ok_or(Unusable::Contradiction)?;
+    let due_ns = (0..positions.len())
+        .map(|row| f1_robot::decode::due(start_ns, row, message.rate))
+        .collect();
+    let joints = known.iter().map(|(_, joint)| *joint).collect();
+    motion(Motion { received_ns, start_ns, joints, due_ns, positions, velocities: Vec::new() })
 }
 
-/// A motion, unless it says nothing or contradicts itself (a controller would refuse it).
-fn motion(motion: Motion) -> Option<Motion> {
-    let whole = motion.positions.iter().all(|row| row.len() == motion.joints.len())
-        && motion.positions.iter().flatten().all(|value| value.is_finite())
-        && motion.due_ns.is_sorted();
-    (whole && !motion.positions.is_empty() && !motion.joints.is_empty()).then_some(motion)
+/// The known columns of rows that must each have `count` values.
+fn columns<'a>(
+    rows: impl Iterator<Item = &'a [f64]>,
+    count: usize,
+    known: &[(usize, usize)],
+) -> Option<Vec<Vec<f64>>> {
+    rows.map(|row| {
+        (row.len() == count).then(|| known.iter().map(|(column, _)| row[*column]).collect())
+    })
+    .collect()
+}
+
+/// A motion, unless it holds nothing or contradicts itself (a controller would refuse it).
+fn motion(motion: Motion) -> std::result::Result<Motion, Unusable> {
+    if motion.joints.is_empty() {
+        return Err(Unusable::NoJoint);
+    }
+    let finite = motion.positions.iter().flatten().all(|value| value.is_finite());
+    if finite && motion.due_ns.is_sorted() && !motion.positions.is_empty() {
+        Ok(motion)
+    } else {
+        Err(Unusable::Contradiction)
+    }
 }
 
 /// How an action row is made of set-points.

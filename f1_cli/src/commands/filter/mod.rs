@@ -12,7 +12,7 @@ use f1_robot::safety::{FilterSettings, Mode, SafetyFilter, Speed};
 
 use self::limits::limits;
 use self::requests::Server;
-use crate::share;
+use f1_robot::share;
 
 mod limits;
 mod requests;

@@ -166,8 +166,8 @@ impl<T: WrappedTypesupport + Send> Pending for Answer<T> {
     fn poll(&mut self, task: &mut TaskContext<'_>) -> bool {
         let Some(handler) = self.handler.upgrade() else { return false };
         let Poll::Ready(answer) = self.future.as_mut().poll(task) else {
-            // A server that is gone never answers. Its callers get a timeout, and these futures must
-            // not accumulate.
+            // A server that is gone never answers. Its callers get a timeout, and these futures
+            // must not accumulate.
             return self.last.load(Ordering::SeqCst) - self.sequence < MAX_UNANSWERED;
         };
         let value = answer

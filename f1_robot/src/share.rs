@@ -1,11 +1,26 @@
 //! Where robot files, models and URDFs are: `$F1_SHARE`, the checkout that the program was started
-//! in, or an installed package.
+//! in, or an installed package. Every program finds them here.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+/// A name that is neither shipped nor a path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} '{name}' is neither a {kind} nor shipped in {folder} ({shipped})", folder = .folder.display())]
+pub struct NotFound {
+    /// `robot` or `model`.
+    what: &'static str,
+    /// What was asked for.
+    name: String,
+    /// What a path may name.
+    kind: &'static str,
+    /// Where shipped ones are.
+    folder: PathBuf,
+    /// Names of the shipped ones.
+    shipped: String,
+}
 
 /// The folder that holds `config/robots`, `models` and `urdf`.
+#[must_use]
 pub fn root() -> PathBuf {
     if let Some(folder) = std::env::var_os("F1_SHARE") {
         return folder.into();
@@ -29,13 +44,19 @@ pub fn root() -> PathBuf {
 }
 
 /// A shipped robot by its name, or any robot file by its path.
-pub fn robot_file(name: &str) -> Result<PathBuf> {
+///
+/// # Errors
+/// Neither is there.
+pub fn robot_file(name: &str) -> Result<PathBuf, NotFound> {
     let folder = root().join("config/robots");
     find(name, &folder.join(format!("{name}.yaml")), Path::is_file, "robot", "robot file", &folder)
 }
 
 /// A shipped model by its name, or any checkpoint folder by its path.
-pub fn model(name: &str) -> Result<PathBuf> {
+///
+/// # Errors
+/// Neither is there.
+pub fn model(name: &str) -> Result<PathBuf, NotFound> {
     let folder = root().join("models");
     find(name, &folder.join(name), Path::is_dir, "model", "checkpoint folder", &folder)
 }
@@ -44,10 +65,10 @@ fn find(
     name: &str,
     shipped: &Path,
     is_one: fn(&Path) -> bool,
-    what: &str,
-    kind: &str,
+    what: &'static str,
+    kind: &'static str,
     folder: &Path,
-) -> Result<PathBuf> {
+) -> Result<PathBuf, NotFound> {
     let given = PathBuf::from(name);
     if is_one(&given) {
         return Ok(given);
@@ -64,11 +85,13 @@ fn find(
         .filter_map(|entry| Some(entry.path().file_stem()?.to_string_lossy().into_owned()))
         .collect();
     names.sort();
-    bail!(
-        "{what} '{name}' is neither a {kind} nor shipped in {} ({})",
-        folder.display(),
-        names.join(", ")
-    )
+    Err(NotFound {
+        what,
+        name: name.to_owned(),
+        kind,
+        folder: folder.to_path_buf(),
+        shipped: names.join(", "),
+    })
 }
 
 fn holds_weights(folder: &Path) -> bool {

@@ -1,10 +1,11 @@
-//! The one place where the four nodes write how they are; `status` and `/diagnostics` are read from
+//! The status of the four nodes in one place; the topics `status` and `/diagnostics` are made from
 //! it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::condition::{Condition, Source};
 use crate::stages::{RateMeter, StageTimes};
 
 /// The policy's state, as on the topic `status`.
@@ -41,37 +42,36 @@ pub enum MotionState {
     Latched(String),
 }
 
-/// Counters and gauges; everything that status and diagnostics tell.
+/// Counters and gauges: all that the topics `status` and `/diagnostics` contain.
 #[derive(Debug, Clone, Default)]
-pub struct Board {
+pub struct Status {
     /// Whether resources are loaded.
     pub configured: bool,
     /// Nodes that are active, by name.
     pub active: BTreeMap<&'static str, bool>,
     /// A failure that ends the process, with its reason.
     pub fault: Option<String>,
-    /// What keeps the policy from running, by its source (a camera, the joints, the instruction):
-    /// a sentence each.
-    pub conditions: BTreeMap<String, String>,
+    /// What keeps the policy from running, by its source.
+    pub conditions: BTreeMap<Source, Condition>,
     /// What the safety filter does.
     pub motion: MotionState,
     /// Robot, model and instruction, as text.
     pub robot: String,
-    /// See [`Board::robot`].
+    /// See [`Status::robot`].
     pub model: String,
-    /// See [`Board::robot`].
+    /// See [`Status::robot`].
     pub instruction: Arc<str>,
     /// Epoch, and chunks in it.
     pub epoch: u64,
-    /// See [`Board::epoch`].
+    /// See [`Status::epoch`].
     pub chunks: u64,
     /// Chunks since activation.
     pub total_chunks: u64,
     /// Observations, chunks, trajectories a second.
     pub observation_rate: RateMeter,
-    /// See [`Board::observation_rate`].
+    /// See [`Status::observation_rate`].
     pub chunk_rate: RateMeter,
-    /// See [`Board::observation_rate`].
+    /// See [`Status::observation_rate`].
     pub trajectory_rate: RateMeter,
     /// Stage times of the last chunk.
     pub stages: StageTimes,
@@ -95,19 +95,24 @@ pub struct Board {
     pub locks: Vec<String>,
 }
 
-impl Board {
-    /// Notes or clears what keeps the policy from running. Returns whether that changed.
-    pub fn condition(&mut self, source: &str, reason: Option<String>) -> bool {
-        match reason {
-            Some(reason) => {
-                let known = self.conditions.get(source);
-                // Numbers in a sentence change all the time: the kind of fault is what counts as
-                // news.
-                let news = known.is_none();
-                self.conditions.insert(source.to_owned(), reason);
-                news
-            }
-            None => self.conditions.remove(source).is_some(),
+impl Status {
+    /// Sets a condition, in place of the one that its source had. Whether the source had none:
+    /// numbers in a text change all the time, the kind of fault is the news.
+    pub fn raise(&mut self, condition: Condition) -> bool {
+        self.conditions.insert(condition.source(), condition).is_none()
+    }
+
+    /// Removes the condition of a source. Whether it had one.
+    pub fn clear(&mut self, source: &Source) -> bool {
+        self.conditions.remove(source).is_some()
+    }
+
+    /// Sets or removes the condition of a source. Whether there is one now and was none, or the
+    /// other way round.
+    pub fn set(&mut self, source: &Source, condition: Option<Condition>) -> bool {
+        match condition {
+            Some(condition) => self.raise(condition),
+            None => self.clear(source),
         }
     }
 
@@ -136,7 +141,10 @@ impl Board {
         if let Some(fault) = &self.fault {
             return (PolicyState::Fault, fault.clone());
         }
-        let conditions = || self.conditions.values().cloned().collect::<Vec<_>>().join("; ");
+        let conditions = || {
+            let texts: Vec<String> = self.conditions.values().map(ToString::to_string).collect();
+            texts.join("; ")
+        };
         if !self.configured {
             return (PolicyState::Unconfigured, conditions());
         }
@@ -172,41 +180,59 @@ impl Board {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::condition::{Check, Sensor};
 
-    fn ready() -> Board {
-        let mut board = Board { configured: true, ..Board::default() };
+    fn ready() -> Status {
+        let mut status = Status { configured: true, ..Status::default() };
         for node in ["perception", "foresight", "action", "safety_filter"] {
-            board.active.insert(node, true);
+            status.active.insert(node, true);
         }
-        board
+        status
     }
 
     #[test]
     fn the_reason_is_always_there_when_the_robot_does_not_move() {
-        let mut board = Board::default();
-        assert_eq!(board.state().0, PolicyState::Unconfigured);
-        board = ready();
-        board.condition("instruction", Some("no instruction".into()));
-        assert_eq!(board.state(), (PolicyState::Waiting, "no instruction".into()));
-        board.motion = MotionState::Held("observation age 2.1 s".into());
+        let mut status = Status::default();
+        assert_eq!(status.state().0, PolicyState::Unconfigured);
+        status = ready();
+        status.raise(Condition::NoInstruction);
+        assert_eq!(status.state(), (PolicyState::Waiting, "no instruction".into()));
+        status.motion = MotionState::Held("observation age 2.1 s".into());
         assert_eq!(
-            board.state(),
+            status.state(),
             (PolicyState::Holding, "observation age 2.1 s: no instruction".into())
         );
-        board.motion = MotionState::Latched("10 interventions".into());
-        assert_eq!(board.state(), (PolicyState::Stopped, "10 interventions".into()));
-        board.active.insert("action", false);
-        assert_eq!(board.state(), (PolicyState::Inactive, "not active: action".into()));
-        board.fault = Some("node action panicked".into());
-        assert_eq!(board.state().0, PolicyState::Fault);
+        status.motion = MotionState::Latched("10 interventions".into());
+        assert_eq!(status.state(), (PolicyState::Stopped, "10 interventions".into()));
+        status.active.insert("action", false);
+        assert_eq!(status.state(), (PolicyState::Inactive, "not active: action".into()));
+        status.fault = Some("node action panicked".into());
+        assert_eq!(status.state().0, PolicyState::Fault);
     }
 
     #[test]
     fn a_condition_is_news_once() {
-        let mut board = ready();
-        assert!(board.condition("camera front", Some("silent for 1.0 s".into())));
-        assert!(!board.condition("camera front", Some("silent for 1.1 s".into())));
-        assert!(board.condition("camera front", None));
-        assert!(!board.condition("camera front", None));
+        let mut status = ready();
+        let sensor = Sensor::Camera("front".into());
+        let silent = |seconds| Condition::Silent { sensor: sensor.clone(), seconds };
+        assert!(status.raise(silent(1.0)));
+        assert!(!status.raise(silent(1.1)));
+        assert_eq!(status.state().1, "camera front: nothing received for 1.1 s");
+        assert!(status.clear(&sensor.source(Check::Silence)));
+        assert!(!status.clear(&sensor.source(Check::Silence)));
+    }
+
+    #[test]
+    fn each_source_has_a_condition_of_its_own() {
+        let mut status = ready();
+        let camera = |name: &str| Sensor::Camera(name.into());
+        for sensor in [camera("front"), camera("wrist"), Sensor::Joints] {
+            status.raise(Condition::Silent { sensor: sensor.clone(), seconds: 1.0 });
+            status.raise(Condition::StampPast { sensor, seconds: 2.0 });
+        }
+        status.raise(Condition::NoInstruction);
+        assert_eq!(status.conditions.len(), 7);
+        status.conditions.retain(|source, _| !source.is_of_perception());
+        assert_eq!(status.state().1, "no instruction");
     }
 }

@@ -7,20 +7,19 @@ use std::sync::Arc;
 use f1_interfaces::builtin_interfaces::msg::{Duration as WireDuration, Time as WireTime};
 use f1_interfaces::std_msgs::msg::Header;
 use f1_interfaces::trajectory_msgs::msg::{JointTrajectory, JointTrajectoryPoint};
-use f1_middleware::{Node, Publisher, Qos};
+use f1_middleware::{Node, Publisher};
 use f1_robot::Robot;
 use f1_robot::robot_file::ControllerInterface;
 use f1_robot::safety::{CheckedPoint, CheckedTrajectory};
 
+use super::controllers::Answers;
 use super::goals::TrajectoryGoals;
 use super::gripper::GripperGoals;
 use crate::core::Core;
 use crate::error::NodeResult;
+use crate::topics::JOINT_TRAJECTORY;
 
-/// Told what a controller objects to; `None`: it works.
-pub(super) type Objection = Arc<dyn Fn(Option<String>) + Send + Sync>;
-
-/// One controller's way in.
+/// How one controller is commanded.
 enum Output {
     Topic(Publisher<JointTrajectory>),
     Goals(TrajectoryGoals),
@@ -45,30 +44,20 @@ impl Outputs {
         let mut outputs = BTreeMap::new();
         for controller in robot.controllers() {
             let name = controller.full_name();
-            let (told, key) = (core.clone(), format!("controller {name}"));
-            let objection: Objection = Arc::new(move |reason: Option<String>| {
-                if let Some(reason) = &reason {
-                    tracing::error!("{key}: {reason}");
-                }
-                let reason = reason.map(|reason| format!("{key}: {reason}"));
-                told.board.lock().condition(&key, reason);
-            });
+            let answers = Answers::of(core, &name);
             let effort = controller.joints.iter().find_map(|joint| efforts.get(joint)).copied();
             let joint = controller.joints.first().and_then(|joint| robot.joints().get(*joint));
             let range = joint.map_or(0.0, |joint| joint.upper - joint.lower);
             let gripper = |parallel| {
-                GripperGoals::open(node, &name, parallel, effort, range, objection.clone())
+                GripperGoals::open(node, &name, parallel, effort, range, answers.clone())
             };
             let output = match controller.interface {
-                ControllerInterface::JointTrajectory if !prefer_goals => {
-                    Output::Topic(node.create_publisher(
-                        &format!("{name}/joint_trajectory"),
-                        Qos::reliable().keep_last(1),
-                    )?)
-                }
+                ControllerInterface::JointTrajectory if !prefer_goals => Output::Topic(
+                    JOINT_TRAJECTORY.publisher_on(node, &JOINT_TRAJECTORY.named(&name))?,
+                ),
                 ControllerInterface::JointTrajectory
                 | ControllerInterface::FollowJointTrajectory => {
-                    Output::Goals(TrajectoryGoals::open(node, &name, objection.clone())?)
+                    Output::Goals(TrajectoryGoals::open(node, &name, answers.clone())?)
                 }
                 ControllerInterface::GripperCommand => Output::Gripper(gripper(false)?),
                 ControllerInterface::ParallelGripperCommand => Output::Gripper(gripper(true)?),
@@ -93,7 +82,7 @@ impl Outputs {
         }
     }
 
-    /// Grippers behind an action are told where to go as their moment comes.
+    /// Sends grippers behind an action their goals when the moment of each has come.
     pub(super) fn tick(&self, now_ns: i64) {
         for (controller, output) in &self.outputs {
             if let Output::Gripper(goals) = output
@@ -120,7 +109,7 @@ impl Outputs {
 /// The trajectory as a controller reads it: stamped, with positions, velocities and accelerations.
 ///
 /// The stamp is the instant of the first point, which may lie a fraction of a millisecond after the
-/// filter's own start: the running motion goes on until then, and nobody has to fill the gap.
+/// filter's own start: the running motion goes on until then, so that there is no gap to fill.
 pub(super) fn message(trajectory: &CheckedTrajectory) -> JointTrajectory {
     let first = trajectory.points().first().map_or(0, CheckedPoint::time_from_start);
     let points = trajectory.points().iter().map(|point| JointTrajectoryPoint {

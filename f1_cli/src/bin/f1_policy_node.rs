@@ -1,6 +1,11 @@
 //! `f1_policy_node`: one process, four ROS 2 nodes.
 //!
-//! Everything is a ROS parameter; `f1_policy_node --print-parameters` prints the page of them.
+//! Everything is a ROS parameter; `f1_policy_node --print-parameters` prints the page of them,
+//! `--print-topics` that of topics, services and actions.
+
+#[macro_use]
+#[path = "../output.rs"]
+mod output;
 
 use std::process::ExitCode;
 
@@ -16,9 +21,13 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
             print!("{}", parameter_page()?);
             return Ok(());
         }
+        Some("--print-topics") => {
+            print!("{}", f1_policy_node::topics::page());
+            return Ok(());
+        }
         Some("--help" | "-h") => {
             println!(
-                "f1_policy_node [--print-parameters] [--ros-args ...]\n\n\
+                "f1_policy_node [--print-parameters | --print-topics] [--ros-args ...]\n\n\
                  One process with the managed nodes perception, foresight, action and safety_filter.\n\
                  Set at least -p robot_file:=FILE and -p model:=FOLDER; -p autostart:=false leaves the nodes unconfigured."
             );
@@ -45,6 +54,8 @@ fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_span_events(spans)
         .with_writer(std::io::stderr)
+        // Without it a closed stderr would end the process in a panic.
+        .log_internal_errors(false)
         .init();
     match run() {
         Ok(()) => ExitCode::SUCCESS,

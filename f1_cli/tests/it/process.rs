@@ -1,8 +1,8 @@
 //! The program as an operator ends it, and as a fault ends it: motion comes to rest first, then the
 //! process goes.
 //!
-//! Robot and policy are two processes on the loopback. The robot is this test binary again, told
-//! its part by `F1_TEST_PART`; it tells what the arm does as JSON lines.
+//! Robot and policy are two processes on the loopback. The robot is this test binary again, which
+//! takes its part from `F1_TEST_PART` and writes what the arm does as JSON lines.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use f1_interfaces::f1_msgs::msg::PolicyStatus;
 use f1_interfaces::sensor_msgs::msg::JointState;
@@ -73,30 +73,50 @@ impl Running {
     }
 
     /// The next line for which `wanted` holds.
-    fn wait(&self, what: &str, mut wanted: impl FnMut(&Value) -> bool) -> Value {
+    fn wait(&self, what: &str, wanted: impl FnMut(&Value) -> bool) -> Value {
+        self.until(what, wanted).pop().unwrap()
+    }
+
+    /// All lines up to the next one for which `wanted` holds, that one included.
+    fn until(&self, what: &str, mut wanted: impl FnMut(&Value) -> bool) -> Vec<Value> {
         let end = Instant::now() + PATIENCE;
-        let lines = self.lines.as_ref().unwrap();
-        // Of each kind of line, by its first key: how many came, and the last.
-        let mut came: BTreeMap<String, (usize, Value)> = BTreeMap::new();
+        let source = self.lines.as_ref().unwrap();
+        let mut lines = Vec::new();
         loop {
-            match lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(line) if wanted(&line) => return line,
+            match source.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
-                    let kind = line.as_object().and_then(|line| line.keys().next().cloned());
-                    let seen = came.entry(kind.unwrap_or_default()).or_default();
-                    *seen = (seen.0 + 1, line);
+                    let found = wanted(&line);
+                    lines.push(line);
+                    if found {
+                        return lines;
+                    }
                 }
-                Err(RecvTimeoutError::Timeout) => panic!("{what}: not in {PATIENCE:?}; {came:?}"),
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("{what}: not in {PATIENCE:?}; {}", kinds(&lines))
+                }
                 Err(RecvTimeoutError::Disconnected) => {
-                    panic!("{what}: the process has gone; {came:?}")
+                    panic!("{what}: the process has gone; {}", kinds(&lines))
                 }
             }
         }
     }
 
-    /// What was told and not yet read.
-    fn told(&self) -> Vec<Value> {
+    /// Lines that came and were not read yet.
+    fn rest(&self) -> Vec<Value> {
         self.lines.as_ref().unwrap().try_iter().collect()
+    }
+
+    /// All lines to the end of a process that has ended.
+    fn to_the_end(&self) -> Vec<Value> {
+        let lines = self.lines.as_ref().unwrap();
+        let mut all = Vec::new();
+        loop {
+            match lines.recv_timeout(PATIENCE) {
+                Ok(line) => all.push(line),
+                Err(RecvTimeoutError::Disconnected) => return all,
+                Err(RecvTimeoutError::Timeout) => panic!("the output does not end"),
+            }
+        }
     }
 
     fn signal(&self, signal: &str) {
@@ -129,33 +149,53 @@ fn domain() -> String {
     std::env::var("ROS_DOMAIN_ID").unwrap_or_else(|_| (1 + std::process::id() % 99).to_string())
 }
 
-fn tell(value: &Value) {
+/// Seconds on the clock that the processes share.
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
+}
+
+/// Writes a line with its time.
+fn write(value: &Value) {
+    let mut value = value.clone();
+    value["at"] = json!(now());
     println!("{value}");
 }
 
-/// Tells what reaches the controllers, how fast the joints are, and what status says.
-fn tell_of_the_robot(context: &Context, namespace: &str) {
-    let node = context.create_node_with("witness", NodeOptions::in_namespace(namespace)).unwrap();
-    let heard = node.create_subscription::<JointTrajectory>(
+/// Of each kind of line, by its first key: how many came, and the last.
+fn kinds(lines: &[Value]) -> String {
+    let mut kinds: BTreeMap<String, (usize, &Value)> = BTreeMap::new();
+    for line in lines {
+        let kind = line.as_object().and_then(|line| line.keys().next().cloned());
+        let seen = kinds.entry(kind.unwrap_or_default()).or_insert((0, line));
+        *seen = (seen.0 + 1, line);
+    }
+    format!("{kinds:?}")
+}
+
+/// Writes what reaches the controllers, how fast the joints are, and the status.
+fn report_robot(context: &Context, namespace: &str) {
+    let node = context.create_node_with("observer", NodeOptions::in_namespace(namespace)).unwrap();
+    let subscription = node.create_subscription::<JointTrajectory>(
         "arm_controller/joint_trajectory",
         Qos::reliable().keep_last(10),
         |message, _| {
             let last = message.points.last().unwrap();
             let speed = last.velocities.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
-            tell(&json!({ "trajectory": message.points.len(), "last_speed": speed }));
+            write(&json!({ "trajectory": message.points.len(), "last_speed": speed }));
         },
     );
-    node.keep(heard.unwrap());
-    let heard =
+    node.keep(subscription.unwrap());
+    let subscription =
         node.create_subscription::<JointState>("joint_states", Qos::sensor_data(), |message, _| {
             let speed = message.velocity.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
-            tell(&json!({ "speed": speed }));
+            write(&json!({ "speed": speed }));
         });
-    node.keep(heard.unwrap());
-    let heard = node.create_subscription::<PolicyStatus>("status", Qos::latched(), |message, _| {
-        tell(&json!({ "state": message.state, "reason": message.reason }));
-    });
-    node.keep(heard.unwrap());
+    node.keep(subscription.unwrap());
+    let subscription =
+        node.create_subscription::<PolicyStatus>("status", Qos::latched(), |message, _| {
+            write(&json!({ "state": message.state, "reason": message.reason }));
+        });
+    node.keep(subscription.unwrap());
     node.keep(node.clone());
 }
 
@@ -167,11 +207,11 @@ fn bench(context: &Context, namespace: &str) -> SimNode {
     SimNode::start(context, &robot, settings, &options).unwrap()
 }
 
-/// Tells how often the controllers met a set-point outside a limit.
-fn tell_of_limits(context: &Context, sim: SimNode) {
+/// Writes how often the controllers met a set-point outside a limit.
+fn report_limits(context: &Context, sim: SimNode) {
     let node = context.create_node("limits").unwrap();
     let timer = node.create_timer(Duration::from_millis(100), ClockKind::Steady, move || {
-        tell(&json!({ "violations": sim.violations(), "late": sim.late_trajectories() }));
+        write(&json!({ "violations": sim.violations(), "late": sim.late_trajectories() }));
     });
     node.keep(timer);
     node.keep(node.clone());
@@ -183,8 +223,8 @@ fn the_other_process() {
     if let Some(namespace) = part.strip_prefix("robot ") {
         let context = Context::new(ContextOptions::new(Backend::Dds)).unwrap();
         let sim = bench(&context, namespace);
-        tell_of_the_robot(&context, namespace);
-        tell_of_limits(&context, sim);
+        report_robot(&context, namespace);
+        report_limits(&context, sim);
         // Ends with the parent's kill, or by itself should the parent have gone.
         context.executor().spin_for(Duration::from_secs(600));
         return;
@@ -205,17 +245,17 @@ fn the_other_process() {
     )
     .unwrap();
     process.stop_on_panic();
-    tell_of_the_robot(&context, "/f1");
+    report_robot(&context, "/f1");
     process.core().set_instruction(&sim.instruction());
-    tell_of_limits(&context, sim);
+    report_limits(&context, sim);
     let node = process.nodes().iter().find(|node| node.name() == part).unwrap();
     let stopper = process.stopper().clone();
     let timer = node.create_timer(Duration::from_millis(20), ClockKind::Steady, {
         let mut moved = 0;
         move || {
-            moved += u32::from(stopper.moves());
+            moved += u32::from(stopper.moves() == Some(true));
             if moved == 50 {
-                tell(&json!({ "panics": true }));
+                write(&json!({ "panics": true }));
                 panic!("a fault for the test");
             }
         }
@@ -255,25 +295,27 @@ fn ends_at_rest_on(signal: &str) {
     let mut policy = policy(&namespace);
     robot.wait("a trajectory", |line| line["trajectory"].as_u64().is_some());
     robot.wait("motion", |line| speed(line) > Some(5.0 * REST));
-    robot.told();
+    robot.rest();
     policy.signal(signal);
-    let mut lines = Vec::new();
     let status = policy.ended();
-    lines.extend(robot.told());
+    let ended = now();
     assert_eq!(status.code(), Some(0), "{signal}: {status:?}");
+    let reason =
+        |line: &Value| line["reason"].as_str().is_some_and(|reason| reason.contains("shuts down"));
+    let mut lines = robot.until("the reason in status", reason);
     // What the joints do from now on is what the process left behind.
     for _ in 0..5 {
-        let after = robot.wait("joint states", |line| speed(line).is_some());
-        assert!(speed(&after) < Some(REST), "{signal}: the arm moves after the end: {after}");
+        lines.extend(robot.until("joint states after the end", |line| {
+            speed(line).is_some() && line["at"].as_f64() > Some(ended)
+        }));
+        let after = lines.last().unwrap();
+        assert!(speed(after) < Some(REST), "{signal}: the arm moves after the end: {after}");
     }
     let last = lines.iter().rev().find(|line| line["trajectory"].is_u64());
     assert!(
         last.is_none_or(|last| last["last_speed"] == 0.0),
         "{signal}: the last trajectory: {last:?}"
     );
-    let reason =
-        |line: &Value| line["reason"].as_str().is_some_and(|reason| reason.contains("shuts down"));
-    assert!(lines.iter().any(reason), "{signal}: status never says why: {lines:?}");
     let counted = robot.wait("the count of violations", |line| line["violations"].is_u64());
     assert!(within_limits(&counted), "{signal}: {counted}");
 }
@@ -292,10 +334,8 @@ fn sigterm_brings_motion_to_rest_before_the_process_ends() {
 fn stops_on_a_panic_in(node: &str) {
     let mut running = Running::part(node);
     running.wait("the panic", |line| line["panics"] == true);
-    let mut lines = Vec::new();
     let status = running.ended();
-    std::thread::sleep(Duration::from_millis(200));
-    lines.extend(running.told());
+    let lines = running.to_the_end();
     assert_eq!(status.code(), Some(101), "{node}: {status:?}");
     let speeds: Vec<f64> = lines.iter().filter_map(speed).collect();
     let (first, last) = (speeds.first().copied(), speeds.last().copied());
@@ -304,9 +344,9 @@ fn stops_on_a_panic_in(node: &str) {
         "{node}: {last:?} at the end, {first:?} at the panic, of {}",
         speeds.len()
     );
-    let told =
+    let panicked =
         |line: &Value| line["reason"].as_str().is_some_and(|reason| reason.contains("panicked"));
-    assert!(lines.iter().any(told), "{node}: status never says why");
+    assert!(lines.iter().any(panicked), "{node}: status never gives the reason");
     let counted = lines.iter().rev().find(|line| line["violations"].is_u64());
     assert!(counted.is_some_and(within_limits), "{node}: {counted:?}");
 }

@@ -1,5 +1,5 @@
-//! A robot made of topics: cameras, joints and controllers of any robot file, with faults that a
-//! test switches on and off.
+//! A simulated robot behind its topics: cameras, joints and controllers of any robot file, with
+//! faults that a test switches on and off.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,8 +12,9 @@ use f1_interfaces::sensor_msgs::msg::{Image, JointState};
 use f1_interfaces::std_msgs::msg::{Bool, Header};
 use f1_interfaces::trajectory_msgs::msg::JointTrajectory;
 use f1_middleware::{Backend, ClockKind, Context, ContextOptions, Node, NodeOptions, Qos, RosArgs};
-use f1_policy_node::board::PolicyState;
 use f1_policy_node::process::{PolicyProcess, ProcessOptions};
+use f1_policy_node::status::PolicyState;
+use f1_policy_node::topics;
 use f1_robot::Robot;
 use f1_robot::robot_file::ControllerInterface;
 use f1_sim::jtc::{Controller, Point, Refusal, Trajectory};
@@ -30,13 +31,17 @@ pub struct Faults {
     pub dead: BTreeSet<&'static str>,
     /// Cameras that send the same image again and again.
     pub frozen: BTreeSet<&'static str>,
-    /// Cameras whose encoding is one that nobody reads.
+    /// Cameras whose encoding is not supported.
     pub strange: BTreeSet<&'static str>,
     /// Added to the stamps of cameras, ns.
     pub camera_offset_ns: i64,
     /// Added to the stamps of the joints, ns.
     pub joint_offset_ns: i64,
     pub joints_stopped: bool,
+    /// The last joint's driver sends nothing: it needs [`Setup::two_drivers`].
+    pub gripper_stopped: bool,
+    /// What hardware that does not measure velocities sends.
+    pub velocities: Velocities,
     /// The first joint is not a number.
     pub joint_is_nan: bool,
     /// The lock's publisher is gone.
@@ -45,9 +50,39 @@ pub struct Faults {
     pub irregular_ns: i64,
 }
 
-/// What the robot was told and what it heard.
+/// What the joint states hold of the velocities.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Velocities {
+    #[default]
+    Measured,
+    Empty,
+    NotANumber,
+    /// Those of the first joints only.
+    Short,
+    /// Every other one.
+    Mixed,
+}
+
+impl Velocities {
+    pub const UNMEASURED: [Self; 4] = [Self::Empty, Self::NotANumber, Self::Short, Self::Mixed];
+
+    fn of(self, measured: Vec<f64>) -> Vec<f64> {
+        match self {
+            Self::Measured => measured,
+            Self::Empty => Vec::new(),
+            Self::NotANumber => vec![f64::NAN; measured.len()],
+            Self::Short => measured[..measured.len() / 2].to_vec(),
+            Self::Mixed => {
+                let odd = |(index, velocity)| if index % 2 == 0 { velocity } else { f64::NAN };
+                measured.into_iter().enumerate().map(odd).collect()
+            }
+        }
+    }
+}
+
+/// What the robot received, and how much it sent.
 #[derive(Default)]
-pub struct Heard {
+pub struct Log {
     pub trajectories: Vec<Received>,
     pub chunks: Vec<ActionChunk>,
     pub statuses: Vec<PolicyStatus>,
@@ -56,7 +91,7 @@ pub struct Heard {
     pub sent: u64,
 }
 
-/// How a puppet is made.
+/// How a fake robot is made.
 pub struct Setup {
     pub robot: Arc<Robot>,
     pub backend: Backend,
@@ -70,6 +105,9 @@ pub struct Setup {
     pub camera_rate: f64,
     /// Whether the network waits for a whole history.
     pub full_history: bool,
+    /// The last joint has a driver of its own, at half the rate, on the robot file's last topic of
+    /// joint states.
+    pub two_drivers: bool,
 }
 
 impl Setup {
@@ -86,6 +124,7 @@ impl Setup {
             size: (64, 48),
             camera_rate: 20.0,
             full_history: false,
+            two_drivers: false,
         }
     }
 
@@ -155,14 +194,14 @@ impl Body {
     }
 }
 
-/// Robot, policy and everything that they say.
-pub struct Puppet {
+/// Robot, policy and everything that they publish.
+pub struct FakeRobot {
     pub context: Context,
     pub process: PolicyProcess,
     pub robot: Arc<Robot>,
     pub node: Node,
     pub faults: Arc<Mutex<Faults>>,
-    pub heard: Arc<Mutex<Heard>>,
+    pub log: Arc<Mutex<Log>>,
     body: Arc<Mutex<Body>>,
 }
 
@@ -182,7 +221,7 @@ fn header(stamp_ns: i64) -> Header {
     }
 }
 
-impl Puppet {
+impl FakeRobot {
     /// Starts robot and policy.
     pub fn start(setup: Setup) -> Self {
         let mut args = vec!["test", "--ros-args"];
@@ -208,52 +247,69 @@ impl Puppet {
         let (std, full_history) = (setup.std, setup.full_history);
         let load = kit::loading(move || kit::resources(&loaded, std, full_history));
         let process = PolicyProcess::compose(&context, load, &ProcessOptions::default()).unwrap();
-        let (faults, heard) = (Arc::default(), Arc::default());
-        let puppet = Self { context, process, robot, node, faults, heard, body };
-        puppet.give_joints();
-        puppet.give_images(&setup);
-        puppet.give_lock();
-        puppet.listen();
-        puppet
+        let (faults, log) = (Arc::default(), Arc::default());
+        let fake = Self { context, process, robot, node, faults, log, body };
+        fake.publish_joints(setup.two_drivers);
+        fake.publish_images(&setup);
+        fake.publish_lock();
+        fake.subscribe();
+        fake
     }
 
-    fn give_joints(&self) {
-        let publisher =
-            self.node.create_publisher::<JointState>("joint_states", Qos::reliable()).unwrap();
+    fn publish_joints(&self, two_drivers: bool) {
+        let topics = topics::JOINT_STATES.names(&self.robot, &[]);
+        let publishers: Vec<_> = topics
+            .iter()
+            .map(|topic| self.node.create_publisher::<JointState>(topic, Qos::reliable()).unwrap())
+            .collect();
         let (faults, body, clock) = (self.faults.clone(), self.body.clone(), self.node.clock());
+        let mut count = 0_u64;
         let timer =
             self.node.create_timer(Duration::from_millis(10), ClockKind::Steady, move || {
                 let faults = faults.lock().clone();
                 let now_ns = clock.now().nanoseconds();
-                let (name, mut position, velocity) = body.lock().advance(now_ns);
+                let (mut name, mut position, velocity) = body.lock().advance(now_ns);
+                let mut velocity = faults.velocities.of(velocity);
+                let effort =
+                    if velocity.is_empty() { Vec::new() } else { vec![f64::NAN; name.len()] };
                 if faults.joint_is_nan {
                     position[0] = f64::NAN;
                 }
-                if !faults.joints_stopped {
-                    let header = header(now_ns + faults.joint_offset_ns);
-                    publisher
-                        .publish(JointState {
-                            header,
-                            name,
-                            position,
-                            velocity,
-                            effort: Vec::new(),
-                        })
-                        .unwrap();
+                count += 1;
+                if faults.joints_stopped {
+                    return;
                 }
+                let header = header(now_ns + faults.joint_offset_ns);
+                if two_drivers {
+                    let arm = name.len() - 1;
+                    let (name, position) = (name.split_off(arm), position.split_off(arm));
+                    let velocity = velocity.split_off(arm.min(velocity.len()));
+                    let gripper = JointState {
+                        header: header.clone(),
+                        name,
+                        position,
+                        velocity,
+                        effort: Vec::new(),
+                    };
+                    if count.is_multiple_of(2) && !faults.gripper_stopped {
+                        publishers[publishers.len() - 1].publish(gripper).unwrap();
+                    }
+                }
+                let arm = JointState { header, name, position, velocity, effort };
+                publishers[0].publish(arm).unwrap();
             });
         self.node.keep(timer);
     }
 
-    fn give_images(&self, setup: &Setup) {
+    fn publish_images(&self, setup: &Setup) {
         let period = Duration::from_secs_f64(1.0 / setup.camera_rate);
         for (index, camera) in self.robot.file().cameras.iter().enumerate() {
             let publisher =
                 self.node.create_publisher::<Image>(&camera.topic, Qos::reliable()).unwrap();
             let (faults, clock, name) =
                 (self.faults.clone(), self.node.clock(), camera.name.clone());
-            let (mut count, heard) = (0_u64, self.heard.clone());
-            // Painted beforehand: painting would take the time that is measured.
+            let (mut count, log) = (0_u64, self.log.clone());
+            // Made beforehand: making them would take the time that is measured.
             let images: Vec<RgbImage> =
                 (0..8).map(|count| image(setup.size, index, count)).collect();
             let timer = self.node.create_timer(period, ClockKind::Steady, move || {
@@ -276,13 +332,13 @@ impl Puppet {
                     message.encoding = "32FC1".into();
                 }
                 publisher.publish(message).unwrap();
-                heard.lock().sent += 1;
+                log.lock().sent += 1;
             });
             self.node.keep(timer);
         }
     }
 
-    fn give_lock(&self) {
+    fn publish_lock(&self) {
         let publisher =
             self.node.create_publisher::<Bool>("estop", Qos::reliable().keep_last(1)).unwrap();
         let faults = self.faults.clone();
@@ -295,34 +351,34 @@ impl Puppet {
         self.node.keep(timer);
     }
 
-    fn hear<T: Message>(&self, topic: &str, mut into: impl FnMut(&mut Heard, &T) + Send + 'static) {
-        let heard = self.heard.clone();
+    fn keep<T: Message>(&self, topic: &str, mut into: impl FnMut(&mut Log, &T) + Send + 'static) {
+        let log = self.log.clone();
         let qos = Qos::reliable().keep_last(100);
         let subscription = self.node.create_subscription::<T>(topic, qos, move |message, _| {
-            into(&mut heard.lock(), &message)
+            into(&mut log.lock(), &message)
         });
         self.node.keep(subscription.unwrap());
     }
 
-    fn listen(&self) {
-        self.hear("action/chunk", |heard, chunk: &ActionChunk| heard.chunks.push(chunk.clone()));
-        self.hear("status", |heard, status: &PolicyStatus| heard.statuses.push(status.clone()));
-        self.hear("safety_filter/event", |heard, event: &SafetyEvent| {
-            heard.events.push(event.clone())
+    fn subscribe(&self) {
+        self.keep(topics::CHUNK.name, |log, chunk: &ActionChunk| log.chunks.push(chunk.clone()));
+        self.keep(topics::STATUS.name, |log, status: &PolicyStatus| {
+            log.statuses.push(status.clone())
         });
+        self.keep(topics::EVENT.name, |log, event: &SafetyEvent| log.events.push(event.clone()));
         for controller in self.robot.controllers() {
             if controller.interface != ControllerInterface::JointTrajectory {
                 continue;
             }
             let (name, body, clock) =
                 (controller.name.clone(), self.body.clone(), self.node.clock());
-            self.hear(
-                &format!("{}/joint_trajectory", controller.name),
-                move |heard, message: &JointTrajectory| {
+            self.keep(
+                &topics::JOINT_TRAJECTORY.named(&controller.name),
+                move |log, message: &JointTrajectory| {
                     let at_ns = clock.now().nanoseconds();
                     body.lock().command(&name, message, at_ns);
                     let (controller, message) = (name.clone(), message.clone());
-                    heard.trajectories.push(Received { controller, at_ns, message });
+                    log.trajectories.push(Received { controller, at_ns, message });
                 },
             );
         }
@@ -333,7 +389,7 @@ impl Puppet {
         let at_ns = self.node.now().nanoseconds();
         self.body.lock().command(controller, message, at_ns);
         let (controller, message) = (controller.to_owned(), message.clone());
-        self.heard.lock().trajectories.push(Received { controller, at_ns, message });
+        self.log.lock().trajectories.push(Received { controller, at_ns, message });
     }
 
     /// Changes what is wrong.
@@ -348,12 +404,12 @@ impl Puppet {
 
     /// Starts, gives an instruction and waits until the robot moves.
     pub fn moving(setup: Setup) -> Self {
-        let puppet = Self::start(setup);
-        puppet.run(0.5);
-        puppet.process.core().set_instruction("put the red cube into the bin");
-        puppet.run(1.5);
-        puppet.assert_running();
-        puppet
+        let fake = Self::start(setup);
+        fake.run(0.5);
+        fake.process.core().set_instruction("put the red cube into the bin");
+        fake.run(1.5);
+        fake.assert_running();
+        fake
     }
 
     /// Sets a parameter of perception, foresight, action or safety_filter.
@@ -369,33 +425,33 @@ impl Puppet {
     }
 
     /// Where the joints are, by name.
-    pub fn place(&self) -> BTreeMap<String, f64> {
+    pub fn positions(&self) -> BTreeMap<String, f64> {
         let now_ns = self.node.now().nanoseconds();
         let (names, positions, _) = self.body.lock().advance(now_ns);
         names.into_iter().zip(positions).collect()
     }
 
     /// Whether the controllers stand still.
-    pub fn stands(&self) -> bool {
+    pub fn is_at_rest(&self) -> bool {
         let now_ns = self.node.now().nanoseconds();
         self.body.lock().advance(now_ns).2.iter().all(|velocity| *velocity == 0.0)
     }
 
     /// The newest status.
     pub fn status(&self) -> PolicyStatus {
-        self.heard.lock().statuses.last().cloned().unwrap()
+        self.log.lock().statuses.last().cloned().unwrap()
     }
 
-    /// The policy moves the robot and has nothing to complain of.
+    /// The policy moves the robot, and its status has no condition.
     pub fn assert_running(&self) {
-        let state = self.process.board().state();
+        let state = self.process.status().state();
         assert_eq!(state.0, PolicyState::Running, "{}", state.1);
-        let before = self.heard.lock().trajectories.len();
+        let before = self.log.lock().trajectories.len();
         self.run(1.0);
         assert!(
-            self.heard.lock().trajectories.len() > before,
+            self.log.lock().trajectories.len() > before,
             "no new trajectory; {:?}",
-            self.process.board().state()
+            self.process.status().state()
         );
     }
 
@@ -405,15 +461,15 @@ impl Puppet {
         let status = self.status();
         assert!(status.reason.contains(reason), "{:?} does not say {reason:?}", status.reason);
         assert!(states.contains(&status.state), "state {}: {}", status.state, status.reason);
-        assert!(self.stands(), "the robot moves");
-        let before = self.heard.lock().trajectories.len();
+        assert!(self.is_at_rest(), "the robot moves");
+        let before = self.log.lock().trajectories.len();
         self.run(0.3);
-        assert_eq!(self.heard.lock().trajectories.len(), before, "something is still sent");
+        assert_eq!(self.log.lock().trajectories.len(), before, "something is still sent");
     }
 
     /// No controller got a point outside a limit.
     pub fn assert_limits(&self) {
-        let received = self.heard.lock().trajectories.clone();
+        let received = self.log.lock().trajectories.clone();
         assert!(received.len() > 2, "only {} trajectories", received.len());
         assert_eq!(sampler::faults(&self.robot, &received), Vec::<String>::new());
     }
