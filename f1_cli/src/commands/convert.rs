@@ -178,7 +178,7 @@ fn convert(args: &Args, robot: &Arc<Robot>) -> Result<Summary> {
     };
     let layout = commands::Layout::new(robot, args.action)?;
     let unfinished = Unfinished::beside(&args.output)?;
-    let bag = Bag::open(&args.from)?;
+    let bag = Arc::new(Bag::open(&args.from)?);
     let file = args.from.display().to_string();
     let mut recorded = Recorded::read(&bag, robot, &args.namespace, args.task.as_deref())
         .with_context(|| file.clone())?;
