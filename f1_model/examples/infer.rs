@@ -1,11 +1,11 @@
 //! One observation through a model folder, without ROS:
 //!
 //! ```console
-//! cargo run --release -p f1_model --example infer -- models/f1_bench "pick up the red cube" [IMAGE ..]
+//! cargo run --release -p f1_model --example infer -- models/f1_bench "pick up the red cube"
 //! ```
 //!
-//! Images are those of the cameras in the model's order; without any a grey one is used. Prints the
-//! normalised action chunk and writes the foresight image to `foresight.png`.
+//! Further arguments are images of the cameras, in the model's order; without any a grey one is
+//! used. Prints the normalised action chunk and writes the foresight image to `foresight.png`.
 
 use std::error::Error;
 use std::path::PathBuf;

@@ -43,10 +43,10 @@ pub fn euler_times(steps: usize) -> Vec<f32> {
 
 /// Steering of a new chunk toward the one being executed (real-time chunking).
 ///
-/// At each flow step the predicted clean chunk is pulled toward `previous` by `weights`: an action of
-/// weight 1 becomes exactly the previous one, one of weight 0 is free. This is pseudo-inverse guidance (Black et al., "Real-Time Execution of Action Chunking
-/// Flow Policies", 2025) with the denoiser's Jacobian taken as the identity: no backward pass
-/// through the expert.
+/// At each flow step the predicted clean chunk is pulled toward `previous` by `weights`: an action
+/// of weight 1 becomes exactly the previous one, one of weight 0 is free. This is pseudo-inverse
+/// guidance (Black et al., "Real-Time Execution of Action Chunking Flow Policies", 2025) with the
+/// denoiser's Jacobian taken as the identity: no backward pass through the expert.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RtcGuidance {
     /// `[chunk][action]`, normalised, aligned to the new chunk.

@@ -62,8 +62,8 @@ impl Padding {
         self.rows.iter().map(|row| row.iter().filter(|valid| **valid).count()).collect()
     }
 
-    /// Positions of these tokens and of `following` valid ones: the cumulative count of valid tokens
-    /// minus one.
+    /// Positions of these tokens and of `following` valid ones: the cumulative count of valid
+    /// tokens minus one.
     pub fn positions(&self, following: usize) -> Vec<Vec<i64>> {
         self.rows
             .iter()

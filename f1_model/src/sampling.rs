@@ -126,8 +126,8 @@ impl TokenSource {
         }
     }
 
-    /// Ids `[batch, rows]` in u32 for logits `[batch, rows, vocabulary]`, after `offset` tokens drawn
-    /// before.
+    /// Ids `[batch, rows]` in u32 for logits `[batch, rows, vocabulary]`, after `offset` tokens
+    /// drawn before.
     ///
     /// # Errors
     /// Logits are not finite, or there are fewer fixed tokens.

@@ -52,8 +52,8 @@ impl Weights {
         Self { tensors: self.tensors.clone(), prefix, allows_tf32: self.allows_tf32 }
     }
 
-    /// These weights, with a tokenizer whose convolutions may round the factors of their products to
-    /// TF32 on a GPU, as PyTorch's do by default. All other operations keep their precision.
+    /// These weights, with a tokenizer whose convolutions may round the factors of their products
+    /// to TF32 on a GPU, as PyTorch's do by default. All other operations keep their precision.
     #[must_use]
     pub fn allowing_tf32(self) -> Self {
         Self { allows_tf32: true, ..self }

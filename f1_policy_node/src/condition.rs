@@ -45,8 +45,8 @@ pub enum Check {
     Stamp,
 }
 
-/// Where a condition comes from; each source has at most one at a time. `status` lists conditions in
-/// the order of their sources.
+/// Where a condition comes from; each source has at most one at a time. `status` lists conditions
+/// in the order of their sources.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
     /// Flow matching.

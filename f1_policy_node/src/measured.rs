@@ -1,8 +1,8 @@
 //! Joint states of one or several drivers, merged by joint name with an age for each joint.
 //!
-//! An arm's driver and a gripper's driver send messages of their own, on one topic or on several. The
-//! newest measurement of each joint is kept with its stamp; nodes and `f1 convert` read all joints
-//! together from here.
+//! An arm's driver and a gripper's driver send messages of their own, on one topic or on several.
+//! The newest measurement of each joint is kept with its stamp; nodes and `f1 convert` read all
+//! joints together from here.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

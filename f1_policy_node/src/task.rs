@@ -104,8 +104,8 @@ fn tick(running: &Mutex<Option<Running>>, core: &Core, clock: &Clock) {
         Some(ending) => {
             let ended = slot.take();
             drop(slot);
-            // A replaced instruction is followed by the new one; every other end brings the robot to
-            // rest.
+            // A replaced instruction is followed by the new one; every other end brings the robot
+            // to rest.
             if ending != Ending::Replaced {
                 core.set_instruction("");
             }

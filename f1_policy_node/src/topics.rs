@@ -1,9 +1,9 @@
 //! Every topic, service and action of the policy, once: name, type, quality of service, direction,
 //! node and text.
 //!
-//! Nodes, recorder, replay and the page docs/topics.md read this table; no other place names a topic
-//! or a quality of service. Names are relative to the robot's namespace. A part of a name in angle
-//! brackets stands for what the robot file or a parameter says ([`Each`]).
+//! Nodes, recorder, replay and the page docs/topics.md read this table; no other place names a
+//! topic or a quality of service. Names are relative to the robot's namespace. A part of a name in
+//! angle brackets stands for what the robot file or a parameter says ([`Each`]).
 
 use std::fmt::Write as _;
 use std::marker::PhantomData;

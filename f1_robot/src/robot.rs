@@ -122,8 +122,8 @@ impl Robot {
         Self::assemble(file, urdf, folder.as_deref(), faults).map_err(|faults| named(faults.list))
     }
 
-    /// As [`Self::load`], from the two texts. Collision meshes are not looked for: there is no folder
-    /// that their paths could start from.
+    /// As [`Self::load`], from the two texts. Collision meshes are not looked for: there is no
+    /// folder that their paths could start from.
     ///
     /// # Errors
     /// Every fault of either text.

@@ -52,14 +52,15 @@ fn describe(file: &str, faults: &[Fault]) -> String {
 }
 
 section! {
-    /// One robot: cameras, layouts of state and action, arms, grippers, controllers, limits, surroundings.
+    /// One robot: cameras, layouts of state and action, arms, grippers, controllers, limits,
+    /// surroundings.
     pub struct RobotFile {
         /// The robot's name.
         pub name: String,
         /// The URDF, relative to the robot file.
         pub urdf: String,
-        /// The topics of the measured joints, relative to the robot's namespace: one, or one for each driver. Joints
-        /// are taken by name, whichever topic they come on.
+        /// The topics of the measured joints, relative to the robot's namespace: one, or one for
+        /// each driver. Joints are taken by name, whichever topic they come on.
         pub joint_states: Topics = Topics::from("joint_states"),
         /// The cameras, in the order in which the network takes them.
         pub cameras: Vec<Camera>,
@@ -75,7 +76,8 @@ section! {
         pub statistics: StatisticsSource,
         /// Who moves which joints.
         pub controllers: Vec<Controller>,
-        /// Limits by joint name. The URDF's limits hold too; the stricter wins, a missing one is a fault.
+        /// Limits by joint name. The URDF's limits hold too; the stricter wins, a missing one is a
+        /// fault.
         pub joint_limits: BTreeMap<String, JointLimit>,
         /// The end effector's speed limits.
         pub end_effector_speed: EndEffectorSpeed = EndEffectorSpeed::default(),
@@ -85,13 +87,13 @@ section! {
         pub scene: Vec<Obstacle> = Vec::new(),
         /// Clearances that are kept.
         pub clearance: ClearanceSettings = ClearanceSettings::default(),
-        /// Collision shapes by link, in place of the URDF's: where its meshes are not at hand, or to
-        /// have them closer or simpler.
+        /// Collision shapes by link, in place of the URDF's: where its meshes are not at hand, or
+        /// to have them closer or simpler.
         pub collision_shapes: BTreeMap<String, Vec<CollisionShape>> = BTreeMap::new(),
         /// Links that may be without a collision shape: their distances are not checked.
         pub unchecked_links: Vec<String> = Vec::new(),
-        /// A rest posture, by joint name: rad or m. Every commanded joint has a value; a joint that is not commanded
-        /// is held there (0 if it has none).
+        /// A rest posture, by joint name: rad or m. Every commanded joint has a value; a joint that
+        /// is not commanded is held there (0 if it has none).
         pub home: BTreeMap<String, f64>,
     }
 }
@@ -107,7 +109,8 @@ section! {
         pub compressed: bool = false,
         /// What the network uses the image for.
         pub roles: Vec<CameraRole>,
-        /// False: the slot exists in the network's input but stays empty and masked (the robot has no such camera).
+        /// False: the slot exists in the network's input but stays empty and masked (the robot has
+        /// no such camera).
         pub mask: bool = true,
         /// The optical frame, a link of the URDF, if the description has one.
         pub frame: Option<String> = None,
@@ -198,7 +201,8 @@ section! {
     pub struct StatisticsSource {
         /// The entry's name in `stats.json`.
         pub name: String,
-        /// A `stats.json` beside the checkpoint's, relative to the robot file; empty: the checkpoint's own.
+        /// A `stats.json` beside the checkpoint's, relative to the robot file; empty: the
+        /// checkpoint's own.
         pub path: Option<String> = None,
         /// How the state is normalised.
         pub state: Normalisation,

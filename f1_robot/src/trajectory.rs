@@ -26,7 +26,8 @@ pub fn seconds(nanoseconds: i64) -> f64 {
 /// Nanoseconds of a span of seconds, rounded; not-a-number counts as 0 and what does not fit
 /// saturates.
 pub fn nanoseconds(seconds: f64) -> i64 {
-    // Computed apart, because the product of a time of today and 1e9 is only good to 256 nanoseconds.
+    // Computed apart, because the product of a time of today and 1e9 is only good to 256
+    // nanoseconds.
     let (whole, part) = (seconds.trunc() as i64, (seconds.fract() * 1e9).round() as i64);
     whole.saturating_mul(SECOND).saturating_add(part)
 }

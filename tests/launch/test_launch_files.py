@@ -173,11 +173,13 @@ class LaunchFiles(unittest.TestCase):
 
     def test_rviz_shows_topics_that_the_policy_publishes(self):
         with open(os.path.join(ROOT, "docs", "topics.md"), encoding="utf-8") as stream:
-            rows = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in stream if line.startswith("| `")]
+            tables = [line for line in stream if line.startswith("| `")]
+        rows = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in tables]
         published = [row[0] for row in rows if len(row) == 6 and row[2] == "out"]
         self.assertIn("status", published)
         with open(os.path.join(ROOT, "rviz", "f1.rviz"), encoding="utf-8") as stream:
-            shown = re.findall(r"Value: ((?:foresight|action|safety_filter|status)\S*)", stream.read())
+            text = stream.read()
+        shown = re.findall(r"Value: ((?:foresight|action|safety_filter|status)\S*)", text)
         self.assertGreaterEqual(len(shown), 3)
         for topic in shown:
             with self.subTest(topic=topic):

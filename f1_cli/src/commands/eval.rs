@@ -65,8 +65,8 @@ pub struct Args {
     /// Rows of the image, and examples the judge sees.
     #[arg(long, default_value_t = 8)]
     examples: usize,
-    /// Ask an OpenAI-compatible vision endpoint (http://host:port) for the paper's three scores of the last checkpoint;
-    /// a key is read from F1_JUDGE_KEY.
+    /// Ask an OpenAI-compatible vision endpoint (http://host:port) for the paper's three scores of
+    /// the last checkpoint; a key is read from F1_JUDGE_KEY.
     #[arg(long, value_name = "URL")]
     judge: Option<String>,
     /// Model the endpoint is asked for.
@@ -77,7 +77,7 @@ pub struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// Whatever stops the command, named with its mend.
+/// Whatever stops the command, with what to do about it.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let normalisation: NormalisationName =
         serde_json::from_value(serde_json::json!(args.normalisation))

@@ -33,7 +33,7 @@ pub struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// Whatever stops the command, with the way to go on.
+/// Whatever stops the command, with what to do about it.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let Some(launch) = Launch::from_environment()? else { return compute(&args, None) };
     let ranks = Ranks::connect(&launch, &Device::Cpu)?;

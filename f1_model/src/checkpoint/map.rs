@@ -65,8 +65,8 @@ impl MappedFile {
             // Rounded inward to whole pages: the neighbouring bytes are still to be read.
             let (from, to) = (at.next_multiple_of(4096), next / 4096 * 4096);
             if from < to {
-                // SAFETY: a read-only mapping of a file; released pages are read from the file again
-                // when they are accessed.
+                // SAFETY: a read-only mapping of a file; released pages are read from the file
+                // again when they are accessed.
                 #[allow(unsafe_code, reason = "releases pages that were read")]
                 let released = unsafe {
                     self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, from, to - from)

@@ -15,8 +15,9 @@ use crate::{Error, Result};
 
 /// Writes `model.safetensors` and `config.json` into `folder`.
 ///
-/// `dtype` F32 keeps every value; with BF16, tensors that are bf16 in the published files are stored
-/// so. Each file is written under another name and renamed, so that no reader gets half a file.
+/// `dtype` F32 keeps every value; with BF16, tensors that are bf16 in the published files are
+/// stored so. Each file is written under another name and renamed, so that no reader gets half a
+/// file.
 ///
 /// # Errors
 /// The folder cannot be written, or a tensor is missing.

@@ -21,8 +21,8 @@ pub struct KvCache {
 
 impl KvCache {
     /// Empty, with capacity for the tokens of `shape` `[batch, tokens, kv_heads, head_dim]`. Passes
-    /// write new keys and values in place where they fit, instead of copying the earlier ones; those
-    /// that carry a gradient are always copied.
+    /// write new keys and values in place where they fit, instead of copying the earlier ones;
+    /// those that carry a gradient are always copied.
     ///
     /// # Errors
     /// The device refuses the memory.

@@ -1,4 +1,5 @@
-//! One decoder layer of one expert (Gemma layout), in two parts: before and after the shared attention.
+//! One decoder layer of one expert (Gemma layout), in two parts: before and after the shared
+//! attention.
 
 use candle_core::Tensor;
 use f1_kernels as ops;

@@ -2,9 +2,9 @@
 //!
 //! In every layer each expert present normalises and projects its own tokens; queries, keys and
 //! values are joined along the sequence, rotated, attended once and split again; each expert then
-//! applies its own output projection, residual, norm and MLP. [`Block`]s say which keys a row attends
-//! to: in every mode of this model consecutive rows attend to the keys from the first one up to a
-//! limit, so no mask is needed.
+//! applies its own output projection, residual, norm and MLP. [`Block`]s say which keys a row
+//! attends to: in every mode of this model consecutive rows attend to the keys from the first one
+//! up to a limit, so no mask is needed.
 
 mod cache;
 mod layer;
@@ -134,8 +134,8 @@ impl Experts {
             .try_for_each(DecoderLayer::join)
     }
 
-    /// A cache with capacity for `tokens` tokens; without capacity while weights are trained, because
-    /// their keys and values carry a gradient.
+    /// A cache with capacity for `tokens` tokens; without capacity while weights are trained,
+    /// because their keys and values carry a gradient.
     ///
     /// # Errors
     /// The device refuses the memory.

@@ -8,7 +8,8 @@ use crate::recorder::Recorder;
 use crate::{Error, Result};
 
 impl F1Network {
-    /// The attention blocks of the action expert's tokens after a prefix: the state, then the chunk.
+    /// The attention blocks of the action expert's tokens after a prefix: the state, then the
+    /// chunk.
     pub fn action_blocks(&self, prefix: &PrefixState) -> [Block; 2] {
         let keys = prefix.cache.len();
         let chunk = self.config.chunk_size;
@@ -28,8 +29,8 @@ impl F1Network {
         self.rope(&positions)
     }
 
-    /// Velocity `[batch, chunk, max_action_dim]` of noisy actions at one time for each sample, in one
-    /// pass: for training.
+    /// Velocity `[batch, chunk, max_action_dim]` of noisy actions at one time for each sample, in
+    /// one pass: for training.
     ///
     /// # Errors
     /// The sizes do not fit.
@@ -149,8 +150,8 @@ impl F1Network {
             recorder.set_prefix("");
             recorder.keep(format_args!("act.step{step}.v_t"), &velocity);
             if let Some((previous, weights)) = guidance {
-                // The clean chunk of this velocity is x - t v. Pull it toward the previous chunk and
-                // convert the result to a velocity.
+                // The clean chunk of this velocity is x - t v. Pull it toward the previous chunk
+                // and convert the result to a velocity.
                 let clean = (&x - (&velocity * f64::from(time))?)?;
                 let pull = previous.broadcast_sub(&clean)?.broadcast_mul(weights)?;
                 velocity = ((&x - (clean + pull)?)? / f64::from(time))?;

@@ -10,8 +10,8 @@ use crate::recorder::Recorder;
 use crate::sampling::TokenSource;
 use crate::{Error, Result};
 
-/// Understanding, history condition and foresight tokens of a batch, which the action expert attends
-/// to.
+/// Understanding, history condition and foresight tokens of a batch, which the action expert
+/// attends to.
 #[derive(Clone)]
 pub struct PrefixState {
     /// Keys and values of all prefix tokens.
@@ -61,8 +61,8 @@ fn positions_of(all: &[Vec<i64>], first: usize, count: usize) -> Vec<Vec<i64>> {
 }
 
 impl F1Network {
-    /// The attention blocks of `understanding` tokens, the condition, and the scales from the second
-    /// to `scales`.
+    /// The attention blocks of `understanding` tokens, the condition, and the scales from the
+    /// second to `scales`.
     pub fn prefix_blocks(&self, understanding: usize, scales: usize) -> Vec<Block> {
         let Some(foresight) = &self.foresight else {
             return vec![Block { rows: understanding, keys: understanding }];

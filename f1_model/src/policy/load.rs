@@ -20,8 +20,8 @@ use crate::weights::Weights;
 impl F1Policy {
     /// Loads `config.json`, the weights and `tokenizer.json` from a directory.
     ///
-    /// A directory without `tokenizer.json` can be loaded; then [`F1Policy::encode_prompt`] fails and
-    /// names the file.
+    /// A directory without `tokenizer.json` can be loaded; then [`F1Policy::encode_prompt`] fails
+    /// and names the file.
     ///
     /// # Errors
     /// The configuration or the checkpoint is faulty; every fault is listed.

@@ -45,8 +45,8 @@ impl F1Policy {
         Ok(FrameInput { tensor: OnDevice::new(tensor) })
     }
 
-    /// As [`F1Policy::encode_frame`] for frames of [`F1Policy::prepare_frame`]: in one batch on a GPU,
-    /// one by one on a CPU.
+    /// As [`F1Policy::encode_frame`] for frames of [`F1Policy::prepare_frame`]: in one batch on a
+    /// GPU, one by one on a CPU.
     ///
     /// # Errors
     /// A frame of another model, or a model without a generation expert.

@@ -65,9 +65,9 @@ pub struct LoadOptions {
     pub dtype: Dtype,
     /// Quantisation of the experts' linear layers.
     pub quant: Option<Quant>,
-    /// On a GPU, record each stage as a CUDA graph, once for each number of cameras and length of the
-    /// instruction, and launch the graph from then on. A graph is used after its results were
-    /// compared with those of the single operations.
+    /// On a GPU, record each stage as a CUDA graph, once for each number of cameras and length of
+    /// the instruction, and launch the graph from then on. A graph is used after its results
+    /// were compared with those of the single operations.
     pub cuda_graphs: bool,
     /// Initialise tensors that the checkpoint lacks; they are listed in the report and the log.
     pub allow_missing: bool,

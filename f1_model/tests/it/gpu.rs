@@ -1,4 +1,5 @@
-//! On a machine with a GPU, in a build with the feature `cuda`: optimisations do not change results.
+//! On a machine with a GPU, in a build with the feature `cuda`: optimisations do not change
+//! results.
 
 use f1_model::{ActRequest, DeviceChoice, F1Policy, LoadOptions, PolicyInput, Prompt};
 use image::{Rgb, RgbImage};

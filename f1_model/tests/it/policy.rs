@@ -71,8 +71,8 @@ fn joined_weights_and_keys_in_place_change_nothing() {
     joined_changes_nothing(&Device::Cpu, 1e-5);
 }
 
-/// Compares the forms that GPUs compute with (weights joined, keys and values written in place) with
-/// those of a recorder (neither).
+/// Compares the forms that GPUs compute with (weights joined, keys and values written in place)
+/// with those of a recorder (neither).
 pub fn joined_changes_nothing(device: &Device, tolerance: f32) {
     let config = tiny_config();
     let (weights, _) =

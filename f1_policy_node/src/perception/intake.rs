@@ -186,8 +186,8 @@ impl Shared {
         true
     }
 
-    /// What is wrong with a stamp; notes it in the status. The first one from the future empties the
-    /// buffers.
+    /// What is wrong with a stamp; notes it in the status. The first one from the future empties
+    /// the buffers.
     fn stamp_fault(&self, sensor: &Sensor, stamp_ns: i64, now_ns: i64) -> Option<Condition> {
         let refused = StampRefused::of(stamp_ns, now_ns, &self.settings);
         let sensor = sensor.clone();

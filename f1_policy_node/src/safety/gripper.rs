@@ -1,4 +1,5 @@
-//! Grippers behind an action: a checked trajectory becomes goals, each sent when its moment has come.
+//! Grippers behind an action: a checked trajectory becomes goals, each sent when its moment has
+//! come.
 
 use std::sync::Arc;
 

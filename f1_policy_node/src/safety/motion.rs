@@ -98,8 +98,8 @@ pub(super) struct Shared {
     stop: StopRequest,
 }
 
-/// The reason of a stop that was asked for. It is set without the filter's lock: a step that is held
-/// up obeys it when it goes on.
+/// The reason of a stop that was asked for. It is set without the filter's lock: a step that is
+/// held up obeys it when it goes on.
 pub(super) type StopRequest = Arc<Mutex<Option<String>>>;
 
 impl Shared {
@@ -155,7 +155,6 @@ impl Shared {
         self.publish(message);
     }
 
-    /// A measured state came; the next step takes it.
     /// Joints were measured; the next step takes all joints together, each as it was last measured.
     pub fn joints(&self, message: &JointState) {
         let (now_ns, steady) = (self.clock.now().nanoseconds(), self.clock.steady());

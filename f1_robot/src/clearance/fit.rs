@@ -151,8 +151,11 @@ fn clip(polygon: &[Point3<f64>], axis: usize, at: f64, side: f64) -> Vec<Point3<
     clipped
 }
 
-/// The corners and triangles of a convex hull; `None` where the points have none (they are flat).
-fn hull(points: &[Point3<f64>]) -> Option<(Vec<Point3<f64>>, Vec<[u32; 3]>)> {
+/// A convex hull: its corners, and its triangles as indices of corners.
+type Hull = (Vec<Point3<f64>>, Vec<[u32; 3]>);
+
+/// The convex hull; `None` where the points have none (they are flat).
+fn hull(points: &[Point3<f64>]) -> Option<Hull> {
     if is_flat(points) {
         return None;
     }
@@ -172,7 +175,7 @@ fn is_flat(points: &[Point3<f64>]) -> bool {
         let from = p.coords - mean;
         sum + from * from.transpose()
     });
-    points.len() < 4 || !((spread / count).symmetric_eigenvalues().min() > 1e-10)
+    points.len() < 4 || (spread / count).symmetric_eigenvalues().min() <= 1e-10
 }
 
 /// The volume of the convex hull, m³; 0 if it is flat.

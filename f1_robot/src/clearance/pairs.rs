@@ -47,7 +47,8 @@ impl Pairs {
             .map(|(pair, _)| links(*pair))
             .collect();
         // Convex shapes made of meshes are wider than the links where these are hollow: links with
-        // one body between them, which cannot come apart, are left out if they are too near at home.
+        // one body between them, which cannot come apart, are left out if they are too near at
+        // home.
         let at_home = near.links.iter().filter(|((a, b), (count, home))| {
             (fitted(*a) || fitted(*b)) && (always(*count) || (*home && bodies.share(*a, *b)))
         });

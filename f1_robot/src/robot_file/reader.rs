@@ -35,8 +35,8 @@ impl fmt::Display for Fault {
 /// The faults found so far.
 ///
 /// A value that cannot be read is replaced by a placeholder so that reading goes on; faults that
-/// are found later in a placeholder would be noise, so faults at, below or above a place that could not be
-/// read are dropped.
+/// are found later in a placeholder would be noise, so faults at, below or above a place that could
+/// not be read are dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     pub(crate) list: Vec<Fault>,

@@ -2,8 +2,8 @@
 
 use crate::JointLimits;
 
-/// Limits below these cannot be distinguished from zero by a controller that computes in 64 bits: the joint
-/// is held still.
+/// Limits below these cannot be distinguished from zero by a controller that computes in 64 bits:
+/// the joint is held still.
 const LEAST_VELOCITY: f64 = 1e-5;
 const LEAST_ACCELERATION: f64 = 1e-3;
 const LEAST_JERK: f64 = 0.1;
@@ -11,8 +11,8 @@ const LEAST_JERK: f64 = 0.1;
 /// Positions beyond this are refused as implausible, rad or m; also the bound of joints that have
 /// none.
 pub const GREATEST_POSITION: f64 = 1e3;
-/// Angles of a joint that turns without end beyond this are refused: what is left of them after whole
-/// turns are taken away is no longer exact, rad.
+/// Angles of a joint that turns without end beyond this are refused: what is left of them after
+/// whole turns are taken away is no longer exact, rad.
 pub const GREATEST_ANGLE: f64 = 1e6;
 /// Velocities beyond this are refused as implausible, rad/s or m/s.
 pub const GREATEST_VELOCITY: f64 = 1e3;

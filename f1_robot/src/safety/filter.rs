@@ -289,7 +289,7 @@ impl SafetyFilter {
         self.last_stamp = None;
     }
 
-    /// One step: checks what came in and says what to send. To be called for every chunk and
+    /// One step: checks what came in and returns what to send. To be called for every chunk and
     /// measured state, and often enough for the watchdogs.
     pub fn step(&mut self, input: &FilterInput) -> FilterOutput {
         let mut events = Vec::new();

@@ -1,5 +1,5 @@
-//! From waypoints to a motion that passes [`super::verify`]: the candidates, from "exactly as asked" to
-//! "brake first, then go slowly".
+//! From waypoints to a motion that passes [`super::verify`]: the candidates, from "exactly as
+//! asked" to "brake first, then go slowly".
 
 mod candidates;
 mod report;

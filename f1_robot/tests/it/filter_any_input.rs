@@ -143,17 +143,17 @@ fn scene(random: &mut Random) -> Scene {
     }
 }
 
-/// A joint state near where the robot should be, or a wild one.
+/// A joint state near where the robot should be, or anywhere.
 fn random_state(random: &mut Random, scene: &Scene) -> Option<MeasuredState> {
     if random.one_in(30) {
         return None;
     }
     let running = scene.filter.running_at(scene.now);
-    let wild = running.is_none() || random.one_in(12);
+    let anywhere = running.is_none() || random.one_in(12);
     let (mut positions, mut velocities) = (Vec::new(), Vec::new());
     for (i, joint) in scene.joints.iter().enumerate() {
         let (p, v) = match &running {
-            Some(running) if !wild => {
+            Some(running) if !anywhere => {
                 (running[i].position + random.within(-1e-3, 1e-3), running[i].velocity)
             }
             _ => {

@@ -40,7 +40,7 @@ fn followed_late(settings: FilterSettings, delay: f64) -> Vec<Rule> {
 }
 
 #[test]
-fn a_robot_that_follows_late_is_not_elsewhere() {
+fn a_robot_that_follows_late_causes_no_disagreement() {
     assert_eq!(followed_late(FilterSettings::default(), 0.06), []);
     // Without that knowledge, or later than it covers, the two disagree.
     let strict = FilterSettings { tracking_delay: 0.0, ..FilterSettings::default() };
@@ -49,7 +49,7 @@ fn a_robot_that_follows_late_is_not_elsewhere() {
 }
 
 #[test]
-fn a_robot_still_settling_after_a_stop_resumes_from_where_it_was_led() {
+fn a_robot_that_settles_after_a_stop_resumes_from_its_last_set_point() {
     let mut bench = nimble(FilterSettings::default());
     bench.send(smooth(&[0.0; 3], 0.3, 10));
     bench.wait(0.5);

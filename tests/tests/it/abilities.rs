@@ -274,7 +274,8 @@ fn grippers_follow_goals_of_their_action() {
             let server = fake.node.create_action_server::<GripperCommand>(
                 "gripper_controller/gripper_cmd",
                 move |_, _| {
-                    // A gripper that is not homed yet refuses at first; a refused goal is sent again.
+                    // A gripper that is not homed yet refuses at first; a refused goal is sent
+                    // again.
                     refusals -= 1;
                     if refusals >= 0 { GoalDecision::Reject } else { GoalDecision::Accept }
                 },

@@ -1,5 +1,5 @@
-//! The observations that the policy would have made of a recording: the messages go through the code
-//! of the node `perception`, in the order of their receipt.
+//! The observations that the policy would have made of a recording: the messages go through the
+//! code of the node `perception`, in the order of their receipt.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -70,7 +70,7 @@ pub struct Played {
     pub recorded: Option<u64>,
 }
 
-/// What the listener has received.
+/// What the subscriptions received.
 #[derive(Default)]
 struct Received {
     /// Images of the history camera with their stamps, ns.

@@ -98,7 +98,7 @@ pub fn moved_options<'a>(mut arguments: impl Iterator<Item = &'a str>) -> Option
 /// Runs the command.
 ///
 /// # Errors
-/// Whatever stops the command, with the way to go on.
+/// What stops the command.
 pub fn run(args: Args) -> Result<()> {
     if args.episodes == 0 {
         bail!("--episodes 0: nothing to play");

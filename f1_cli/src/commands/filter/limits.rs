@@ -5,8 +5,8 @@ use f1_robot::safety::{FilterSettings, ParameterValue, SafetyFilter};
 use serde_json::{Map, Value, json};
 
 /// The limits in force: `rate_hz`, `joints`, `controllers`, `action_layout`, and the filter's
-/// parameters under `filter` (`position_tolerance` for each joint, because a gripper's is wider), and what the clearance check
-/// looks at.
+/// parameters under `filter` (`position_tolerance` for each joint, because a gripper's is wider),
+/// and what the clearance check looks at.
 pub fn limits(robot: &Robot, filter: &SafetyFilter) -> Value {
     let mut joints = Map::new();
     let mut tolerances = Map::new();

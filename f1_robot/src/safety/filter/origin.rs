@@ -45,7 +45,7 @@ impl SafetyFilter {
         now: Stamp,
         restart: bool,
     ) -> Option<(Stamp, Vec<State>, Option<Motion>, bool)> {
-        // A state of long ago says nothing about now.
+        // A state that is too old does not tell where the robot is now.
         let age = |measured: &&Measured| seconds(now.saturating_sub(measured.stamp));
         let measured = self
             .measured

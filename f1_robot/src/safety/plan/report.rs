@@ -1,5 +1,5 @@
-//! What is reported of a chunk before it is changed: waypoints out of bounds, limits that the motion as
-//! asked would break, start states that have to be braked first.
+//! What is reported of a chunk before it is changed: waypoints out of bounds, limits that the
+//! motion as asked would break, start states that have to be braked first.
 
 use super::candidates::exceeds;
 use super::{Kind, Planner, ROUNDING, Row, gaps, outward, sums};
