@@ -21,10 +21,12 @@ struct Cli {
 enum Command {
     /// Time the stages of the policy on this machine.
     Bench(commands::bench::Args),
-    /// Convert an MCAP recording into a LeRobot data set.
+    /// Convert a recording (MCAP, ros2 bag) into a LeRobot data set.
     Convert(commands::convert::Args),
     /// Run the simulated bench, the policy and the safety filter, and leave images and numbers.
     Demo(commands::demo::Args),
+    /// Write demonstrations of the bench's scripted expert as a LeRobot data set.
+    Demonstrate(commands::demonstrate::Args),
     /// Check what commonly breaks and say how to fix it.
     Doctor(commands::doctor::Args),
     /// Measure a checkpoint on a data set.
@@ -64,7 +66,14 @@ fn init_logging(default: &str) {
 fn main() -> std::process::ExitCode {
     // Tensors are large and short-lived: paging each in anew costs more than computing it.
     f1_kernels::keep_freed_memory();
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| {
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        if let Some(message) = commands::demo::moved_options(arguments.iter().map(String::as_str)) {
+            eprintln!("error: {message}");
+            std::process::exit(2);
+        }
+        error.exit()
+    });
     // The demo's own lines say what happens; the nodes' would bury them, and what comes after the
     // end of its recording is no fault.
     init_logging(if matches!(cli.command, Command::Demo(_)) {
@@ -76,6 +85,7 @@ fn main() -> std::process::ExitCode {
         Command::Bench(args) => commands::bench::run(args),
         Command::Convert(args) => commands::convert::run(args),
         Command::Demo(args) => commands::demo::run(args),
+        Command::Demonstrate(args) => commands::demonstrate::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Eval(args) => commands::eval::run(args),
         Command::Filter(args) => commands::filter::run(args),

@@ -166,7 +166,9 @@ impl Reader {
         };
         let state = table.state[drawn.frame].clone();
         let (actions, padded) = source.window.chunk(drawn.frame, &table.action, &state);
-        let task = source.task(&source.dataset.tasks()[table.task_index[drawn.frame]]);
+        // Known: the table was refused otherwise.
+        let task = source.dataset.tasks().get(table.task_index[drawn.frame]).unwrap_or_default();
+        let task = source.task(task);
         Ok(RawSample {
             drawn,
             cameras,

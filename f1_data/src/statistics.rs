@@ -20,6 +20,9 @@ pub fn of_rows(rows: &[Vec<f32>]) -> VectorStatistics {
         out.mean.push(mean);
         out.std.push(variance.sqrt());
         out.q01.push(percentile(&values, 0.01));
+        out.q10.push(percentile(&values, 0.10));
+        out.q50.push(percentile(&values, 0.50));
+        out.q90.push(percentile(&values, 0.90));
         out.q99.push(percentile(&values, 0.99));
     }
     out
@@ -32,7 +35,8 @@ pub fn of_dataset(state: &[Vec<f32>], action: &[Vec<f32>]) -> DatasetStatistics 
 }
 
 /// Statistics of the union of several sets of frames. Means and deviations are exact; percentiles
-/// of a union cannot be known from percentiles of the parts, so the outermost ones are kept.
+/// of a union cannot be known from percentiles of the parts: the outermost ones are kept of the
+/// first and the last, and of the others the mean by frames, as the `lerobot` package takes it.
 #[must_use]
 pub fn aggregate(parts: &[VectorStatistics]) -> VectorStatistics {
     let Some(first) = parts.iter().find(|part| part.dims() > 0) else {
@@ -46,7 +50,13 @@ pub fn aggregate(parts: &[VectorStatistics]) -> VectorStatistics {
     let frames = |part: &VectorStatistics| part.count.first().copied().unwrap_or(1).max(1);
     let total: u64 = parts.iter().map(|part| frames(part)).sum();
     let mut out = VectorStatistics { count: vec![total], ..VectorStatistics::default() };
-    let quantiles = parts.iter().all(|part| part.q01.len() == part.dims());
+    let known = |of: fn(&VectorStatistics) -> &Vec<f64>| {
+        parts.iter().all(|part| of(part).len() == part.dims())
+    };
+    let (outer, inner) = (
+        known(|part| &part.q01) && known(|part| &part.q99),
+        known(|part| &part.q10) && known(|part| &part.q50) && known(|part| &part.q90),
+    );
     for dim in 0..first.dims() {
         let share = |part: &VectorStatistics| frames(part) as f64 / total as f64;
         let mean: f64 = parts.iter().map(|part| share(part) * part.mean[dim]).sum();
@@ -64,9 +74,17 @@ pub fn aggregate(parts: &[VectorStatistics]) -> VectorStatistics {
         out.std.push(variance.sqrt());
         out.min.push(least(|part| &part.min));
         out.max.push(most(|part| &part.max));
-        if quantiles {
+        if outer {
             out.q01.push(least(|part| &part.q01));
             out.q99.push(most(|part| &part.q99));
+        }
+        if inner {
+            let mean = |of: fn(&VectorStatistics) -> &Vec<f64>| -> f64 {
+                parts.iter().map(|part| share(part) * of(part)[dim]).sum()
+            };
+            out.q10.push(mean(|part| &part.q10));
+            out.q50.push(mean(|part| &part.q50));
+            out.q90.push(mean(|part| &part.q90));
         }
     }
     out
@@ -126,7 +144,14 @@ mod tests {
     fn percentiles_interpolate_between_neighbours() {
         let rows: Vec<Vec<f32>> = (0..=100).map(|i| vec![i as f32]).collect();
         let statistics = of_rows(&rows);
-        assert!((statistics.q01[0] - 1.0).abs() < 1e-12);
-        assert!((statistics.q99[0] - 99.0).abs() < 1e-12);
+        for (quantile, wanted) in [
+            (&statistics.q01, 1.0),
+            (&statistics.q10, 10.0),
+            (&statistics.q50, 50.0),
+            (&statistics.q90, 90.0),
+            (&statistics.q99, 99.0),
+        ] {
+            assert!((quantile[0] - wanted).abs() < 1e-9);
+        }
     }
 }

@@ -40,7 +40,7 @@ pub struct SendGoalRequest<A: Action> {
     pub goal: A::Goal,
 }
 
-/// Says whether the goal is taken.
+/// Whether the goal is accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct SendGoalResponse<A: Action> {
@@ -80,7 +80,7 @@ pub struct GetResultResponse<A: Action> {
 pub struct FeedbackMessage<A: Action> {
     /// The goal's identifier.
     pub goal_id: UUID,
-    /// What the feedback says.
+    /// The feedback.
     pub feedback: A::Feedback,
 }
 

@@ -35,11 +35,11 @@ pub struct Inspection {
     pub parameters: BTreeMap<String, usize>,
     /// Tensors that the configuration needs and the file lacks, with the expected shape.
     pub missing: Vec<String>,
-    /// Tensors with unknown names.
+    /// Tensors with unknown names, as they stand in the file.
     pub extra: Vec<String>,
-    /// Tensors of another shape than expected.
+    /// Tensors of another shape than expected, by their names in the file.
     pub misshaped: Vec<String>,
-    /// Tensors holding a value that is not finite.
+    /// Tensors holding a value that is not finite, by their names in the file.
     pub non_finite: Vec<String>,
 }
 
@@ -78,17 +78,17 @@ pub fn inspect(path: &Path, against: Option<&Config>) -> Result<Inspection> {
         *inspection.parameters.entry(part.to_string()).or_default() +=
             tensor.shape.iter().product::<usize>();
         if !files.is_finite(name) {
-            inspection.non_finite.push(name.to_string());
+            inspection.non_finite.push(tensor.name.clone());
         }
         if against.is_some() {
             match known.get(name) {
                 Some(spec) if spec.shape != tensor.shape => inspection.misshaped.push(format!(
-                    "{name}: expected shape {:?}, found {:?}",
-                    spec.shape, tensor.shape
+                    "{}: expected shape {:?}, found {:?}",
+                    tensor.name, spec.shape, tensor.shape
                 )),
                 Some(_) => {}
                 None if CheckpointFiles::is_foreign(name) => {}
-                None => inspection.extra.push(name.to_string()),
+                None => inspection.extra.push(tensor.name.clone()),
             }
         }
     }

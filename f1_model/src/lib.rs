@@ -34,4 +34,4 @@ pub use policy::{
     ActRequest, CameraInput, DeviceChoice, Dtype, Embedded, F1Policy, FrameInput, HistoryFrame,
     LoadOptions, PolicyInput, Prefix,
 };
-pub use prompt::{Prompt, PromptEncoder};
+pub use prompt::{CheckedTasks, Prompt, PromptEncoder, check_tasks};

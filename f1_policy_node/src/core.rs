@@ -281,6 +281,9 @@ impl Core {
         let Some((text, prepared)) = &mut *slot else { return Ok(None) };
         if prepared.is_none() {
             let prompt = resources.policy.encode_prompt(text)?;
+            if let Some(warning) = prompt.warning() {
+                tracing::warn!("{warning}");
+            }
             *prepared = Some(Instruction { text: text.clone(), prompt, epoch: self.epoch() });
         }
         Ok(prepared.clone())

@@ -64,6 +64,15 @@ pub struct VectorStatistics {
     /// First percentile; empty when the source does not give it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub q01: Vec<f64>,
+    /// 10th percentile; not used by any normalisation, kept for data sets that list it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub q10: Vec<f64>,
+    /// Median; kept as [`Self::q10`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub q50: Vec<f64>,
+    /// 90th percentile; kept as [`Self::q10`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub q90: Vec<f64>,
     /// 99th percentile; empty when the source does not give it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub q99: Vec<f64>,

@@ -161,8 +161,8 @@ impl Arm {
                     set_point.velocities[column],
                     set_point.accelerations[column],
                 );
-                // A step between set-points is a velocity too, whatever the trajectory says of
-                // itself.
+                // A step between set-points is a velocity too, whatever velocity the
+                // trajectory gives.
                 let v = if (p - self.commanded[joint]).abs() > v.abs() * dt {
                     v.abs().max((p - self.commanded[joint]).abs() / dt)
                 } else {

@@ -11,9 +11,9 @@ use rand::seq::IndexedRandom as _;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::arm::ArmError;
-use crate::bench::stream;
 use crate::expert::{self, Disturbance, Expert, STEP};
 use crate::objects::Kind;
+use crate::random::stream;
 use crate::{Bench, BenchSettings, CameraId, Outcome, Split, Task};
 
 /// Seconds that a demonstration waits for its instruction while the belt runs: history frames, and
@@ -163,6 +163,8 @@ pub struct RecordSettings {
     pub first: Option<f64>,
     /// Pixels of both cameras.
     pub image: [u32; 2],
+    /// How images are stored.
+    pub encoding: ImageEncoding,
     /// How the expert is disturbed.
     pub disturbance: Disturbance,
     /// Seconds before the instruction, [`LEAD_IN`].
@@ -172,10 +174,9 @@ pub struct RecordSettings {
 /// Episodes played side by side before they are written, in order.
 const BATCH: u64 = 32;
 
-/// Plays demonstrations on all cores and writes them as a LeRobot v3.0 data set with images in
-/// the tables.
+/// Plays demonstrations on all cores and writes them as a LeRobot v3.0 data set.
 ///
-/// `progress` is told how many episodes of how many are done.
+/// `progress` gets the number of episodes that are done and of all.
 ///
 /// # Errors
 /// A robot that the bench cannot play, or a folder that cannot be written.
@@ -195,7 +196,7 @@ pub fn write_demonstrations(
             ),
             width: settings.image[0],
             height: settings.image[1],
-            encoding: ImageEncoding::Png,
+            encoding: settings.encoding,
         }
     };
     let names: Vec<String> = robot.joints().iter().map(|joint| joint.name.clone()).collect();

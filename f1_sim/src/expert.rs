@@ -15,11 +15,12 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::arm::ArmError;
-use crate::bench::{Bench, stream};
+use crate::bench::Bench;
 use crate::ik;
 use crate::jtc::{Point, Trajectory};
 use crate::layout as l;
 use crate::objects::Rest;
+use crate::random::stream;
 use crate::task::Task;
 
 /// Seconds between two actions: the data set's rate.

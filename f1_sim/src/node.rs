@@ -17,8 +17,9 @@ use f1_robot::Robot;
 use parking_lot::Mutex;
 
 use crate::arm::ArmError;
-use crate::bench::{Bench, BenchSettings, CameraId};
+use crate::bench::Bench;
 use crate::jtc::{Point, Trajectory};
+use crate::settings::{BenchSettings, CameraId};
 use crate::task::Outcome;
 
 /// Why the bench cannot be put on topics.
@@ -63,7 +64,7 @@ struct Episode {
     violations: u64,
     /// Trajectories that came after their first point's instant, in all episodes.
     late: u64,
-    told: Outcome,
+    reported: Outcome,
 }
 
 impl Episode {
@@ -106,7 +107,7 @@ impl SimNode {
             began_ns,
             violations: 0,
             late: 0,
-            told: Outcome::Running,
+            reported: Outcome::Running,
         }));
         let sim = Self { node, robot: robot.clone(), episode };
         sim.give_joints(options)?;
@@ -248,8 +249,8 @@ impl SimNode {
         let timer = self.node.create_timer(Duration::from_millis(50), ClockKind::Ros, move || {
             let mut episode = episode.lock();
             let outcome = episode.bench.outcome();
-            if outcome != episode.told {
-                episode.told = outcome;
+            if outcome != episode.reported {
+                episode.reported = outcome;
                 let settings = episode.bench.settings();
                 let text = format!(
                     "{} seed {}: {outcome:?} after {:.2} s",
@@ -329,7 +330,7 @@ fn replace(
     episode.violations += episode.bench.arm().violation_count();
     episode.began_ns = Episode::begins_ns(&bench, now_ns);
     episode.bench = bench;
-    episode.told = Outcome::Running;
+    episode.reported = Outcome::Running;
     Ok(())
 }
 

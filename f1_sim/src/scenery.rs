@@ -6,10 +6,11 @@ use rand_chacha::ChaCha8Rng;
 use urdf_rs::Geometry;
 
 use crate::arm::{Arm, ArmError};
-use crate::bench::{CameraId, normal};
 use crate::layout as l;
 use crate::objects::Rest;
+use crate::random::normal;
 use crate::render::{Body, Exposure, Paint, Pinhole, Solid};
+use crate::settings::CameraId;
 use crate::world::World;
 
 type V3 = Vector3<f32>;

@@ -9,7 +9,7 @@ use f1_data::loader::{RawSample, Reader};
 use f1_data::mixture::Drawn;
 use f1_model::image_prep::Shrink;
 use f1_model::training::{Batch, FlowDraw};
-use f1_model::{Config, PromptEncoder, image_prep};
+use f1_model::{Config, PromptEncoder, check_tasks, image_prep};
 use f1_robot::statistics::Normaliser;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -345,21 +345,24 @@ impl Preparer {
     }
 }
 
-/// Encodes every instruction of the data sets once.
+/// Encodes every instruction of the data sets once. What is lost of long ones is logged.
 ///
 /// # Errors
-/// When the encoder fails.
+/// When two instructions of one data set become equal, or the encoder fails.
 pub fn encode_prompts(
     reader: &Reader,
     encoder: &PromptEncoder,
 ) -> Result<HashMap<String, Arc<Vec<u32>>>> {
     let mut prompts = HashMap::new();
     for source in reader.sources() {
-        for task in source.dataset.tasks() {
-            let task = source.task(task);
-            if !prompts.contains_key(task) {
-                prompts.insert(task.to_owned(), Arc::new(encoder.encode(task)?.ids().to_vec()));
-            }
+        let tasks = source.dataset.tasks().iter().map(|task| source.task(task));
+        let checked = check_tasks(encoder, tasks)
+            .map_err(|fault| TrainError::Stopped(format!("`{}`: {fault}", source.name)))?;
+        for warning in &checked.warnings {
+            tracing::warn!("`{}`: {warning}", source.name);
+        }
+        for (task, prompt) in checked.prompts {
+            prompts.entry(task).or_insert_with(|| Arc::new(prompt.ids().to_vec()));
         }
     }
     Ok(prompts)

@@ -218,8 +218,7 @@ pub fn widths(source: &OpenSource) -> Result<(usize, usize)> {
         let mut sum = 0;
         for slice in slices {
             let feature = source.dataset.info().feature(source.dataset.root(), &slice.column)?;
-            let whole = feature.shape.first().copied().unwrap_or(0);
-            sum += slice.range.map_or(whole, |(from, to)| to - from);
+            sum += slice.range.map_or(feature.width(), |(from, to)| to - from);
         }
         Ok(sum)
     };

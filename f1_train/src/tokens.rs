@@ -9,7 +9,7 @@ use std::io::{BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
-use f1_data::loader::Reader;
+use f1_data::loader::{OpenSource, Reader};
 use f1_model::network::F1Network;
 use f1_model::parameters::Group;
 use f1_model::weights::Weights;
@@ -26,8 +26,9 @@ const MAGIC: &[u8; 8] = b"f1tokens";
 #[derive(Debug)]
 pub struct TokenCache {
     length: usize,
-    /// `[source][episode]`, each the flat ids of its frames.
-    ids: Vec<Vec<Vec<u16>>>,
+    /// `[source][episode]`: its number, and the flat ids of its frames. Numbers grow; some may be
+    /// missing.
+    ids: Vec<Vec<(usize, Vec<u16>)>>,
 }
 
 impl TokenCache {
@@ -62,13 +63,16 @@ impl TokenCache {
             mix(&mut hash, camera.as_bytes());
             mix(&mut hash, &source.dataset.frames().to_le_bytes());
             mix(&mut hash, &source.dataset.episodes().len().to_le_bytes());
+            if let Some(missing) = source.dataset.missing_episodes() {
+                mix(&mut hash, missing.as_bytes());
+            }
             let path = folder.join(format!("{hash:016x}.tokens"));
             let lengths: Vec<usize> =
                 source.dataset.episodes().iter().map(|episode| episode.length * length).collect();
             if let Some(kept) = load(&path, &lengths) {
                 done += source.dataset.frames();
                 progress(done, all);
-                ids.push(kept);
+                ids.push(numbered(source, kept));
                 continue;
             }
             let mut of_source = Vec::new();
@@ -82,7 +86,7 @@ impl TokenCache {
                 progress(done, all);
             }
             save(&path, &of_source)?;
-            ids.push(of_source);
+            ids.push(numbered(source, of_source));
         }
         Ok(Self { length, ids })
     }
@@ -92,14 +96,23 @@ impl TokenCache {
     /// # Errors
     /// When there is no such frame.
     pub fn get(&self, source: usize, episode: usize, frame: usize) -> Result<Vec<u32>> {
-        let of_episode = self.ids.get(source).and_then(|source| source.get(episode));
-        of_episode
-            .and_then(|ids| ids.get(frame * self.length..(frame + 1) * self.length))
+        let of_source = self.ids.get(source).map_or(&[][..], Vec::as_slice);
+        let place = of_source.binary_search_by_key(&episode, |(number, _)| *number);
+        place
+            .ok()
+            .and_then(|place| {
+                of_source[place].1.get(frame * self.length..(frame + 1) * self.length)
+            })
             .map(|ids| ids.iter().map(|id| u32::from(*id)).collect())
             .ok_or_else(|| {
                 TrainError::Stopped(format!("no tokens of episode {episode}, frame {frame}"))
             })
     }
+}
+
+/// Each episode's ids with its number.
+fn numbered(source: &OpenSource, ids: Vec<Vec<u16>>) -> Vec<(usize, Vec<u16>)> {
+    source.dataset.episodes().iter().map(|episode| episode.index).zip(ids).collect()
 }
 
 fn encode_episode(

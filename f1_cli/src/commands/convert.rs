@@ -1,4 +1,4 @@
-//! `f1 convert`: turn an MCAP recording into a LeRobot data set.
+//! `f1 convert`: turn a recording into a LeRobot data set.
 //!
 //! A frame is the newest observation that the policy would have made at that moment, by the code
 //! and the rules of the node `perception`, with the action that followed: the set-points that the
@@ -32,8 +32,9 @@ use unfinished::Unfinished;
 /// Arguments of `f1 convert`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Recording (see f1 record).
-    #[arg(long, value_name = "FILE.mcap")]
+    /// Recording of f1 record or ros2 bag: a file (MCAP or .db3, also compressed with zstd) or a
+    /// folder.
+    #[arg(long, value_name = "RECORDING")]
     from: PathBuf,
     /// Folder of the new data set.
     output: PathBuf,
@@ -61,6 +62,9 @@ pub struct Args {
     /// Store images as JPEG of quality 95 instead of PNG.
     #[arg(long)]
     jpeg: bool,
+    /// Store images as videos (H.264 in MP4), with the LeRobot package's layout of files.
+    #[arg(long, conflicts_with = "jpeg")]
+    video: bool,
     /// An episode ends where a camera or a joint is silent for longer than this, in seconds.
     #[arg(long, default_value_t = 0.5)]
     gap: f64,
@@ -78,6 +82,16 @@ pub struct Args {
     /// Shorter episodes are left out, in frames.
     #[arg(long, default_value_t = 10)]
     min_frames: usize,
+}
+
+impl Args {
+    fn encoding(&self) -> ImageEncoding {
+        match (self.video, self.jpeg) {
+            (true, _) => ImageEncoding::Video,
+            (_, true) => ImageEncoding::Jpeg { quality: 95 },
+            _ => ImageEncoding::Png,
+        }
+    }
 }
 
 /// Where actions come from.
@@ -164,7 +178,7 @@ fn convert(args: &Args, robot: &Arc<Robot>) -> Result<Summary> {
     };
     let layout = commands::Layout::new(robot, args.action)?;
     let unfinished = Unfinished::beside(&args.output)?;
-    let bag = Bag::open(&args.from)?;
+    let bag = Arc::new(Bag::open(&args.from)?);
     let file = args.from.display().to_string();
     let mut recorded = Recorded::read(&bag, robot, &args.namespace, args.task.as_deref())
         .with_context(|| file.clone())?;
@@ -197,7 +211,11 @@ fn convert(args: &Args, robot: &Arc<Robot>) -> Result<Summary> {
     let features = Features {
         fps,
         robot_type: robot.file().name.clone(),
-        cameras: cameras(&recorded, &observed.list[whole[0].frames[0].observation], args.jpeg)?,
+        cameras: cameras(
+            &recorded,
+            &observed.list[whole[0].frames[0].observation],
+            args.encoding(),
+        )?,
         state: commands::state_names(robot),
         action: layout.names(),
     };
@@ -236,13 +254,17 @@ fn images(recorded: &Recorded, observation: &Observation) -> Result<Vec<RgbImage
 }
 
 /// The cameras of the data set, by the images of its first frame.
-fn cameras(recorded: &Recorded, first: &Observation, jpeg: bool) -> Result<Vec<CameraFeature>> {
+fn cameras(
+    recorded: &Recorded,
+    first: &Observation,
+    encoding: ImageEncoding,
+) -> Result<Vec<CameraFeature>> {
     let images = images(recorded, first)?;
     let cameras = recorded.cameras.iter().zip(images).map(|(camera, image)| CameraFeature {
         name: format!("observation.images.{}", camera.name),
         width: image.width(),
         height: image.height(),
-        encoding: if jpeg { ImageEncoding::Jpeg { quality: 95 } } else { ImageEncoding::Png },
+        encoding,
     });
     Ok(cameras.collect())
 }

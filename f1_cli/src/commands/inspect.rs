@@ -1,8 +1,9 @@
 //! `f1 inspect`: list a checkpoint's tensors and what is wrong with them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use f1_model::Config;
+use f1_model::{Config, PromptEncoder};
+use f1_robot::statistics::StatisticsFile;
 
 /// Arguments of `f1 inspect`.
 #[derive(clap::Args, Debug)]
@@ -42,8 +43,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         }
     };
     let inspection = f1_model::inspect::inspect(&args.checkpoint, config.as_ref())?;
+    let companions = companion_faults(&args.checkpoint, config.as_ref());
     if args.json {
-        println!("{}", serde_json::to_string(&inspection)?);
+        let mut object = serde_json::to_value(&inspection)?;
+        object["pass"] = (inspection.pass && companions.is_empty()).into();
+        object["companions"] = companions.clone().into();
+        println!("{object}");
     } else {
         for tensor in &inspection.tensors {
             let name = tensor
@@ -72,10 +77,38 @@ pub fn run(args: Args) -> anyhow::Result<()> {
                 println!("{what}: {name}");
             }
         }
+        companions.iter().for_each(|fault| println!("{fault}"));
         if config.is_none() {
             println!("no configuration to compare with: give one with --against");
         }
     }
     anyhow::ensure!(inspection.pass, "the checkpoint is faulty");
+    anyhow::ensure!(companions.is_empty(), "{}", companions.join("; "));
     Ok(())
+}
+
+/// What a robot needs beside the weights of a folder and does not find there.
+fn companion_faults(checkpoint: &Path, config: Option<&Config>) -> Vec<String> {
+    if !checkpoint.is_dir() {
+        return Vec::new();
+    }
+    let mut faults = Vec::new();
+    let (tokenizer, stats) = (checkpoint.join("tokenizer.json"), checkpoint.join("stats.json"));
+    if !tokenizer.is_file() {
+        faults.push(format!(
+            "missing: {} (copy it from google/paligemma-3b-pt-224)",
+            tokenizer.display()
+        ));
+    } else if let Some(config) = config
+        && let Err(fault) =
+            PromptEncoder::load(&tokenizer, config.prompt_length, config.understanding.vocab_size)
+    {
+        faults.push(fault.to_string());
+    }
+    if !stats.is_file() {
+        faults.push(format!("missing: {0} (f1 stats DATASET --output {0})", stats.display()));
+    } else if let Err(fault) = StatisticsFile::load(&stats) {
+        faults.push(fault.to_string());
+    }
+    faults
 }

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod convert;
 pub mod demo;
+pub mod demonstrate;
 pub mod doctor;
 pub mod eval;
 pub mod filter;

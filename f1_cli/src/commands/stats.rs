@@ -2,11 +2,15 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use candle_core::Device;
 use f1_data::lerobot::{Columns, Dataset};
 use f1_data::statistics::{of_dataset, share_outside};
+use f1_model::{Config, PromptEncoder, check_tasks};
 use f1_robot::statistics::{MIN_SPREAD, StatisticsFile, VectorStatistics};
 use f1_train::{Launch, Ranks};
+
+use crate::share;
 
 /// Arguments of `f1 stats`.
 #[derive(clap::Args, Debug)]
@@ -20,6 +24,10 @@ pub struct Args {
     /// Write (or extend) this stats.json.
     #[arg(long)]
     output: Option<PathBuf>,
+    /// A shipped model's name, or a folder with config.json and tokenizer.json: its tokenizer says
+    /// which instructions are longer than the model reads.
+    #[arg(long)]
+    model: Option<String>,
 }
 
 /// Runs the command.
@@ -52,8 +60,8 @@ fn rows(dataset: &Dataset, ranks: Option<&Ranks>) -> anyhow::Result<Rows> {
     let columns = Columns::usual(&[]);
     let (rank, size) = ranks.map_or((0, 1), |ranks| (ranks.rank(), ranks.size()));
     let (mut state, mut action) = (Vec::new(), Vec::new());
-    for episode in (rank..dataset.episodes().len()).step_by(size) {
-        let table = dataset.read_episode(episode, &columns)?;
+    for episode in dataset.episodes().iter().skip(rank).step_by(size) {
+        let table = dataset.read_episode(episode.index, &columns)?;
         state.extend(table.state);
         action.extend(table.action);
     }
@@ -77,6 +85,7 @@ fn compute(args: &Args, ranks: Option<&Ranks>) -> anyhow::Result<()> {
         Some(path) if path.exists() => StatisticsFile::load(path)?,
         _ => StatisticsFile::default(),
     };
+    let encoder = args.model.as_deref().map(prompt_encoder).transpose()?;
     let mut entries = Vec::new();
     for (index, path) in args.datasets.iter().enumerate() {
         let dataset = Dataset::open(path)?;
@@ -98,6 +107,16 @@ fn compute(args: &Args, ranks: Option<&Ranks>) -> anyhow::Result<()> {
             dataset.tasks().len(),
             info.codebase_version
         );
+        if let Some(missing) = dataset.missing_episodes() {
+            println!("  no episode {missing}: the others keep their numbers");
+        }
+        if let Some(encoder) = &encoder {
+            let checked = check_tasks(encoder, dataset.tasks().iter())
+                .with_context(|| path.display().to_string())?;
+            let (long, all) = (checked.warnings.len(), dataset.tasks().len());
+            println!("  {long} of {all} instructions are longer than the model reads");
+            checked.warnings.iter().for_each(|warning| println!("    {warning}"));
+        }
         for (feature, rows, statistics) in
             [("observation.state", &state, &entry.state), ("action", &action, &entry.action)]
         {
@@ -129,6 +148,14 @@ fn compute(args: &Args, ranks: Option<&Ranks>) -> anyhow::Result<()> {
         None => println!("{}", serde_json::to_string_pretty(&file)?),
     }
     Ok(())
+}
+
+/// The prompt encoder of a model.
+fn prompt_encoder(model: &str) -> anyhow::Result<PromptEncoder> {
+    let folder = share::model(model)?;
+    let config = Config::load(&folder)?;
+    let path = folder.join("tokenizer.json");
+    Ok(PromptEncoder::load(&path, config.prompt_length, config.understanding.vocab_size)?)
 }
 
 fn table(

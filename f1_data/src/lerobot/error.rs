@@ -1,4 +1,4 @@
-//! What can be wrong with a data set, said so that a person can mend it.
+//! What can be wrong with a data set, with what a person needs to put it right.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ pub enum DataError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What it said.
+        /// Its message.
         source: std::io::Error,
     },
     /// A JSON file does not hold what its place promises.
@@ -26,7 +26,7 @@ pub enum DataError {
     Parquet {
         /// The file.
         path: PathBuf,
-        /// What the reader said.
+        /// The reader's message.
         source: parquet::errors::ParquetError,
     },
     /// An image cannot be decoded or encoded.
@@ -34,7 +34,7 @@ pub enum DataError {
     Image {
         /// Data set, episode, frame and camera.
         what: String,
-        /// What the codec said.
+        /// The codec's message.
         source: image::ImageError,
     },
     /// A video cannot be read.
@@ -45,12 +45,20 @@ pub enum DataError {
         /// The fault.
         what: String,
     },
+    /// A video of a kind that is not decoded.
+    #[error("{path}: {what}")]
+    UnsupportedVideo {
+        /// The file.
+        path: PathBuf,
+        /// Its kind.
+        what: String,
+    },
     /// The data set contradicts itself or lacks something.
     #[error("{path}: {what}")]
     Content {
         /// The file or data set.
         path: PathBuf,
-        /// The fault and, where known, the mend.
+        /// The fault and, where known, what to do.
         what: String,
     },
     /// The caller asked for something the data set cannot give.

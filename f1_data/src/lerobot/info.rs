@@ -1,4 +1,4 @@
-//! `meta/info.json`: what a data set says of itself.
+//! `meta/info.json`: the description of a data set.
 
 use std::path::{Path, PathBuf};
 
@@ -68,10 +68,10 @@ impl Feature {
         list.iter().map(|name| name.as_str().map(str::to_owned)).collect()
     }
 
-    /// Whether this is a camera.
+    /// Numbers in one frame's value.
     #[must_use]
-    pub fn is_camera(&self) -> bool {
-        self.dtype == "image" || self.dtype == "video"
+    pub fn width(&self) -> usize {
+        self.shape.iter().product()
     }
 }
 
@@ -173,7 +173,8 @@ impl Info {
     }
 
     fn vector_dim(&self, name: &str) -> usize {
-        self.features.get(name).and_then(|f| f["shape"][0].as_u64()).unwrap_or(0) as usize
+        let shape = self.features.get(name).and_then(|feature| feature["shape"].as_array());
+        shape.map_or(0, |shape| shape.iter().filter_map(Value::as_u64).product::<u64>() as usize)
     }
 }
 

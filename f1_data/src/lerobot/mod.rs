@@ -12,19 +12,28 @@
 //! store and brings that store (some hundred crates) with it; it neither writes nor decodes. The
 //! tables are read with `parquet` itself instead.
 
+mod advice;
+mod columns;
 mod dataset;
+mod episodes;
 mod error;
+mod frame_image;
 mod info;
+mod rows;
 mod stats_file;
 mod table;
+mod tasks;
 mod video;
 mod writer;
-mod yuv;
 
-pub use dataset::{ColumnSlice, Columns, Dataset, Episode, EpisodeTable, FrameImage, VideoSpan};
+pub use columns::{ColumnSlice, Columns};
+pub use dataset::{Dataset, EpisodeTable};
+pub use episodes::{Episode, VideoSpan};
 pub use error::DataError;
+pub use frame_image::FrameImage;
 pub use info::{Feature, FormatVersion, Info};
-pub use video::Film;
+pub use tasks::Tasks;
+pub use video::VideoFile;
 pub use writer::{CameraFeature, Features, ImageEncoding, Writer};
 
 /// Column of the robot's own state, as every LeRobot data set names it.

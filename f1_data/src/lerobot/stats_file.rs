@@ -1,64 +1,87 @@
-//! The statistics that LeRobot keeps beside a data set: each column's min, max, mean, std and
-//! count.
+//! The statistics that LeRobot keeps beside a data set: each column's min, max, mean, std, count and
+//! quantiles, under the names that version 0.6.1 of the package uses.
 
 use image::RgbImage;
 use serde_json::{Map, Value, json};
 
-use super::table::{Rows, numbers};
+use super::table::numbers;
 use f1_robot::statistics::{DatasetStatistics, VectorStatistics};
 
-/// Running sums of one camera's pixel values, each in 0..1.
+/// Vectors of the episode that is being written.
+#[derive(Debug, Default)]
+pub(super) struct Vectors {
+    /// `[frame][dimension]`.
+    state: Vec<Vec<f32>>,
+    /// `[frame][dimension]`.
+    action: Vec<Vec<f32>>,
+    /// Index of the instruction, one a frame.
+    pub task_index: Vec<i64>,
+}
+
+impl Vectors {
+    pub fn push(&mut self, state: &[f32], action: &[f32], task_index: i64) {
+        self.state.push(state.to_vec());
+        self.action.push(action.to_vec());
+        self.task_index.push(task_index);
+    }
+
+    pub fn len(&self) -> usize {
+        self.task_index.len()
+    }
+}
+
+/// How often each value was seen in one camera's channels.
 #[derive(Debug, Clone)]
 pub(super) struct PixelSums {
-    min: [f64; 3],
-    max: [f64; 3],
-    sum: [f64; 3],
-    squares: [f64; 3],
-    pixels: f64,
+    /// `[channel][value]`.
+    counts: [Vec<u64>; 3],
     frames: u64,
 }
 
 impl PixelSums {
     pub fn new() -> Self {
-        Self {
-            min: [f64::INFINITY; 3],
-            max: [f64::NEG_INFINITY; 3],
-            sum: [0.0; 3],
-            squares: [0.0; 3],
-            pixels: 0.0,
-            frames: 0,
-        }
+        Self { counts: std::array::from_fn(|_| vec![0; 256]), frames: 0 }
     }
 
     /// Every fourth pixel of a frame: these numbers are for people and for ImageNet-style input,
     /// which F1 does not use.
     pub fn add(&mut self, image: &RgbImage) {
         for pixel in image.pixels().step_by(4) {
-            for channel in 0..3 {
-                let value = f64::from(pixel.0[channel]) / 255.0;
-                self.min[channel] = self.min[channel].min(value);
-                self.max[channel] = self.max[channel].max(value);
-                self.sum[channel] += value;
-                self.squares[channel] += value * value;
+            for (counts, value) in self.counts.iter_mut().zip(pixel.0) {
+                counts[usize::from(value)] += 1;
             }
-            self.pixels += 1.0;
         }
         self.frames += 1;
     }
 
+    /// Statistics of the values, each in 0..1.
     fn statistics(&self) -> VectorStatistics {
-        let mean: Vec<f64> = self.sum.iter().map(|sum| sum / self.pixels).collect();
-        let std = (0..3)
-            .map(|c| (self.squares[c] / self.pixels - mean[c] * mean[c]).max(0.0).sqrt())
-            .collect();
-        VectorStatistics {
-            min: self.min.to_vec(),
-            max: self.max.to_vec(),
-            mean,
-            std,
-            count: vec![self.frames],
-            ..VectorStatistics::default()
+        let mut out = VectorStatistics { count: vec![self.frames], ..VectorStatistics::default() };
+        for counts in &self.counts {
+            let seen = || counts.iter().enumerate().filter(|(_, count)| **count > 0);
+            let values = || seen().map(|(value, count)| (value as f64 / 255.0, *count as f64));
+            let pixels: f64 = values().map(|(_, count)| count).sum();
+            let mean = values().map(|(value, count)| value * count).sum::<f64>() / pixels;
+            let squares = values().map(|(value, count)| value * value * count).sum::<f64>();
+            out.min.push(values().map(|(value, _)| value).next().unwrap_or(0.0));
+            out.max.push(values().map(|(value, _)| value).next_back().unwrap_or(0.0));
+            out.mean.push(mean);
+            out.std.push((squares / pixels - mean * mean).max(0.0).sqrt());
+            let quantile = |share: f64| {
+                let mut below = 0.0;
+                let reached = values().find(|(_, count)| {
+                    below += count;
+                    below >= share * pixels
+                });
+                reached.map_or(0.0, |(value, _)| value)
+            };
+            out.q01.push(quantile(0.01));
+            out.q10.push(quantile(0.10));
+            out.q50.push(quantile(0.50));
+            out.q90.push(quantile(0.90));
+            out.q99.push(quantile(0.99));
         }
+        out
     }
 }
 
@@ -68,24 +91,24 @@ pub(super) type ColumnStatistics = Vec<(String, VectorStatistics)>;
 pub(super) fn episode_statistics(
     cameras: &[String],
     sums: &[PixelSums],
-    rows: &Rows,
+    vectors: &Vectors,
     episode: usize,
     first_index: usize,
     fps: f64,
 ) -> ColumnStatistics {
     let mut out: ColumnStatistics =
         cameras.iter().zip(sums).map(|(name, sums)| (name.clone(), sums.statistics())).collect();
-    out.push((super::STATE.into(), crate::statistics::of_rows(&rows.state)));
-    out.push((super::ACTION.into(), crate::statistics::of_rows(&rows.action)));
+    out.push((super::STATE.into(), crate::statistics::of_rows(&vectors.state)));
+    out.push((super::ACTION.into(), crate::statistics::of_rows(&vectors.action)));
     let scalar = |value: &dyn Fn(usize) -> f64| {
-        let column: Vec<Vec<f32>> = (0..rows.len()).map(|i| vec![value(i) as f32]).collect();
+        let column: Vec<Vec<f32>> = (0..vectors.len()).map(|i| vec![value(i) as f32]).collect();
         crate::statistics::of_rows(&column)
     };
     out.push(("timestamp".into(), scalar(&|i| i as f64 / fps)));
     out.push(("frame_index".into(), scalar(&|i| i as f64)));
     out.push(("episode_index".into(), scalar(&|_| episode as f64)));
     out.push(("index".into(), scalar(&|i| (first_index + i) as f64)));
-    out.push(("task_index".into(), scalar(&|i| rows.task_index[i] as f64)));
+    out.push(("task_index".into(), scalar(&|i| vectors.task_index[i] as f64)));
     out
 }
 
@@ -110,17 +133,18 @@ pub(super) fn to_json(statistics: &ColumnStatistics, cameras: &[String]) -> Valu
 
 /// The lists of numbers a column has, under their names.
 pub(super) fn fields(column: &VectorStatistics) -> Vec<(&'static str, &[f64])> {
-    let mut out: Vec<(&'static str, &[f64])> = vec![
+    let lists: [(&'static str, &[f64]); 9] = [
         ("min", &column.min),
         ("max", &column.max),
         ("mean", &column.mean),
         ("std", &column.std),
+        ("q01", &column.q01),
+        ("q10", &column.q10),
+        ("q50", &column.q50),
+        ("q90", &column.q90),
+        ("q99", &column.q99),
     ];
-    if !column.q01.is_empty() {
-        out.push(("q01", &column.q01));
-        out.push(("q99", &column.q99));
-    }
-    out
+    lists.into_iter().filter(|(_, values)| !values.is_empty()).collect()
 }
 
 /// Reads state and action out of one `stats` object; nothing when either is missing.
@@ -134,6 +158,9 @@ pub(super) fn from_json(value: &Value) -> Option<DatasetStatistics> {
             mean: list("mean"),
             std: list("std"),
             q01: list("q01"),
+            q10: list("q10"),
+            q50: list("q50"),
+            q90: list("q90"),
             q99: list("q99"),
             count: list("count").into_iter().map(|v| v as u64).collect(),
             ignored: Vec::new(),

@@ -1,147 +1,20 @@
-//! One episode's rows as an arrow table, both ways.
+//! Columns of parquet files, whatever type they are stored as.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 
-use arrow_array::builder::{BinaryBuilder, StringBuilder};
-use arrow_array::{
-    Array, ArrayRef, BinaryArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array,
-    LargeBinaryArray, LargeListArray, ListArray, RecordBatch, StructArray,
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{
+    Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_schema::{DataType, Field, Fields, Schema};
+use arrow_array::{Array, ArrayRef, BinaryArray, LargeBinaryArray, RecordBatch, StructArray};
+use arrow_schema::DataType;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::DataError;
-
-/// Rows of one episode that wait to be written.
-#[derive(Debug, Default)]
-pub(super) struct Rows {
-    /// One list of encoded images a camera.
-    pub images: Vec<Vec<Vec<u8>>>,
-    /// `[frame][dimension]`.
-    pub state: Vec<Vec<f32>>,
-    /// `[frame][dimension]`.
-    pub action: Vec<Vec<f32>>,
-    /// Index of the instruction, one a frame.
-    pub task_index: Vec<i64>,
-}
-
-impl Rows {
-    pub fn len(&self) -> usize {
-        self.task_index.len()
-    }
-}
-
-/// The `huggingface` entry that makes the `datasets` library decode the images: without it they
-/// arrive as raw bytes.
-fn hugging_face_metadata(cameras: &[String], state_dim: usize, action_dim: usize) -> String {
-    let value = |dtype: &str| json!({"dtype": dtype, "_type": "Value"});
-    let vector = |dim: usize| match dim {
-        1 => value("float32"),
-        _ => json!({"feature": value("float32"), "length": dim, "_type": "Sequence"}),
-    };
-    let mut features = Map::new();
-    for camera in cameras {
-        features.insert(camera.clone(), json!({"_type": "Image"}));
-    }
-    features.insert(super::STATE.into(), vector(state_dim));
-    features.insert(super::ACTION.into(), vector(action_dim));
-    features.insert("timestamp".into(), value("float32"));
-    for name in ["frame_index", "episode_index", "index", "task_index"] {
-        features.insert(name.into(), value("int64"));
-    }
-    json!({"info": {"features": features}}).to_string()
-}
-
-/// The arrow schema of an episode's rows.
-pub(super) fn schema(cameras: &[String], state_dim: usize, action_dim: usize) -> Arc<Schema> {
-    let vector = |dim: usize| match dim {
-        1 => DataType::Float32,
-        _ => DataType::FixedSizeList(
-            Arc::new(Field::new("item", DataType::Float32, true)),
-            dim as i32,
-        ),
-    };
-    let mut fields: Vec<Field> = cameras
-        .iter()
-        .map(|name| Field::new(name, DataType::Struct(image_fields()), true))
-        .collect();
-    fields.push(Field::new(super::STATE, vector(state_dim), true));
-    fields.push(Field::new(super::ACTION, vector(action_dim), true));
-    fields.push(Field::new("timestamp", DataType::Float32, true));
-    for name in ["frame_index", "episode_index", "index", "task_index"] {
-        fields.push(Field::new(name, DataType::Int64, true));
-    }
-    let metadata = HashMap::from([(
-        "huggingface".to_owned(),
-        hugging_face_metadata(cameras, state_dim, action_dim),
-    )]);
-    Arc::new(Schema::new_with_metadata(fields, metadata))
-}
-
-fn image_fields() -> Fields {
-    Fields::from(vec![
-        Field::new("bytes", DataType::Binary, true),
-        Field::new("path", DataType::Utf8, true),
-    ])
-}
-
-/// Turns waiting rows into a table; `first_index` is the running number of the first row in the
-/// data set.
-pub(super) fn to_batch(
-    schema: &Arc<Schema>,
-    rows: &Rows,
-    episode: usize,
-    first_index: usize,
-    fps: f64,
-) -> Result<RecordBatch, arrow_schema::ArrowError> {
-    let frames = rows.len();
-    let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
-    for camera in &rows.images {
-        let mut bytes = BinaryBuilder::with_capacity(frames, camera.iter().map(Vec::len).sum());
-        let mut paths = StringBuilder::new();
-        for (frame, image) in camera.iter().enumerate() {
-            bytes.append_value(image);
-            paths.append_value(format!("frame_{frame:06}{}", extension(image)));
-        }
-        columns.push(Arc::new(StructArray::try_new(
-            image_fields(),
-            vec![Arc::new(bytes.finish()), Arc::new(paths.finish())],
-            None,
-        )?));
-    }
-    for vectors in [&rows.state, &rows.action] {
-        let dim = vectors.first().map_or(0, Vec::len);
-        let flat: Float32Array = vectors.iter().flatten().copied().collect::<Vec<f32>>().into();
-        columns.push(match dim {
-            1 => Arc::new(flat),
-            _ => Arc::new(FixedSizeListArray::try_new(
-                Arc::new(Field::new("item", DataType::Float32, true)),
-                dim as i32,
-                Arc::new(flat),
-                None,
-            )?),
-        });
-    }
-    columns.push(Arc::new(Float32Array::from_iter_values(
-        (0..frames).map(|i| (i as f64 / fps) as f32),
-    )));
-    columns.push(Arc::new(Int64Array::from_iter_values((0..frames).map(|i| i as i64))));
-    columns.push(Arc::new(Int64Array::from_iter_values((0..frames).map(|_| episode as i64))));
-    columns.push(Arc::new(Int64Array::from_iter_values(
-        (0..frames).map(|i| (first_index + i) as i64),
-    )));
-    columns.push(Arc::new(Int64Array::from_iter_values(rows.task_index.iter().copied())));
-    RecordBatch::try_new(Arc::clone(schema), columns)
-}
-
-fn extension(image: &[u8]) -> &'static str {
-    if image.starts_with(b"\x89PNG") { ".png" } else { ".jpg" }
-}
 
 /// Reads rows `from..to` of a parquet file, only the `columns` named; the result keeps file order.
 pub(super) fn read_rows(
@@ -178,60 +51,131 @@ pub(super) fn read_rows(
     reader.map(|batch| batch.map_err(|fault| DataError::content(path, fault.to_string()))).collect()
 }
 
-/// A vector column as `[row][dimension]`, whatever list type the file uses.
+/// A vector column as `[row][dimension]`: numbers or booleans, alone or in lists of any depth.
 pub(super) fn vectors(
     path: &Path,
     batches: &[RecordBatch],
     name: &str,
 ) -> Result<Vec<Vec<f32>>, DataError> {
     let mut out = Vec::new();
+    let mut values = Vec::new();
     for batch in batches {
         let column = column(path, batch, name)?;
         for row in 0..column.len() {
-            let item: ArrayRef = match column.data_type() {
-                DataType::FixedSizeList(..) => {
-                    cast::<FixedSizeListArray>(path, column, name)?.value(row)
-                }
-                DataType::List(_) => cast::<ListArray>(path, column, name)?.value(row),
-                DataType::LargeList(_) => cast::<LargeListArray>(path, column, name)?.value(row),
-                _ => column.slice(row, 1),
-            };
-            out.push(floats(path, &item, name)?);
+            values.clear();
+            append_numbers(&column.slice(row, 1), &mut values)
+                .map_err(|fault| fault.of_column(path, name, column))?;
+            out.push(values.iter().map(|value| *value as f32).collect());
         }
     }
     Ok(out)
 }
 
-fn floats(path: &Path, item: &ArrayRef, name: &str) -> Result<Vec<f32>, DataError> {
-    let any = item.as_any();
-    if item.null_count() > 0 {
-        return Err(DataError::content(path, format!("column `{name}` holds nulls")));
+/// A column with one number a row.
+pub(super) fn scalars(
+    path: &Path,
+    batches: &[RecordBatch],
+    name: &str,
+) -> Result<Vec<f64>, DataError> {
+    let mut out = Vec::new();
+    for batch in batches {
+        let column = column(path, batch, name)?;
+        append_numbers(column, &mut out).map_err(|fault| fault.of_column(path, name, column))?;
     }
-    if let Some(values) = any.downcast_ref::<Float32Array>() {
-        Ok(values.values().to_vec())
-    } else if let Some(values) = any.downcast_ref::<Float64Array>() {
-        Ok(values.values().iter().map(|v| *v as f32).collect())
-    } else if let Some(values) = any.downcast_ref::<Int64Array>() {
-        Ok(values.values().iter().map(|v| *v as f32).collect())
-    } else {
-        Err(DataError::content(
-            path,
-            format!("column `{name}` holds {}, not numbers", item.data_type()),
-        ))
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    if out.len() != rows {
+        let what = format!("column `{name}` has {} numbers in {rows} rows", out.len());
+        return Err(DataError::content(path, what));
     }
+    Ok(out)
 }
 
-/// An integer column.
+/// A column of whole numbers.
 pub(super) fn integers(
     path: &Path,
     batches: &[RecordBatch],
     name: &str,
 ) -> Result<Vec<i64>, DataError> {
-    let mut out = Vec::new();
-    for batch in batches {
-        out.extend_from_slice(cast::<Int64Array>(path, column(path, batch, name)?, name)?.values());
+    scalars(path, batches, name)?
+        .into_iter()
+        .map(|value| match value.fract() == 0.0 && value.abs() < 2f64.powi(53) {
+            true => Ok(value as i64),
+            false => {
+                let what = format!("column `{name}` holds {value}, not a whole number");
+                Err(DataError::content(path, what))
+            }
+        })
+        .collect()
+}
+
+/// Why a column is no column of numbers.
+enum Unusable {
+    Null,
+    Type(DataType),
+}
+
+impl Unusable {
+    fn of_column(self, path: &Path, name: &str, column: &ArrayRef) -> DataError {
+        let what = match self {
+            Self::Null => format!("column `{name}` holds nulls"),
+            Self::Type(_) => format!(
+                "column `{name}` holds {}; numbers, booleans and lists of them can be read",
+                column.data_type()
+            ),
+        };
+        DataError::content(path, what)
     }
-    Ok(out)
+}
+
+fn append_numbers(array: &ArrayRef, out: &mut Vec<f64>) -> Result<(), Unusable> {
+    if array.null_count() > 0 {
+        return Err(Unusable::Null);
+    }
+    macro_rules! append {
+        ($kind:ty) => {
+            out.extend(array.as_primitive::<$kind>().values().iter().map(|value| *value as f64))
+        };
+    }
+    match array.data_type() {
+        DataType::Float64 => out.extend_from_slice(array.as_primitive::<Float64Type>().values()),
+        DataType::Float32 => append!(Float32Type),
+        DataType::Float16 => {
+            let values = array.as_primitive::<Float16Type>().values();
+            out.extend(values.iter().map(|value| value.to_f64()));
+        }
+        DataType::Int64 => append!(Int64Type),
+        DataType::Int32 => append!(Int32Type),
+        DataType::Int16 => append!(Int16Type),
+        DataType::Int8 => append!(Int8Type),
+        DataType::UInt64 => append!(UInt64Type),
+        DataType::UInt32 => append!(UInt32Type),
+        DataType::UInt16 => append!(UInt16Type),
+        DataType::UInt8 => append!(UInt8Type),
+        DataType::Boolean => {
+            let values = array.as_boolean().values();
+            out.extend(values.iter().map(|value| f64::from(u8::from(value))));
+        }
+        DataType::FixedSizeList(..) => {
+            let lists = array.as_fixed_size_list();
+            for row in 0..lists.len() {
+                append_numbers(&lists.value(row), out)?;
+            }
+        }
+        DataType::List(_) => {
+            let lists = array.as_list::<i32>();
+            for row in 0..lists.len() {
+                append_numbers(&lists.value(row), out)?;
+            }
+        }
+        DataType::LargeList(_) => {
+            let lists = array.as_list::<i64>();
+            for row in 0..lists.len() {
+                append_numbers(&lists.value(row), out)?;
+            }
+        }
+        other => return Err(Unusable::Type(other.clone())),
+    }
+    Ok(())
 }
 
 /// An image column: encoded bytes, or the path of a file beside the data set.
@@ -290,4 +234,13 @@ pub(super) fn numbers(value: &Value) -> Vec<f64> {
         Value::Number(number) => number.as_f64().into_iter().collect(),
         _ => Vec::new(),
     }
+}
+
+/// The lines of a JSONL file.
+pub(super) fn read_lines(path: &Path) -> Result<Vec<Value>, DataError> {
+    let text = std::fs::read_to_string(path).map_err(DataError::io(path))?;
+    text.lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| serde_json::from_str(line).map_err(DataError::json(path)))
+        .collect()
 }

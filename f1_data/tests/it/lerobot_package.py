@@ -1,6 +1,6 @@
 """Reads a data set that f1_data wrote and writes others for it to read, with the package lerobot.
 
-usage: lerobot_package.py read FOLDER | write FOLDER (images|videos)
+usage: lerobot_package.py read FOLDER | write FOLDER (images|videos) | append FOLDER
 """
 
 import inspect
@@ -36,6 +36,7 @@ def read(folder):
             image = item[key]
             row[key] = [list(image.shape), float(image.mean()), float(image[0, 5, 7])]
         out["rows"].append(row)
+    out["statistics"] = {key: sorted(value) for key, value in dataset.meta.stats.items()}
     stats = dataset.meta.stats["observation.state"]
     out["mean"] = np.asarray(stats["mean"]).tolist()
     print(json.dumps(out))
@@ -75,7 +76,24 @@ def write(folder, kind):
         dataset.finalize()
 
 
+def append(folder):
+    """Adds an episode of four frames to a data set that f1_data wrote."""
+    dataset = LeRobotDataset.resume("f1/ours", root=folder)
+    for frame in range(4):
+        row = {"task": "an appended task"}
+        for key, feature in dataset.meta.features.items():
+            if feature["dtype"] in ("image", "video"):
+                row[key] = np.full(feature["shape"], 30 + frame, np.uint8)
+            elif key in ("observation.state", "action"):
+                row[key] = np.full(feature["shape"], frame, np.float32)
+        dataset.add_frame(row)
+    dataset.save_episode()
+    dataset.finalize()
+
+
 if sys.argv[1] == "read":
     read(sys.argv[2])
+elif sys.argv[1] == "append":
+    append(sys.argv[2])
 else:
     write(sys.argv[2], sys.argv[3])

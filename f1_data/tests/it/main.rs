@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(missing_docs)]
 
+mod as_found;
 mod lerobot_package;
 mod round_trip;
 mod videos;
+mod written_videos;

@@ -23,7 +23,11 @@ pub fn image(seed: usize) -> RgbImage {
 }
 
 pub fn write(dir: &std::path::Path, version: FormatVersion) {
-    let mut writer = Writer::create(dir, features(ImageEncoding::Png), version).unwrap();
+    write_as(dir, version, ImageEncoding::Png);
+}
+
+pub fn write_as(dir: &std::path::Path, version: FormatVersion, encoding: ImageEncoding) {
+    let mut writer = Writer::create(dir, features(encoding), version).unwrap();
     for episode in 0..3 {
         for frame in 0..5 + episode {
             let seed = episode * 50 + frame;
@@ -45,7 +49,7 @@ fn both_layouts_give_back_what_was_written() {
         let dataset = Dataset::open(dir.path()).unwrap();
         assert_eq!(dataset.version(), version);
         assert_eq!(dataset.frames(), 18);
-        assert_eq!(dataset.tasks(), ["pick the cube", "pour the tea"]);
+        assert!(dataset.tasks().iter().eq(["pick the cube", "pour the tea"]));
         let columns = Columns::usual(&dataset.info().cameras());
         for episode in 0..3 {
             let table = dataset.read_episode(episode, &columns).unwrap();
@@ -70,7 +74,7 @@ fn both_layouts_give_back_what_was_written() {
 }
 
 #[test]
-fn a_damaged_episode_is_named_with_its_mend() {
+fn a_damaged_episode_is_named_with_the_way_to_leave_it_out() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), FormatVersion::V2_1);
     std::fs::write(dir.path().join("data/chunk-000/episode_000001.parquet"), b"PAR1 not a table")
@@ -124,7 +128,7 @@ fn the_oldest_layout_is_read_with_its_statistics() {
     let dataset = Dataset::open(dir.path()).unwrap();
     assert_eq!(dataset.version(), FormatVersion::V2_0);
     assert_eq!((dataset.episodes().len(), dataset.frames()), (3, 18));
-    assert_eq!(dataset.tasks(), ["pick the cube", "pour the tea"]);
+    assert!(dataset.tasks().iter().eq(["pick the cube", "pour the tea"]));
     let table = dataset.read_episode(1, &Columns::usual(&dataset.info().cameras())).unwrap();
     assert_eq!(table.action[3], [106.0 * -0.2, 107.0 * -0.2]);
     assert_eq!(table.images["observation.images.front"][3].decode().unwrap(), image(53));

@@ -168,7 +168,7 @@ fn frames_are_decoded_when_asked_for_where_that_is_cheap() {
     for codec in CODECS {
         let dir = packed(codec, [0.0, 0.7]);
         let table = Dataset::open(dir.path()).unwrap().read_episode(0, &columns()).unwrap();
-        assert!(matches!(table.images[CAMERA][0], FrameImage::Filmed(..)), "{codec}");
+        assert!(matches!(table.images[CAMERA][0], FrameImage::Video(..)), "{codec}");
         assert!(table.bytes() < 3000, "{codec}: {} bytes", table.bytes());
     }
     let dir = packed("h264_long", [0.0, 0.7]);
@@ -216,4 +216,108 @@ fn a_time_without_a_frame_a_missing_and_a_damaged_file_are_named() {
         std::fs::remove_file(&file).unwrap();
         assert!(refused(dir.path(), 0).unwrap().contains("file-000.mp4"));
     }
+}
+
+/// The frames of a file, decoded one by one.
+fn frames_of(name: &str) -> Vec<RgbImage> {
+    let dir = packed(name, [0.0, 0.7]);
+    let dataset = Dataset::open(dir.path()).unwrap();
+    let decoded = |episode| {
+        let table = dataset.read_episode(episode, &columns()).unwrap();
+        table.images[CAMERA].iter().map(|image| image.decode().unwrap()).collect::<Vec<_>>()
+    };
+    [decoded(0), decoded(1)].concat()
+}
+
+/// Largest difference of two images, over all pixels and channels.
+fn difference(a: &RgbImage, b: &RgbImage) -> u8 {
+    a.iter().zip(b.iter()).map(|(a, b)| a.abs_diff(*b)).max().unwrap()
+}
+
+#[test]
+fn colour_flags_of_h264_give_the_pixels_that_ffmpeg_gives() {
+    for name in ["h264_full_range", "h264_bt709", "h264_bt709_full_range"] {
+        let reference = golden(name).with_extension("png");
+        let reference = image::open(reference).unwrap().into_rgb8();
+        let frames = frames_of(name);
+        assert!(difference(&frames[5], &reference) <= 2, "{name}");
+        for (index, frame) in frames.iter().enumerate() {
+            assert!(distance(frame, &shown(index)) < 4.0, "{name} frame {index}");
+        }
+    }
+}
+
+/// Kinds of video that are not decoded, and what their messages say.
+const UNSUPPORTED: [(&str, &str); 8] = [
+    ("h264_10bit", "10 bits"),
+    ("h264_422", "4:2:2"),
+    ("h264_444", "4:4:4"),
+    ("h264_interlaced", "interlaced"),
+    ("hevc", "hev1"),
+    ("vp9", "vp09"),
+    ("mp4v", "neither AV1 nor H.264"),
+    ("av1_10bit", "10 bits"),
+];
+
+/// The command in a message.
+fn command(message: &str) -> &str {
+    let (_, advice) = message.split_once("; convert").unwrap();
+    let (_, command) = advice.split_once(": ").unwrap();
+    command.split("; or leave").next().unwrap()
+}
+
+#[test]
+fn the_advice_for_an_unsupported_video_is_a_command_that_works() {
+    let ffmpeg = std::process::Command::new("ffmpeg").arg("-version").output().is_ok();
+    if !ffmpeg {
+        eprintln!("the commands are not run: no ffmpeg on the path; messages are checked");
+    }
+    for (kind, what) in UNSUPPORTED {
+        let name = format!("unsupported_{kind}");
+        // All videos of the data set are of this kind.
+        let dir = packed(&name, [0.0, 0.7]);
+        let refused = |dir: &Path, episode| {
+            Dataset::open(dir).unwrap().read_episode(episode, &columns()).unwrap_err().to_string()
+        };
+        let message = refused(dir.path(), 1);
+        assert!(message.contains(what) && message.contains("episode 1"), "{kind}: {message}");
+        assert!(message.contains("convert all videos of the data set: find"), "{message}");
+        assert!(!message.contains("skip_episodes"), "{message}");
+        if ffmpeg {
+            paste(command(&message));
+            let dataset = Dataset::open(dir.path()).unwrap();
+            for (episode, start) in [(0, 0), (1, 7)] {
+                let table = dataset.read_episode(episode, &columns()).unwrap();
+                for (frame, image) in table.images[CAMERA].iter().enumerate() {
+                    assert_shows(image, start + frame, &name);
+                }
+            }
+        }
+        // Only one of two is, in a folder whose name needs quotes.
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("it's a set");
+        let template =
+            "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4";
+        write(&root, FormatVersion::V2_1, [12, 6], template);
+        let place = root.join(format!("videos/chunk-000/{CAMERA}"));
+        std::fs::create_dir_all(&place).unwrap();
+        std::fs::copy(golden("h264"), place.join("episode_000000.mp4")).unwrap();
+        std::fs::copy(golden(&name), place.join("episode_000001.mp4")).unwrap();
+        let message = refused(&root, 1);
+        assert!(message.contains("convert it: ffmpeg"), "{message}");
+        assert!(message.contains("skip_episodes: [1]"), "{message}");
+        if ffmpeg {
+            paste(command(&message));
+            let table = Dataset::open(&root).unwrap().read_episode(1, &columns()).unwrap();
+            for (frame, image) in table.images[CAMERA].iter().enumerate() {
+                assert_shows(image, frame, &name);
+            }
+        }
+    }
+}
+
+fn paste(command: &str) {
+    let shell = std::process::Command::new("sh").args(["-c", command]).output().unwrap();
+    let said = String::from_utf8_lossy(&shell.stderr);
+    assert!(shell.status.success(), "{command}: {said}");
 }

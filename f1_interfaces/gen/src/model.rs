@@ -1,4 +1,4 @@
-//! What an interface file says, after parsing.
+//! An interface file, parsed.
 
 use std::collections::BTreeMap;
 

@@ -88,8 +88,8 @@ impl CheckpointFiles {
                             // values.
                             if old.shape != tensor.shape {
                                 faults.push(format!(
-                                    "{name}: found twice, with shapes {:?} and {:?}",
-                                    old.shape, tensor.shape
+                                    "{} and {} are one tensor, with shapes {:?} and {:?}",
+                                    old.name, tensor.name, old.shape, tensor.shape
                                 ));
                             }
                             continue;
@@ -230,14 +230,14 @@ impl CheckpointFiles {
                 }
                 Some((_, found)) if found.shape != spec.shape => faults.push(format!(
                     "{}: expected shape {:?}, found {:?}",
-                    spec.name, spec.shape, found.shape
+                    found.name, spec.shape, found.shape
                 )),
-                Some(_) => match self.read(&spec.name, dtype, device) {
+                Some((_, found)) => match self.read(&spec.name, dtype, device) {
                     Ok(tensor) => {
                         report.loaded += 1;
                         loaded.insert(spec.name.clone(), tensor);
                     }
-                    Err(fault) => faults.push(format!("{}: {fault}", spec.name)),
+                    Err(fault) => faults.push(format!("{}: {fault}", found.name)),
                 },
                 None if precision.allow_missing || derivable(spec) => {
                     if !derivable(spec) {
@@ -276,7 +276,7 @@ impl CheckpointFiles {
                 None if config.generation.is_none() && of_generation(name) => {
                     report.ignored.push(name.clone())
                 }
-                None => faults.push(format!("{name}: extra, shape {:?}", tensor.shape)),
+                None => faults.push(format!("{}: extra, shape {:?}", tensor.name, tensor.shape)),
             }
         }
         faults

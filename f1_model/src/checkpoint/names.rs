@@ -5,9 +5,11 @@ use crate::parameters::{ACTION, TEXT_EMBEDDING};
 /// The official name of a name found in a file.
 ///
 /// Tied tensors have two names; `lerobot/pi0_base` leaves out `model.` and nests PaliGemma as newer
-/// libraries do.
+/// libraries do. PyTorch's wrappers leave their own parts in names: `DistributedDataParallel` a
+/// leading `module.`, `torch.compile` an `_orig_mod.` before whatever it compiled.
 pub(crate) fn official(name: &str) -> String {
-    let name = name.strip_prefix("module.").unwrap_or(name);
+    let unwrapped = unwrapped(name);
+    let name = unwrapped.as_str();
     let name = if name.starts_with("model.") { name.to_string() } else { format!("model.{name}") };
     let name = name
         .replace(".paligemma.model.language_model.", ".paligemma.language_model.model.")
@@ -19,6 +21,15 @@ pub(crate) fn official(name: &str) -> String {
     } else {
         name
     }
+}
+
+/// A name without the parts that PyTorch's wrappers add.
+pub(super) fn unwrapped(name: &str) -> String {
+    let mut name = name.replace("_orig_mod.", "");
+    while let Some(rest) = name.strip_prefix("module.") {
+        name = rest.to_owned();
+    }
+    name
 }
 
 /// Tensors of other tools that a policy file may hold and that are not used here: normalisation
@@ -46,6 +57,21 @@ mod tests {
         assert_eq!(official(tied), TEXT_EMBEDDING);
         let nested = "paligemma_with_expert.paligemma.model.language_model.embed_tokens.weight";
         assert_eq!(official(nested), TEXT_EMBEDDING);
+    }
+
+    #[test]
+    fn what_wrappers_of_pytorch_add_is_taken_off_in_any_order_and_place() {
+        let wanted = "model.vae.quant_conv.bias";
+        for name in [
+            "module.model.vae.quant_conv.bias",
+            "_orig_mod.model.vae.quant_conv.bias",
+            "_orig_mod.module.vae.quant_conv.bias",
+            "module._orig_mod.model.vae.quant_conv.bias",
+            "module.module.model._orig_mod.vae._orig_mod.quant_conv.bias",
+        ] {
+            assert_eq!(official(name), wanted, "{name}");
+        }
+        assert!(foreign(&official("_orig_mod.normalize_inputs.buffer.mean")));
     }
 
     #[test]

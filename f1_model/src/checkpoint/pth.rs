@@ -22,7 +22,7 @@ pub(crate) fn read_pickle(path: &Path) -> Result<HashMap<String, Tensor>> {
         let mut tensors = HashMap::new();
         for name in file.tensor_infos().keys() {
             if let Some(tensor) = file.get(name)? {
-                tensors.insert(format!("{TOKENIZER}.{name}"), tensor);
+                tensors.insert(format!("{TOKENIZER}.{}", super::names::unwrapped(name)), tensor);
             }
         }
         Ok(tensors)

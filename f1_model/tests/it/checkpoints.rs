@@ -394,3 +394,31 @@ fn a_var_tokenizer_is_read_under_official_names() {
         assert!(checkpoint::load_var_tokenizer(&cut, &config, &Device::Cpu).is_err(), "{length}");
     }
 }
+
+/// Names as `DistributedDataParallel` and `torch.compile` leave them.
+#[test]
+fn names_of_pytorch_wrappers_are_read_and_faults_name_keys_as_they_stand_in_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("model.safetensors");
+    let renamed = |prefix: &str| -> HashMap<String, Tensor> {
+        tensors().into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)).collect()
+    };
+    for prefix in ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."] {
+        let mut all = renamed(prefix);
+        candle_core::safetensors::save(&all, &file).expect("saved");
+        load(&file).unwrap_or_else(|fault| panic!("{prefix}: {fault}"));
+        let found = f1_model::inspect::inspect(&file, Some(&tiny_config())).expect("inspected");
+        assert!(found.pass, "{prefix}: {found:?}");
+        let key = format!("{prefix}{STATE}");
+        all.insert(key.clone(), Tensor::zeros(31, DType::F32, &Device::Cpu).expect("zeros"));
+        let odd = format!("{prefix}model.telepathy");
+        all.insert(odd.clone(), Tensor::zeros(3, DType::F32, &Device::Cpu).expect("zeros"));
+        candle_core::safetensors::save(&all, &file).expect("saved");
+        let message = load(&file).expect_err("refused").to_string();
+        assert!(message.contains(&format!("{key}: expected shape [32]")), "{message}");
+        assert!(message.contains(&format!("{odd}: extra")), "{message}");
+        let found = f1_model::inspect::inspect(&file, Some(&tiny_config())).expect("inspected");
+        assert_eq!(found.extra, [odd]);
+        assert!(found.misshaped[0].starts_with(&key), "{found:?}");
+    }
+}

@@ -95,3 +95,28 @@ fn a_tokenizer_that_does_not_fit_is_refused_by_name() {
     std::fs::remove_file(&file).expect("removed");
     said(&file, "paligemma-3b-pt-224");
 }
+
+#[test]
+fn what_is_cut_is_reported_and_two_tasks_that_become_equal_are_refused() {
+    use f1_model::check_tasks;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = written(folder.path(), &tokenizer());
+    let encoder = PromptEncoder::load(&file, 4, 512).expect("loads");
+    // Start, two pieces and a newline fill the prompt; a third piece is too much.
+    assert_eq!(encoder.encode("pick up").expect("encodes").warning(), None);
+    let warning = encoder.encode("pick up pick").expect("encodes").warning().expect("a warning");
+    assert!(
+        warning.contains("\"pick up pick\"") && warning.contains("the model reads 4"),
+        "{warning}"
+    );
+    let checked = check_tasks(&encoder, ["pick up", "pick up pick", "up", "pick up"].into_iter());
+    let checked = checked.expect("all differ");
+    assert_eq!((checked.prompts.len(), checked.warnings.len()), (3, 1));
+    let equal = check_tasks(&encoder, ["up up up pick", "up up up pi"].into_iter());
+    let message = equal.expect_err("nothing tells them apart").to_string();
+    assert!(message.contains("\"up up up pick\" and \"up up up pi\""), "{message}");
+    // Where the model reads both to their ends they are two.
+    let encoder = PromptEncoder::load(&file, 48, 512).expect("loads");
+    let both = check_tasks(&encoder, ["up up up pick", "up up up pi"].into_iter());
+    assert!(both.expect("they differ").warnings.is_empty());
+}

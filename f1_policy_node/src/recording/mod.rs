@@ -3,12 +3,12 @@
 //! Files have the profile `ros2`, CDR messages and `ros2msg` schemas, so that Foxglove and `ros2
 //! bag` (storage `mcap`) open them.
 
-mod reader;
+mod bag;
 mod replay;
 mod session;
 mod writer;
 
-pub use reader::{Bag, BagMessage};
+pub use bag::{Bag, BagMessage};
 pub use replay::Replay;
 pub use session::RecordSession;
 pub use writer::{Recorder, TopicRecorder};
@@ -35,6 +35,25 @@ pub enum RecordingError {
         path: String,
         /// What the library says; boxed, since it is large.
         cause: Box<mcap::McapError>,
+    },
+    /// The SQLite library refuses.
+    #[error("{path}: no recording of ros2 bag that can be read: {cause}")]
+    Sqlite {
+        /// The file.
+        path: String,
+        /// What the library says; boxed, since it is large.
+        cause: Box<rusqlite::Error>,
+    },
+    /// The file is of a format that is not read.
+    #[error(
+        "{path} is {what}: convert it with `ros2 bag convert -i {path} -o out.yaml`, where out.yaml \
+         asks for `storage_id: mcap` (docs/troubleshooting.md shows the file)"
+    )]
+    Unsupported {
+        /// The file or folder.
+        path: String,
+        /// What it is instead.
+        what: String,
     },
     /// A message cannot be encoded.
     #[error("{topic}: {cause}")]

@@ -1,5 +1,6 @@
 //! What demonstrations hold.
 
+use f1_data::lerobot::ImageEncoding;
 use f1_sim::demonstrations::{Mix, RecordSettings, demonstrate};
 use f1_sim::expert::Disturbance;
 use f1_sim::objects::{HELD_OUT, Scene};
@@ -17,6 +18,7 @@ fn undisturbed() -> RecordSettings {
         anywhere: false,
         first: None,
         image: [32, 32],
+        encoding: ImageEncoding::Png,
         disturbance: Disturbance::NONE,
         lead_in: 0.0,
     }

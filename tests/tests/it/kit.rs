@@ -60,7 +60,7 @@ fn vector(mean: Vec<f64>, std: f64) -> VectorStatistics {
         max,
         mean,
         count: Vec::new(),
-        ignored: Vec::new(),
+        ..VectorStatistics::default()
     }
 }
 

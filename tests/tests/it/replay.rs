@@ -172,7 +172,7 @@ fn of_a_recording_whose_writer_was_killed_the_whole_messages_are_read() {
     assert!(Bag::open(&broken).is_err());
     std::fs::write(&broken, b"# no recording").unwrap();
     let message = Bag::open(&broken).unwrap_err().to_string();
-    assert!(message.contains("broken.mcap") && message.contains("magic"), "{message}");
+    assert!(message.contains("broken.mcap") && message.contains("neither MCAP"), "{message}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What a recording holds of a robot.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use f1_interfaces::f1_msgs::msg::{ActionChunk, PolicyStatus};
@@ -33,6 +34,8 @@ pub(super) struct CameraTrack {
     /// Name in the robot file.
     pub name: String,
     pub images: Vec<RecordedImage>,
+    /// Images are read from it when they are needed.
+    bag: Arc<Bag>,
 }
 
 /// One message of a camera; times are ns of ROS time.
@@ -41,7 +44,6 @@ pub(super) struct RecordedImage {
     pub received_ns: i64,
     /// Place in the recording.
     pub order: usize,
-    message: BagMessage,
 }
 
 /// One message of joint states; times are ns of ROS time.
@@ -54,7 +56,12 @@ pub(super) struct RecordedJoints {
 }
 
 impl Recorded {
-    pub fn read(bag: &Bag, robot: &Robot, namespace: &str, task: Option<&str>) -> Result<Self> {
+    pub fn read(
+        bag: &Arc<Bag>,
+        robot: &Robot,
+        namespace: &str,
+        task: Option<&str>,
+    ) -> Result<Self> {
         if bag.is_empty() {
             bail!("the recording holds no message: was the robot running, and in this namespace?");
         }
@@ -77,7 +84,11 @@ impl Recorded {
         let mut recorded = Self {
             cameras: cameras
                 .iter()
-                .map(|(name, _)| CameraTrack { name: name.clone(), images: Vec::new() })
+                .map(|(name, _)| CameraTrack {
+                    name: name.clone(),
+                    images: Vec::new(),
+                    bag: Arc::clone(bag),
+                })
                 .collect(),
             joints: Vec::new(),
             instructions: Vec::new(),
@@ -92,7 +103,7 @@ impl Recorded {
             let received_ns = message.stamp_ns;
             if let Some(number) = cameras.iter().position(|(_, topic)| *topic == message.topic) {
                 let stamp_ns = stamp_of_image(&message)?;
-                let image = RecordedImage { stamp_ns, received_ns, order, message };
+                let image = RecordedImage { stamp_ns, received_ns, order };
                 recorded.cameras[number].images.push(image);
             } else if joint_topics.contains(&message.topic) {
                 let message: JointState = message.decode()?;
@@ -184,9 +195,10 @@ impl Recorded {
 }
 
 impl CameraTrack {
-    /// Decodes one image.
+    /// Reads and decodes one image.
     pub fn image(&self, number: usize) -> Result<RgbImage> {
-        let RecordedImage { stamp_ns, message, .. } = &self.images[number];
+        let RecordedImage { stamp_ns, order, .. } = &self.images[number];
+        let message = self.bag.message(*order)?;
         let decoded = match message.decode::<Image>() {
             Ok(image) => f1_image::into_rgb(image),
             Err(_) => f1_image::decode_compressed(&message.decode::<CompressedImage>()?),

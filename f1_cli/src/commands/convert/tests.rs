@@ -35,6 +35,7 @@ fn args(from: &Path, output: &Path) -> Args {
         action: Form::Layout,
         task: None,
         jpeg: false,
+        video: false,
         gap: 0.5,
         sync_slop: 0.05,
         joint_age: 0.25,
@@ -164,7 +165,7 @@ fn a_recording_becomes_a_data_set_in_both_layouts() {
                     (f64::from(state[0]) - joint1(seconds)).abs() < 0.03,
                     "frame {frame}: {state:?}"
                 );
-                assert_eq!(dataset.tasks()[table.task_index[frame]], tasks[episode]);
+                assert_eq!(dataset.tasks().get(table.task_index[frame]), Some(tasks[episode]));
                 let time_ns = began + (seconds * 1e9).round() as i64;
                 let image = table.images["observation.images.front"][frame].decode().unwrap();
                 assert_eq!(image.dimensions(), (40, 30));

@@ -56,7 +56,7 @@ pub struct Played {
     pub seconds: f64,
     /// Set-points outside a limit, counted at the controllers by the bench.
     pub violations: u64,
-    /// Everything that the safety filter said.
+    /// All events of the safety filter.
     pub events: Vec<SafetyEvent>,
     /// All stages of each chunk together, measured on the machine's clock, ms.
     pub latency_ms: Vec<f64>,
@@ -86,7 +86,7 @@ struct Received {
 }
 
 impl Stage {
-    /// Plays one episode; `record` writes everything that was said to an MCAP file, `images`
+    /// Plays one episode; `record` records all topics in an MCAP file, `images`
     /// keeps what was foreseen.
     ///
     /// # Errors
@@ -137,7 +137,7 @@ impl Stage {
             executor.spin_for(LOOK);
             waited += LOOK;
         }
-        // The episode begins now, with a policy that watches.
+        // The episode begins now, with a policy that has a history.
         sim.reset(settings.clone())?;
         while sim.time() < 0.0 && !self.stop.load(Ordering::Relaxed) {
             executor.spin_for(LOOK);
@@ -239,7 +239,7 @@ impl Stage {
     }
 }
 
-/// How far ahead foresight looks, ns, as the chunks tell.
+/// How far ahead foresight looks, ns, from the stamps of the chunks.
 fn stride_ns(received: &Received) -> i64 {
     received
         .chunks
@@ -250,7 +250,7 @@ fn stride_ns(received: &Received) -> i64 {
 }
 
 impl Received {
-    /// Puts what was seen, what was foreseen and what came side by side.
+    /// Pairs each foreseen image with the camera's images at its observation and at its moment.
     fn pair(&mut self, stride_ns: i64) -> Vec<Foreseen> {
         let first = self.seen.front().map_or(0, |(stamp, _)| *stamp);
         let nearest = |moment: i64| {

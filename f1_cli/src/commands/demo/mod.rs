@@ -4,7 +4,7 @@
 mod graph;
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,8 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use f1_middleware::Backend;
 use f1_model::LoadOptions;
 use f1_robot::Robot;
-use f1_sim::demonstrations::{LEAD_IN, Mix, RecordSettings, write_demonstrations};
-use f1_sim::expert::Disturbance;
+use f1_sim::demonstrations::LEAD_IN;
 use f1_sim::showcase::{quantile, wilson, write_animation, write_latency_plot, write_sheet};
 use f1_sim::{BenchSettings, Outcome, Split, Task};
 use serde_json::{Value, json};
@@ -63,40 +62,37 @@ pub struct Args {
     /// Print the summary as JSON on stdout, and nothing else there.
     #[arg(long)]
     json: bool,
-    /// Instead of running the policy, write demonstrations of the scripted expert to this folder
-    /// (LeRobot v3.0).
-    #[arg(long, value_name = "FOLDER")]
-    write_demonstrations: Option<PathBuf>,
-    /// Demonstrations: what is asked for is one of these, as "blue cube"; without it any pair that
-    /// training may show.
-    #[arg(long = "ask-for", value_name = "OBJECT")]
-    asked: Vec<f1_sim::objects::Kind>,
-    /// Demonstrations: one thing lies beside it, one of these in another colour; without it one or
-    /// two of any that training may show.
-    #[arg(long = "beside", value_name = "OBJECT")]
-    beside: Vec<f1_sim::objects::Kind>,
-    /// Demonstrations: of three things in a row any may be the one asked for; without it, it is
-    /// the one in the middle.
-    #[arg(long)]
-    anywhere: bool,
-    /// Demonstrations: only so many seconds after the instruction are kept, where what is asked
-    /// for decides the motion.
-    #[arg(long, value_name = "SECONDS")]
-    first: Option<f64>,
-    /// Demonstrations: share of picks from the standing belt; what this and --bin leave is
-    /// dynamic.
-    #[arg(long, default_value_t = Mix::default().standing)]
-    standing: f64,
-    /// Demonstrations: share that ends in the bin, from the standing belt.
-    #[arg(long, default_value_t = Mix::default().bin)]
-    bin: f64,
     /// Seconds that the belt runs before an episode begins with its instruction: the policy's
     /// history.
     #[arg(long, default_value_t = LEAD_IN)]
     lead_in: f64,
-    /// Pixels of the demonstrations' images.
-    #[arg(long, alias = "picture", default_value_t = 64)]
-    image: u32,
+}
+
+/// Options of `f1 demonstrate` that were options of `f1 demo` before.
+const MOVED: [&str; 9] = [
+    "--write-demonstrations",
+    "--ask-for",
+    "--beside",
+    "--anywhere",
+    "--first",
+    "--standing",
+    "--bin",
+    "--image",
+    "--picture",
+];
+
+/// Where to find the options of a command line of `f1 demo` that it no longer has; `None` for any
+/// other command line.
+pub fn moved_options<'a>(mut arguments: impl Iterator<Item = &'a str>) -> Option<String> {
+    if arguments.next() != Some("demo") {
+        return None;
+    }
+    let name = |argument: &'a str| argument.split('=').next().unwrap_or(argument);
+    let moved = arguments.map(name).find(|name| MOVED.contains(name))?;
+    Some(format!(
+        "{moved} is no option of `f1 demo`: demonstrations are written by `f1 demonstrate FOLDER`, \
+         with the same options"
+    ))
 }
 
 /// Runs the command.
@@ -114,9 +110,6 @@ pub fn run(args: Args) -> Result<()> {
     }
     let robot_file = share::robot_file(&args.robot)?;
     let robot = Arc::new(Robot::load(&robot_file)?);
-    if let Some(folder) = &args.write_demonstrations {
-        return demonstrate(&robot, folder, &args);
-    }
     let backend = match args.backend.as_str() {
         "dds" => Backend::Dds,
         _ => Backend::mem_virtual(),
@@ -302,47 +295,21 @@ impl Tally {
     }
 }
 
-fn demonstrate(robot: &Arc<Robot>, folder: &Path, args: &Args) -> Result<()> {
-    for (option, share) in [("--standing", args.standing), ("--bin", args.bin)] {
-        if !(0.0..=1.0).contains(&share) {
-            bail!("{option} {share}: a share is 0 to 1");
+#[cfg(test)]
+mod tests {
+    use super::moved_options;
+
+    #[test]
+    fn options_that_moved_to_another_command_are_named_with_it() {
+        for line in [
+            "demo --write-demonstrations data/row --standing 0.8",
+            "demo --episodes 9 --standing=0.8 --write-demonstrations data/row",
+            "demo --write-demonstrations=data/row",
+        ] {
+            let message = moved_options(line.split(' ')).unwrap();
+            assert!(message.contains("`f1 demonstrate FOLDER`"), "{message}");
         }
+        assert_eq!(moved_options("demo --episodes 3 --nonsense".split(' ')), None);
+        assert_eq!(moved_options("bench --standing 0.8".split(' ')), None);
     }
-    if args.standing + args.bin > 1.0 {
-        bail!("--standing {} and --bin {}: together they are at most 1", args.standing, args.bin);
-    }
-    if let Some(first) = args.first
-        && !(first >= f1_sim::expert::STEP && first.is_finite())
-    {
-        bail!("--first {first}: seconds after the instruction, at least {}", f1_sim::expert::STEP);
-    }
-    for (option, kinds) in [("--ask-for", &args.asked), ("--beside", &args.beside)] {
-        if let Some(hidden) = kinds.iter().find(|kind| !kind.is_trained()) {
-            bail!("{option} {}: this pair is kept out of training", hidden.words());
-        }
-    }
-    let settings = RecordSettings {
-        episodes: args.episodes,
-        seed: args.seed,
-        mix: Mix { standing: args.standing, bin: args.bin },
-        asked: args.asked.clone(),
-        beside: args.beside.clone(),
-        anywhere: args.anywhere,
-        first: args.first,
-        image: [args.image; 2],
-        disturbance: Disturbance::NOMINAL,
-        lead_in: args.lead_in,
-    };
-    let written = write_demonstrations(robot, folder, &settings, |done, all| {
-        eprint!("\r{done} of {all} episodes");
-    })?;
-    eprintln!();
-    println!(
-        "{} episodes, {} frames in {} ({} failed)",
-        written.episodes,
-        written.frames,
-        folder.display(),
-        written.failed
-    );
-    Ok(())
 }
