@@ -10,7 +10,7 @@ use f1_sim::demonstrations::{LEAD_IN, Mix, RecordSettings, write_demonstrations}
 use f1_sim::expert::Disturbance;
 use f1_sim::objects::Kind;
 
-use crate::share;
+use f1_robot::share;
 
 /// Arguments of `f1 demonstrate`.
 #[derive(clap::Args, Debug)]

@@ -10,7 +10,7 @@ use f1_model::{Config, PromptEncoder, check_tasks};
 use f1_robot::statistics::{MIN_SPREAD, StatisticsFile, VectorStatistics};
 use f1_train::{Launch, Ranks};
 
-use crate::share;
+use f1_robot::share;
 
 /// Arguments of `f1 stats`.
 #[derive(clap::Args, Debug)]

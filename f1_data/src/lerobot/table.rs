@@ -111,14 +111,14 @@ pub(super) fn integers(
 /// Why a column is no column of numbers.
 enum Unusable {
     Null,
-    Type(DataType),
+    Type,
 }
 
 impl Unusable {
     fn of_column(self, path: &Path, name: &str, column: &ArrayRef) -> DataError {
         let what = match self {
             Self::Null => format!("column `{name}` holds nulls"),
-            Self::Type(_) => format!(
+            Self::Type => format!(
                 "column `{name}` holds {}; numbers, booleans and lists of them can be read",
                 column.data_type()
             ),
@@ -173,7 +173,7 @@ fn append_numbers(array: &ArrayRef, out: &mut Vec<f64>) -> Result<(), Unusable> 
                 append_numbers(&lists.value(row), out)?;
             }
         }
-        other => return Err(Unusable::Type(other.clone())),
+        _ => return Err(Unusable::Type),
     }
     Ok(())
 }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, BooleanArray, FixedSizeListArray, Float16Array, Float64Array, Int8Array, Int16Array,
-    Int32Array, Int64Array, LargeListArray, ListArray, RecordBatch, StringArray, UInt8Array,
-    UInt16Array, UInt32Array, UInt64Array,
+    Array as _, ArrayRef, BooleanArray, FixedSizeListArray, Float16Array, Float64Array, Int8Array,
+    Int16Array, Int32Array, Int64Array, LargeListArray, ListArray, RecordBatch, StringArray,
+    UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
 use arrow_schema::{DataType, Field};
 use f1_data::lerobot::{ColumnSlice, Columns, Dataset, FormatVersion};
