@@ -1,5 +1,8 @@
 //! Images in messages: every encoding both ways, and every malformed input is refused.
 
+// Tests fail by panicking, helpers included.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use f1_image::{
     Encoding, ImageError, Mosaic, decode, decode_compressed, encode, encode_as, encode_jpeg,
     encode_png, into_rgb,
