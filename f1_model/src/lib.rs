@@ -14,6 +14,7 @@ pub mod flow;
 pub mod foresight;
 pub mod goldens;
 mod graphs;
+pub mod image_measures;
 pub mod image_prep;
 pub mod inspect;
 pub mod kernels;

@@ -21,7 +21,7 @@ use crate::sampling::TokenSource;
 use crate::siglip::Siglip;
 use crate::tokenizer::VqVae;
 use crate::weights::Weights;
-use crate::{Error, Result};
+use crate::{Error, Result, ops};
 
 /// Generation heads and tokenizer, absent in the pi0 layout.
 #[derive(Clone)]
@@ -59,7 +59,7 @@ pub struct PrefixState {
     pub padding: Padding,
     /// Tokens behind the understanding tokens.
     pub following: usize,
-    /// Accumulated map of the generated scales.
+    /// Accumulated map of the generated scales: what the foresight image is made of.
     pub f_hat: Option<Tensor>,
     /// Ids of each generated scale, `[batch, side^2]` in u32.
     pub tokens: Vec<Tensor>,
@@ -177,8 +177,8 @@ impl F1Network {
         Ok((rows.reshape((batch, tokens, width))? * (width as f64).sqrt())?)
     }
 
-    /// Token ids `[n, L]` of history frames `[n, 3, s, s]`, and their vectors `[n, L - 1, codes]`
-    /// for the temporal convolution.
+    /// Token ids `[n, L]` of history frames `[n, 3, s, s]`, and their vectors for the temporal
+    /// convolution, see [`crate::tokenizer::Quantizer::history_vectors`].
     ///
     /// # Errors
     /// The frames have another size.
@@ -196,7 +196,7 @@ impl F1Network {
         let Some(foresight) = &self.foresight else {
             return vec![Block { rows: understanding, keys: understanding }];
         };
-        let condition = foresight.heads.tokens();
+        let condition = foresight.heads.condition_tokens();
         let shared = understanding + condition - 1;
         let mut blocks = match self.config.run.attention {
             AttentionMode::Released => vec![Block { rows: shared, keys: shared }],
@@ -221,8 +221,8 @@ impl F1Network {
 
     /// Understanding and foresight: fills the cache and generates `num_resolutions` scales.
     ///
-    /// `understanding` `[batch, tokens, width]`, `history` `[batch, frames, L - 1, codes]` (absent
-    /// in the pi0 layout). Differentiable; token ids carry no gradient.
+    /// `understanding` `[batch, tokens, width]`, `history` `[batch, frames, vectors, codes]` as
+    /// [`F1Network::encode_frames`] gives them (absent in the pi0 layout). Differentiable; token ids carry no gradient.
     ///
     /// # Errors
     /// The history is absent where it is needed, or sizes do not fit.
@@ -273,7 +273,7 @@ impl F1Network {
         recorder.keep("wm.embs_with_pos", &condition);
 
         let generated = foresight.config.num_resolutions;
-        let count = heads.tokens();
+        let count = heads.condition_tokens();
         let positions = padding.positions(count + foresight.config.generated_tokens() - 1);
         let slice = |from: usize, len: usize| -> Vec<Vec<i64>> {
             positions.iter().map(|row| row[from..from + len].to_vec()).collect()
@@ -333,7 +333,11 @@ impl F1Network {
             let ids = source.take(&logits, offset)?;
             offset += ids.dim(1)?;
             let map = quantizer.lookup(&ids, scale)?.detach();
-            f_hat = (f_hat + quantizer.contribution(&map, scale)?.detach())?;
+            let added = match self.config.run.expected_image && scale + 1 == generated {
+                true => quantizer.expected_contribution(&ops::softmax(&logits)?, scale)?,
+                false => quantizer.contribution(&map, scale)?,
+            };
+            f_hat = (f_hat + added.detach())?;
             recorder.set_prefix(format!("gen.scale{scale}."));
             recorder.keep("logits", &logits);
             recorder.keep("indices", &ids);

@@ -7,6 +7,7 @@
 pub mod arm;
 pub mod bench;
 pub mod demonstrations;
+pub mod detector;
 pub mod episode;
 pub mod expert;
 mod ik;
@@ -20,5 +21,5 @@ pub mod showcase;
 pub mod task;
 pub mod world;
 
-pub use bench::{Bench, BenchSettings, CameraId, JointReading};
+pub use bench::{Bench, BenchSettings, CameraId, JointReading, Visible};
 pub use task::{Outcome, Split, Task};

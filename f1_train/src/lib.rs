@@ -10,6 +10,7 @@
 pub mod batch;
 pub mod checkpoint;
 mod codebook;
+pub mod disturbance;
 mod error;
 pub mod evaluate;
 mod event_file;

@@ -13,7 +13,7 @@ use f1_model::network::F1Network;
 use f1_model::parameters::Group;
 use f1_model::recorder::Recorder;
 use f1_model::sampling::TokenSource;
-use f1_model::training::{Batch, JointSettings, LossOutput, hidden_tokens};
+use f1_model::training::{Batch, JointSettings, LossOutput, Stage1Settings, hidden_tokens};
 use f1_robot::statistics::StatisticsFile;
 
 use crate::batch::{Prepared, Preparer, encode_prompts, understanding_cameras};
@@ -25,7 +25,7 @@ use crate::parallel::{Peers, Place};
 use crate::parameters::Parameters;
 use crate::run_file::{Crop, RunFile, Stage};
 use crate::tokens::TokenCache;
-use crate::{Result, TrainError, setup};
+use crate::{Result, TrainError, disturbance, setup};
 
 /// What the journal shows of a loss: name and value.
 type Shown = Vec<(&'static str, f64)>;
@@ -608,7 +608,15 @@ pub fn stage_loss(
         } else {
             None
         };
-        return Ok(network.stage1_loss(batch, hidden.as_ref(), &mut recorder)?);
+        let seed = run.seed ^ step.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let (config, device) = (&network.foresight()?.config, network.device());
+        let settings = Stage1Settings {
+            hidden,
+            disturbance: disturbance::noise(&run.loss, config, samples.len(), seed, device)?,
+            change_weight: run.loss.change_weight,
+            map_weight: run.loss.map_weight,
+        };
+        return Ok(network.stage1_loss_with(batch, &settings, &mut recorder)?);
     }
     let settings = &network.config().run;
     let seed = run.seed ^ step.wrapping_mul(0x9e37_79b9_7f4a_7c15);

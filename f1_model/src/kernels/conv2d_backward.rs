@@ -2,6 +2,7 @@
 //! 1) or a product and a scatter, with respect to the weights a product over all pixels.
 
 use super::conv2d::{Conv2dGeometry, Sizes, conv2d};
+use super::conv2d_weight_gradient;
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
@@ -58,6 +59,13 @@ fn input_gradient(sizes: &Sizes, weight: &Tensor, grad: &Tensor) -> Result<Tenso
 fn weight_gradient(sizes: &Sizes, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
     let depth = sizes.depth();
     let x = x.contiguous()?.flatten_all()?.to_vec1::<f32>()?;
+    if conv2d_weight_gradient::applies(sizes) {
+        let values = grad.flatten_all()?.to_vec1::<f32>()?;
+        let values = conv2d_weight_gradient::weight_gradient(sizes, &x, &values);
+        let (rows, columns) = (sizes.kernel_height, sizes.kernel_width);
+        let shape = (sizes.out_channels, sizes.in_channels, rows, columns);
+        return Tensor::from_vec(values, shape, grad.device());
+    }
     let image_len = sizes.in_channels * sizes.height * sizes.width;
     let rows_at_once = rows_at_once(sizes);
     let mut total: Option<Tensor> = None;

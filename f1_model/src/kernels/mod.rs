@@ -9,6 +9,7 @@ mod activation;
 mod attention;
 mod conv2d;
 mod conv2d_backward;
+mod conv2d_weight_gradient;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod group_norm;

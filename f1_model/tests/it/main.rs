@@ -9,6 +9,7 @@
 
 mod checkpoints;
 mod configs;
+mod foresight;
 mod goldens;
 #[cfg(feature = "cuda")]
 mod gpu;
