@@ -1,7 +1,8 @@
-"""Starts the policy on a robot; without arguments on the simulated bench, so that it works with no hardware.
+"""Starts the policy on a robot; without arguments on the simulated bench, with no hardware.
 
     ros2 launch f1_policy bringup.launch.py
-    ros2 launch f1_policy bringup.launch.py robot:=franka model:=/path/to/checkpoint instruction:="pick up the red cube"
+    ros2 launch f1_policy bringup.launch.py robot:=franka model:=/path/to/checkpoint \\
+      instruction:="pick up the red cube"
 
 Two robots on one machine are two launches with two namespaces.
 """
@@ -19,19 +20,50 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import f1_launch  # noqa: E402  (beside this file; a launch file is not part of a Python package)
 
 ARGUMENTS = [
-    ("robot", "bench_arm", "name of a shipped robot file (config/robots/NAME.yaml) or a path to one"),
+    (
+        "robot",
+        "bench_arm",
+        "name of a shipped robot file (config/robots/NAME.yaml) or a path to one",
+    ),
     ("model", "f1_bench", "name of a shipped model (models/NAME) or a path to a checkpoint folder"),
-    ("instruction", "", "what to do; empty: the bench robot gets 'pick up the red cube', any other waits for the topic 'instruction'"),
+    (
+        "instruction",
+        "",
+        "what to do; empty: the bench robot gets 'pick up the red cube', any other robot waits for "
+        "the topic 'instruction'",
+    ),
     ("device", "auto", "auto, cpu or cuda"),
     ("dtype", "", "f32 or bf16; empty: as the checkpoint is stored"),
-    ("quant", "", "q8_0 or q4k to quantise the experts' linear layers at load, fp8 the understanding expert's on a GPU; empty: none"),
+    (
+        "quant",
+        "",
+        "quantisation at load: q8_0 or q4k of the experts' linear layers, fp8 of the understanding "
+        "expert's on a GPU; empty: none",
+    ),
     ("namespace", "f1", "namespace of all nodes and topics"),
     ("rviz", "true", "show camera, foreseen image, comparison, robot model and path in RViz"),
     ("sim", "auto", "run the simulated bench; auto: only when robot is bench_arm"),
-    ("description", "true", "publish the robot's frames and model; false where something else does (mock_hardware.launch.py, a driver)"),
-    ("use_sim_time", "", "take the time from /clock; empty: as a parameter file says for the four nodes, else false"),
-    ("autostart", "", "walk the four managed nodes up to active; empty: as a parameter file says, else true"),
-    ("params_file", "", "a ROS 2 parameter file for the four nodes, read after config/f1_policy.yaml"),
+    (
+        "description",
+        "true",
+        "publish the robot's frames and model; false where something else does "
+        "(mock_hardware.launch.py, a driver)",
+    ),
+    (
+        "use_sim_time",
+        "",
+        "take the time from /clock; empty: as a parameter file says for the four nodes, else false",
+    ),
+    (
+        "autostart",
+        "",
+        "walk the four managed nodes up to active; empty: as a parameter file says, else true",
+    ),
+    (
+        "params_file",
+        "",
+        "a ROS 2 parameter file for the four nodes, read after config/f1_policy.yaml",
+    ),
     ("log_level", "info", "debug, info, warn, error or fatal"),
 ]
 
@@ -44,7 +76,7 @@ CHOICES = {
 
 
 def start(context):
-    """Builds the actions once the arguments are known; raises RuntimeError that names what is wrong."""
+    """Makes the actions when the arguments are known; RuntimeError names what is wrong."""
     value = {name: LaunchConfiguration(name).perform(context).strip() for name, _, _ in ARGUMENTS}
     share = f1_launch.share_directory()
     robot = f1_launch.robot_file(share, value["robot"])
@@ -98,7 +130,12 @@ def start(context):
                 package="robot_state_publisher",
                 executable="robot_state_publisher",
                 namespace=value["namespace"],
-                parameters=[{"robot_description": f1_launch.text(robot.urdf_text()), "use_sim_time": use_sim_time}],
+                parameters=[
+                    {
+                        "robot_description": f1_launch.text(robot.urdf_text()),
+                        "use_sim_time": use_sim_time,
+                    }
+                ],
                 remappings=f1_launch.FRAMES,
                 output="screen",
             )
@@ -106,7 +143,9 @@ def start(context):
     if sim:
         bench = {"robot_file": f1_launch.text(robot.path), "use_sim_time": use_sim_time}
         # What is asked for lies on the belt.
-        asked = re.fullmatch(r"pick up the ((?:red|green|blue|yellow) (?:cube|ball|cylinder))", instruction)
+        asked = re.fullmatch(
+            r"pick up the ((?:red|green|blue|yellow) (?:cube|ball|cylinder))", instruction
+        )
         if asked:
             bench["object"] = f1_launch.text(asked.group(1))
         actions.append(
@@ -127,7 +166,9 @@ def start(context):
 def generate_launch_description():
     """The entry point that `ros2 launch` calls."""
     declared = [
-        DeclareLaunchArgument(name, default_value=default, description=text, choices=CHOICES.get(name))
+        DeclareLaunchArgument(
+            name, default_value=default, description=text, choices=CHOICES.get(name)
+        )
         for name, default, text in ARGUMENTS
     ]
     return LaunchDescription(declared + [OpaqueFunction(function=start)])

@@ -10,10 +10,10 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 
-# A robot's frames are its namespace's: two robots may have links of the same names.
+# Frames stay in the robot's namespace: two robots may have links of the same names.
 FRAMES = [("/tf", "tf"), ("/tf_static", "tf_static")]
 
-# What f1.rviz says of the bench, and where another robot has something else.
+# The lines of f1.rviz that name the bench's camera and root link; replaced for other robots.
 RVIZ_CAMERA = "Value: front/image_raw"
 RVIZ_FRAME = "Fixed Frame: base_link"
 
@@ -39,7 +39,7 @@ def flag(name, text):
 
 
 def text(value):
-    """A parameter that is text whatever it looks like: launch reads a bare string as YAML, and a URDF or "yes" is no text then."""
+    """A parameter that stays text: launch reads a bare string as YAML, and "yes" becomes a bool."""
     return ParameterValue(value, value_type=str)
 
 
@@ -51,11 +51,13 @@ class RobotFile:
         with open(self.path, encoding="utf-8") as stream:
             self.data = yaml.safe_load(stream)
         if not isinstance(self.data, dict):
-            raise RuntimeError(f"robot: {self.path} is not a robot file (a YAML mapping is expected)")
+            raise RuntimeError(
+                f"robot: {self.path} is not a robot file (a YAML mapping is expected)"
+            )
         self.name = self.data.get("name") or os.path.splitext(os.path.basename(self.path))[0]
 
     def urdf_path(self):
-        """Absolute path of the URDF; a relative one in the file is relative to the robot file's folder."""
+        """Absolute path of the URDF; in the file it is relative to the robot file's folder."""
         urdf = self.data.get("urdf")
         if not urdf:
             raise RuntimeError(f"robot: {self.path} names no urdf")
@@ -73,9 +75,14 @@ class RobotFile:
         """The one link of the URDF that is no joint's child."""
         urdf = ElementTree.fromstring(self.urdf_text())
         children = {joint.find("child").get("link") for joint in urdf.findall("joint")}
-        roots = [link.get("name") for link in urdf.findall("link") if link.get("name") not in children]
+        roots = [
+            link.get("name") for link in urdf.findall("link") if link.get("name") not in children
+        ]
         if len(roots) != 1:
-            raise RuntimeError(f"robot: {self.urdf_path()} has {len(roots)} root links ({', '.join(roots)}), not one")
+            raise RuntimeError(
+                f"robot: {self.urdf_path()}: {len(roots)} root links instead of one: "
+                f"{', '.join(roots)}"
+            )
         return roots[0]
 
     def camera_topic(self):
@@ -97,7 +104,9 @@ def robot_file(share, robot):
     if os.path.isfile(robot):
         return RobotFile(robot)
     names = sorted(name[: -len(".yaml")] for name in os.listdir(shipped) if name.endswith(".yaml"))
-    raise RuntimeError(f"robot: '{robot}' is neither a shipped robot ({', '.join(names)}) nor a file")
+    raise RuntimeError(
+        f"robot: '{robot}' is neither a shipped robot ({', '.join(names)}) nor a file"
+    )
 
 
 def model_directory(share, model):
@@ -108,18 +117,23 @@ def model_directory(share, model):
     if os.path.isdir(model):
         return os.path.abspath(model)
     raise RuntimeError(
-        f"model: '{model}' is neither a shipped model nor a checkpoint folder (config.json, model.safetensors, tokenizer.json, stats.json)"
+        f"model: '{model}' is neither a shipped model nor a checkpoint folder "
+        "(config.json, model.safetensors, tokenizer.json, stats.json)"
     )
 
 
 def has_nvidia_gpu():
-    """Whether an NVIDIA driver answers and counts at least one device, and a sentence that says so."""
+    """(whether an NVIDIA driver finds at least one device, a sentence that says so)."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
         return False, "no NVIDIA driver (libcuda.so.1) on this machine"
     count = ctypes.c_int(0)
-    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0 or count.value == 0:
+    if (
+        driver.cuInit(0) != 0
+        or driver.cuDeviceGetCount(ctypes.byref(count)) != 0
+        or count.value == 0
+    ):
         return False, "an NVIDIA driver is here but it finds no device"
     return True, f"{count.value} NVIDIA device(s)"
 
@@ -129,13 +143,15 @@ def has_program(name):
     try:
         from ament_index_python.packages import get_package_prefix
 
-        return os.access(os.path.join(get_package_prefix("f1_policy"), "lib", "f1_policy", name), os.X_OK)
+        return os.access(
+            os.path.join(get_package_prefix("f1_policy"), "lib", "f1_policy", name), os.X_OK
+        )
     except Exception:  # the package is not installed: a checkout, or a test with stand-ins
         return False
 
 
 def choose_build(device):
-    """(program, device parameter, why): the CUDA build cannot even start without a driver, so the choice is made here."""
+    """(program, device parameter, why); the CUDA program cannot start without a driver."""
     if device not in ("auto", "cpu", "cuda"):
         raise RuntimeError(f"device: '{device}' is none of auto, cpu, cuda")
     if device == "cpu":
@@ -144,18 +160,25 @@ def choose_build(device):
     built = has_program("f1_policy_node_cuda")
     if gpu and built:
         return "f1_policy_node_cuda", "cuda", sentence
-    missing = sentence if not gpu else f"{sentence}, but the CUDA build is not installed (colcon build --cmake-args -DF1_CUDA=ON)"
+    missing = (
+        sentence
+        if not gpu
+        else f"{sentence}, but the CUDA build is not installed "
+        "(colcon build --cmake-args -DF1_CUDA=ON)"
+    )
     if device == "cuda":
         raise RuntimeError(f"device: cuda was asked for: {missing}")
     return "f1_policy_node", "cpu", f"CPU build: {missing}"
 
 
 def rviz_config(share, robot):
-    """f1.rviz; for a robot whose camera or root link has another name than the bench's, a copy that says so."""
+    """f1.rviz, or a copy with the names of the robot's camera and root link."""
     shipped = os.path.join(share, "rviz", "f1.rviz")
     with open(shipped, encoding="utf-8") as stream:
         config = stream.read()
-    wanted = config.replace(RVIZ_CAMERA, f"Value: {robot.camera_topic()}").replace(RVIZ_FRAME, f"Fixed Frame: {robot.root_frame()}")
+    wanted = config.replace(RVIZ_CAMERA, f"Value: {robot.camera_topic()}").replace(
+        RVIZ_FRAME, f"Fixed Frame: {robot.root_frame()}"
+    )
     if wanted == config:
         return shipped
     path = os.path.join(tempfile.mkdtemp(prefix="f1_rviz_"), f"{robot.name}.rviz")
@@ -165,7 +188,7 @@ def rviz_config(share, robot):
 
 
 def rviz_node(share, robot, namespace, use_sim_time):
-    """RViz in the policy's namespace: the topics in f1.rviz are relative, so one file serves every namespace."""
+    """RViz in the policy's namespace; the topics in f1.rviz are relative to it."""
     return Node(
         package="rviz2",
         executable="rviz2",

@@ -1,9 +1,9 @@
-"""A robot made of ros2_control's mock hardware, so that real JointTrajectoryControllers can be driven by the policy.
+"""ros2_control's mock hardware with real JointTrajectoryControllers, to try the policy on.
 
     ros2 launch f1_policy mock_hardware.launch.py robot:=franka
     ros2 launch f1_policy bringup.launch.py robot:=franka model:=... description:=false
 
-The <ros2_control> element is added to the URDF here: the shipped URDFs stay free of any controller framework.
+The <ros2_control> element is added to the URDF here; the shipped URDFs do not contain one.
 """
 
 import os
@@ -21,7 +21,7 @@ import f1_launch  # noqa: E402  (beside this file; a launch file is not part of 
 
 
 def controllers_of(path):
-    """{controller: [joints]} of a ros2_control parameter file; RuntimeError when a controller has no joints."""
+    """{controller: [joints]} of a ros2_control parameter file; RuntimeError for one without."""
     with open(path, encoding="utf-8") as stream:
         data = yaml.safe_load(stream)
     nodes = data["/**"]
@@ -43,9 +43,10 @@ def controllers_of(path):
 
 
 def with_mock_hardware(urdf, joints, home):
-    """The URDF text with a mock system: these joints are commanded, the others that move have a state, so that all frames are published.
+    """The URDF text with a mock system in which these joints are commanded.
 
-    They start at home (rad or m; 0 where home is silent).
+    The other joints that move have a state, so that all frames are published. Joints start at home
+    (rad or m; 0 where home does not name them).
     """
     robot = ElementTree.fromstring(urdf)
     system = ElementTree.SubElement(robot, "ros2_control", {"name": "mock", "type": "system"})
@@ -58,20 +59,23 @@ def with_mock_hardware(urdf, joints, home):
     moving = [
         joint.get("name")
         for joint in robot.findall("joint")
-        if joint.get("type") in ("revolute", "continuous", "prismatic") and joint.find("mimic") is None
+        if joint.get("type") in ("revolute", "continuous", "prismatic")
+        and joint.find("mimic") is None
     ]
     for name in [*joints, *(name for name in moving if name not in joints)]:
         joint = ElementTree.SubElement(system, "joint", {"name": name})
         if name in joints:
             ElementTree.SubElement(joint, "command_interface", {"name": "position"})
         state = ElementTree.SubElement(joint, "state_interface", {"name": "position"})
-        ElementTree.SubElement(state, "param", {"name": "initial_value"}).text = repr(float(home.get(name, 0.0)))
+        ElementTree.SubElement(state, "param", {"name": "initial_value"}).text = repr(
+            float(home.get(name, 0.0))
+        )
         ElementTree.SubElement(joint, "state_interface", {"name": "velocity"})
     return ElementTree.tostring(robot, encoding="unicode")
 
 
 def start(context):
-    """Controller manager on mock hardware, joint states, one controller each, robot_state_publisher."""
+    """Controller manager on mock hardware, the controllers, robot_state_publisher."""
     share = f1_launch.share_directory()
     robot = f1_launch.robot_file(share, LaunchConfiguration("robot").perform(context).strip())
     namespace = LaunchConfiguration("namespace").perform(context).strip()
@@ -87,7 +91,11 @@ def start(context):
             package="controller_manager",
             executable="spawner",
             namespace=namespace,
-            arguments=[name, "--controller-manager", f"/{namespace}/controller_manager" if namespace else "/controller_manager"],
+            arguments=[
+                name,
+                "--controller-manager",
+                f"/{namespace}/controller_manager" if namespace else "/controller_manager",
+            ],
         )
         for name in ["joint_state_broadcaster", *controllers]
     ]
@@ -96,7 +104,8 @@ def start(context):
             package="controller_manager",
             executable="ros2_control_node",
             namespace=namespace,
-            # The manager reads the description from robot_state_publisher's topic; older ones look below their own name.
+            # The manager reads the description from robot_state_publisher's topic; older versions
+            # look for it below their own name.
             remappings=[("~/robot_description", "robot_description")],
             parameters=[path],
             output="screen",
@@ -116,8 +125,14 @@ def generate_launch_description():
     """The entry point that `ros2 launch` calls."""
     return LaunchDescription(
         [
-            DeclareLaunchArgument("robot", default_value="bench_arm", description="name of a shipped robot file or a path to one"),
-            DeclareLaunchArgument("namespace", default_value="f1", description="namespace of the controllers"),
+            DeclareLaunchArgument(
+                "robot",
+                default_value="bench_arm",
+                description="name of a shipped robot file or a path to one",
+            ),
+            DeclareLaunchArgument(
+                "namespace", default_value="f1", description="namespace of the controllers"
+            ),
             OpaqueFunction(function=start),
         ]
     )

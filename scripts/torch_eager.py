@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Times the released F1 layout's operations in eager PyTorch: what `f1 bench` is compared with on a GPU.
+"""Times the released F1 layout in eager PyTorch: what `f1 bench` is compared with on a GPU.
 
-Random weights, one observation, steady state (one new history frame): image tower, history frame, prefix, scales, flow steps. Only the
-operations of the network, as a plain PyTorch module has them: no compile, no graphs, attention by matrix products and a softmax in f32.
+Random weights, one observation, steady state (one new history frame): image tower, history frame,
+prefix, scales, flow steps. Only the operations of the network, as a plain PyTorch module has them:
+no compile, no graphs, attention by matrix products and a softmax in f32.
 
     python3 scripts/torch_eager.py --device cuda --dtype bf16 --runs 100
 """
+
 import argparse
 import json
 import statistics
@@ -16,14 +18,40 @@ import torch.nn.functional as F
 
 SIZES = {
     "released": dict(
-        vision=(1152, 4304, 27, 16, 224, 14), und=(2048, 16384), small=(1024, 4096), layers=18, heads=8, width=256,
-        prompt=48, scales=[1, 2, 3, 4, 5, 6, 8, 10, 13, 16], generated=4, codes=32, vocabulary=4096, ch=160,
-        mult=[1, 1, 2, 2, 4], blocks=2, chunk=50, steps=10,
+        vision=(1152, 4304, 27, 16, 224, 14),
+        und=(2048, 16384),
+        small=(1024, 4096),
+        layers=18,
+        heads=8,
+        width=256,
+        prompt=48,
+        scales=[1, 2, 3, 4, 5, 6, 8, 10, 13, 16],
+        generated=4,
+        codes=32,
+        vocabulary=4096,
+        ch=160,
+        mult=[1, 1, 2, 2, 4],
+        blocks=2,
+        chunk=50,
+        steps=10,
     ),
     "tiny": dict(
-        vision=(32, 64, 2, 4, 28, 14), und=(64, 128), small=(32, 64), layers=2, heads=4, width=16,
-        prompt=6, scales=[1, 2, 3], generated=2, codes=8, vocabulary=64, ch=32,
-        mult=[1, 2], blocks=1, chunk=5, steps=2,
+        vision=(32, 64, 2, 4, 28, 14),
+        und=(64, 128),
+        small=(32, 64),
+        layers=2,
+        heads=4,
+        width=16,
+        prompt=6,
+        scales=[1, 2, 3],
+        generated=2,
+        codes=8,
+        vocabulary=64,
+        ch=32,
+        mult=[1, 2],
+        blocks=1,
+        chunk=5,
+        steps=2,
     ),
 }
 
@@ -39,7 +67,9 @@ class Linear:
 
 def rms_norm(x, weight):
     wide = x.float()
-    return (wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + 1e-6) * (1 + weight.float())).to(x.dtype)
+    return (
+        wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + 1e-6) * (1 + weight.float())
+    ).to(x.dtype)
 
 
 def rope(x, positions):
@@ -54,7 +84,10 @@ def rope(x, positions):
 def attend(query, key, value):
     """[1, tokens, heads, width], one key head."""
     heads = query.shape[2]
-    query, key, value = (t.transpose(1, 2) for t in (query, key.expand(-1, -1, heads, -1), value.expand(-1, -1, heads, -1)))
+    query, key, value = (
+        t.transpose(1, 2)
+        for t in (query, key.expand(-1, -1, heads, -1), value.expand(-1, -1, heads, -1))
+    )
     scores = (query @ key.transpose(2, 3)).float() * query.shape[-1] ** -0.5
     out = scores.softmax(-1).to(value.dtype) @ value
     return out.transpose(1, 2).flatten(2)
@@ -66,7 +99,11 @@ class Layer:
         self.norms = make(hidden), make(hidden)
         self.q, self.k, self.v = (Linear(make, hidden, n * width) for n in (heads, 1, 1))
         self.o = Linear(make, heads * width, hidden)
-        self.gate, self.up, self.down = Linear(make, hidden, mlp), Linear(make, hidden, mlp), Linear(make, mlp, hidden)
+        self.gate, self.up, self.down = (
+            Linear(make, hidden, mlp),
+            Linear(make, hidden, mlp),
+            Linear(make, mlp, hidden),
+        )
         self.heads, self.width = heads, width
 
     def project(self, x):
@@ -87,15 +124,26 @@ class Model:
         self.patch = make(hidden, 3, patch, patch) * 0.01
         self.places = make(1, (side // patch) ** 2, hidden)
         self.tower = [
-            [Linear(make, a, b, True) for a, b in [(hidden, hidden)] * 4 + [(hidden, mlp), (mlp, hidden)]] for _ in range(layers)
+            [
+                Linear(make, a, b, True)
+                for a, b in [(hidden, hidden)] * 4 + [(hidden, mlp), (mlp, hidden)]
+            ]
+            for _ in range(layers)
         ]
         self.tower_norms = [(make(hidden), make(hidden)) for _ in range(2 * layers + 1)]
         self.projector = Linear(make, hidden, s["und"][0], True)
         stack = lambda size: [Layer(make, size, s["heads"], s["width"]) for _ in range(s["layers"])]
         self.und, self.gen, self.act = stack(s["und"]), stack(s["small"]), stack(s["small"])
         narrow = s["small"][0]
-        self.embed, self.head = Linear(make, s["codes"], narrow, True), Linear(make, narrow, s["vocabulary"], True)
-        self.actions = Linear(make, 32, narrow, True), Linear(make, 2 * narrow, narrow, True), Linear(make, narrow, narrow, True)
+        self.embed, self.head = (
+            Linear(make, s["codes"], narrow, True),
+            Linear(make, narrow, s["vocabulary"], True),
+        )
+        self.actions = (
+            Linear(make, 32, narrow, True),
+            Linear(make, 2 * narrow, narrow, True),
+            Linear(make, narrow, narrow, True),
+        )
         self.velocity = Linear(make, narrow, 32, True)
         self.encoder = []
         channels = s["ch"]
@@ -133,7 +181,9 @@ class Model:
             if kind == "down":
                 x = F.conv2d(F.pad(x, (0, 1, 0, 1)), weights[0], stride=2)
             else:
-                y = F.conv2d(swish(F.conv2d(swish(x), weights[0], padding=1)), weights[1], padding=1)
+                y = F.conv2d(
+                    swish(F.conv2d(swish(x), weights[0], padding=1)), weights[1], padding=1
+                )
                 x = (x if weights[2] is None else F.conv2d(x, weights[2])) + y
         f = F.conv2d(swish(x), self.last, padding=1).float()
         rest, out = f, torch.zeros_like(f)
@@ -154,7 +204,10 @@ class Model:
             query, key, value = (torch.cat([part[n] for part in parts], 1) for n in range(3))
             query, key = rope(query, positions), rope(key, positions)
             if caches[index] is not None:
-                key, value = torch.cat([caches[index][0], key], 1), torch.cat([caches[index][1], value], 1)
+                key, value = (
+                    torch.cat([caches[index][0], key], 1),
+                    torch.cat([caches[index][1], value], 1),
+                )
             joined = (key, value)
             attended, at = attend(query, key, value), 0
             for n, (layers, x) in enumerate(streams):
@@ -168,7 +221,9 @@ class Model:
         und = torch.cat([self.images(cameras), prompt], 1)
         self.frame(frame)
         caches = [None] * s["layers"]
-        hidden = self.through([(self.und, und), (self.gen, self.embed(history))], caches, 0)[1][:, -1:]
+        hidden = self.through([(self.und, und), (self.gen, self.embed(history))], caches, 0)[1][
+            :, -1:
+        ]
         length = und.shape[1] + history.shape[1]
         for side in s["scales"][1 : s["generated"]] + [None]:
             ids = self.head(hidden.to(dtype)).float().argmax(-1)
@@ -180,14 +235,20 @@ class Model:
         x = noise
         for step in range(s["steps"]):
             embedded = self.actions[0](x)
-            embedded = self.actions[2](F.silu(self.actions[1](torch.cat([embedded, embedded * (1 - step / s["steps"])], -1))))
+            embedded = self.actions[2](
+                F.silu(
+                    self.actions[1](torch.cat([embedded, embedded * (1 - step / s["steps"])], -1))
+                )
+            )
             out = self.through([(self.act, embedded)], list(caches), length)[0]
             x = x - self.velocity(out) / s["steps"]
         return x[:, 1:].float().cpu()
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--dtype", default="bf16", choices=["bf16", "f32"])
     parser.add_argument("--size", default="released", choices=sorted(SIZES))
@@ -212,7 +273,16 @@ def main():
             model.observe(*on_device, prompt, history, make(1, s["chunk"] + 1, 32))
             times.append(1e3 * (time.perf_counter() - begin))
         times = sorted(times[5:])
-    print(json.dumps({"median_ms": statistics.median(times), "least_ms": times[0], "runs": args.runs, "device": args.device}))
+    print(
+        json.dumps(
+            {
+                "median_ms": statistics.median(times),
+                "least_ms": times[0],
+                "runs": args.runs,
+                "device": args.device,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Loads every launch file: with the real launch packages where a ROS 2 is sourced, with stand-ins elsewhere.
+"""Loads every launch file, with the real launch packages where a ROS 2 is sourced.
+
+Elsewhere stand-ins take their place.
 
 Run it with `python3 tests/launch/test_launch_files.py` or by pytest; it needs PyYAML.
 """
@@ -24,12 +26,18 @@ except ImportError:
 from launch import LaunchContext  # noqa: E402
 from launch.actions import DeclareLaunchArgument, OpaqueFunction  # noqa: E402
 
-ROBOTS = sorted(name[:-5] for name in os.listdir(os.path.join(ROOT, "config", "robots")) if name.endswith(".yaml"))
+ROBOTS = sorted(
+    name[:-5]
+    for name in os.listdir(os.path.join(ROOT, "config", "robots"))
+    if name.endswith(".yaml")
+)
 
 
 def load(name):
     """The launch file as a module."""
-    specification = importlib.util.spec_from_file_location(name.replace(".", "_"), os.path.join(LAUNCH, name))
+    specification = importlib.util.spec_from_file_location(
+        name.replace(".", "_"), os.path.join(LAUNCH, name)
+    )
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
@@ -74,14 +82,21 @@ class LaunchFiles(unittest.TestCase):
 
     def test_without_arguments_the_bench_its_simulator_and_its_model_start(self):
         programs = [executable_of(node) for node in actions_of("bringup.launch.py", device="cpu")]
-        self.assertEqual(programs, ["f1_policy_node", "robot_state_publisher", "f1_sim_node", "rviz2"])
+        self.assertEqual(
+            programs, ["f1_policy_node", "robot_state_publisher", "f1_sim_node", "rviz2"]
+        )
 
     def test_every_shipped_robot_starts_without_the_simulator(self):
         for robot in ROBOTS:
             if robot == "bench_arm":
                 continue
             with self.subTest(robot=robot):
-                programs = [executable_of(node) for node in actions_of("bringup.launch.py", robot=robot, rviz="false", device="cpu")]
+                programs = [
+                    executable_of(node)
+                    for node in actions_of(
+                        "bringup.launch.py", robot=robot, rviz="false", device="cpu"
+                    )
+                ]
                 self.assertEqual(programs, ["f1_policy_node", "robot_state_publisher"])
 
     @unittest.skipIf(REAL, "reads the recorded arguments of the stand-ins")
@@ -93,7 +108,9 @@ class LaunchFiles(unittest.TestCase):
 
     @unittest.skipIf(REAL, "reads the recorded arguments of the stand-ins")
     def test_arguments_reach_the_policy_as_parameters(self):
-        node = actions_of("bringup.launch.py", instruction="wave", quant="q8_0", autostart="false", device="cpu")[0]
+        node = actions_of(
+            "bringup.launch.py", instruction="wave", quant="q8_0", autostart="false", device="cpu"
+        )[0]
         parameters = node.arguments["parameters"][-1]
         self.assertIs(parameters["autostart"], False)
         for name, wanted in (("instruction", "wave"), ("quant", "q8_0"), ("device", "cpu")):
@@ -105,7 +122,11 @@ class LaunchFiles(unittest.TestCase):
     @unittest.skipIf(REAL, "reads the recorded arguments of the stand-ins")
     def test_the_urdf_stays_text(self):
         for launch in ("bringup.launch.py", "mock_hardware.launch.py"):
-            publisher = next(node for node in actions_of(launch) if executable_of(node) == "robot_state_publisher")
+            publisher = next(
+                node
+                for node in actions_of(launch)
+                if executable_of(node) == "robot_state_publisher"
+            )
             description = publisher.arguments["parameters"][0]["robot_description"]
             self.assertIs(description.value_type, str)
             self.assertEqual(ElementTree.fromstring(description.value).tag, "robot")
@@ -124,27 +145,38 @@ class LaunchFiles(unittest.TestCase):
                 actions_of("bringup.launch.py", **arguments)
 
     def test_the_view_is_one_rviz(self):
-        self.assertEqual([executable_of(node) for node in actions_of("foresight_view.launch.py")], ["rviz2"])
+        self.assertEqual(
+            [executable_of(node) for node in actions_of("foresight_view.launch.py")], ["rviz2"]
+        )
 
     def test_rviz_shows_each_robots_camera_from_its_root_link(self):
         helpers = load("f1_launch.py")
         with open(os.path.join(LAUNCH, "..", "rviz", "f1.rviz"), encoding="utf-8") as stream:
             config = stream.read()
         # What is exchanged must be there, once.
-        self.assertEqual((config.count(helpers.RVIZ_CAMERA), config.count(helpers.RVIZ_FRAME)), (1, 1))
+        self.assertEqual(
+            (config.count(helpers.RVIZ_CAMERA), config.count(helpers.RVIZ_FRAME)), (1, 1)
+        )
         for robot, camera, root in (
             ("bench_arm", "front/image_raw", "base_link"),
             ("franka", "agentview/image_raw", "world"),
             ("google_robot", "head/image_raw", "link_base"),
         ):
             with self.subTest(robot=robot):
-                with open(helpers.rviz_config(ROOT, helpers.robot_file(ROOT, robot)), encoding="utf-8") as stream:
+                with open(
+                    helpers.rviz_config(ROOT, helpers.robot_file(ROOT, robot)), encoding="utf-8"
+                ) as stream:
                     config = stream.read()
                 self.assertIn(f"Value: {camera}\n", config)
                 self.assertIn(f"Fixed Frame: {root}\n", config)
 
     def test_another_publisher_of_the_description_is_left_alone(self):
-        programs = [executable_of(node) for node in actions_of("bringup.launch.py", device="cpu", description="false", rviz="false", sim="false")]
+        programs = [
+            executable_of(node)
+            for node in actions_of(
+                "bringup.launch.py", device="cpu", description="false", rviz="false", sim="false"
+            )
+        ]
         self.assertEqual(programs, ["f1_policy_node"])
 
     @unittest.skipIf(REAL, "reads the recorded arguments of the stand-ins")
@@ -162,7 +194,10 @@ class LaunchFiles(unittest.TestCase):
     def test_mock_hardware_offers_every_controller_of_every_robot(self):
         for robot in ROBOTS:
             with self.subTest(robot=robot):
-                programs = [executable_of(node) for node in actions_of("mock_hardware.launch.py", robot=robot)]
+                programs = [
+                    executable_of(node)
+                    for node in actions_of("mock_hardware.launch.py", robot=robot)
+                ]
                 self.assertEqual(programs[:2], ["ros2_control_node", "robot_state_publisher"])
                 self.assertGreaterEqual(programs.count("spawner"), 2)
 
@@ -177,10 +212,18 @@ class LaunchFiles(unittest.TestCase):
     def test_a_joint_that_no_controller_moves_has_a_state(self):
         module = load("mock_hardware.launch.py")
         joint = '<joint name="{}" type="{}">{}</joint>'
-        urdf = "".join(joint.format(*each) for each in (
-            ("a", "revolute", ""), ("lift", "prismatic", ""), ("finger", "prismatic", '<mimic joint="a"/>'), ("mount", "fixed", ""),
-        ))
-        described = ElementTree.fromstring(module.with_mock_hardware(f'<robot name="r">{urdf}</robot>', ["a"], {}))
+        urdf = "".join(
+            joint.format(*each)
+            for each in (
+                ("a", "revolute", ""),
+                ("lift", "prismatic", ""),
+                ("finger", "prismatic", '<mimic joint="a"/>'),
+                ("mount", "fixed", ""),
+            )
+        )
+        described = ElementTree.fromstring(
+            module.with_mock_hardware(f'<robot name="r">{urdf}</robot>', ["a"], {})
+        )
         joints = {each.get("name"): each for each in described.findall("ros2_control/joint")}
         self.assertEqual(sorted(joints), ["a", "lift"])
         self.assertIsNotNone(joints["a"].find("command_interface"))

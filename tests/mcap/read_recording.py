@@ -1,4 +1,4 @@
-"""Reads a recording as other programs do: the decoder is made from the schemas in the file, and decodes every message.
+"""Reads a recording as other programs do: decodes every message by the schemas in the file.
 
     read_recording.py FILE.mcap
 

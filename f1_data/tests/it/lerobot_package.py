@@ -1,4 +1,4 @@
-"""Reads a data set that f1_data wrote and writes others for it to read, with the lerobot package itself.
+"""Reads a data set that f1_data wrote and writes others for it to read, with the package lerobot.
 
 usage: lerobot_package.py read FOLDER | write FOLDER (images|videos)
 """
@@ -44,7 +44,11 @@ def read(folder):
 def write(folder, kind):
     dtype = "video" if kind == "videos" else "image"
     features = {
-        "observation.images.front": {"dtype": dtype, "shape": (48, 64, 3), "names": ["height", "width", "channels"]},
+        "observation.images.front": {
+            "dtype": dtype,
+            "shape": (48, 64, 3),
+            "names": ["height", "width", "channels"],
+        },
         "observation.state": {"dtype": "float32", "shape": (3,), "names": ["a", "b", "c"]},
         "action": {"dtype": "float32", "shape": (2,), "names": ["a", "b"]},
     }

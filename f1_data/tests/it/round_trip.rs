@@ -56,8 +56,8 @@ fn both_layouts_give_back_what_was_written() {
                 assert_eq!(table.action[frame][1], (seed * 2 + 1) as f32 * -0.2);
                 assert!((table.timestamps[frame] - frame as f64 * 0.1).abs() < 1e-6);
                 assert_eq!(table.task_index[frame], usize::from(episode == 1));
-                let image = table.images["observation.images.wrist"][frame].decode().unwrap();
-                assert_eq!(image, image(seed + 9));
+                let decoded = table.images["observation.images.wrist"][frame].decode().unwrap();
+                assert_eq!(decoded, image(seed + 9));
             }
         }
         let carried = dataset.statistics().unwrap();

@@ -1,7 +1,7 @@
-"""A ROS 2 node without ROS: plain DDS (Eclipse Cyclone) under the names and types that a ROS 2 node uses.
+"""A ROS 2 node without ROS: plain DDS (Eclipse Cyclone) with a ROS 2 node's names and types.
 
-It shares no code with f1_policy: definitions are parsed here again, and the encoding is Cyclone's. What works against
-it works against rmw_cyclonedds.
+It shares no code with f1_policy: definitions are parsed here again, and the encoding is Cyclone's.
+What works against it works against rmw_cyclonedds.
 
     from f1_peer import Node, Qos, Types
     types = Types()

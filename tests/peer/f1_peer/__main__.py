@@ -22,7 +22,9 @@ from .types import Types
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="f1_peer", description="A ROS 2 node without ROS, on Eclipse Cyclone DDS.")
+    parser = argparse.ArgumentParser(
+        prog="f1_peer", description="A ROS 2 node without ROS, on Eclipse Cyclone DDS."
+    )
     parser.add_argument("--domain", type=int, default=int(os.environ.get("ROS_DOMAIN_ID", "0")))
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("codec")
@@ -53,12 +55,16 @@ def main() -> int:
         return 0
     node = Node(Types(), arguments.domain)
     if arguments.command == "call":
-        response = node.client(arguments.service, arguments.type).call(arguments.value, arguments.timeout)
+        response = node.client(arguments.service, arguments.type).call(
+            arguments.value, arguments.timeout
+        )
         print(json.dumps(response))
         return 0 if response is not None else 1
     qos = Qos(not arguments.best_effort, arguments.transient_local, arguments.depth)
     if arguments.command == "echo":
-        node.subscribe(arguments.topic, arguments.type, lambda value: print(json.dumps(value), flush=True), qos)
+        node.subscribe(
+            arguments.topic, arguments.type, lambda value: print(json.dumps(value), flush=True), qos
+        )
         while True:
             time.sleep(1)
     publisher = node.publisher(arguments.topic, arguments.type, qos)

@@ -1,9 +1,9 @@
 """Encodes and decodes for another program: one JSON object a line in, one out.
 
-    {"type": "std_msgs/msg/String", "cdr": "0001...", "value": {...}}
-        -> {"cdr": "...", "equal": true}      decoded, compared with value, encoded again
-    {"type": "std_msgs/msg/String"}
-        -> {"cdr": "..."}                     the type's default
+{"type": "std_msgs/msg/String", "cdr": "0001...", "value": {...}}
+    -> {"cdr": "...", "equal": true}      decoded, compared with value, encoded again
+{"type": "std_msgs/msg/String"}
+    -> {"cdr": "..."}                     the type's default
 """
 
 import json

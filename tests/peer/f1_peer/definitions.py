@@ -7,8 +7,20 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 PRIMITIVES = {
-    "bool", "byte", "char", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64",
-    "float32", "float64", "string",
+    "bool",
+    "byte",
+    "char",
+    "int8",
+    "uint8",
+    "int16",
+    "uint16",
+    "int32",
+    "uint32",
+    "int64",
+    "uint64",
+    "float32",
+    "float64",
+    "string",
 }
 
 UUID = "unique_identifier_msgs/msg/UUID"
@@ -17,7 +29,7 @@ TIME = "builtin_interfaces/msg/Time"
 
 @dataclass
 class Field:
-    """One field: `base` is a primitive or a full name; `shape` is one of single, array, sequence."""
+    """One field: `base` is a primitive or a full name; `shape` is single, array or sequence."""
 
     name: str
     base: str
@@ -35,7 +47,9 @@ class Structure:
     fields: List[Field] = field(default_factory=list)
 
 
-_TYPE = re.compile(r"^(?P<base>[A-Za-z][A-Za-z0-9_/]*)(<=(?P<bound>\d+))?(\[(?P<array>(<=)?\d*)\])?$")
+_TYPE = re.compile(
+    r"^(?P<base>[A-Za-z][A-Za-z0-9_/]*)(<=(?P<bound>\d+))?(\[(?P<array>(<=)?\d*)\])?$"
+)
 
 
 def _full_name(base: str, package: str) -> str:
@@ -106,7 +120,11 @@ def load(roots: Optional[List[Path]] = None) -> Dict[str, Structure]:
                 continue
             name = f"{path.parent.parent.name}/{kind}/{path.stem}"
             parts = re.split(r"^---\s*$", path.read_text(), flags=re.MULTILINE)
-            suffixes = {"msg": [""], "srv": ["_Request", "_Response"], "action": ["_Goal", "_Result", "_Feedback"]}
+            suffixes = {
+                "msg": [""],
+                "srv": ["_Request", "_Response"],
+                "action": ["_Goal", "_Result", "_Feedback"],
+            }
             for suffix, part in zip(suffixes[kind], parts, strict=True):
                 found[name + suffix] = parse(name + suffix, part)
             if kind == "action":

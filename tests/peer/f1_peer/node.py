@@ -1,4 +1,4 @@
-"""Publishers, subscriptions, services and actions under the names that rmw_cyclonedds gives them."""
+"""Publishers, subscriptions, services and actions with the names of rmw_cyclonedds."""
 
 import struct
 import threading
@@ -7,7 +7,14 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from cyclonedds.core import DDSException, InstanceState, ReadCondition, SampleState, ViewState, WaitSet
+from cyclonedds.core import (
+    DDSException,
+    InstanceState,
+    ReadCondition,
+    SampleState,
+    ViewState,
+    WaitSet,
+)
 from cyclonedds.domain import DomainParticipant
 from cyclonedds.pub import DataWriter
 from cyclonedds.qos import Policy
@@ -37,8 +44,12 @@ class Qos:
 
     def dds(self) -> DdsQos:
         return DdsQos(
-            Policy.Reliability.Reliable(duration(seconds=10)) if self.reliable else Policy.Reliability.BestEffort,
-            Policy.Durability.TransientLocal if self.transient_local else Policy.Durability.Volatile,
+            Policy.Reliability.Reliable(duration(seconds=10))
+            if self.reliable
+            else Policy.Reliability.BestEffort,
+            Policy.Durability.TransientLocal
+            if self.transient_local
+            else Policy.Durability.Volatile,
             Policy.History.KeepLast(self.depth) if self.depth else Policy.History.KeepAll,
             Policy.DataRepresentation(use_cdrv0_representation=True),
         )
@@ -76,7 +87,7 @@ def _encoded(idl_class: type) -> type:
 
 
 def _topic(node: "Node", name: str, encoded: type, qos: Qos) -> Topic:
-    """Makes a topic, again where Cyclone refuses it: it does so, rarely, while it learns the same type from another process."""
+    """Makes a topic; tries again, because Cyclone can refuse a type that it is just discovering."""
     for attempt in range(TOPIC_TRIES):
         try:
             return Topic(node.participant, name, encoded, qos=qos.dds())
@@ -127,11 +138,15 @@ class Publisher:
 class Subscription:
     """Made by `Node.subscribe`."""
 
-    def __init__(self, node: "Node", topic: str, idl_class: type, qos: Qos, callback: Callable[[bytes], None]):
+    def __init__(
+        self, node: "Node", topic: str, idl_class: type, qos: Qos, callback: Callable[[bytes], None]
+    ):
         self._class = _encoded(idl_class)
         dds_topic = _topic(node, topic, self._class, qos)
         self.reader = DataReader(node.participant, dds_topic, qos=qos.dds())
-        self.condition = ReadCondition(self.reader, SampleState.Any | ViewState.Any | InstanceState.Any)
+        self.condition = ReadCondition(
+            self.reader, SampleState.Any | ViewState.Any | InstanceState.Any
+        )
         self._callback = callback
 
     def matched(self) -> int:
@@ -158,7 +173,9 @@ class Client:
         self._answers: Dict[int, Any] = {}
         request, response = node.types.framed(self._request), node.types.framed(self._response)
         self.publisher = Publisher(node, f"rq{name}Request", self._request, request, SERVICES)
-        self.subscription = node.add(Subscription(node, f"rr{name}Reply", response, SERVICES, self._on_reply))
+        self.subscription = node.add(
+            Subscription(node, f"rr{name}Reply", response, SERVICES, self._on_reply)
+        )
 
     def _on_reply(self, data: bytes) -> None:
         client, sequence, body = _unframe(data)
@@ -194,16 +211,20 @@ class Client:
 
 
 class Service:
-    """Made by `Node.service`. The handler may answer later, from another thread, through `reply`."""
+    """Made by `Node.service`. The handler may answer later, from any thread, with `reply`."""
 
-    def __init__(self, node: "Node", name: str, service: str, handler: Callable[[Dict[str, Any], Any], None]):
+    def __init__(
+        self, node: "Node", name: str, service: str, handler: Callable[[Dict[str, Any], Any], None]
+    ):
         self._types = node.types
         self._request = f"{service}_Request"
         self._response = f"{service}_Response"
         self._handler = handler
         request, response = node.types.framed(self._request), node.types.framed(self._response)
         self.publisher = Publisher(node, f"rr{name}Reply", self._response, response, SERVICES)
-        self.subscription = node.add(Subscription(node, f"rq{name}Request", request, SERVICES, self._on_request))
+        self.subscription = node.add(
+            Subscription(node, f"rq{name}Request", request, SERVICES, self._on_request)
+        )
 
     def _on_request(self, data: bytes) -> None:
         client, sequence, body = _unframe(data)
@@ -212,14 +233,16 @@ class Service:
     def reply(self, to: Any, response: Dict[str, Any]) -> None:
         """Answers the request that came with `to`.
 
-        A request can be faster than the discovery of its client's reader, and a reply that nobody is matched to is
-        lost: as rmw_cyclonedds does, wait for it.
+        A request can arrive before the client's reader is discovered, and a reply without a matched
+        reader is lost: as rmw_cyclonedds does, wait for the match.
         """
         client, sequence = to
         end = time.monotonic() + REPLY_LIMIT
         while not self.publisher.matched() and time.monotonic() < end:
             time.sleep(0.005)
-        self.publisher.publish_cdr(_frame(client, sequence, self._types.encode(self._response, response)))
+        self.publisher.publish_cdr(
+            _frame(client, sequence, self._types.encode(self._response, response))
+        )
 
 
 class Goal:
@@ -248,10 +271,16 @@ class ActionServer:
         self._lock = threading.Lock()
         self.goals: Dict[bytes, Goal] = {}
         self._send = node.service(f"{name}/_action/send_goal", f"{action}_SendGoal", self._on_goal)
-        self._cancel = node.service(f"{name}/_action/cancel_goal", "action_msgs/srv/CancelGoal", self._on_cancel)
-        self._result = node.service(f"{name}/_action/get_result", f"{action}_GetResult", self._on_result)
+        self._cancel = node.service(
+            f"{name}/_action/cancel_goal", "action_msgs/srv/CancelGoal", self._on_cancel
+        )
+        self._result = node.service(
+            f"{name}/_action/get_result", f"{action}_GetResult", self._on_result
+        )
         self.feedback = node.publisher(f"{name}/_action/feedback", f"{action}_FeedbackMessage")
-        self._status = node.publisher(f"{name}/_action/status", "action_msgs/msg/GoalStatusArray", LATCHED)
+        self._status = node.publisher(
+            f"{name}/_action/status", "action_msgs/msg/GoalStatusArray", LATCHED
+        )
 
     def _on_goal(self, request: Dict[str, Any], to: Any) -> None:
         goal = Goal(self, request["goal_id"]["uuid"], request["goal"])
@@ -275,7 +304,10 @@ class ActionServer:
         with self._lock:
             goal.status = status
             statuses = [
-                {"goal_info": {"goal_id": {"uuid": g.goal_id}, "stamp": g.stamp}, "status": g.status}
+                {
+                    "goal_info": {"goal_id": {"uuid": g.goal_id}, "stamp": g.stamp},
+                    "status": g.status,
+                }
                 for g in self.goals.values()
             ]
         self._status.publish({"status_list": statuses})
@@ -284,10 +316,18 @@ class ActionServer:
         asked = request["goal_info"]["goal_id"]["uuid"]
         with self._lock:
             goals = [
-                g for g in self.goals.values()
+                g
+                for g in self.goals.values()
                 if g.status in (ACCEPTED, EXECUTING) and (not any(asked) or g.goal_id == asked)
             ]
-        self._cancel.reply(to, {"goals_canceling": [{"goal_id": {"uuid": g.goal_id}, "stamp": g.stamp} for g in goals]})
+        self._cancel.reply(
+            to,
+            {
+                "goals_canceling": [
+                    {"goal_id": {"uuid": g.goal_id}, "stamp": g.stamp} for g in goals
+                ]
+            },
+        )
         for goal in goals:
             self._set_status(goal, CANCELING)
             goal.canceled.set()
@@ -307,11 +347,15 @@ class ActionServer:
 class ActionClient:
     """Made by `Node.action_client`."""
 
-    def __init__(self, node: "Node", name: str, action: str, on_feedback: Callable[[Dict[str, Any]], None]):
+    def __init__(
+        self, node: "Node", name: str, action: str, on_feedback: Callable[[Dict[str, Any]], None]
+    ):
         self.send_goal = node.client(f"{name}/_action/send_goal", f"{action}_SendGoal")
         self.cancel_goal = node.client(f"{name}/_action/cancel_goal", "action_msgs/srv/CancelGoal")
         self.get_result = node.client(f"{name}/_action/get_result", f"{action}_GetResult")
-        self.feedback = node.subscribe(f"{name}/_action/feedback", f"{action}_FeedbackMessage", on_feedback)
+        self.feedback = node.subscribe(
+            f"{name}/_action/feedback", f"{action}_FeedbackMessage", on_feedback
+        )
 
     def matched(self) -> int:
         """How many servers there are."""
@@ -320,7 +364,7 @@ class ActionClient:
 
 
 class Node:
-    """A DDS participant with the habits of a ROS 2 node. Topic and service names are absolute (`/joint_states`)."""
+    """A DDS participant that acts as a ROS 2 node. Names are absolute (`/joint_states`)."""
 
     def __init__(self, types: Optional[Types] = None, domain: int = 0):
         self.types = types or Types()
@@ -336,19 +380,27 @@ class Node:
         """A publisher of messages of type `name`."""
         return Publisher(self, f"rt{topic}", name, self.types.cls(name), qos)
 
-    def subscribe_cdr(self, topic: str, name: str, callback: Callable[[bytes], None], qos: Qos = Qos()) -> Subscription:
+    def subscribe_cdr(
+        self, topic: str, name: str, callback: Callable[[bytes], None], qos: Qos = Qos()
+    ) -> Subscription:
         """Calls back with the encoded message, header included, in the node's thread."""
         return self.add(Subscription(self, f"rt{topic}", self.types.cls(name), qos, callback))
 
-    def subscribe(self, topic: str, name: str, callback: Callable[[Dict[str, Any]], None], qos: Qos = Qos()) -> Subscription:
+    def subscribe(
+        self, topic: str, name: str, callback: Callable[[Dict[str, Any]], None], qos: Qos = Qos()
+    ) -> Subscription:
         """Calls back with the message as a dictionary, in the node's thread."""
-        return self.subscribe_cdr(topic, name, lambda data: callback(self.types.decode(name, data)), qos)
+        return self.subscribe_cdr(
+            topic, name, lambda data: callback(self.types.decode(name, data)), qos
+        )
 
     def client(self, name: str, service: str) -> Client:
         """A client of the service `name`."""
         return Client(self, name, service)
 
-    def service(self, name: str, service: str, handler: Callable[[Dict[str, Any], Any], None]) -> Service:
+    def service(
+        self, name: str, service: str, handler: Callable[[Dict[str, Any], Any], None]
+    ) -> Service:
         """A service: `handler(request, to)` answers with `reply(to, response)`."""
         return Service(self, name, service, handler)
 
@@ -356,7 +408,9 @@ class Node:
         """An action server that accepts every goal."""
         return ActionServer(self, name, action, execute)
 
-    def action_client(self, name: str, action: str, on_feedback: Callable[[Dict[str, Any]], None]) -> ActionClient:
+    def action_client(
+        self, name: str, action: str, on_feedback: Callable[[Dict[str, Any]], None]
+    ) -> ActionClient:
         """An action client."""
         return ActionClient(self, name, action, on_feedback)
 

@@ -1,19 +1,25 @@
 """A node driven by another program: one JSON object a line in, JSON objects out.
 
-Every request has an `op`, and an `id` that its reply repeats as `reply`. What happens by itself is told as objects with
-an `event`. Messages are given as `cdr` (hexadecimal, header included) or `value` (a dictionary).
+Every request has an `op`, and an `id` that its reply repeats as `reply`. What happens without a
+request is reported as objects with an `event`. Messages are given as `cdr` (hexadecimal, header
+included) or `value` (a dictionary).
 
     publisher   name topic type qos
     publish     name cdr|value
-    stream      name cdr|value rate count mark at `rate` Hz; the header's stamp becomes the time of sending; `mark`
-                                               [offset, length]: so many bytes become the stamp's milliseconds modulo 251
-    subscribe   name topic type qos mode       mode `each`: event `message`; mode `count`: only counted
-    stats       name                           received, latencies in seconds from the header's stamp, distinct stamps
-    service     name service type response     answers always the same; event `request`
-    call        service type request timeout   reply: response
-    action_server name action type feedback period result status    feedback: a list, one each period
-    send_goal   action type goal timeout cancel_after               events `accepted`, `feedback`; reply: status and result
-    matched     name count timeout             waits until so many endpoints have found each other
+    stream      name cdr|value rate count mark   at `rate` Hz; the header's stamp becomes the time
+                                                 of sending; `mark` is [offset, length]: these bytes
+                                                 become the stamp's milliseconds modulo 251
+    subscribe   name topic type qos mode         `each`: an event `message`; `count`: only counted
+    stats       name                             received, latencies in seconds from the header's
+                                                 stamp, distinct stamps
+    service     name service type response       always the same answer; event `request`
+    call        service type request timeout     reply: response
+    action_server name action type feedback period result status
+                                                 feedback: a list, one each period
+    send_goal   action type goal timeout cancel_after
+                                                 events `accepted`, `feedback`; reply: status and
+                                                 result
+    matched     name count timeout               waits until so many endpoints are matched
     quit
 
 qos: {"reliable": true, "transient_local": false, "depth": 10}; depth 0 keeps all.
@@ -93,7 +99,7 @@ class Session:
             data[4:8] = (nanoseconds // 1_000_000_000).to_bytes(4, "little")
             data[8:12] = (nanoseconds % 1_000_000_000).to_bytes(4, "little")
             if length:
-                data[offset:offset + length] = bytes([nanoseconds // 1_000_000 % 251]) * length
+                data[offset : offset + length] = bytes([nanoseconds // 1_000_000 % 251]) * length
             publisher.publish_cdr(bytes(data))
         return {"seconds": time.monotonic() - start}
 
@@ -112,7 +118,9 @@ class Session:
                 count["latencies"].append((time.time_ns() - stamp) * 1e-9)
                 count["stamps"].add(stamp)
 
-        self.endpoints[name] = self.node.subscribe_cdr(r["topic"], r["type"], arrived, Qos(**r.get("qos", {})))
+        self.endpoints[name] = self.node.subscribe_cdr(
+            r["topic"], r["type"], arrived, Qos(**r.get("qos", {}))
+        )
 
     def op_stats(self, r: Dict[str, Any]) -> Dict[str, Any]:
         count = self.counts[r["name"]]
@@ -144,7 +152,9 @@ class Session:
                 goal.feedback(feedback)
                 if goal.canceled.wait(r.get("period", 0.1)):
                     return CANCELED, r.get("result", {})
-            return (SUCCEEDED if r.get("status", "succeeded") == "succeeded" else ABORTED), r.get("result", {})
+            return (SUCCEEDED if r.get("status", "succeeded") == "succeeded" else ABORTED), r.get(
+                "result", {}
+            )
 
         self.endpoints[r["name"]] = self.node.action_server(r["action"], r["type"], execute)
 

@@ -9,9 +9,20 @@ from cyclonedds.idl import types as t
 from .definitions import Field, load
 
 _PRIMITIVES = {
-    "bool": bool, "byte": t.uint8, "char": t.uint8, "int8": t.int8, "uint8": t.uint8, "int16": t.int16,
-    "uint16": t.uint16, "int32": t.int32, "uint32": t.uint32, "int64": t.int64, "uint64": t.uint64,
-    "float32": t.float32, "float64": t.float64, "string": str,
+    "bool": bool,
+    "byte": t.uint8,
+    "char": t.uint8,
+    "int8": t.int8,
+    "uint8": t.uint8,
+    "int16": t.int16,
+    "uint16": t.uint16,
+    "int32": t.int32,
+    "uint32": t.uint32,
+    "int64": t.int64,
+    "uint64": t.uint64,
+    "float32": t.float32,
+    "float64": t.float64,
+    "string": str,
 }
 
 _OCTETS = ("byte", "char", "uint8")
@@ -26,7 +37,8 @@ def dds_name(name: str) -> str:
 class Types:
     """All interfaces below `roots`, made into Cyclone types when first asked for.
 
-    Values are dictionaries as in JSON; fields that are left out have their defaults; `uint8[]` is bytes or a list.
+    Values are dictionaries as in JSON; fields that are left out have their defaults; `uint8[]` is
+    bytes or a list.
     """
 
     def __init__(self, roots: Optional[List[Path]] = None):
@@ -42,7 +54,7 @@ class Types:
         return self._classes[name]
 
     def framed(self, name: str) -> type:
-        """The type of a service's request or response on the wire: rmw_cyclonedds puts the client's identity first."""
+        """A request or response on the wire: rmw_cyclonedds puts the client's id before it."""
         if name not in self._framed:
             fields = {"header_client": t.uint64, "header_sequence": t.int64}
             fields |= {f.name: self._annotation(f) for f in self.structures[name].fields}
@@ -88,7 +100,9 @@ class Types:
             return self.make(field.base, value)
         if value is not None:
             return value
-        return {"string": "", "bool": False}.get(field.base, 0.0 if field.base.startswith("float") else 0)
+        return {"string": "", "bool": False}.get(
+            field.base, 0.0 if field.base.startswith("float") else 0
+        )
 
     def value(self, name: str, instance: Any) -> Dict[str, Any]:
         """An instance as a dictionary."""

@@ -12,6 +12,8 @@ mod launch_files;
 mod over_dds;
 mod puppet;
 mod replay;
+mod ros_packages;
 mod sampler;
 mod soak;
 mod spans;
+mod wrapper;

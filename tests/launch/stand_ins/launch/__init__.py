@@ -1,4 +1,4 @@
-"""Stand-ins for the package `launch`, only as much as the launch files use: they record what they are given."""
+"""Stand-ins for the parts of the package `launch` that the launch files use: they record calls."""
 
 
 class LaunchDescription:

@@ -16,7 +16,9 @@ class DeclareLaunchArgument:
         """Sets the default unless the caller gave a value; refuses a value that is no choice."""
         value = context.launch_configurations.setdefault(self.name, self.default_value)
         if self.choices is not None and value not in self.choices:
-            raise RuntimeError(f"Argument {self.name} provided value {value!r} is not valid: {self.choices}")
+            raise RuntimeError(
+                f"Argument {self.name} provided value {value!r} is not valid: {self.choices}"
+            )
 
 
 class OpaqueFunction:

@@ -1,8 +1,18 @@
 """Stand-ins for `launch_ros.actions`."""
 
 ALLOWED = {
-    "package", "executable", "name", "namespace", "parameters", "remappings", "arguments", "ros_arguments",
-    "output", "emulate_tty", "sigterm_timeout", "condition",
+    "package",
+    "executable",
+    "name",
+    "namespace",
+    "parameters",
+    "remappings",
+    "arguments",
+    "ros_arguments",
+    "output",
+    "emulate_tty",
+    "sigterm_timeout",
+    "condition",
 }
 
 
@@ -15,7 +25,9 @@ class Node:
             raise TypeError(f"Node: unknown arguments {sorted(unknown)}")
         for parameters in arguments.get("parameters", ()):
             for name, value in parameters.items() if isinstance(parameters, dict) else ():
-                # The real class reads it as YAML: an empty one, a URDF or "yes" would not stay text.
+                # The real class reads it as YAML: "yes" or a URDF would not stay text.
                 if isinstance(value, str):
-                    raise TypeError(f"Node: parameter {name} is a bare string, not a ParameterValue")
+                    raise TypeError(
+                        f"Node: parameter {name} is a bare string, not a ParameterValue"
+                    )
         self.arguments = arguments
