@@ -95,6 +95,7 @@ pub struct ForesightErrors {
     pub images: u64,
     psnr: f64,
     ssim: f64,
+    ssim_images: u64,
     changed_square: f64,
     changed_values: f64,
 }
@@ -103,17 +104,18 @@ impl ForesightErrors {
     /// Adds an image that was foreseen when `newest` was the newest frame, and `came`; images of
     /// other sizes than `came` are left out.
     pub fn add(&mut self, foreseen: &RgbImage, newest: &RgbImage, came: &RgbImage) {
-        let (Some(error), Some(ssim)) = (mean_squared_error(foreseen, came), ssim(foreseen, came))
-        else {
-            return;
-        };
+        let Some(error) = mean_squared_error(foreseen, came) else { return };
         if newest.dimensions() != came.dimensions() {
             return;
         }
         self.images += 1;
         // Equal images have no PSNR: they count as what an error of a hundredth would give.
         self.psnr += decibels(error.max(1e-4));
-        self.ssim += ssim;
+        // Images smaller than the window have none.
+        if let Some(ssim) = ssim(foreseen, came) {
+            self.ssim += ssim;
+            self.ssim_images += 1;
+        }
         for ((foreseen, newest), came) in foreseen.pixels().zip(newest.pixels()).zip(came.pixels())
         {
             if newest.0.iter().zip(came.0).any(|(a, b)| a.abs_diff(b) > CHANGED) {
@@ -130,6 +132,7 @@ impl ForesightErrors {
         self.images += other.images;
         self.psnr += other.psnr;
         self.ssim += other.ssim;
+        self.ssim_images += other.ssim_images;
         self.changed_square += other.changed_square;
         self.changed_values += other.changed_values;
     }
@@ -140,10 +143,10 @@ impl ForesightErrors {
         (self.images > 0).then(|| self.psnr / self.images as f64)
     }
 
-    /// Mean SSIM; `None` without images.
+    /// Mean SSIM; `None` without images that are large enough.
     #[must_use]
     pub fn ssim(&self) -> Option<f64> {
-        (self.images > 0).then(|| self.ssim / self.images as f64)
+        (self.ssim_images > 0).then(|| self.ssim / self.ssim_images as f64)
     }
 
     /// PSNR over the changed pixels, their errors pooled over all images, dB; `None` when nothing
@@ -152,12 +155,6 @@ impl ForesightErrors {
     pub fn psnr_changed(&self) -> Option<f64> {
         (self.changed_values > 0.0)
             .then(|| decibels((self.changed_square / self.changed_values).max(1e-4)))
-    }
-
-    /// Share of the values that changed.
-    #[must_use]
-    pub fn changed_values(&self) -> f64 {
-        self.changed_values
     }
 }
 
