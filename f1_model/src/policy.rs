@@ -689,6 +689,19 @@ impl F1Policy {
         Ok(actions)
     }
 
+    /// The image that a history frame's tokens stand for: what the foresight image can be at best.
+    ///
+    /// # Errors
+    /// The model does not foresee.
+    pub fn reconstruct(&self, frame: &HistoryFrame) -> Result<RgbImage> {
+        let tokenizer = &self.network.foresight()?.tokenizer;
+        let _using = self.using();
+        let tokens = Tensor::new(frame.tokens(), self.network.device())?.unsqueeze(0)?;
+        let quantizer = tokenizer.quantizer();
+        let map = quantizer.accumulate(&tokens, quantizer.scales().len())?;
+        image_prep::to_image(&tokenizer.decode(&map)?.squeeze(0)?)
+    }
+
     /// The foresight image.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use f1_model::image_measures::ForesightErrors;
-use f1_model::{F1Policy, HistoryFrame, LoadOptions, PolicyInput, image_prep};
+use f1_model::{F1Policy, HistoryFrame, LoadOptions, PolicyInput};
 use f1_robot::Robot;
 use f1_sim::demonstrations::LEAD_IN;
 use f1_sim::detector::Objects;
@@ -153,10 +153,7 @@ fn measure(
         let prefix = policy.perceive(&input, 0)?;
         let foreseen = policy.imagine(&prefix)?;
         tokens.add(prefix.tokens(), came, tokenizer.quantizer().scales());
-        let ids = candle_core_ids(policy, came)?;
-        let scales = tokenizer.quantizer().scales().len();
-        let decoded = tokenizer.decode(&tokenizer.quantizer().accumulate(&ids, scales)?)?;
-        let alone = image_prep::to_image(&decoded.squeeze(0)?)?;
+        let alone = policy.reconstruct(&came.encoded)?;
         let of_columns = [&foreseen, &newest.fixed, &alone, &came.fixed];
         for (column, image) in columns.iter_mut().zip(of_columns) {
             column.add(image, &newest.fixed, came);
@@ -164,13 +161,6 @@ fn measure(
         sheet.push([newest.fixed.clone(), foreseen, came.fixed.clone(), alone]);
     }
     Ok(())
-}
-
-fn candle_core_ids(
-    policy: &F1Policy,
-    frame: &Frame,
-) -> Result<candle_core::Tensor, candle_core::Error> {
-    candle_core::Tensor::new(frame.encoded.tokens(), policy.network().device())?.unsqueeze(0)
 }
 
 fn report(cell: &str, columns: &[Column; 4], tokens: &Tokens) {
