@@ -13,7 +13,7 @@ use f1_model::{F1Policy, HistoryFrame, LoadOptions, PolicyInput};
 use f1_robot::Robot;
 use f1_sim::demonstrations::LEAD_IN;
 use f1_sim::detector::Objects;
-use f1_sim::expert::{self, Disturbance, Expert, STEP};
+use f1_sim::expert::{Disturbance, Expert, STEP};
 use f1_sim::{Bench, BenchSettings, CameraId, Outcome, Split, Task, Visible};
 use image::RgbImage;
 
@@ -92,7 +92,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let mut settings = BenchSettings::new(task, split, seed);
             settings.image = [side; 2];
             settings.lead_in = LEAD_IN;
-            settings.start = Some(expert::start(&robot, seed, Disturbance::NOMINAL));
             let (frames, instruction) = play(&robot, &policy, settings)?;
             measure(&policy, &frames, &instruction, &mut columns, &mut tokens, &mut sheet)?;
         }
@@ -110,7 +109,7 @@ fn play(
     settings: BenchSettings,
 ) -> Result<(Vec<Frame>, String), Box<dyn std::error::Error>> {
     let mut bench = Bench::new(robot.clone(), settings)?;
-    let mut expert = Expert::new(&bench, Disturbance::NOMINAL);
+    let mut expert = Expert::new(&bench, Disturbance::NONE);
     let mut frames = Vec::new();
     while bench.outcome() == Outcome::Running {
         let fixed = bench.render(CameraId::Fixed);
