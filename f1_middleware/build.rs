@@ -1,6 +1,6 @@
-//! Tells which interface packages the sourced ROS 2 has, beyond those that every install has: the
-//! `rcl` back end can offer typed services and actions of these only. Looks where r2r looks, so
-//! that both agree.
+//! Finds which interface packages the sourced ROS 2 has beyond those of every install: the `rcl`
+//! back end offers typed services and actions only of these. It searches the folders that r2r
+//! searches, so that both agree.
 
 use std::path::Path;
 
@@ -24,8 +24,8 @@ fn main() {
     // Without the feature nothing of ROS is linked; `rcl-check` knows r2r's own bindings only.
     let linked = std::env::var_os("CARGO_FEATURE_RCL").is_some() && !check;
     for (name, file, in_check) in [
-        // Not in ros-base: what r2r's bindings without an install have, so that actions are
-        // type-checked at all.
+        // Not in ros-base. r2r's bindings without an install have it, so that actions are
+        // type-checked too.
         ("ros_test_msgs", "test_msgs/action/Fibonacci.action", true),
         ("ros_lifecycle_msgs", "lifecycle_msgs/srv/ChangeState.srv", true),
         ("ros_std_srvs", "std_srvs/srv/Trigger.srv", false),

@@ -3,8 +3,8 @@
 # without root. With them the CUDA build works on any x86-64 Linux machine; the program is then
 # copied to one with a GPU.
 #
-#   scripts/setup-cuda.sh [DIR]    DIR defaults to ~/.cache/cuda13; takes about 2 GB; running it again
-#                                  adds what is missing
+#   scripts/setup-cuda.sh [DIR]    DIR defaults to ~/.cache/cuda13; takes 2 GB; run it again to
+#                                  add what is missing
 #   source DIR/env.sh              then build with --features cuda
 #
 # Where it runs, the program needs an NVIDIA driver (580 or later) and, on LD_LIBRARY_PATH,

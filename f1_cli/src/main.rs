@@ -1,7 +1,11 @@
 //! `f1`: a foresight vision-language-action policy for real robots, from one command.
 
+#[macro_use]
+mod output;
+
 mod commands;
-mod share;
+#[cfg(test)]
+mod documents;
 
 use clap::{Parser, Subcommand};
 
@@ -21,7 +25,7 @@ enum Command {
     Convert(commands::convert::Args),
     /// Run the simulated bench, the policy and the safety filter, and leave images and numbers.
     Demo(commands::demo::Args),
-    /// Check what commonly breaks and say how to mend it.
+    /// Check what commonly breaks and say how to fix it.
     Doctor(commands::doctor::Args),
     /// Measure a checkpoint on a data set.
     Eval(commands::eval::Args),
@@ -47,12 +51,17 @@ fn init_logging(default: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
         tracing_subscriber::EnvFilter::new(f1_middleware::log::filter(default))
     });
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // Without it a closed stderr would end the process in a panic.
+        .log_internal_errors(false)
+        .init();
 }
 
 fn main() -> std::process::ExitCode {
     // Tensors are large and short-lived: paging each in anew costs more than computing it.
-    f1_model::kernels::keep_freed_memory();
+    f1_kernels::keep_freed_memory();
     let cli = Cli::parse();
     // The demo's own lines say what happens; the nodes' would bury them, and what comes after the
     // end of its recording is no fault.
@@ -77,11 +86,20 @@ fn main() -> std::process::ExitCode {
     };
     match outcome {
         Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) if reader_is_gone(&error) => output::CLOSED.into(),
         Err(error) => {
             eprintln!("error: {}", sentence(&error));
             std::process::ExitCode::FAILURE
         }
     }
+}
+
+/// Whether a command failed because its output is not read any more.
+fn reader_is_gone(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let cause = cause.downcast_ref::<std::io::Error>();
+        cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+    })
 }
 
 /// An error with its causes; those that a message names already are not said twice.

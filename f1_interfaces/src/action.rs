@@ -80,7 +80,7 @@ pub struct GetResultResponse<A: Action> {
 pub struct FeedbackMessage<A: Action> {
     /// The goal's identifier.
     pub goal_id: UUID,
-    /// What is told.
+    /// What the feedback says.
     pub feedback: A::Feedback,
 }
 

@@ -39,7 +39,7 @@ pub trait Action: Clone + Copy + Debug + Default + PartialEq + Send + Sync + 'st
     type Goal: Message;
     /// What came of it.
     type Result: Message;
-    /// What is told on the way.
+    /// What is reported on the way.
     type Feedback: Message;
     /// `control_msgs/action/FollowJointTrajectory`
     const TYPE_NAME: &'static str;

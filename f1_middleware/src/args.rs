@@ -24,7 +24,7 @@ pub struct ArgumentError {
 pub enum Severity {
     /// For a developer.
     Debug = 10,
-    /// What happened.
+    /// For the user.
     Info = 20,
     /// May become a problem.
     Warn = 30,
@@ -72,7 +72,7 @@ struct Override {
     value: Value,
 }
 
-/// What follows `--ros-args` on a command line.
+/// The arguments after `--ros-args` on a command line.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RosArgs {
     remaps: Vec<Remap>,
@@ -141,7 +141,7 @@ impl RosArgs {
             "--params-file" => value("a file").and_then(|path| self.add_file(Path::new(&path))),
             "--log-level" => value("a level").and_then(|level| self.add_log_level(&level)),
             "-e" | "--enclave" => value("an enclave").map(|enclave| self.enclave = Some(enclave)),
-            // Read and accepted: our logs have no configuration file of their own.
+            // Accepted without effect: our logs have no configuration file.
             "--log-config-file" | "--log-file-name" => value("a file").map(|_| ()),
             "--enable-rosout-logs" => {
                 self.rosout = Some(true);
@@ -370,7 +370,7 @@ impl RosArgs {
         found
     }
 
-    /// The lowest severity that the logger of this name lets through. A logger's name is the node's
+    /// The lowest severity that the logger of this name logs. A logger's name is the node's
     /// absolute name with dots for slashes; a rule for `a` covers `a.b` too. Default: info.
     pub fn severity(&self, logger: &str) -> Severity {
         self.logger_levels
@@ -396,28 +396,9 @@ impl RosArgs {
         self.stdout.unwrap_or(true)
     }
 
-    /// The security enclave, accepted for launch files; only the `rcl` back end acts on it.
+    /// The security enclave. Only the `rcl` back end uses it.
     pub fn enclave(&self) -> Option<&str> {
         self.enclave.as_deref()
-    }
-
-    /// The remap rules and parameters as command-line arguments again, for a back end that parses
-    /// them itself.
-    pub fn remap_rules(&self) -> Vec<String> {
-        self.remaps
-            .iter()
-            .map(|rule| {
-                let node = rule.node.as_ref().map(|node| format!("{node}:")).unwrap_or_default();
-                let (scheme, from) = match &rule.from {
-                    RemapKind::Node => ("", "__node"),
-                    RemapKind::Namespace => ("", "__ns"),
-                    RemapKind::Topic(from) => ("rostopic://", from.as_str()),
-                    RemapKind::Service(from) => ("rosservice://", from.as_str()),
-                    RemapKind::Any(from) => ("", from.as_str()),
-                };
-                format!("{scheme}{node}{from}:={}", rule.to)
-            })
-            .collect()
     }
 }
 
@@ -450,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn ros_arguments_are_taken_out_and_the_rest_stays_in_order() {
+    fn ros_arguments_are_removed_and_the_others_keep_their_order() {
         let (args, rest) = RosArgs::parse([
             "a",
             "--ros-args",
@@ -504,7 +485,7 @@ mod tests {
     }
 
     #[test]
-    fn topic_and_service_rules_are_told_apart() {
+    fn topic_rules_and_service_rules_are_separate() {
         let args = args("--ros-args -r rostopic://a:=b -r rosservice://a:=c");
         assert_eq!(args.topic("a", "/", "n").unwrap(), "/b");
         assert_eq!(args.service("a", "/", "n").unwrap(), "/c");

@@ -1,7 +1,7 @@
 //! Clocks: ROS time (system, simulated by `/clock`, or virtual) and steady time.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
@@ -17,16 +17,22 @@ pub enum ClockKind {
     Ros,
 }
 
-type JumpCallback = Arc<dyn Fn(Jump) + Send + Sync>;
+type JumpCallback = dyn Fn(Jump) + Send + Sync;
 type Waker = Arc<dyn Fn() + Send + Sync>;
 
-/// A step of simulated time toward the past (a simulation or a recording that started over).
+/// A step of simulated time into the past (a simulation or a recording that started again).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Jump {
     /// The time before.
     pub before: Time,
     /// The time after, earlier than `before`.
     pub after: Time,
+}
+
+/// Ends its callback when it is dropped; made by [`crate::Node::on_jump_back`].
+#[must_use = "dropping a listener ends its callback"]
+pub struct JumpListener {
+    _callback: Arc<JumpCallback>,
 }
 
 enum Base {
@@ -37,14 +43,15 @@ enum Base {
     },
 }
 
-/// What all clocks of one context share.
+/// The time that all clocks of one context share.
 pub(crate) struct TimeBase {
     base: Base,
     simulated: AtomicI64,
-    /// How often simulated time has stepped back, and to where it did last.
+    /// How often simulated time has stepped back, and the time it stepped to last.
     steps_back: AtomicU64,
     stepped_to: AtomicI64,
-    jumps: Mutex<Vec<JumpCallback>>,
+    /// Weak: a callback ends with its listener.
+    jumps: Mutex<Vec<Weak<JumpCallback>>>,
     wakers: Mutex<Vec<Waker>>,
 }
 
@@ -96,7 +103,7 @@ impl TimeBase {
         }
     }
 
-    /// Called whenever simulated time moves, so that executors look at their timers again.
+    /// Calls back whenever simulated time moves, so that executors check their timers again.
     pub(crate) fn on_tick(&self, waker: Waker) {
         self.wakers.lock().push(waker);
     }
@@ -108,7 +115,7 @@ impl TimeBase {
         if time < before {
             self.stepped_to.store(time.nanoseconds(), Ordering::SeqCst);
             self.steps_back.fetch_add(1, Ordering::SeqCst);
-            let callbacks = self.jumps.lock().clone();
+            let callbacks: Vec<_> = self.jumps.lock().iter().filter_map(Weak::upgrade).collect();
             for callback in callbacks {
                 callback(Jump { before, after: time });
             }
@@ -153,7 +160,7 @@ impl Clock {
         !self.base.is_virtual() && self.use_simulated.load(Ordering::SeqCst)
     }
 
-    /// Whether the executor alone moves this clock.
+    /// Whether only the executor moves this clock.
     pub fn is_virtual(&self) -> bool {
         self.base.is_virtual()
     }
@@ -162,13 +169,20 @@ impl Clock {
         self.use_simulated.store(simulated, Ordering::SeqCst);
     }
 
-    /// Calls back when simulated time steps backwards. The callback runs where `/clock` is
-    /// received: it should set a flag or post to the executor, not work.
-    pub fn on_jump_back(&self, callback: impl Fn(Jump) + Send + Sync + 'static) {
-        self.base.jumps.lock().push(Arc::new(callback));
+    /// Calls back when simulated time steps back, until the listener is dropped. The callback runs
+    /// on the thread that receives `/clock`.
+    pub(crate) fn on_jump_back(
+        &self,
+        callback: impl Fn(Jump) + Send + Sync + 'static,
+    ) -> JumpListener {
+        let callback: Arc<JumpCallback> = Arc::new(callback);
+        let mut jumps = self.base.jumps.lock();
+        jumps.retain(|known| known.strong_count() > 0);
+        jumps.push(Arc::downgrade(&callback));
+        JumpListener { _callback: callback }
     }
 
-    /// How often simulated time has stepped back, and where it went on last.
+    /// How often simulated time has stepped back, and the time it stepped to last, in nanoseconds.
     pub(crate) fn steps_back(&self) -> (u64, i64) {
         (self.base.steps_back.load(Ordering::SeqCst), self.base.stepped_to.load(Ordering::SeqCst))
     }
@@ -193,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn simulated_time_is_used_only_where_asked_for() {
+    fn simulated_time_is_used_only_by_clocks_that_ask_for_it() {
         let base = TimeBase::real();
         let (with, without) = (Clock::new(base.clone()), Clock::new(base.clone()));
         with.use_simulated(true);
@@ -203,12 +217,12 @@ mod tests {
     }
 
     #[test]
-    fn a_step_back_is_told_once_and_a_step_forward_is_not() {
+    fn a_step_back_is_reported_once_and_a_step_forward_is_not() {
         let base = TimeBase::real();
         let clock = Clock::new(base.clone());
         let jumps = Arc::new(Mutex::new(Vec::new()));
         let seen = jumps.clone();
-        clock.on_jump_back(move |jump| seen.lock().push(jump));
+        let listener = clock.on_jump_back(move |jump| seen.lock().push(jump));
         for seconds in [1.0, 2.0, 0.5, 0.6] {
             base.set_simulated(Time::from_seconds(seconds));
         }
@@ -216,6 +230,9 @@ mod tests {
             *jumps.lock(),
             [Jump { before: Time::from_seconds(2.0), after: Time::from_seconds(0.5) }]
         );
+        drop(listener);
+        base.set_simulated(Time::ZERO);
+        assert_eq!(jumps.lock().len(), 1, "a dropped listener gets no more");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A context: one process's place in the ROS graph, its back end, its clock and its executor.
+//! A context: one process in the ROS graph, with its back end, its clock and its executor.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
@@ -10,13 +10,12 @@ use parking_lot::Mutex;
 use crate::args::RosArgs;
 use crate::clock::{Clock, TimeBase};
 use crate::error::{Error, Result};
-use crate::executor::{Executor, Lane};
-use crate::node::{Node, NodeOptions};
+use crate::executor::{CallbackGroup, Executor};
 use crate::time::Time;
 use crate::transport::Transport;
 use crate::transport::mem::{MemBus, MemTransport};
 
-/// How long a shut-down waits for those that asked for time, on the steady clock.
+/// How long a shut-down waits for its guards, on the steady clock.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
 
 /// Which back end carries the messages.
@@ -25,7 +24,7 @@ pub enum Backend {
     /// In process. `virtual_start` set: time is virtual, starts there, and moves only as the
     /// executor runs.
     Mem {
-        /// Contexts on the same bus hear each other.
+        /// Contexts on the same bus are connected.
         bus: MemBus,
         /// The first instant of virtual time; `None` runs in real time.
         virtual_start: Option<Time>,
@@ -37,6 +36,10 @@ pub enum Backend {
 }
 
 impl Backend {
+    /// The name of the back end that programs use if none is named: `rcl` where this build contains
+    /// it, else `dds`.
+    pub const DEFAULT_NAME: &'static str = if cfg!(feature = "rcl") { "rcl" } else { "dds" };
+
     /// `mem` on a bus of its own, in real time.
     pub fn mem() -> Backend {
         Backend::Mem { bus: MemBus::new(), virtual_start: None }
@@ -52,7 +55,7 @@ impl Backend {
     ///
     /// # Errors
     /// [`Error::NoBackend`] where this build does not contain it, [`Error::Unsupported`] for
-    /// another word.
+    /// another name.
     pub fn from_name(name: &str) -> Result<Backend> {
         match name {
             "mem" => Ok(Backend::mem()),
@@ -81,8 +84,8 @@ impl ContextOptions {
     }
 }
 
-/// A lane with the thread that runs it.
-type LaneThread = (Arc<Lane>, Option<JoinHandle<()>>);
+/// A callback group with the thread that runs it.
+type GroupThread = (Arc<CallbackGroup>, Option<JoinHandle<()>>);
 
 type ShutdownHook = Box<dyn FnOnce(ShutdownGuard) + Send>;
 
@@ -91,32 +94,34 @@ pub(crate) struct ContextInner {
     pub(crate) args: RosArgs,
     pub(crate) base: Arc<TimeBase>,
     pub(crate) transport: Arc<dyn Transport>,
-    pub(crate) lane: Arc<Lane>,
-    lanes: Mutex<Vec<LaneThread>>,
+    /// Of the nodes without a thread of their own.
+    pub(crate) group: Arc<CallbackGroup>,
+    groups: Mutex<Vec<GroupThread>>,
     hooks: Mutex<Vec<ShutdownHook>>,
     asked: AtomicBool,
-    holders: Arc<AtomicUsize>,
+    guards: Arc<AtomicUsize>,
 }
 
-/// One process's place in the ROS graph. Cheap to clone.
+/// One process in the ROS graph. Cheap to clone.
 #[derive(Clone)]
 pub struct Context {
     pub(crate) inner: Arc<ContextInner>,
 }
 
-/// Holds a shut-down open until dropped (a robot decelerating to rest), for at most five seconds.
+/// Delays the end of a shut-down until it is dropped, for at most five seconds (a robot
+/// decelerates).
 pub struct ShutdownGuard {
-    holders: Arc<AtomicUsize>,
+    guards: Arc<AtomicUsize>,
 }
 
 impl Drop for ShutdownGuard {
     fn drop(&mut self) {
-        self.holders.fetch_sub(1, Ordering::SeqCst);
+        self.guards.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 impl Context {
-    /// Joins the graph.
+    /// Joins the ROS graph.
     ///
     /// # Errors
     /// The back end is not in this build, the environment is wrong, or the network refuses.
@@ -143,60 +148,40 @@ impl Context {
             #[cfg(not(any(feature = "rcl", feature = "rcl-check")))]
             Backend::Rcl => return Err(Error::NoBackend("rcl")),
         };
+        let group = CallbackGroup::new(&base);
         Ok(Context {
             inner: Arc::new(ContextInner {
                 backend,
                 args: options.args,
                 base,
                 transport,
-                lane: Lane::new(),
-                lanes: Mutex::new(Vec::new()),
+                group,
+                groups: Mutex::new(Vec::new()),
                 hooks: Mutex::new(Vec::new()),
                 asked: AtomicBool::new(false),
-                holders: Arc::new(AtomicUsize::new(0)),
+                guards: Arc::new(AtomicUsize::new(0)),
             }),
         })
     }
 
-    /// Makes a node in the root namespace (unless remapped), on the context's own executor.
-    ///
-    /// # Errors
-    /// An invalid name, or a node of this name in this process.
-    pub fn create_node(&self, name: &str) -> Result<Node> {
-        self.create_node_with(name, NodeOptions::default())
-    }
-
-    /// Makes a node.
-    ///
-    /// # Errors
-    /// As [`Context::create_node`].
-    pub fn create_node_with(&self, name: &str, options: NodeOptions) -> Result<Node> {
-        let lane = if options.own_thread && !self.inner.base.is_virtual() {
-            self.spawn_lane(name)?
-        } else {
-            self.inner.lane.clone()
-        };
-        Node::new(self, name, &options, lane)
-    }
-
-    fn spawn_lane(&self, name: &str) -> Result<Arc<Lane>> {
-        let lane = Lane::new();
-        // The executor registers the lane for wake-ups by simulated time.
-        let executor = Executor::new(lane.clone(), self.inner.base.clone());
+    /// Starts a thread that runs a callback group of its own.
+    pub(crate) fn spawn_group(&self, name: &str) -> Result<Arc<CallbackGroup>> {
+        let group = CallbackGroup::new(&self.inner.base);
+        let running = group.clone();
         let handle = std::thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || executor.lane.spin())
+            .spawn(move || running.spin())
             .map_err(|error| Error::Transport {
                 action: format!("start a thread for node {name}"),
                 reason: error.to_string(),
             })?;
-        self.inner.lanes.lock().push((lane.clone(), Some(handle)));
-        Ok(lane)
+        self.inner.groups.lock().push((group.clone(), Some(handle)));
+        Ok(group)
     }
 
     /// What runs the callbacks of the nodes without a thread of their own.
     pub fn executor(&self) -> Executor {
-        Executor::new(self.inner.lane.clone(), self.inner.base.clone())
+        Executor { group: self.inner.group.clone(), base: self.inner.base.clone() }
     }
 
     /// Runs callbacks until the context shuts down.
@@ -219,9 +204,11 @@ impl Context {
         &self.inner.args
     }
 
-    /// Calls back on the executor when a shut-down is asked for. The guard holds the shut-down
-    /// open, callbacks and timers go on running, until it is dropped or five seconds have
-    /// passed.
+    /// Calls back on the executor when a shut-down is asked for. Until the guard is dropped, at
+    /// most five seconds, callbacks and timers go on running.
+    ///
+    /// The context owns the hook: one that owned a clone of the context or a node would keep both
+    /// alive, and their endpoints on the network. Use [`crate::Node::downgrade`].
     pub fn on_shutdown(&self, hook: impl FnOnce(ShutdownGuard) + Send + 'static) {
         self.inner.hooks.lock().push(Box::new(hook));
     }
@@ -231,11 +218,6 @@ impl Context {
         self.inner.backend
     }
 
-    /// Whether a shut-down has been asked for.
-    pub fn is_shutting_down(&self) -> bool {
-        self.inner.asked.load(Ordering::SeqCst)
-    }
-
     /// Asks for a shut-down: runs the hooks, waits for their guards, then stops all executors.
     /// Returns at once; safe to call from a callback and from a signal thread.
     pub fn shutdown(&self) {
@@ -243,10 +225,10 @@ impl Context {
             return;
         }
         let hooks = std::mem::take(&mut *self.inner.hooks.lock());
-        self.inner.holders.fetch_add(hooks.len(), Ordering::SeqCst);
+        self.inner.guards.fetch_add(hooks.len(), Ordering::SeqCst);
         for hook in hooks {
-            let guard = ShutdownGuard { holders: self.inner.holders.clone() };
-            self.inner.lane.post(Box::new(move || hook(guard)));
+            let guard = ShutdownGuard { guards: self.inner.guards.clone() };
+            self.inner.group.post(Box::new(move || hook(guard)));
         }
         ContextInner::stop_when_released(
             &Arc::downgrade(&self.inner),
@@ -287,10 +269,10 @@ impl Context {
 
     /// Waits for the executors that run on threads of their own, after [`Context::shutdown`].
     pub fn join(&self) {
-        let lanes = std::mem::take(&mut *self.inner.lanes.lock());
+        let groups = std::mem::take(&mut *self.inner.groups.lock());
         let here = std::thread::current().id();
-        for (lane, handle) in lanes {
-            lane.stop();
+        for (group, handle) in groups {
+            group.stop();
             if let Some(handle) = handle
                 && handle.thread().id() != here
                 && handle.join().is_err()
@@ -305,20 +287,22 @@ impl ContextInner {
     fn stop_when_released(weak: &Weak<ContextInner>, limit: Duration) {
         let Some(inner) = weak.upgrade() else { return };
         let late = inner.base.steady() >= limit;
-        if late || inner.holders.load(Ordering::SeqCst) == 0 {
+        if late || inner.guards.load(Ordering::SeqCst) == 0 {
             if late {
-                tracing::warn!("shut-down does not wait any longer");
+                tracing::warn!("the shut-down ends although a guard is still held");
             }
             inner.transport.shut_down();
-            for (lane, _) in inner.lanes.lock().iter() {
-                lane.stop();
+            // Stopping drops callbacks, which may own anything: not under the lock.
+            let groups: Vec<_> =
+                inner.groups.lock().iter().map(|(group, _)| group.clone()).collect();
+            for group in groups.iter().chain([&inner.group]) {
+                group.stop();
             }
-            inner.lane.stop();
             return;
         }
-        // Asked again by a timer, so that it works on a virtual clock too.
+        // Checked again by a timer, so that it works on a virtual clock too.
         let again = weak.clone();
-        inner.lane.once(
+        inner.group.once(
             &Clock::new(inner.base.clone()),
             Duration::from_millis(10),
             Box::new(move || ContextInner::stop_when_released(&again, limit)),
@@ -328,11 +312,11 @@ impl ContextInner {
 
 impl Drop for ContextInner {
     fn drop(&mut self) {
-        self.lane.stop();
+        self.group.stop();
         let here = std::thread::current().id();
         let start = Instant::now();
-        for (lane, handle) in std::mem::take(self.lanes.get_mut()) {
-            lane.stop();
+        for (group, handle) in std::mem::take(self.groups.get_mut()) {
+            group.stop();
             if let Some(handle) = handle
                 && handle.thread().id() != here
                 && start.elapsed() < SHUTDOWN_LIMIT

@@ -14,18 +14,18 @@ use crate::executor::Timer;
 use crate::node::Node;
 use crate::qos::Qos;
 
-/// How well a node is.
+/// The state of a node, with the numbers of `diagnostic_msgs/DiagnosticStatus`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Level {
-    /// Well.
+    /// Works.
     #[default]
     Ok = 0,
-    /// Works, with something to look at.
+    /// Works, with a limitation.
     Warn = 1,
     /// Does not work.
     Error = 2,
-    /// Nothing is known.
+    /// No data.
     Stale = 3,
 }
 
@@ -38,7 +38,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// Raises the level; the message of the worst level stays, equal ones are joined.
+    /// Raises the level. The message of the worst level is kept; messages of the same level are
+    /// joined.
     pub fn raise(&mut self, level: Level, message: impl Into<String>) {
         let message = message.into();
         if level > self.level || self.message.is_empty() {
@@ -107,7 +108,7 @@ impl Diagnostics {
         Ok(Diagnostics { _timer: timer, tasks })
     }
 
-    /// Adds something to report.
+    /// Adds a task that fills in every report.
     pub fn add(&self, task: impl FnMut(&mut Report) + Send + 'static) {
         self.tasks.lock().push(Box::new(task));
     }
@@ -118,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_worst_level_speaks() {
+    fn the_messages_of_the_worst_level_are_kept() {
         let mut report = Report::default();
         report.raise(Level::Ok, "fine");
         report.raise(Level::Error, "no camera");

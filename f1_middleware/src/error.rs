@@ -27,7 +27,7 @@ pub enum Error {
         /// What the encoder said.
         reason: String,
     },
-    /// Two ends of one name disagree about its type.
+    /// Two endpoints of one name have different types.
     #[error("{name} carries {existing}, not {asked}")]
     TypeMismatch {
         /// The resolved name.
@@ -37,7 +37,7 @@ pub enum Error {
         /// The type that was asked for.
         asked: String,
     },
-    /// A name that can exist once only is already taken.
+    /// A name that can exist only once exists already.
     #[error("{what} {name} exists already")]
     AlreadyExists {
         /// What kind of thing: `node`, `service`, `action server`.
@@ -45,7 +45,7 @@ pub enum Error {
         /// The resolved name.
         name: String,
     },
-    /// A message larger than this back end may send raw.
+    /// A message larger than this back end sends.
     #[error(
         "{topic}: {size} bytes is more than the {limit} that this back end sends in one message; \
          publish the compressed form (`{topic}/compressed`) or raise the limit with F1_DDS_MAX_RAW_BYTES"
@@ -58,7 +58,7 @@ pub enum Error {
         /// The limit in bytes.
         limit: usize,
     },
-    /// A service call or action goal without an answer in time.
+    /// A service call or action goal that was not answered in time.
     #[error("{name}: no answer within {seconds:.3} s")]
     Timeout {
         /// The resolved service or action name.
@@ -72,7 +72,7 @@ pub enum Error {
     /// A back end that this build does not contain.
     #[error("this build has no `{0}` back end; build with the cargo feature of that name")]
     NoBackend(&'static str),
-    /// An environment variable with a value that has no meaning.
+    /// An environment variable with a value that is not allowed.
     #[error("{variable}={value}: {reason}")]
     Environment {
         /// The variable.
@@ -90,7 +90,7 @@ pub enum Error {
         /// What the back end said.
         reason: String,
     },
-    /// A call that the chosen back end or clock cannot serve.
+    /// A call that the chosen back end or clock does not support.
     #[error("{0}")]
     Unsupported(String),
 }

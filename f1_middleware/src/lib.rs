@@ -1,9 +1,9 @@
-//! One small trait over three ROS 2 back ends, and the manners of a ROS node above it.
+//! ROS 2 nodes over three back ends: names, parameters, lifecycle, actions, clocks and logs are the
+//! same on each.
 //!
-//! A [`Context`] is a process's place in the graph; it runs on `mem` (in process, real or virtual
+//! A [`Context`] is one process in the ROS graph; it runs on `mem` (in process, real or virtual
 //! clock), `dds` (RTPS over UDP, no ROS install) or `rcl` (an installed ROS 2). [`Node`]s make
-//! publishers, subscriptions, services, actions and timers; names, remaps, parameters, lifecycle,
-//! simulated time and logging are written once, above the back ends.
+//! publishers, subscriptions, services, actions and timers.
 //!
 //! ```
 //! use f1_interfaces::std_msgs::msg::String as Text;
@@ -12,10 +12,10 @@
 //! # fn main() -> Result<(), f1_middleware::Error> {
 //! let context = Context::new(ContextOptions::new(Backend::mem_virtual()))?;
 //! let node = context.create_node("talker")?;
-//! let heard = node.create_newest_subscription::<Text>("chatter", Qos::reliable())?;
+//! let newest = node.create_newest_subscription::<Text>("chatter", Qos::reliable())?;
 //! let publisher = node.create_publisher::<Text>("chatter", Qos::reliable())?;
 //! publisher.publish(Text { data: "hello".into() })?;
-//! assert_eq!(heard.take().map(|text| text.data.clone()), Some("hello".to_owned()));
+//! assert_eq!(newest.take().map(|text| text.data.clone()), Some("hello".to_owned()));
 //! # Ok(())
 //! # }
 //! ```
@@ -25,17 +25,18 @@ pub mod args;
 pub mod clock;
 pub mod context;
 pub mod diagnostics;
-pub mod doctor;
 mod error;
 pub mod executor;
-pub mod image;
 pub mod lifecycle;
 pub mod log;
 pub mod names;
 pub mod node;
+mod node_creation;
+mod parameter_services;
 pub mod parameters;
 mod publisher;
 pub mod qos;
+mod receive_buffer;
 pub mod service;
 pub mod subscription;
 pub mod time;
@@ -51,10 +52,12 @@ pub use error::{Error, Result};
 pub use executor::{Executor, Timer};
 pub use lifecycle::{Lifecycle, ManagedNode};
 pub use log::Logger;
-pub use node::{Node, NodeOptions};
+pub use node::{Node, WeakNode};
+pub use node_creation::NodeOptions;
 pub use parameters::Parameters;
 pub use publisher::Publisher;
 pub use qos::Qos;
+pub use receive_buffer::{RECOMMENDED_RECEIVE_BUFFER, receive_buffer_limit};
 pub use service::{Responder, ServiceClient, ServiceServer};
 pub use subscription::{NewestSubscription, Subscription};
 pub use time::Time;

@@ -1,8 +1,8 @@
 //! Logging of a node: to `tracing` and to `/rosout`, with the levels of `--log-level`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use f1_interfaces::builtin_interfaces::msg::Time as WireTime;
@@ -13,9 +13,10 @@ use crate::args::Severity;
 use crate::clock::Clock;
 use crate::publisher::Publisher;
 
-/// What a program logs: `default`, and of RustDDS its errors alone. It warns of every peer that
-/// comes and goes, on the loopback of multicast groups that it never joined, and of the sample
-/// addressed to nobody with which our writers begin. r2r calls a publisher that leaves an error.
+/// The filter of a program's log: `default`, and only the errors of RustDDS. RustDDS warns of every
+/// peer that joins or leaves, on the loopback of multicast groups that it never joined, and of the
+/// sample addressed to nobody with which our writers begin. r2r logs an error when a publisher is
+/// destroyed.
 #[must_use]
 pub fn filter(default: &str) -> String {
     format!(
@@ -28,7 +29,7 @@ struct Inner {
     clock: Clock,
     lowest: AtomicU8,
     stdout: bool,
-    rosout: Option<Publisher<Log>>,
+    rosout: OnceLock<Publisher<Log>>,
     last: Mutex<BTreeMap<&'static str, Duration>>,
 }
 
@@ -39,23 +40,22 @@ pub struct Logger {
 }
 
 impl Logger {
-    pub(crate) fn new(
-        name: String,
-        clock: Clock,
-        lowest: Severity,
-        stdout: bool,
-        rosout: Option<Publisher<Log>>,
-    ) -> Logger {
+    pub(crate) fn new(name: String, clock: Clock, lowest: Severity, stdout: bool) -> Logger {
         Logger {
             inner: Arc::new(Inner {
                 name,
                 clock,
                 lowest: AtomicU8::new(lowest as u8),
                 stdout,
-                rosout,
+                rosout: OnceLock::new(),
                 last: Mutex::new(BTreeMap::new()),
             }),
         }
+    }
+
+    /// Publishes all further lines there too.
+    pub(crate) fn publish_on(&self, rosout: Publisher<Log>) {
+        let _ = self.inner.rosout.set(rosout);
     }
 
     /// The logger's name: the node's absolute name with dots.
@@ -63,12 +63,12 @@ impl Logger {
         &self.inner.name
     }
 
-    /// Changes the lowest severity that is let through.
+    /// Changes the lowest severity that is logged.
     pub fn set_severity(&self, severity: Severity) {
         self.inner.lowest.store(severity as u8, Ordering::Relaxed);
     }
 
-    /// Whether a line of this severity is let through; to skip costly formatting.
+    /// Whether a line of this severity is logged; to skip costly formatting.
     pub fn is_enabled(&self, severity: Severity) -> bool {
         severity as u8 >= self.inner.lowest.load(Ordering::Relaxed)
     }
@@ -90,7 +90,7 @@ impl Logger {
                 }
             }
         }
-        if let Some(rosout) = &self.inner.rosout {
+        if let Some(rosout) = self.inner.rosout.get() {
             let stamp = WireTime::saturating_from_nanoseconds(self.inner.clock.now().nanoseconds());
             let line = Log {
                 stamp,
@@ -99,7 +99,7 @@ impl Logger {
                 msg: message,
                 ..Log::default()
             };
-            // A log line that cannot be sent has nobody left to be told.
+            // An error here could only be logged.
             let _ = rosout.publish(line);
         }
     }

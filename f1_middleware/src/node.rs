@@ -1,74 +1,35 @@
-//! A node: a name in the graph, and the place where endpoints, timers and parameters are made.
+//! A node: a name in the graph that owns endpoints, timers and parameters.
 
 use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use f1_interfaces::builtin_interfaces::msg::Time as WireTime;
-use f1_interfaces::rcl_interfaces::msg::ParameterEvent;
 use f1_interfaces::rosgraph_msgs::msg::Clock as ClockMessage;
 use f1_interfaces::{Message, Service};
 use parking_lot::Mutex;
 
-use crate::clock::{Clock, ClockKind};
+use crate::clock::{Clock, ClockKind, Jump, JumpListener};
 use crate::context::Context;
 use crate::error::Result;
-use crate::executor::{Executor, Lane, Timer};
+use crate::executor::{CallbackGroup, Executor, Timer};
 use crate::log::Logger;
-use crate::parameters::{Descriptor, ParameterServices, Parameters, Value as ParameterValue};
+use crate::parameters::Parameters;
 use crate::publisher::Publisher;
 use crate::qos::Qos;
-use crate::service::{ClientSink, PortSlot, Responder, ServerSink, ServiceClient, ServiceServer};
-use crate::subscription::{CallbackSink, NewestSink, NewestSubscription, Subscription};
+use crate::service::{
+    PendingCalls, RequestQueue, Responder, ServerSlot, ServiceClient, ServiceServer,
+};
+use crate::subscription::{CallbackQueue, NewestSample, NewestSubscription, Subscription};
 use crate::time::Time;
 use crate::transport::{
-    MessageInfo, NodeName, SampleSink, ServiceSpec, TopicSpec, Transport, TypeSupport, Value,
+    MessageInfo, NodeName, SampleHandler, ServiceSpec, TopicSpec, Transport, TypeSupport, Value,
 };
-
-/// How a node is made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeOptions {
-    /// The namespace, unless `-r __ns:=` says otherwise.
-    pub namespace: String,
-    /// Gives the node's callbacks a thread of their own, so that no other node delays them. On a
-    /// virtual clock everything stays on one thread.
-    pub own_thread: bool,
-    /// Offers the parameter services and publishes `/parameter_events`.
-    pub parameter_services: bool,
-    /// Publishes log lines to `/rosout`.
-    pub rosout: bool,
-}
-
-impl Default for NodeOptions {
-    fn default() -> NodeOptions {
-        NodeOptions {
-            namespace: "/".to_owned(),
-            own_thread: false,
-            parameter_services: true,
-            rosout: true,
-        }
-    }
-}
-
-impl NodeOptions {
-    /// The defaults, in `namespace`.
-    pub fn in_namespace(namespace: impl Into<String>) -> NodeOptions {
-        NodeOptions { namespace: namespace.into(), ..NodeOptions::default() }
-    }
-
-    /// The same with a thread of its own.
-    #[must_use]
-    pub fn on_own_thread(mut self) -> NodeOptions {
-        self.own_thread = true;
-        self
-    }
-}
 
 struct NodeInner {
     context: Context,
     name: NodeName,
-    lane: Arc<Lane>,
+    group: Arc<CallbackGroup>,
     clock: Clock,
     parameters: Parameters,
     logger: Logger,
@@ -77,19 +38,19 @@ struct NodeInner {
     clock_subscription: Mutex<Option<Box<dyn Any + Send + Sync>>>,
 }
 
-/// A node. Cheap to clone; the node leaves the graph with its last clone. Callbacks that own a
-/// clone keep it alive: give them what they need instead.
+/// A node. Cheap to clone; the node leaves the graph with its last clone. A callback that owns a
+/// clone keeps it alive: give it what it needs instead, or a [`WeakNode`].
 #[derive(Clone)]
 pub struct Node {
     inner: Arc<NodeInner>,
 }
 
-/// Feeds `/clock` into the context where it arrives, not on an executor that may be busy.
-struct ClockSink {
+/// Sets the context's simulated time where `/clock` arrives, not on an executor that may be busy.
+struct ClockHandler {
     base: Arc<crate::clock::TimeBase>,
 }
 
-impl SampleSink for ClockSink {
+impl SampleHandler for ClockHandler {
     fn deliver(&self, value: Value, _info: MessageInfo) {
         if let Some(message) = value.downcast_ref::<ClockMessage>() {
             self.base.set_simulated(Time::from_nanoseconds(message.clock.nanoseconds()));
@@ -102,86 +63,40 @@ impl SampleSink for ClockSink {
 }
 
 impl Node {
+    /// Adds a node to the graph. Without parameter services and `/rosout`: see
+    /// [`Context::create_node_with`].
     pub(crate) fn new(
         context: &Context,
-        name: &str,
-        options: &NodeOptions,
-        lane: Arc<Lane>,
+        name: NodeName,
+        group: Arc<CallbackGroup>,
     ) -> Result<Node> {
         let args = &context.inner.args;
-        let (name, namespace) = args.node_identity(name, &options.namespace)?;
-        let name = NodeName { namespace, name };
         let absolute = name.absolute();
-        let transport = &context.inner.transport;
-        transport.add_node(&name)?;
+        context.inner.transport.add_node(&name)?;
         let clock = Clock::new(context.inner.base.clone());
-        let rosout = if options.rosout && args.rosout() {
-            Some(advertise(context, &name, "/rosout".to_owned(), Qos::rosout())?)
-        } else {
-            None
-        };
         let logger_name = absolute.trim_start_matches('/').replace('/', ".");
         let severity = args.severity(&logger_name);
-        let logger = Logger::new(logger_name, clock.clone(), severity, args.stdout(), rosout);
-        let parameters = Parameters::new(absolute.clone(), args.parameters(&absolute));
-        let node = Node {
+        Ok(Node {
             inner: Arc::new(NodeInner {
                 context: context.clone(),
-                name: name.clone(),
-                lane,
+                name,
+                group,
+                parameters: Parameters::new(absolute.clone(), args.parameters(&absolute)),
+                logger: Logger::new(logger_name, clock.clone(), severity, args.stdout()),
                 clock,
-                parameters: parameters.clone(),
-                logger,
                 kept: Mutex::new(Vec::new()),
                 clock_subscription: Mutex::new(None),
             }),
-        };
-        if options.parameter_services {
-            let events: Publisher<ParameterEvent> =
-                advertise(context, &name, "/parameter_events".to_owned(), Qos::parameter_events())?;
-            let stamp = node.clock();
-            parameters.publish_events_with(move |mut event| {
-                event.stamp = WireTime::saturating_from_nanoseconds(stamp.now().nanoseconds());
-                if let Err(error) = events.publish(event) {
-                    tracing::warn!(%error, "parameter event not sent");
-                }
-            });
-            let services = ParameterServices::offer(&node, &parameters)?;
-            node.keep(services);
-        }
-        node.follow_sim_time(&parameters)?;
-        Ok(node)
+        })
     }
 
-    fn follow_sim_time(&self, parameters: &Parameters) -> Result<()> {
-        let wanted = parameters.declare(
-            "use_sim_time",
-            false,
-            Descriptor::new(
-                "Take ROS time from `/clock` (simulation, playback) instead of the system clock.",
-            ),
-        )?;
-        let weak = Arc::downgrade(&self.inner);
-        parameters.on_change(move |changes| {
-            for (name, value) in changes {
-                if name == "use_sim_time"
-                    && let ParameterValue::Bool(wanted) = value
-                    && let Some(inner) = weak.upgrade()
-                    && let Err(error) = (Node { inner }).use_sim_time(*wanted)
-                {
-                    tracing::error!(%error, "cannot follow /clock");
-                }
-            }
-        });
-        self.use_sim_time(wanted)
-    }
-
-    fn use_sim_time(&self, wanted: bool) -> Result<()> {
+    /// Follows the topic `/clock`, or no longer.
+    pub(crate) fn use_sim_time(&self, wanted: bool) -> Result<()> {
         let mut subscription = self.inner.clock_subscription.lock();
         if wanted && subscription.is_none() && !self.inner.clock.is_virtual() {
-            let sink = Arc::new(ClockSink { base: self.inner.context.inner.base.clone() });
+            let handler = Arc::new(ClockHandler { base: self.inner.context.inner.base.clone() });
             let spec = self.topic_spec::<ClockMessage>("/clock".to_owned(), Qos::clock());
-            *subscription = Some(Box::new(self.transport().subscribe(spec, sink)?));
+            *subscription = Some(Box::new(self.transport().create_reader(spec, handler)?));
         } else if !wanted {
             *subscription = None;
         }
@@ -193,8 +108,8 @@ impl Node {
         &self.inner.context.inner.transport
     }
 
-    pub(crate) fn lane(&self) -> &Arc<Lane> {
-        &self.inner.lane
+    pub(crate) fn group(&self) -> &Arc<CallbackGroup> {
+        &self.inner.group
     }
 
     /// Keeps an endpoint (or anything else) alive as long as the node.
@@ -202,7 +117,8 @@ impl Node {
         self.inner.kept.lock().push(Box::new(endpoint));
     }
 
-    pub(crate) fn downgrade(&self) -> WeakNode {
+    /// A handle that does not keep the node alive, for callbacks that the node or its context owns.
+    pub fn downgrade(&self) -> WeakNode {
         WeakNode { inner: Arc::downgrade(&self.inner) }
     }
 
@@ -253,7 +169,7 @@ impl Node {
 
     /// What runs this node's callbacks.
     pub fn executor(&self) -> Executor {
-        Executor { lane: self.inner.lane.clone(), base: self.inner.context.inner.base.clone() }
+        Executor { group: self.inner.group.clone(), base: self.inner.context.inner.base.clone() }
     }
 
     /// The absolute, remapped form of a topic name.
@@ -291,11 +207,13 @@ impl Node {
         topic: String,
         qos: Qos,
     ) -> Result<Publisher<T>> {
-        advertise(&self.inner.context, &self.inner.name, topic, qos)
+        let name = topic.as_str().into();
+        let writer = self.transport().create_writer(self.topic_spec::<T>(topic, qos))?;
+        Ok(Publisher { writer, topic: name, message: PhantomData })
     }
 
-    /// Subscribes with a callback. At most as many samples wait for it as the profile's depth; a
-    /// newer one replaces the oldest.
+    /// Subscribes with a callback. At most as many samples as the profile's depth wait for it; then
+    /// a newer one replaces the oldest.
     ///
     /// # Errors
     /// As [`Node::create_publisher`].
@@ -314,9 +232,9 @@ impl Node {
         qos: Qos,
         mut callback: impl FnMut(Arc<T>, MessageInfo) + Send + 'static,
     ) -> Result<Subscription<T>> {
-        let sink = CallbackSink::new(
+        let queue = CallbackQueue::new(
             topic.as_str().into(),
-            self.inner.lane.clone(),
+            self.inner.group.clone(),
             qos.depth(),
             Box::new(move |value, info| {
                 if let Ok(message) = value.downcast::<T>() {
@@ -324,8 +242,9 @@ impl Node {
                 }
             }),
         );
-        let inlet = self.transport().subscribe(self.topic_spec::<T>(topic, qos), sink.clone())?;
-        Ok(Subscription { inlet, sink, message: PhantomData })
+        let spec = self.topic_spec::<T>(topic, qos);
+        let reader = self.transport().create_reader(spec, queue.clone())?;
+        Ok(Subscription { reader, queue, message: PhantomData })
     }
 
     /// Subscribes without a callback: the newest sample is held until it is taken.
@@ -338,9 +257,10 @@ impl Node {
         qos: Qos,
     ) -> Result<NewestSubscription<T>> {
         let topic = self.resolve_topic(topic)?;
-        let sink = NewestSink::new(topic.as_str().into());
-        let inlet = self.transport().subscribe(self.topic_spec::<T>(topic, qos), sink.clone())?;
-        Ok(NewestSubscription { inlet, sink, message: PhantomData })
+        let newest = NewestSample::new(topic.as_str().into());
+        let spec = self.topic_spec::<T>(topic, qos);
+        let reader = self.transport().create_reader(spec, newest.clone())?;
+        Ok(NewestSubscription { reader, newest, message: PhantomData })
     }
 
     fn service_spec<S: Service>(&self, name: String, qos: Qos) -> ServiceSpec {
@@ -354,7 +274,7 @@ impl Node {
         }
     }
 
-    /// Offers a service that answers at once.
+    /// Offers a service whose answer is the callback's return value.
     ///
     /// # Errors
     /// An invalid name, a service of this name in this process (`mem`), or a network fault.
@@ -386,12 +306,12 @@ impl Node {
         qos: Qos,
         mut handle: impl FnMut(Arc<S::Request>, Responder<S>) + Send + 'static,
     ) -> Result<ServiceServer<S>> {
-        let slot: PortSlot = Arc::new(OnceLock::new());
+        let slot: ServerSlot = Arc::new(OnceLock::new());
         let slot_in_callback = slot.clone();
         let name_of_service: Arc<str> = name.as_str().into();
-        let sink = ServerSink::new(
+        let queue = RequestQueue::new(
             name_of_service.clone(),
-            self.inner.lane.clone(),
+            self.inner.group.clone(),
             Box::new(move |id, request| {
                 if let Ok(request) = request.downcast::<S::Request>() {
                     handle(
@@ -401,9 +321,9 @@ impl Node {
                 }
             }),
         );
-        let port = self.transport().serve(self.service_spec::<S>(name, qos), sink)?;
-        let _ = slot.set(Arc::downgrade(&port));
-        Ok(ServiceServer { _port: port, name: name_of_service, service: PhantomData })
+        let server = self.transport().create_server(self.service_spec::<S>(name, qos), queue)?;
+        let _ = slot.set(Arc::downgrade(&server));
+        Ok(ServiceServer { _server: server, name: name_of_service, service: PhantomData })
     }
 
     /// Makes a client of a service; the server may come later.
@@ -419,9 +339,10 @@ impl Node {
         name: String,
         qos: Qos,
     ) -> Result<ServiceClient<S>> {
-        let sink = ClientSink::new(name.as_str().into(), self.inner.lane.clone());
-        let port = self.transport().client(self.service_spec::<S>(name, qos), sink.clone())?;
-        Ok(ServiceClient { port, sink, clock: self.clock(), service: PhantomData })
+        let calls = PendingCalls::new(name.as_str().into(), self.inner.group.clone());
+        let spec = self.service_spec::<S>(name, qos);
+        let client = self.transport().create_client(spec, calls.clone())?;
+        Ok(ServiceClient { client, calls, clock: self.clock(), service: PhantomData })
     }
 
     /// Calls back every `period` on the given clock, first one period from now.
@@ -432,7 +353,7 @@ impl Node {
         callback: impl FnMut() + Send + 'static,
     ) -> Timer {
         let period = period.max(Duration::from_nanos(1));
-        self.inner.lane.add_timer(&self.inner.clock, clock, period, period, Box::new(callback))
+        self.inner.group.add_timer(&self.inner.clock, clock, period, period, Box::new(callback))
     }
 
     /// Calls back once, `delay` from now on the given clock.
@@ -443,7 +364,7 @@ impl Node {
         callback: impl FnOnce() + Send + 'static,
     ) -> Timer {
         let mut callback = Some(callback);
-        self.inner.lane.add_timer(
+        self.inner.group.add_timer(
             &self.inner.clock,
             clock,
             delay,
@@ -456,43 +377,41 @@ impl Node {
         )
     }
 
-    /// Runs `work` once on this node's executor, after what is already waiting.
+    /// Calls back on this node's executor when simulated time steps back, until the listener is
+    /// dropped.
+    pub fn on_jump_back(&self, callback: impl Fn(Jump) + Send + Sync + 'static) -> JumpListener {
+        // Weak: the time base owns no group, which owns what waits to run.
+        let (group, callback) = (Arc::downgrade(&self.inner.group), Arc::new(callback));
+        self.inner.clock.on_jump_back(move |jump| {
+            if let Some(group) = group.upgrade() {
+                let callback = callback.clone();
+                group.post(Box::new(move || callback(jump)));
+            }
+        })
+    }
+
+    /// Runs `work` once on this node's executor, after the callbacks that are ready already.
     pub fn post(&self, work: impl FnOnce() + Send + 'static) {
-        self.inner.lane.post(Box::new(work));
+        self.inner.group.post(Box::new(work));
     }
 }
 
-/// A node that does not keep itself alive.
+/// A handle of a node that does not keep it alive.
 #[derive(Clone)]
-pub(crate) struct WeakNode {
+pub struct WeakNode {
     inner: Weak<NodeInner>,
 }
 
 impl WeakNode {
-    pub(crate) fn upgrade(&self) -> Option<Node> {
+    /// The node, if it still exists.
+    pub fn upgrade(&self) -> Option<Node> {
         self.inner.upgrade().map(|inner| Node { inner })
     }
 }
 
-fn advertise<T: Message>(
-    context: &Context,
-    node: &NodeName,
-    topic: String,
-    qos: Qos,
-) -> Result<Publisher<T>> {
-    let name = topic.as_str().into();
-    let support = TypeSupport::of::<T>();
-    let outlet = context.inner.transport.advertise(TopicSpec {
-        node: node.clone(),
-        name: topic,
-        support,
-        qos,
-    })?;
-    Ok(Publisher { outlet, topic: name, message: PhantomData })
-}
-
 impl Drop for NodeInner {
     fn drop(&mut self) {
+        self.parameters.close();
         self.context.inner.transport.remove_node(&self.name);
     }
 }

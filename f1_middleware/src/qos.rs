@@ -11,19 +11,19 @@ pub enum Reliability {
     Reliable,
 }
 
-/// Whether a late reader gets what was published before it came.
+/// Whether a reader gets what was published before it connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Durability {
     /// Only what is published from now on.
     Volatile,
-    /// The last samples of every living writer, as many as the history holds.
+    /// The last samples of every existing writer, as many as the history holds.
     TransientLocal,
 }
 
 /// How many samples are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum History {
-    /// The newest `n`; an older one makes room.
+    /// The newest `n`; older ones are dropped.
     KeepLast(usize),
     /// All that resource limits allow.
     KeepAll,
@@ -38,7 +38,7 @@ pub struct Qos {
     pub durability: Durability,
     /// History.
     pub history: History,
-    /// The longest time between two samples; `None` is no promise.
+    /// The longest time between two samples; `None` promises nothing.
     pub deadline: Option<Duration>,
     /// How long a sample stays valid; `None` is forever.
     pub lifespan: Option<Duration>,
@@ -65,8 +65,8 @@ impl Qos {
         }
     }
 
-    /// Reliable, transient local, keep last 1: what a late joiner must still hear (instruction,
-    /// status, maps).
+    /// Reliable, transient local, keep last 1: what a later reader must still receive
+    /// (instruction, status).
     pub const fn latched() -> Qos {
         Qos {
             durability: Durability::TransientLocal,
@@ -80,7 +80,7 @@ impl Qos {
         Qos { history: History::KeepLast(1), ..Qos::sensor_data() }
     }
 
-    /// `/rosout`: reliable, transient local, keep last 1000, ten seconds of life.
+    /// `/rosout`: reliable, transient local, keep last 1000, lifespan ten seconds.
     pub const fn rosout() -> Qos {
         Qos {
             history: History::KeepLast(1000),
@@ -114,8 +114,7 @@ impl Qos {
         Qos { durability: Durability::TransientLocal, ..self }
     }
 
-    /// Samples kept: the depth, or a bound of 1000 for keep-all, so that nothing grows without
-    /// limit.
+    /// Samples that a store of ours holds: the depth, or 1000 for keep-all, so that it is bounded.
     pub const fn depth(&self) -> usize {
         match self.history {
             History::KeepLast(depth) => {
@@ -129,8 +128,11 @@ impl Qos {
         }
     }
 
-    /// Whether a writer that offers `self` serves a reader that asks for `requested` (DDS
-    /// request-offered rule). The error names the policy that does not fit.
+    /// Whether a writer that offers `self` serves a reader that requests `requested` (DDS
+    /// request-offered rule).
+    ///
+    /// # Errors
+    /// Names the policy that is not compatible.
     pub fn serves(&self, requested: &Qos) -> Result<(), &'static str> {
         if requested.reliability == Reliability::Reliable
             && self.reliability == Reliability::BestEffort
@@ -162,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_writer_serves_a_reader_that_asks_for_less() {
+    fn a_writer_serves_a_reader_that_requests_less() {
         assert!(Qos::reliable().serves(&Qos::sensor_data()).is_ok());
         assert_eq!(Qos::sensor_data().serves(&Qos::reliable()), Err("reliability"));
         assert_eq!(Qos::reliable().serves(&Qos::latched()), Err("durability"));

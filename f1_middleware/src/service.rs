@@ -11,47 +11,47 @@ use parking_lot::Mutex;
 
 use crate::clock::{Clock, ClockKind};
 use crate::error::{Error, Result};
-use crate::executor::{Executor, Lane, Runnable, Timer};
-use crate::transport::{ClientPort, RequestId, RequestSink, ResponseSink, ServerPort, Value};
+use crate::executor::{CallbackGroup, Executor, Source, Timer};
+use crate::transport::{Client, RequestHandler, RequestId, ResponseHandler, Server, Value};
 
-/// Requests that may wait for a server's callback; more are refused by dropping the oldest.
+/// Requests that may wait for a server's callback; beyond that the oldest is dropped.
 const MAX_WAITING: usize = 100;
 
 type RequestCallback = Box<dyn FnMut(RequestId, Value) + Send>;
 
-pub(crate) struct ServerSink {
-    this: Weak<ServerSink>,
+pub(crate) struct RequestQueue {
+    this: Weak<RequestQueue>,
     name: Arc<str>,
-    lane: Arc<Lane>,
+    group: Arc<CallbackGroup>,
     waiting: Mutex<VecDeque<(RequestId, Value)>>,
     scheduled: AtomicBool,
     callback: Mutex<RequestCallback>,
 }
 
-impl ServerSink {
+impl RequestQueue {
     pub(crate) fn new(
         name: Arc<str>,
-        lane: Arc<Lane>,
+        group: Arc<CallbackGroup>,
         callback: RequestCallback,
-    ) -> Arc<ServerSink> {
-        Arc::new_cyclic(|this| ServerSink {
+    ) -> Arc<RequestQueue> {
+        Arc::new_cyclic(|this| RequestQueue {
             this: this.clone(),
             name,
-            lane,
+            group,
             waiting: Mutex::new(VecDeque::new()),
             scheduled: AtomicBool::new(false),
             callback: Mutex::new(callback),
         })
     }
 
-    fn schedule(self: &Arc<Self>) {
+    fn schedule(&self) {
         if !self.scheduled.swap(true, Ordering::SeqCst) {
-            self.lane.enqueue(self.clone());
+            self.group.enqueue(self.this.clone());
         }
     }
 }
 
-impl RequestSink for ServerSink {
+impl RequestHandler for RequestQueue {
     fn deliver(&self, id: RequestId, request: Value) {
         let mut waiting = self.waiting.lock();
         waiting.push_back((id, request));
@@ -60,9 +60,7 @@ impl RequestSink for ServerSink {
             tracing::warn!(service = %self.name, "more than {MAX_WAITING} requests wait: the oldest is dropped");
         }
         drop(waiting);
-        if let Some(this) = self.this.upgrade() {
-            this.schedule();
-        }
+        self.schedule();
     }
 
     fn refuse(&self, error: Error) {
@@ -70,7 +68,7 @@ impl RequestSink for ServerSink {
     }
 }
 
-impl Runnable for ServerSink {
+impl Source for RequestQueue {
     fn run(self: Arc<Self>) {
         self.scheduled.store(false, Ordering::SeqCst);
         let next = self.waiting.lock().pop_front();
@@ -83,13 +81,13 @@ impl Runnable for ServerSink {
     }
 }
 
-/// Where responders find the port, which is made after the sink.
-pub(crate) type PortSlot = Arc<OnceLock<Weak<dyn ServerPort>>>;
+/// Where responders find the server, which is made after the queue of its requests.
+pub(crate) type ServerSlot = Arc<OnceLock<Weak<dyn Server>>>;
 
-/// A service on offer; dropping it withdraws the service.
+/// A service that is offered; dropping it withdraws the service.
 #[must_use = "dropping a service withdraws it"]
 pub struct ServiceServer<S> {
-    pub(crate) _port: Arc<dyn ServerPort>,
+    pub(crate) _server: Arc<dyn Server>,
     pub(crate) name: Arc<str>,
     pub(crate) service: PhantomData<fn(S)>,
 }
@@ -101,18 +99,19 @@ impl<S> ServiceServer<S> {
     }
 }
 
-/// Answers one request, now or later; dropped without an answer, the caller runs into its timeout.
+/// Answers one request, now or later. If it is dropped without an answer, the caller gets a
+/// timeout.
 pub struct Responder<S> {
-    pub(crate) slot: PortSlot,
+    pub(crate) slot: ServerSlot,
     pub(crate) id: RequestId,
     pub(crate) service: PhantomData<fn(S)>,
 }
 
 impl<S: Service> Responder<S> {
-    /// Sends the answer. An answer that cannot be sent is logged: nobody else could act on it.
+    /// Sends the answer. An answer that cannot be sent is logged.
     pub fn respond(self, response: S::Response) {
-        if let Some(port) = self.slot.get().and_then(Weak::upgrade)
-            && let Err(error) = port.respond(self.id, Arc::new(response))
+        if let Some(server) = self.slot.get().and_then(Weak::upgrade)
+            && let Err(error) = server.respond(self.id, Arc::new(response))
         {
             tracing::warn!(%error, "response not sent");
         }
@@ -123,24 +122,24 @@ type ResponseCallback = Box<dyn FnOnce(Result<Value>) + Send>;
 
 struct PendingCall {
     callback: ResponseCallback,
-    /// Cancelled with the entry.
+    /// Dropped, and so cancelled, with the call.
     _timeout: Option<Timer>,
 }
 
-pub(crate) struct ClientSink {
+pub(crate) struct PendingCalls {
     name: Arc<str>,
-    lane: Arc<Lane>,
+    group: Arc<CallbackGroup>,
     pending: Mutex<BTreeMap<i64, PendingCall>>,
-    /// Answers that came before the caller knew its sequence number.
+    /// Answers that came before `send` returned their sequence number.
     early: Mutex<BTreeMap<i64, Value>>,
     sending: Mutex<()>,
 }
 
-impl ClientSink {
-    pub(crate) fn new(name: Arc<str>, lane: Arc<Lane>) -> Arc<ClientSink> {
-        Arc::new(ClientSink {
+impl PendingCalls {
+    pub(crate) fn new(name: Arc<str>, group: Arc<CallbackGroup>) -> Arc<PendingCalls> {
+        Arc::new(PendingCalls {
             name,
-            lane,
+            group,
             pending: Mutex::new(BTreeMap::new()),
             early: Mutex::new(BTreeMap::new()),
             sending: Mutex::new(()),
@@ -150,12 +149,12 @@ impl ClientSink {
     fn finish(&self, sequence: i64, outcome: Result<Value>) {
         let call = self.pending.lock().remove(&sequence);
         if let Some(call) = call {
-            self.lane.post(Box::new(move || (call.callback)(outcome)));
+            self.group.post(Box::new(move || (call.callback)(outcome)));
         }
     }
 }
 
-impl ResponseSink for ClientSink {
+impl ResponseHandler for PendingCalls {
     fn deliver(&self, sequence: i64, response: Value) {
         let mut early = self.early.lock();
         if self.pending.lock().contains_key(&sequence) {
@@ -175,10 +174,10 @@ impl ResponseSink for ClientSink {
     }
 }
 
-/// The asking end of a service.
+/// The calling end of a service.
 pub struct ServiceClient<S> {
-    pub(crate) port: Arc<dyn ClientPort>,
-    pub(crate) sink: Arc<ClientSink>,
+    pub(crate) client: Arc<dyn Client>,
+    pub(crate) calls: Arc<PendingCalls>,
     pub(crate) clock: Clock,
     pub(crate) service: PhantomData<fn(S)>,
 }
@@ -186,8 +185,8 @@ pub struct ServiceClient<S> {
 impl<S> Clone for ServiceClient<S> {
     fn clone(&self) -> ServiceClient<S> {
         ServiceClient {
-            port: self.port.clone(),
-            sink: self.sink.clone(),
+            client: self.client.clone(),
+            calls: self.calls.clone(),
             clock: self.clock.clone(),
             service: PhantomData,
         }
@@ -197,12 +196,12 @@ impl<S> Clone for ServiceClient<S> {
 impl<S: Service> ServiceClient<S> {
     /// The absolute, remapped name.
     pub fn name(&self) -> &str {
-        &self.sink.name
+        &self.calls.name
     }
 
     /// Whether a server is connected.
     pub fn is_ready(&self) -> bool {
-        self.port.is_ready()
+        self.client.is_ready()
     }
 
     /// Sends a request; `callback` runs on the executor with the answer, or with
@@ -216,7 +215,7 @@ impl<S: Service> ServiceClient<S> {
         timeout: Duration,
         callback: impl FnOnce(Result<Arc<S::Response>>) + Send + 'static,
     ) -> Result<()> {
-        let name = self.sink.name.clone();
+        let name = self.calls.name.clone();
         let callback: ResponseCallback = Box::new(move |outcome| {
             callback(outcome.and_then(|value| {
                 value.downcast::<S::Response>().map_err(|_| Error::TypeMismatch {
@@ -226,30 +225,30 @@ impl<S: Service> ServiceClient<S> {
                 })
             }));
         });
-        let _one_at_a_time = self.sink.sending.lock();
-        let sequence = self.port.send(Arc::new(request))?;
-        let weak = Arc::downgrade(&self.sink);
-        let timer = self.sink.lane.add_timer(
+        let _one_at_a_time = self.calls.sending.lock();
+        let sequence = self.client.send(Arc::new(request))?;
+        let weak = Arc::downgrade(&self.calls);
+        let timer = self.calls.group.add_timer(
             &self.clock,
             ClockKind::Steady,
             timeout,
             Duration::ZERO,
             Box::new(move || {
-                if let Some(sink) = weak.upgrade() {
-                    let name = sink.name.to_string();
-                    sink.finish(
+                if let Some(calls) = weak.upgrade() {
+                    let name = calls.name.to_string();
+                    calls.finish(
                         sequence,
                         Err(Error::Timeout { name, seconds: timeout.as_secs_f64() }),
                     );
                 }
             }),
         );
-        let mut early = self.sink.early.lock();
-        self.sink.pending.lock().insert(sequence, PendingCall { callback, _timeout: Some(timer) });
+        let mut early = self.calls.early.lock();
+        self.calls.pending.lock().insert(sequence, PendingCall { callback, _timeout: Some(timer) });
         let answered = early.remove(&sequence);
         drop(early);
         if let Some(response) = answered {
-            self.sink.finish(sequence, Ok(response));
+            self.calls.finish(sequence, Ok(response));
         }
         Ok(())
     }

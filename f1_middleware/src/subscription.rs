@@ -1,23 +1,23 @@
-//! Subscribing: by callback, or bounded newest-wins.
+//! Subscriptions: with a callback, or holding the newest sample.
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use f1_interfaces::Message;
 use parking_lot::Mutex;
 
 use crate::error::Error;
-use crate::executor::{Lane, Runnable};
-use crate::transport::{Inlet, MessageInfo, SampleSink, Value};
+use crate::executor::{CallbackGroup, Source};
+use crate::transport::{MessageInfo, Reader, SampleHandler, Value};
 
 /// What a subscription has seen since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SubscriptionCounts {
     /// Samples that arrived and could be read.
     pub received: u64,
-    /// Samples that a newer one replaced before anyone looked.
+    /// Samples that a newer one replaced before they were taken.
     pub replaced: u64,
     /// Samples that could not be decoded.
     pub refused: u64,
@@ -39,7 +39,7 @@ impl Counters {
         }
     }
 
-    // `mem` hands values over as they are: only back ends that decode refuse.
+    // `mem` passes values on as they are: only back ends that decode refuse.
     #[cfg_attr(not(any(feature = "dds", feature = "rcl", feature = "rcl-check")), allow(dead_code))]
     fn refuse(&self, topic: &str, error: &Error) {
         let before = self.refused.fetch_add(1, Ordering::Relaxed);
@@ -52,11 +52,11 @@ impl Counters {
 
 pub(crate) type SampleCallback = Box<dyn FnMut(Value, MessageInfo) + Send>;
 
-/// The bounded store between a back end and a callback.
-pub(crate) struct CallbackSink {
-    this: std::sync::Weak<CallbackSink>,
+/// The bounded store between a back end and a callback, as deep as the profile's history.
+pub(crate) struct CallbackQueue {
+    this: Weak<CallbackQueue>,
     topic: Arc<str>,
-    lane: Arc<Lane>,
+    group: Arc<CallbackGroup>,
     depth: usize,
     waiting: Mutex<VecDeque<(Value, MessageInfo)>>,
     scheduled: AtomicBool,
@@ -64,17 +64,17 @@ pub(crate) struct CallbackSink {
     counters: Counters,
 }
 
-impl CallbackSink {
+impl CallbackQueue {
     pub(crate) fn new(
         topic: Arc<str>,
-        lane: Arc<Lane>,
+        group: Arc<CallbackGroup>,
         depth: usize,
         callback: SampleCallback,
-    ) -> Arc<CallbackSink> {
-        Arc::new_cyclic(|this| CallbackSink {
+    ) -> Arc<CallbackQueue> {
+        Arc::new_cyclic(|this| CallbackQueue {
             this: this.clone(),
             topic,
-            lane,
+            group,
             depth,
             waiting: Mutex::new(VecDeque::new()),
             scheduled: AtomicBool::new(false),
@@ -84,7 +84,7 @@ impl CallbackSink {
     }
 }
 
-impl SampleSink for CallbackSink {
+impl SampleHandler for CallbackQueue {
     fn deliver(&self, value: Value, info: MessageInfo) {
         self.counters.received.fetch_add(1, Ordering::Relaxed);
         let mut waiting = self.waiting.lock();
@@ -94,10 +94,8 @@ impl SampleSink for CallbackSink {
             self.counters.replaced.fetch_add(1, Ordering::Relaxed);
         }
         drop(waiting);
-        if !self.scheduled.swap(true, Ordering::SeqCst)
-            && let Some(this) = self.this.upgrade()
-        {
-            self.lane.enqueue(this);
+        if !self.scheduled.swap(true, Ordering::SeqCst) {
+            self.group.enqueue(self.this.clone());
         }
     }
 
@@ -106,7 +104,7 @@ impl SampleSink for CallbackSink {
     }
 }
 
-impl Runnable for CallbackSink {
+impl Source for CallbackQueue {
     fn run(self: Arc<Self>) {
         self.scheduled.store(false, Ordering::SeqCst);
         let next = self.waiting.lock().pop_front();
@@ -114,8 +112,7 @@ impl Runnable for CallbackSink {
             (self.callback.lock())(value, info);
         }
         if !self.waiting.lock().is_empty() && !self.scheduled.swap(true, Ordering::SeqCst) {
-            let lane = self.lane.clone();
-            lane.enqueue(self);
+            self.group.enqueue(self.this.clone());
         }
     }
 }
@@ -123,51 +120,51 @@ impl Runnable for CallbackSink {
 /// A subscription with a callback; dropping it ends it.
 #[must_use = "dropping a subscription ends it"]
 pub struct Subscription<T> {
-    pub(crate) inlet: Arc<dyn Inlet>,
-    pub(crate) sink: Arc<CallbackSink>,
+    pub(crate) reader: Arc<dyn Reader>,
+    pub(crate) queue: Arc<CallbackQueue>,
     pub(crate) message: PhantomData<fn() -> T>,
 }
 
 impl<T> Subscription<T> {
     /// Writers that are connected now.
     pub fn publisher_count(&self) -> usize {
-        self.inlet.writers()
+        self.reader.writer_count()
     }
 
     /// The absolute, remapped topic.
     pub fn topic(&self) -> &str {
-        &self.sink.topic
+        &self.queue.topic
     }
 
     /// What arrived so far.
     pub fn counts(&self) -> SubscriptionCounts {
-        self.sink.counters.read()
+        self.queue.counters.read()
     }
 }
 
 impl<T> std::fmt::Debug for Subscription<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Subscription({})", self.sink.topic)
+        write!(f, "Subscription({})", self.queue.topic)
     }
 }
 
 /// Holds the newest sample only.
-pub(crate) struct NewestSink {
+pub(crate) struct NewestSample {
     topic: Arc<str>,
-    newest: Mutex<Option<(Value, MessageInfo)>>,
+    sample: Mutex<Option<(Value, MessageInfo)>>,
     counters: Counters,
 }
 
-impl NewestSink {
-    pub(crate) fn new(topic: Arc<str>) -> Arc<NewestSink> {
-        Arc::new(NewestSink { topic, newest: Mutex::new(None), counters: Counters::default() })
+impl NewestSample {
+    pub(crate) fn new(topic: Arc<str>) -> Arc<NewestSample> {
+        Arc::new(NewestSample { topic, sample: Mutex::new(None), counters: Counters::default() })
     }
 }
 
-impl SampleSink for NewestSink {
+impl SampleHandler for NewestSample {
     fn deliver(&self, value: Value, info: MessageInfo) {
         self.counters.received.fetch_add(1, Ordering::Relaxed);
-        let before = self.newest.lock().replace((value, info));
+        let before = self.sample.lock().replace((value, info));
         if before.is_some() {
             self.counters.replaced.fetch_add(1, Ordering::Relaxed);
         }
@@ -181,8 +178,8 @@ impl SampleSink for NewestSink {
 /// A subscription that holds the newest sample until it is taken; it never calls back.
 #[must_use = "dropping a subscription ends it"]
 pub struct NewestSubscription<T> {
-    pub(crate) inlet: Arc<dyn Inlet>,
-    pub(crate) sink: Arc<NewestSink>,
+    pub(crate) reader: Arc<dyn Reader>,
+    pub(crate) newest: Arc<NewestSample>,
     pub(crate) message: PhantomData<fn() -> T>,
 }
 
@@ -194,34 +191,34 @@ impl<T: Message> NewestSubscription<T> {
 
     /// Takes the newest sample with what is known about it.
     pub fn take_with_info(&self) -> Option<(Arc<T>, MessageInfo)> {
-        let (value, info) = self.sink.newest.lock().take()?;
+        let (value, info) = self.newest.sample.lock().take()?;
         value.downcast::<T>().ok().map(|message| (message, info))
     }
 
-    /// Looks at the newest sample and leaves it.
+    /// The newest sample, which stays.
     pub fn peek(&self) -> Option<Arc<T>> {
-        let value = self.sink.newest.lock().as_ref().map(|(value, _)| value.clone())?;
+        let value = self.newest.sample.lock().as_ref().map(|(value, _)| value.clone())?;
         value.downcast::<T>().ok()
     }
 
     /// Writers that are connected now.
     pub fn publisher_count(&self) -> usize {
-        self.inlet.writers()
+        self.reader.writer_count()
     }
 
     /// The absolute, remapped topic.
     pub fn topic(&self) -> &str {
-        &self.sink.topic
+        &self.newest.topic
     }
 
     /// What arrived so far.
     pub fn counts(&self) -> SubscriptionCounts {
-        self.sink.counters.read()
+        self.newest.counters.read()
     }
 }
 
 impl<T> std::fmt::Debug for NewestSubscription<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "NewestSubscription({})", self.sink.topic)
+        write!(f, "NewestSubscription({})", self.newest.topic)
     }
 }

@@ -1,8 +1,8 @@
-//! Heavy work beside the executor: newest input wins, one piece at a time.
+//! Long computations beside the executor: one at a time, always on the newest input.
 //!
-//! In real time the work runs on a thread of its own and its outcome is handed back to the node's
-//! executor. On a virtual clock it runs inline, and the outcome is handed back after a latency that
-//! the caller names, so that a simulation is deterministic and still sees inference take time.
+//! In real time the work runs on a thread of its own and its outcome is passed to the node's
+//! executor. On a virtual clock it runs inline and its outcome is passed on after a latency that
+//! the caller sets, so that a simulation is deterministic and inference takes time in it too.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,29 +13,29 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::executor::Lane;
+use crate::executor::CallbackGroup;
 use crate::node::Node;
 
-/// How urgent a thread's heavy work is beside the threads that hand messages and motion on, which
-/// keep the program's own priority: on a machine whose cores are all computing they get one at
-/// once, and no privilege is needed for it.
+/// How urgent a thread's computation is. The threads that pass on messages and motion keep the
+/// program's own priority: on a machine whose cores are all busy they run at once, which needs no
+/// privilege.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Urgency {
     /// On the path to motion: decoding of images, inference.
     Motion,
-    /// Images and figures of it.
+    /// What is only shown: images, measured values.
     Display,
 }
 
 impl Urgency {
-    /// Gives the calling thread this urgency; threads that it starts inherit it. A lower priority
-    /// than it has already stays.
+    /// Gives the calling thread this urgency; threads that it starts inherit it. A thread of
+    /// lower priority keeps its own.
     pub fn apply(self) {
         let nice = match self {
             Urgency::Motion => 4,
             Urgency::Display => 10,
         };
-        // On Linux `None` is the calling thread, not its process.
+        // On Linux `None` means the calling thread, not its process.
         #[cfg(target_os = "linux")]
         if rustix::process::getpriority_process(None).is_ok_and(|now| now < nice)
             && let Err(error) = rustix::process::setpriority_process(None, nice)
@@ -60,7 +60,7 @@ struct State<I> {
 struct Shared<I, O> {
     state: Mutex<State<I>>,
     changed: Condvar,
-    lane: Arc<Lane>,
+    group: Arc<CallbackGroup>,
     clock: Clock,
     /// Nanoseconds.
     latency: AtomicU64,
@@ -68,7 +68,7 @@ struct Shared<I, O> {
     done: Mutex<Done<O>>,
 }
 
-/// Runs one kind of heavy work for a node. Dropping it waits for the piece in hand and stops.
+/// Runs one kind of computation for a node. Dropping it waits until the running one has ended.
 pub struct Worker<I: Send + 'static> {
     submit: Arc<dyn Submit<I>>,
     thread: Option<JoinHandle<()>>,
@@ -83,9 +83,9 @@ trait Submit<I>: Send + Sync {
 }
 
 impl<I: Send + 'static> Worker<I> {
-    /// Starts a worker. `work` runs aside on a thread of that `urgency`; `done` takes each outcome
-    /// on the node's executor. `virtual_latency` is how long the work appears to take on a
-    /// virtual clock; in real time it has no effect.
+    /// Starts a worker. `work` runs on a thread of that `urgency`; `done` gets each outcome on the
+    /// node's executor. `virtual_latency` is how long the work takes on a virtual clock; in real
+    /// time it has no effect.
     ///
     /// # Errors
     /// If the thread cannot be started.
@@ -100,7 +100,7 @@ impl<I: Send + 'static> Worker<I> {
         let shared = Arc::new(Shared {
             state: Mutex::new(State { next: None, busy: false, stop: false, replaced: 0 }),
             changed: Condvar::new(),
-            lane: node.lane().clone(),
+            group: node.group().clone(),
             clock: node.clock(),
             latency: AtomicU64::new(nanoseconds(virtual_latency)),
             work: Mutex::new(Box::new(work) as Work<I, O>),
@@ -122,12 +122,12 @@ impl<I: Send + 'static> Worker<I> {
         Ok(Worker { submit: Arc::new(Handle(shared)), thread })
     }
 
-    /// Hands in the newest input. It replaces one that still waits; returns whether it did.
+    /// Submits the newest input. It replaces one that still waits; returns whether it did.
     pub fn submit(&self, input: I) -> bool {
         self.submit.submit(input)
     }
 
-    /// Whether a piece of work is in hand or waiting.
+    /// Whether work is running or waiting.
     pub fn is_busy(&self) -> bool {
         self.submit.is_busy()
     }
@@ -137,7 +137,7 @@ impl<I: Send + 'static> Worker<I> {
         self.submit.replaced()
     }
 
-    /// Changes how long the work appears to take on a virtual clock, from the next piece on.
+    /// Changes how long the work takes on a virtual clock, from the next input on.
     pub fn set_virtual_latency(&self, latency: Duration) {
         self.submit.set_latency(latency);
     }
@@ -212,11 +212,11 @@ impl<I: Send + 'static, O: Send + 'static> Shared<I, O> {
             drop(state);
             let outcome = (self.work.lock())(input);
             let shared = self.clone();
-            self.lane.post(Box::new(move || shared.hand_back(outcome)));
+            self.group.post(Box::new(move || shared.pass_on(outcome)));
         }
     }
 
-    fn hand_back(&self, outcome: O) {
+    fn pass_on(&self, outcome: O) {
         if !self.state.lock().stop {
             (self.done.lock())(outcome);
         }
@@ -233,15 +233,15 @@ impl<I: Send + 'static, O: Send + 'static> Shared<I, O> {
             input
         };
         let mut outcome = Some((self.work.lock())(input));
-        let (lane, clock) = (self.lane.clone(), self.clock.clone());
+        let (group, clock) = (self.group.clone(), self.clock.clone());
         let latency = Duration::from_nanos(self.latency.load(Ordering::Relaxed));
-        lane.once(
+        group.once(
             &clock,
             latency,
             Box::new(move || {
                 self.state.lock().busy = false;
                 if let Some(outcome) = outcome.take() {
-                    self.hand_back(outcome);
+                    self.pass_on(outcome);
                 }
                 let idle = !self.state.lock().busy;
                 if idle {

@@ -1,8 +1,8 @@
-//! What can go wrong in this room, each case named with what mends it.
+//! The errors of this crate. Messages name the cause and, where there is one, the remedy.
 
 use std::path::PathBuf;
 
-/// Every failure of this crate.
+/// An error of this crate.
 #[derive(thiserror::Error, Debug)]
 pub enum Error {
     /// A configuration that cannot be built; all faults at once.
@@ -18,8 +18,8 @@ pub enum Error {
     Io {
         /// The file.
         path: PathBuf,
-        /// The operating system's answer; part of the message, so no source of its own that would
-        /// say it twice.
+        /// The operating system's error. It is part of the message and therefore not the error's
+        /// source, which would print it twice.
         answer: std::io::Error,
     },
     /// A checkpoint that does not fit or cannot be trusted; all faults at once.
@@ -30,6 +30,9 @@ pub enum Error {
         /// Every fault found, each naming its tensor.
         faults: Vec<String>,
     },
+    /// Numbers that a step cannot go on with.
+    #[error("{0} are not finite")]
+    NotFinite(&'static str),
     /// An input of the wrong size or value.
     #[error("{0}")]
     Input(String),
@@ -38,7 +41,7 @@ pub enum Error {
     Prompt(String),
     /// The GPU has no memory left.
     #[error(
-        "the GPU's memory is full ({0}): nvidia-smi shows who else uses it; bf16 needs half of f32, and --quant fp8 or q8_0 less"
+        "the GPU's memory is full ({0}): nvidia-smi shows which programs use it; bf16 needs half of f32, and --quant fp8 or q8_0 less"
     )]
     DeviceMemory(String),
     /// A tensor operation failed.
@@ -55,10 +58,10 @@ impl From<candle_core::Error> for Error {
     }
 }
 
-/// What the driver said where it had no memory to give.
+/// The driver's message if it is out of memory.
 fn out_of_memory(fault: &candle_core::Error) -> Option<String> {
     let text = fault.to_string();
-    // Behind the first line stands where it happened, if anybody asked for that.
+    // The following lines are a backtrace, if one is enabled.
     let first = text.lines().next().unwrap_or_default();
     first.contains("OUT_OF_MEMORY").then(|| first.to_owned())
 }
@@ -93,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_gpu_is_told_from_other_faults() {
+    fn a_full_gpu_has_an_error_of_its_own() {
         let of = |text: &str| Error::from(candle_core::Error::Msg(text.into())).to_string();
         let full = of("DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")\n   0: somewhere");
         assert!(

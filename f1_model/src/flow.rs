@@ -1,18 +1,19 @@
-//! What surrounds the action expert: projections, the time embedding, Euler steps, guidance.
+//! Around the action expert: projections, time embedding, Euler steps, guidance.
 
 use candle_core::{DType, Device, Tensor};
+use f1_kernels as ops;
 
 use crate::config::Config;
 use crate::linear::Linear;
 use crate::weights::Weights;
-use crate::{Error, Result, ops};
+use crate::{Error, Result};
 
 /// Shortest period of the time embedding.
 const MIN_PERIOD: f64 = 4e-3;
 /// Longest period of the time embedding.
 const MAX_PERIOD: f64 = 4.0;
 
-/// Sine half, then cosine half, of each time; computed in f64.
+/// The embedding of each time: sines, then cosines; computed in f64.
 pub fn time_embedding(times: &[f32], width: usize) -> Vec<Vec<f64>> {
     let half = width / 2;
     times
@@ -42,16 +43,15 @@ pub fn euler_times(steps: usize) -> Vec<f32> {
 
 /// Steering of a new chunk toward the one being executed (real-time chunking).
 ///
-/// At each flow step the clean chunk the network is heading for is pulled toward `previous` by
-/// `weights`; a step of weight 1 arrives at the previous action exactly, a step of weight 0 is
-/// free. This is pseudo-inverse guidance (Black et al., "Real-Time Execution of Action Chunking
-/// Flow Policies", 2025) with the denoiser's Jacobian taken as the identity: no backward pass
-/// through the expert.
+/// At each flow step the predicted clean chunk is pulled toward `previous` by `weights`: an action
+/// of weight 1 becomes exactly the previous one, one of weight 0 is free. This is pseudo-inverse
+/// guidance (Black et al., "Real-Time Execution of Action Chunking Flow Policies", 2025) with the
+/// denoiser's Jacobian taken as the identity: no backward pass through the expert.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RtcGuidance {
     /// `[chunk][action]`, normalised, aligned to the new chunk.
     pub previous: Vec<Vec<f32>>,
-    /// `[chunk]`, 1 frozen to 0 free.
+    /// `[chunk]`, from 1 (frozen) to 0 (free).
     pub weights: Vec<f32>,
 }
 
@@ -101,13 +101,13 @@ pub struct ActionHeads {
     steps: StepTable,
 }
 
-/// What of the action embedding does not depend on the actions, computed once.
+/// The parts of the action embedding that do not depend on the actions, computed once.
 ///
 /// `action_time_mlp_in(cat(action_in_proj(x), emb(t)))` is `fused x + bias(t)`.
 #[derive(Clone)]
 struct StepTable {
     times: Vec<f32>,
-    /// Only when nothing of it is being trained.
+    /// None while any of its weights is trained.
     fused: Option<(Tensor, Vec<Tensor>)>,
 }
 
@@ -152,7 +152,7 @@ impl ActionHeads {
     }
 
     /// Action tokens `[batch, chunk, width]` of noisy actions `[batch, chunk, max_action_dim]` at a
-    /// time a sample.
+    /// time for each sample.
     ///
     /// # Errors
     /// The widths do not fit.

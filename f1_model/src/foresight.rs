@@ -1,13 +1,13 @@
 //! What surrounds the generation expert: temporal convolution, embeddings, positions, head.
 
 use candle_core::{DType, Tensor};
+use f1_kernels::{self as ops, LayerNormWeights};
 
 use crate::config::GenerationConfig;
-use crate::kernels::LayerNormWeights;
 use crate::linear::Linear;
 use crate::recorder::Recorder;
 use crate::weights::Weights;
-use crate::{Error, Result, ops};
+use crate::{Error, Result};
 
 /// LayerNorm epsilon of the head.
 const HEAD_EPSILON: f64 = 1e-5;

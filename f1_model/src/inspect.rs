@@ -1,4 +1,4 @@
-//! What is in a checkpoint, and what is wrong with it.
+//! Lists the contents of a checkpoint and its faults.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub struct InspectedTensor {
     pub shape: Vec<usize>,
 }
 
-/// What [`inspect`] found.
+/// The result of [`inspect`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Inspection {
     /// Whether nothing is missing, extra, mis-shaped or non-finite.
@@ -33,9 +33,9 @@ pub struct Inspection {
     pub tensors: Vec<InspectedTensor>,
     /// Elements by part: vision, understanding, generation, action, tokenizer, unused, other.
     pub parameters: BTreeMap<String, usize>,
-    /// Tensors the configuration wants and the file lacks, with the expected shape.
+    /// Tensors that the configuration needs and the file lacks, with the expected shape.
     pub missing: Vec<String>,
-    /// Tensors nobody knows.
+    /// Tensors with unknown names.
     pub extra: Vec<String>,
     /// Tensors of another shape than expected.
     pub misshaped: Vec<String>,
@@ -57,7 +57,7 @@ impl Inspection {
 /// tokenizer alone.
 ///
 /// # Errors
-/// The file cannot be read or lies about itself.
+/// The file cannot be read or its header is wrong.
 pub fn inspect(path: &Path, against: Option<&Config>) -> Result<Inspection> {
     if path.extension().is_some_and(|extension| extension == "pth") {
         return inspect_pickle(path, against);
@@ -146,7 +146,7 @@ fn inspect_pickle(path: &Path, against: Option<&Config>) -> Result<Inspection> {
     Ok(inspection.judged())
 }
 
-/// The part a name belongs to, whatever the configuration.
+/// The part that a name belongs to, in any configuration.
 fn part_of(name: &str) -> &'static str {
     let unused = name.ends_with("gemma_expert.lm_head.weight")
         || name.ends_with("gemma_wm_expert.lm_head.weight");

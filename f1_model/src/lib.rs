@@ -1,27 +1,21 @@
 //! The F1 network: three experts, one attention, foresight by next-scale prediction, actions by
 //! flow matching.
 //!
-//! [`F1Policy`] is what a robot uses: load, `perceive`, `act`, `imagine`. [`network::F1Network`] is
-//! the same network on batches and differentiable, [`training`] its losses, [`checkpoint`] its
-//! files, [`goldens`] its proof.
+//! [`F1Policy`] is the interface for a robot: load, `perceive`, `act`, `imagine`.
+//! [`network::F1Network`] is the network on batches, differentiable; [`training`] holds its losses,
+//! [`checkpoint`] its files. The crate `f1_verify` compares all of it with the reference.
 
 pub mod checkpoint;
 pub mod config;
-pub mod device;
 mod error;
 pub mod experts;
 pub mod flow;
 pub mod foresight;
-pub mod goldens;
-mod graphs;
 pub mod image_measures;
 pub mod image_prep;
 pub mod inspect;
-pub mod kernels;
 pub mod linear;
 pub mod network;
-pub mod ops;
-pub mod optim;
 pub mod padding;
 pub mod parameters;
 mod policy;

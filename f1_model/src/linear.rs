@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
-use candle_core::{DType, Module, Tensor};
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{DType, Tensor};
+use f1_kernels::{self as ops, QuantisedMatrix, fp8_rounded};
 
-#[cfg(feature = "cuda")]
-use crate::kernels;
-#[cfg(target_arch = "x86_64")]
-use crate::kernels::Q8Matrix;
+use crate::Result;
 use crate::weights::Weights;
-use crate::{Result, ops};
 
 /// Block quantisation of the experts' linear layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,9 +16,9 @@ pub enum Quant {
     Q8_0,
     /// 4-bit blocks of 256.
     Q4K,
-    /// 8-bit floats (E4M3) with one scale a matrix, inputs too: the understanding expert, for GPUs
-    /// of compute capability 8.9 and up. On a CPU weights and inputs are only rounded so, to
-    /// see what that costs.
+    /// 8-bit floats (E4M3) with one scale for each matrix, for weights and inputs of the
+    /// understanding expert, on GPUs of compute capability 8.9 and up. On a CPU weights and inputs
+    /// are rounded to these numbers, to measure what that costs.
     Fp8,
 }
 
@@ -39,7 +36,7 @@ impl Quant {
         self.ggml().map_or(16, |ggml| ggml.block_size())
     }
 
-    /// This one, if it serves experts other than the understanding one.
+    /// The quantisation of the other experts, if they are quantised too.
     pub(crate) fn of_small_experts(self) -> Option<Self> {
         (self != Quant::Fp8).then_some(self)
     }
@@ -58,9 +55,9 @@ pub enum Linear {
     /// Quantised weights.
     Quantised {
         /// Weight.
-        weight: Arc<QMatMul>,
+        weight: Arc<QuantisedMatrix>,
     },
-    /// On a CPU: weights as 8-bit floats hold them, and inputs rounded so when they come.
+    /// On a CPU: weights rounded to 8-bit floats; inputs are rounded in the forward pass.
     Rounded {
         /// Weight.
         weight: Tensor,
@@ -70,16 +67,10 @@ pub enum Linear {
     Fp8 {
         /// Bytes of a matrix `[.., input]` and its scale.
         weight: Tensor,
-        /// The first of its rows that this layer has.
+        /// The first row of the matrix that is this layer's.
         first: usize,
-        /// How many it has.
+        /// Number of rows.
         output: usize,
-    },
-    /// Q8_0 weights on a processor that multiplies bytes.
-    #[cfg(target_arch = "x86_64")]
-    Bytes {
-        /// Weight.
-        weight: Arc<Q8Matrix>,
     },
 }
 
@@ -95,7 +86,7 @@ impl Linear {
         })
     }
 
-    /// Without bias; quantised when asked and when the width is a multiple of the block.
+    /// Without bias; quantised if `quant` is set and the width is a multiple of its block.
     ///
     /// # Errors
     /// A tensor is missing or mis-shaped.
@@ -108,24 +99,20 @@ impl Linear {
         let weight = weights.get((output, input), "weight")?;
         let usable = quant.filter(|quant| input.is_multiple_of(quant.block()));
         match usable.map(|quant| (quant, quant.ggml())) {
-            // A GPU's become 8-bit floats when they are joined.
+            // On a GPU weights become 8-bit floats when they are joined.
             Some((Quant::Fp8, _)) if weight.device().is_cpu() => {
                 Ok(Self::Rounded { weight: fp8_rounded(&weight)? })
             }
-            Some((quant, Some(ggml))) => {
+            Some((_, Some(ggml))) => {
                 let weight = QTensor::quantize(&weight.to_dtype(DType::F32)?, ggml)?;
-                #[cfg(target_arch = "x86_64")]
-                if quant == Quant::Q8_0 && weight.device().is_cpu() && Q8Matrix::is_supported() {
-                    return Ok(Self::Bytes { weight: Arc::new(Q8Matrix::new(&weight)?) });
-                }
-                Ok(Self::Quantised { weight: Arc::new(QMatMul::from_qtensor(weight)?) })
+                Ok(Self::Quantised { weight: Arc::new(QuantisedMatrix::new(weight)?) })
             }
             _ => Ok(Self::Dense { weight, bias: None }),
         }
     }
 
-    /// One layer whose output is that of `parts`, one behind another; none where one is quantised
-    /// or trained. The parts then are views of its weights, so that nothing is kept twice.
+    /// One layer whose output is the concatenated output of `parts`; none where one is quantised or
+    /// trained. The parts become views of its weights, so that no weight is in memory twice.
     ///
     /// # Errors
     /// They take different widths.
@@ -155,8 +142,8 @@ impl Linear {
         Ok(Some(Self::Dense { weight: joined_weight, bias: joined_bias }))
     }
 
-    /// A GPU's dense weights without bias as 8-bit floats; nothing else changes. `parts` that lie
-    /// below one another in them become views of the result.
+    /// Converts dense weights without bias on a GPU to 8-bit floats; leaves other layers unchanged.
+    /// `parts`, whose weights are consecutive rows of these, become views of the result.
     ///
     /// # Errors
     /// The device cannot multiply them.
@@ -170,8 +157,8 @@ impl Linear {
         let _ = parts;
         #[cfg(feature = "cuda")]
         {
-            kernels::check_fp8(weight.device())?;
-            let bytes = kernels::to_fp8(weight)?;
+            ops::check_fp8(weight.device())?;
+            let bytes = ops::to_fp8(weight)?;
             let mut first = 0;
             for part in parts {
                 if let Self::Dense { weight, .. } = part {
@@ -185,7 +172,7 @@ impl Linear {
         Ok(())
     }
 
-    /// Whether a gradient is wanted of the weights.
+    /// Whether the weights are tracked for a gradient.
     pub fn is_trained(&self) -> bool {
         match self {
             Self::Dense { weight, bias } => {
@@ -195,7 +182,7 @@ impl Linear {
         }
     }
 
-    /// The tanh form of GELU of [`Linear::forward`].
+    /// [`Linear::forward`] followed by the tanh form of GELU.
     ///
     /// # Errors
     /// The widths do not fit.
@@ -216,14 +203,9 @@ impl Linear {
             Self::Rounded { weight } => Ok(ops::linear(&fp8_rounded(x)?, weight, None)?),
             #[cfg(feature = "cuda")]
             Self::Fp8 { weight, first, output } => {
-                Ok(kernels::fp8_linear(x, weight, *first, *output)?.to_dtype(x.dtype())?)
+                Ok(ops::fp8_linear(x, weight, *first, *output)?.to_dtype(x.dtype())?)
             }
-            #[cfg(target_arch = "x86_64")]
-            Self::Bytes { weight } => Ok(weight.forward(x)?.to_dtype(x.dtype())?),
-            Self::Quantised { weight } => {
-                let dtype = x.dtype();
-                Ok(weight.forward(&x.to_dtype(DType::F32)?.contiguous()?)?.to_dtype(dtype)?)
-            }
+            Self::Quantised { weight } => Ok(weight.forward(x)?),
         }
     }
 
@@ -233,33 +215,10 @@ impl Linear {
     }
 }
 
-/// Numbers as 8-bit floats (E4M3) with one scale hold them, in the type of `x`.
-pub(crate) fn fp8_rounded(x: &Tensor) -> Result<Tensor> {
-    /// The largest number of the format.
-    const LARGEST: f64 = 448.0;
-    let wide = x.to_dtype(DType::F32)?;
-    let most = f64::from(wide.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?);
-    // Below that there is nothing to scale.
-    let scale = if most > 1e-30 { most / LARGEST } else { 1.0 };
-    let small = (wide / scale)?.clamp(-LARGEST, LARGEST)?.to_dtype(DType::F8E4M3)?;
-    Ok((small.to_dtype(DType::F32)? * scale)?.to_dtype(x.dtype())?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use candle_core::Device;
-
-    #[test]
-    fn rounding_to_8_bits_keeps_four_digits_of_a_binary_number_and_the_range() {
-        // The largest decides the scale: here it is 2.
-        let numbers = [896f32, -1.0, 2.0 + 1.0 / 8.0, 2.0 + 3.0 / 8.0, 30.0, 33.0, 1e-4, 0.0];
-        let wanted = [896f32, -1.0, 2.0, 2.5, 30.0, 32.0, 0.0, 0.0];
-        let x = Tensor::new(&numbers, &Device::Cpu).unwrap();
-        assert_eq!(fp8_rounded(&x).unwrap().to_vec1::<f32>().unwrap(), wanted);
-        let zeros = Tensor::zeros(3, DType::F32, &Device::Cpu).unwrap();
-        assert_eq!(fp8_rounded(&zeros).unwrap().to_vec1::<f32>().unwrap(), [0f32; 3]);
-    }
 
     #[test]
     fn a_layer_of_8_bit_floats_is_near_the_dense_one() {

@@ -1,4 +1,4 @@
-//! Which tokens of a batch are padding, and what follows for positions and scores.
+//! The padding tokens of a batch, and the positions and score biases that follow from them.
 
 use candle_core::{Device, Tensor};
 
@@ -8,14 +8,14 @@ use crate::{Error, Result};
 /// Added to the score of a padded key: its softmax is zero in f32.
 const MASKED: f32 = -1e30;
 
-/// Validity of the tokens in front (understanding); everything behind is valid.
+/// Validity of the first tokens (understanding); all later tokens are valid.
 #[derive(Clone, Debug)]
 pub struct Padding {
     rows: Vec<Vec<bool>>,
 }
 
 impl Padding {
-    /// From a row of flags a batch element.
+    /// From a row of flags for each batch element.
     ///
     /// # Errors
     /// Rows differ in length, or one has no valid token.
@@ -62,8 +62,8 @@ impl Padding {
         self.rows.iter().map(|row| row.iter().filter(|valid| **valid).count()).collect()
     }
 
-    /// Positions of the tokens in front and of `following` valid ones: the cumulative count minus
-    /// one.
+    /// Positions of these tokens and of `following` valid ones: the cumulative count of valid
+    /// tokens minus one.
     pub fn positions(&self, following: usize) -> Vec<Vec<i64>> {
         self.rows
             .iter()
@@ -97,8 +97,8 @@ impl Padding {
         Ok(Some(Tensor::from_vec(values, (self.batch(), 1, keys), device)?))
     }
 
-    /// The dense mask that blocks and padding amount to, `[batch][row][key]`, for comparison with a
-    /// reference. `first` is the index of the first row among all tokens.
+    /// The dense mask of blocks and padding, `[batch][row][key]`, for comparison with a reference.
+    /// `first` is the index of the first row among all tokens.
     pub fn dense_mask(&self, blocks: &[Block], first: usize, keys: usize) -> Vec<Vec<Vec<bool>>> {
         let valid = |batch: &Vec<bool>, token: usize| batch.get(token).copied().unwrap_or(true);
         self.rows

@@ -1,7 +1,7 @@
 //! Every tensor of a model by its official name: shape, group, weight decay, stored type, initial
 //! value.
 //!
-//! One table serves loading, strict checking, writing, random initialisation, the optimiser's
+//! This one table is used for loading, checking, writing, random initialisation, the optimiser's
 //! groups and `f1 inspect`. Names, shapes and stored types are those of the published checkpoint.
 
 use candle_core::DType;
@@ -18,7 +18,7 @@ pub const UNDERSTANDING: &str = "model.paligemma_with_expert.paligemma.language_
 pub const GENERATION: &str = "model.paligemma_with_expert.gemma_wm_expert.model";
 /// Prefix of the action expert's decoder stack.
 pub const ACTION: &str = "model.paligemma_with_expert.gemma_expert.model";
-/// The text embedding, tied to the language head and saved under its name.
+/// The text embedding, tied to the language head and saved under the head's name.
 pub const TEXT_EMBEDDING: &str =
     "model.paligemma_with_expert.paligemma.language_model.lm_head.weight";
 /// Prefix of the image tokenizer.
@@ -56,14 +56,14 @@ impl Group {
     }
 }
 
-/// What a tensor is for.
+/// The role of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Trained.
     Parameter,
-    /// Kept beside the weights, never trained.
+    /// A buffer, never trained.
     Buffer,
-    /// Present in published files and read by nobody: never loaded, never written.
+    /// Present in published files but unused: never loaded, never written.
     Unused,
 }
 

@@ -17,7 +17,7 @@ pub struct Prompt {
 }
 
 impl Prompt {
-    /// Ids as they are, cut to `length`.
+    /// These ids, cut to `length`.
     pub fn from_ids(mut ids: Vec<u32>, length: usize) -> Self {
         ids.truncate(length);
         Self { ids, text: String::new() }
@@ -28,7 +28,7 @@ impl Prompt {
         &self.ids
     }
 
-    /// The text, empty when made from ids.
+    /// The text; empty for a prompt from ids.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -45,7 +45,7 @@ impl PromptEncoder {
     /// Reads `tokenizer.json`.
     ///
     /// # Errors
-    /// The file is missing or damaged; the message says where it comes from.
+    /// The file is missing or damaged; the message says where to get it.
     pub fn load(path: &Path, length: usize, vocabulary: usize) -> Result<Self> {
         if !path.is_file() {
             return Err(Error::Prompt(format!(
@@ -56,7 +56,7 @@ impl PromptEncoder {
         }
         let mut tokenizer = Tokenizer::from_file(path)
             .map_err(|error| Error::Prompt(format!("{}: {error}", path.display())))?;
-        // Padding and cutting are ours, whatever the file says.
+        // Padding and truncation are done here, not as the file says.
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|error| Error::Prompt(error.to_string()))?;
         Ok(Self { tokenizer, length, vocabulary })
@@ -65,7 +65,7 @@ impl PromptEncoder {
     /// `<bos>`, the text as given, a newline; cut to the prompt length.
     ///
     /// # Errors
-    /// The tokenizer fails or knows ids the model does not.
+    /// The tokenizer fails, or yields ids outside the model's vocabulary.
     pub fn encode(&self, text: &str) -> Result<Prompt> {
         let line = if text.ends_with('\n') { text.to_string() } else { format!("{text}\n") };
         let encoding =

@@ -1,4 +1,4 @@
-//! Drawing tokens: greedy, top-k, top-p, from a seeded generator.
+//! Draws tokens: greedy, top-k, top-p, from a seeded generator.
 
 use candle_core::{D, DType, Tensor};
 use rand::{Rng, SeedableRng};
@@ -8,9 +8,9 @@ use crate::{Error, Result};
 
 /// Probabilities of one row of logits after both filters.
 ///
-/// `top_k` keeps the k largest, ties at the k-th included (0 keeps all, more than there are means
-/// all); `top_p` then drops the least likely whose sum stays within `1 - top_p` (0 keeps all),
-/// never the likeliest.
+/// `top_k` keeps the k largest, ties at the k-th included (0, or more than there are, keeps all).
+/// `top_p` then removes the least likely tokens while their sum stays within `1 - top_p` (0 keeps
+/// all), but never the likeliest.
 pub fn filtered_probabilities(logits: &[f32], top_k: usize, top_p: f64) -> Vec<f32> {
     let mut kept: Vec<f32> = logits.to_vec();
     if top_k > 0 && top_k < kept.len() {
@@ -25,12 +25,13 @@ pub fn filtered_probabilities(logits: &[f32], top_k: usize, top_p: f64) -> Vec<f
     }
     if top_p > 0.0 {
         let mut order: Vec<usize> = (0..kept.len()).collect();
-        // Adding zero makes the two zeros one.
+        // Adding zero makes -0 and 0 equal.
         order.sort_by(|&a, &b| (kept[a] + 0.0).total_cmp(&(kept[b] + 0.0)));
         let largest = order.last().map_or(0.0, |&index| f64::from(kept[index]));
         let exponent = |value: f32| (f64::from(value) - largest).exp();
         let total: f64 = kept.iter().map(|value| exponent(*value)).sum();
-        // In f64: where equal logits straddle the bound, f32 sums would depend on their order.
+        // In f64: where equal logits lie on both sides of the bound, f32 sums would depend on their
+        // order.
         let mut sum = 0f64;
         let bound = 1.0 - top_p;
         let keep_last = order.len().saturating_sub(1);
@@ -53,9 +54,9 @@ fn softmax(logits: &[f32]) -> Vec<f32> {
     exponents.into_iter().map(|value| value / sum).collect()
 }
 
-/// Where the tokens of generated scales come from.
+/// The source of the generated scales' tokens.
 pub enum TokenSource {
-    /// The likeliest.
+    /// The likeliest token.
     Greedy,
     /// Drawn after top-k and top-p.
     Sampled {
@@ -66,31 +67,31 @@ pub enum TokenSource {
         /// Seeded generator.
         random: Box<ChaCha8Rng>,
     },
-    /// Given, `[batch, tokens]` in u32, scale after scale: the same foresight under other
+    /// Given tokens, `[batch, tokens]` in u32, scale after scale: the same foresight in other
     /// arithmetic.
     Fixed(Tensor),
-    /// Drawn on the device after top-k and top-p, by numbers in [0, 1) that are there already, `[1,
-    /// tokens]` scale after scale.
+    /// Drawn on the device after top-k and top-p, with uniform numbers in [0, 1) that are on it,
+    /// `[1, tokens]` scale after scale.
     #[cfg(feature = "cuda")]
     Numbers {
-        /// The numbers.
+        /// The uniform numbers.
         uniform: Tensor,
         /// Tokens kept by rank.
         top_k: usize,
         /// Probability mass kept.
         top_p: f64,
     },
-    /// Another source, watched: a stopwatch between the first pass and the scales that follow.
+    /// Another source with a callback, to measure the time of each scale.
     Observed {
-        /// Where the tokens come from.
+        /// The source of the tokens.
         source: Box<TokenSource>,
-        /// Called after each scale's tokens were taken, with the tokens taken before it.
+        /// Called after each scale's tokens are drawn, with the number of tokens drawn before.
         seen: Box<dyn FnMut(usize) + Send>,
     },
 }
 
 impl TokenSource {
-    /// Greedy for `top_k` 1, else drawn with this seed.
+    /// Greedy for `top_k` 1, otherwise drawn with this seed.
     pub fn new(top_k: usize, top_p: f64, seed: u64) -> Self {
         if top_k == 1 {
             Self::Greedy
@@ -99,14 +100,14 @@ impl TokenSource {
         }
     }
 
-    /// This source, with `seen` called after each scale's tokens were taken.
+    /// This source, with `seen` called after each scale's tokens are drawn.
     pub fn observed(self, seen: impl FnMut(usize) + Send + 'static) -> Self {
         Self::Observed { source: Box::new(self), seen: Box::new(seen) }
     }
 
-    /// What this source will draw `tokens` tokens of one observation by, `[1, tokens]` on the
-    /// device, and how; none where the host has a say in each. Greedy needs no numbers and gets
-    /// some.
+    /// The uniform numbers `[1, tokens]` on the device with which this source draws `tokens` tokens
+    /// of one observation, with its top-k and top-p; none where the host draws each token. Greedy
+    /// ignores its numbers.
     #[cfg(feature = "cuda")]
     pub(crate) fn numbers(
         &mut self,
@@ -117,7 +118,7 @@ impl TokenSource {
         match self {
             Self::Greedy => Ok(Some((Tensor::zeros((1, tokens), DType::F32, device)?, 1, 0.0))),
             Self::Observed { source, .. } => source.numbers(tokens, vocabulary, device),
-            Self::Sampled { top_k, top_p, random } if vocabulary <= crate::kernels::LONGEST_ROW => {
+            Self::Sampled { top_k, top_p, random } if vocabulary <= f1_kernels::LONGEST_ROW => {
                 let uniform: Vec<f32> = (0..tokens).map(|_| random.random()).collect();
                 Ok(Some((Tensor::from_vec(uniform, (1, tokens), device)?, *top_k, *top_p)))
             }
@@ -125,11 +126,11 @@ impl TokenSource {
         }
     }
 
-    /// Ids `[batch, rows]` in u32 for logits `[batch, rows, vocabulary]`; `offset` tokens were
-    /// taken before.
+    /// Ids `[batch, rows]` in u32 for logits `[batch, rows, vocabulary]`, after `offset` tokens
+    /// drawn before.
     ///
     /// # Errors
-    /// Logits are not finite, or fixed tokens do not reach this far.
+    /// Logits are not finite, or there are fewer fixed tokens.
     pub fn take(&mut self, logits: &Tensor, offset: usize) -> Result<Tensor> {
         let (batch, rows, _) = logits.dims3()?;
         match self {
@@ -143,22 +144,17 @@ impl TokenSource {
             #[cfg(feature = "cuda")]
             Self::Numbers { uniform, top_k, top_p } => {
                 let logits = logits.detach().to_dtype(DType::F32)?;
-                Ok(crate::kernels::draw(
-                    &logits,
-                    &uniform.narrow(1, offset, rows)?,
-                    *top_k,
-                    *top_p,
-                )?)
+                Ok(f1_kernels::draw(&logits, &uniform.narrow(1, offset, rows)?, *top_k, *top_p)?)
             }
             #[cfg(feature = "cuda")]
             Self::Sampled { top_k, top_p, random }
                 if logits.device().is_cuda()
-                    && logits.dim(D::Minus1)? <= crate::kernels::LONGEST_ROW =>
+                    && logits.dim(D::Minus1)? <= f1_kernels::LONGEST_ROW =>
             {
                 let uniform: Vec<f32> = (0..batch * rows).map(|_| random.random()).collect();
                 let uniform = Tensor::from_vec(uniform, (batch, rows), logits.device())?;
                 let logits = logits.detach().to_dtype(DType::F32)?;
-                Ok(crate::kernels::draw(&logits, &uniform, *top_k, *top_p)?)
+                Ok(f1_kernels::draw(&logits, &uniform, *top_k, *top_p)?)
             }
             Self::Sampled { top_k, top_p, random } => {
                 let values: Vec<Vec<f32>> =
@@ -166,7 +162,7 @@ impl TokenSource {
                 let mut ids = Vec::with_capacity(values.len());
                 for row in &values {
                     if row.iter().any(|value| !value.is_finite()) {
-                        return Err(Error::input("foresight logits are not finite"));
+                        return Err(Error::NotFinite("foresight logits"));
                     }
                     ids.push(draw(
                         &filtered_probabilities(row, *top_k, *top_p),
@@ -222,5 +218,26 @@ mod tests {
         assert_eq!(draw(&[0.25, 0.0, 0.75], 0.1), 0);
         assert_eq!(draw(&[0.25, 0.0, 0.75], 0.3), 2);
         assert_eq!(draw(&[0.25, 0.0, 0.75], 1.0), 2);
+    }
+
+    #[test]
+    #[cfg(feature = "cuda")]
+    fn tokens_drawn_on_a_gpu_are_those_drawn_on_the_host() {
+        let device = f1_kernels::device::cuda().expect("a GPU");
+        for vocabulary in [5, 64, 1000, 4096] {
+            let logits =
+                Tensor::randn(0f32, 3.0, (2, 40, vocabulary), &candle_core::Device::Cpu).unwrap();
+            for (top_k, top_p) in [(0, 0.0), (3, 0.0), (0, 0.9), (900, 0.95), (50, 0.5), (0, 1e-6)]
+            {
+                let ids = |logits: &Tensor| {
+                    let taken = TokenSource::new(top_k, top_p, 7).take(logits, 0).unwrap();
+                    taken.flatten_all().unwrap().to_vec1::<u32>().unwrap()
+                };
+                let (here, there) = (ids(&logits), ids(&logits.to_device(&device).unwrap()));
+                // Sums in another order may rarely change the result of a draw.
+                let other = here.iter().zip(&there).filter(|(a, b)| a != b).count();
+                assert!(other <= 1, "{vocabulary} {top_k} {top_p}: {other} of {}", here.len());
+            }
+        }
     }
 }

@@ -1,13 +1,13 @@
 //! SigLIP and the projector: camera images to understanding tokens (PaliGemma layout).
 
 use candle_core::Tensor;
+use f1_kernels::{self as ops, LayerNormWeights, device};
 
 use crate::config::{Config, VisionConfig};
-use crate::kernels::LayerNormWeights;
 use crate::linear::Linear;
 use crate::recorder::Recorder;
 use crate::weights::Weights;
-use crate::{Error, Result, device, ops};
+use crate::{Error, Result};
 
 #[derive(Clone)]
 struct Norm {
@@ -22,7 +22,7 @@ impl Norm {
         Ok(Self { weights, epsilon })
     }
 
-    /// The sum of both, where there is anything to add, and its norm.
+    /// `x` plus `delta`, if there is one, and the norm of the sum.
     fn forward(&self, x: &Tensor, delta: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
         Ok(match delta {
             Some(delta) => ops::add_layer_norm(x, delta, &self.weights, self.epsilon)?,
@@ -64,8 +64,8 @@ impl EncoderLayer {
         })
     }
 
-    /// After `delta` was added to `hidden`; what the layer adds is returned beside what it is to be
-    /// added to: the next norm does it.
+    /// The layer after `delta` is added to `hidden`. Returns the new `hidden` and the new `delta`,
+    /// which the next norm adds.
     fn forward(&self, hidden: &Tensor, delta: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
         let (batch, tokens, width) = hidden.dims3()?;
         let head = width / self.heads;
@@ -130,8 +130,7 @@ impl Siglip {
         })
     }
 
-    /// Puts weights that multiply the same numbers below one another, where none of them is
-    /// trained.
+    /// Concatenates weights that multiply the same input, where none of them is trained.
     ///
     /// # Errors
     /// The device refuses the memory.
@@ -150,7 +149,7 @@ impl Siglip {
     /// # Errors
     /// The images have another size.
     pub fn forward(&self, images: &Tensor, recorder: &mut Recorder) -> Result<Tensor> {
-        let _uploads = device::uploads_once(images.device());
+        let _uploads = device::cache_uploads(images.device());
         let (batch, channels, height, width) = images.dims4()?;
         if (channels, height, width) != (3, self.image, self.image) {
             return Err(Error::input(format!(

@@ -1,4 +1,4 @@
-//! Named tensors on their way into a network.
+//! Named tensors from which a network is built.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,6 +14,21 @@ use crate::parameters::{Group, Init, Kind, ParameterSpec, used_parameters};
 use crate::{Error, Result};
 
 /// Named tensors, read by the constructors of every block; cheap to clone.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use f1_model::linear::Linear;
+/// use f1_model::weights::Weights;
+///
+/// # fn main() -> f1_model::Result<()> {
+/// let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu);
+/// let tensors = [("head.weight".into(), zeros(&[3, 8])?), ("head.bias".into(), zeros(&[3])?)];
+/// let weights = Weights::new(tensors.into());
+/// let head = Linear::new(3, 8, &weights.pp("head"))?;
+/// assert_eq!(head.forward(&zeros(&[5, 8])?)?.dims(), [5, 3]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Weights {
     tensors: Arc<HashMap<String, Tensor>>,
@@ -37,9 +52,8 @@ impl Weights {
         Self { tensors: self.tensors.clone(), prefix, allows_tf32: self.allows_tf32 }
     }
 
-    /// The same, for a tokenizer whose convolutions may round the factors of their products to TF32
-    /// on a GPU, as PyTorch's do unless told otherwise. Everything else stays as precise as its
-    /// type.
+    /// These weights, with a tokenizer whose convolutions may round the factors of their products
+    /// to TF32 on a GPU, as PyTorch's do by default. All other operations keep their precision.
     #[must_use]
     pub fn allowing_tf32(self) -> Self {
         Self { allows_tf32: true, ..self }
@@ -77,15 +91,15 @@ impl Weights {
         Ok(tensor.clone())
     }
 
-    /// What is below the prefix, on another device.
+    /// The tensors below the prefix, on another device.
     ///
     /// # Errors
-    /// A device reports one.
+    /// An error of a device.
     pub fn moved(&self, device: &Device) -> Result<Self> {
         let below = format!("{}.", self.prefix);
         let mut tensors = HashMap::new();
         for (name, tensor) in self.tensors.iter().filter(|(name, _)| name.starts_with(&below)) {
-            // By way of the host: two streams of one GPU are two devices.
+            // Through the host: candle treats two streams of one GPU as two devices.
             tensors.insert(name.clone(), tensor.to_device(&Device::Cpu)?.to_device(device)?);
         }
         Ok(Self {

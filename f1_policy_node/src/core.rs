@@ -1,37 +1,52 @@
-//! What the four nodes of one process share: resources, instruction, epoch, pacing, ports and the
-//! board.
+//! What the four nodes of one process share: resources, instruction, epoch, pacing, ports and
+//! status.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
-use crate::board::Board;
+use crate::condition::{Condition, Restart, Source};
 use crate::observation::{Foreseen, Instruction, Observation, PolicyChunk};
 use crate::pacer::Pacer;
 use crate::port::Port;
 use crate::resources::{ResourceError, Resources};
+use crate::status::Status;
 
 /// Makes the resources: from files in a robot's process, from memory in tests.
 pub type Loader = Box<dyn Fn() -> Result<Resources, ResourceError> + Send + Sync>;
 
-/// Told of a new epoch, with its reason.
-pub type Restart = Box<dyn Fn(u64, &str) + Send + Sync>;
+/// Called with each new epoch and its reason.
+pub type RestartHandler = Box<dyn Fn(u64, &Restart) + Send + Sync>;
 
 /// An instruction as given, and prepared for the network once that is there.
 type Pending = Option<(Arc<str>, Option<Instruction>)>;
 
+/// The loaded resources and who uses them. One lock guards both; it is not held while loading.
+#[derive(Default)]
+struct Loaded {
+    resources: Option<Arc<Resources>>,
+    /// Nodes between [`Core::acquire`] and [`Core::release`].
+    users: Vec<&'static str>,
+    /// A node runs the loader at the moment; others wait for its end.
+    loading: bool,
+}
+
 /// Shared by `Arc` between the nodes of one process.
+///
+/// Locks are taken in the order `loaded`, `instruction`, `status`, and none of them while the loader
+/// runs.
 pub struct Core {
     loader: Loader,
-    resources: Mutex<Option<Arc<Resources>>>,
-    users: Mutex<Vec<&'static str>>,
+    loaded: Mutex<Loaded>,
+    /// Signals the end of loading.
+    load_ended: Condvar,
     instruction: Mutex<Pending>,
     epoch: AtomicU64,
     sequence: AtomicU64,
-    /// How everything is.
-    pub board: Mutex<Board>,
+    /// The status of all nodes.
+    pub status: Mutex<Status>,
     /// When to infer.
     pub pacer: Mutex<Pacer>,
     /// perception -> foresight
@@ -40,11 +55,10 @@ pub struct Core {
     pub prefixes: Port<Foreseen>,
     /// action -> safety filter
     pub chunks: Port<PolicyChunk>,
-    /// Whoever wants to know that the policy's memory restarts (a new epoch, with its reason), by
-    /// the node's name.
-    pub restarts: Mutex<BTreeMap<&'static str, Restart>>,
-    /// What demands that the robot stands still, by its source, with the reason.
-    holds: Mutex<BTreeMap<String, String>>,
+    /// Called when the policy's memory restarts, by the node's name.
+    pub restarts: Mutex<BTreeMap<&'static str, RestartHandler>>,
+    /// What demands that the robot stands still, by its source.
+    holds: Mutex<BTreeMap<Source, Condition>>,
     /// Epoch and sequence of the chunk that the robot follows; none after a stop.
     followed: Mutex<Option<(u64, u64)>>,
     /// How far a stamp may lie ahead of now, ns.
@@ -63,12 +77,12 @@ impl Core {
     pub fn new(loader: Loader, replan_steps: usize) -> Arc<Self> {
         let core = Self {
             loader,
-            resources: Mutex::new(None),
-            users: Mutex::new(Vec::new()),
+            loaded: Mutex::default(),
+            load_ended: Condvar::new(),
             instruction: Mutex::new(None),
             epoch: AtomicU64::new(1),
             sequence: AtomicU64::new(0),
-            board: Mutex::new(Board::default()),
+            status: Mutex::new(Status::default()),
             pacer: Mutex::new(Pacer::new(replan_steps)),
             observations: Port::default(),
             prefixes: Port::default(),
@@ -78,60 +92,74 @@ impl Core {
             followed: Mutex::new(None),
             future_ns: AtomicI64::new(100_000_000),
         };
-        core.board.lock().condition("instruction", Some("no instruction".into()));
+        core.status.lock().raise(Condition::NoInstruction);
         Arc::new(core)
     }
 
-    /// The loaded resources, loading them for the first node that asks. The lock is held while
-    /// loading: four nodes that are configured at once load once.
+    /// The loaded resources, for the node `node`. The first node that asks runs the loader; others
+    /// that ask meanwhile wait and get the same resources.
     ///
     /// # Errors
-    /// Whatever the loader finds wrong.
+    /// What the loader finds wrong.
     pub fn acquire(&self, node: &'static str) -> Result<Arc<Resources>, ResourceError> {
-        let mut slot = self.resources.lock();
-        let resources = match &*slot {
-            Some(resources) => resources.clone(),
-            None => match (self.loader)() {
-                Ok(resources) => {
-                    let resources = Arc::new(resources);
-                    *slot = Some(resources.clone());
-                    resources
-                }
-                Err(error) => {
-                    self.board.lock().condition("configuration", Some(error.to_string()));
-                    return Err(error);
-                }
-            },
-        };
-        let mut users = self.users.lock();
-        if !users.contains(&node) {
-            users.push(node);
+        let mut loaded = self.loaded.lock();
+        while loaded.loading {
+            self.load_ended.wait(&mut loaded);
         }
-        let mut board = self.board.lock();
-        board.condition("configuration", None);
-        board.configured = true;
-        board.robot.clone_from(&resources.robot.file().name);
-        board.model = resources.model.display().to_string();
+        let resources = match &loaded.resources {
+            Some(resources) => resources.clone(),
+            None => {
+                loaded.loading = true;
+                drop(loaded);
+                let panics = LoaderPanics(self);
+                let outcome = (self.loader)();
+                std::mem::forget(panics);
+                loaded = self.loaded.lock();
+                loaded.loading = false;
+                self.load_ended.notify_all();
+                match outcome {
+                    Ok(resources) => loaded.resources.insert(Arc::new(resources)).clone(),
+                    Err(error) => {
+                        let text = error.to_string();
+                        self.status.lock().raise(Condition::Configuration(text));
+                        return Err(error);
+                    }
+                }
+            }
+        };
+        if !loaded.users.contains(&node) {
+            loaded.users.push(node);
+        }
+        let mut status = self.status.lock();
+        status.clear(&Source::Configuration);
+        status.configured = true;
+        status.robot.clone_from(&resources.robot.file().name);
+        status.model = resources.model.display().to_string();
         Ok(resources)
     }
 
-    /// A node was cleaned up; the last one frees the memory.
+    /// The node `node` no longer uses the resources; the last one frees the memory. Does not wait
+    /// for another node that is loading.
     pub fn release(&self, node: &'static str) {
-        let mut users = self.users.lock();
-        users.retain(|user| *user != node);
-        if users.is_empty() {
-            *self.resources.lock() = None;
-            if let Some((_, prepared)) = &mut *self.instruction.lock() {
-                *prepared = None;
-            }
-            self.board.lock().configured = false;
+        let mut loaded = self.loaded.lock();
+        loaded.users.retain(|user| *user != node);
+        if !loaded.users.is_empty() {
+            return;
         }
+        let freed = loaded.resources.take();
+        if let Some((_, prepared)) = &mut *self.instruction.lock() {
+            *prepared = None;
+        }
+        self.status.lock().configured = false;
+        drop(loaded);
+        // Gigabytes are freed without the lock.
+        drop(freed);
     }
 
     /// The loaded resources, when there are any.
     #[must_use]
     pub fn resources(&self) -> Option<Arc<Resources>> {
-        self.resources.lock().clone()
+        self.loaded.lock().resources.clone()
     }
 
     /// Counts restarts of the policy's memory; chunks of an older epoch are void.
@@ -146,35 +174,35 @@ impl Core {
         self.sequence.fetch_add(1, Ordering::SeqCst)
     }
 
-    /// Restarts the policy's memory: a new epoch, and everybody who keeps something is told.
-    pub fn restart(&self, reason: &str) {
+    /// Restarts the policy's memory: a new epoch, and the handlers of all nodes that keep something.
+    pub fn restart(&self, reason: Restart) {
         let epoch = self.epoch.fetch_add(1, Ordering::SeqCst) + 1;
         self.sequence.store(0, Ordering::SeqCst);
         self.pacer.lock().restart();
         {
-            let mut board = self.board.lock();
-            board.epoch = epoch;
-            board.chunks = 0;
-            // Told until a chunk of the new epoch moves the robot.
-            board.condition("restart", Some(reason.to_owned()));
-            board.condition("chunk", None);
+            let mut status = self.status.lock();
+            status.epoch = epoch;
+            status.chunks = 0;
+            // Stays until a chunk of the new epoch moves the robot.
+            status.raise(Condition::Restarted(reason.clone()));
+            status.clear(&Source::Chunk);
         }
         self.follow(None);
         if let Some((_, Some(prepared))) = &mut *self.instruction.lock() {
             prepared.epoch = epoch;
         }
-        for told in self.restarts.lock().values() {
-            told(epoch, reason);
+        for handler in self.restarts.lock().values() {
+            handler(epoch, &reason);
         }
     }
 
-    /// Demands, or no longer demands, that the robot stands still: the safety filter brakes at its
-    /// next tick.
-    pub fn hold(&self, source: &str, reason: Option<String>) {
+    /// Demands that the robot stands still because of a condition, or no longer demands it for what
+    /// `source` says: the safety filter brakes at its next tick.
+    pub fn hold(&self, source: &Source, condition: Option<Condition>) {
         let mut holds = self.holds.lock();
-        match reason {
-            Some(reason) => {
-                holds.insert(source.to_owned(), reason);
+        match condition {
+            Some(condition) => {
+                holds.insert(source.clone(), condition);
             }
             None => {
                 holds.remove(source);
@@ -185,7 +213,7 @@ impl Core {
     /// Why the robot has to stand still.
     #[must_use]
     pub fn holds(&self) -> Vec<String> {
-        self.holds.lock().values().cloned().collect()
+        self.holds.lock().values().map(ToString::to_string).collect()
     }
 
     /// Forgets all demands of [`Core::hold`].
@@ -229,14 +257,15 @@ impl Core {
                 return false;
             }
             *instruction = if text.is_empty() { None } else { Some((text.into(), None)) };
-            let mut board = self.board.lock();
-            board.instruction = text.into();
-            board.condition("instruction", text.is_empty().then(|| "no instruction".to_owned()));
+            let mut status = self.status.lock();
+            status.instruction = text.into();
+            let none = text.is_empty().then_some(Condition::NoInstruction);
+            status.set(&Source::Instruction, none);
         }
         self.restart(if text.is_empty() {
-            "the instruction was taken back"
+            Restart::InstructionRemoved
         } else {
-            "a new instruction"
+            Restart::NewInstruction
         });
         true
     }
@@ -254,5 +283,15 @@ impl Core {
             *prepared = Some(Instruction { text: text.clone(), prompt, epoch: self.epoch() });
         }
         Ok(prepared.clone())
+    }
+}
+
+/// Ends the state of loading when the loader panics: the nodes that wait load themselves.
+struct LoaderPanics<'a>(&'a Core);
+
+impl Drop for LoaderPanics<'_> {
+    fn drop(&mut self) {
+        self.0.loaded.lock().loading = false;
+        self.0.load_ended.notify_all();
     }
 }

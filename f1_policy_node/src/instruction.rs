@@ -1,82 +1,87 @@
-//! The topic `instruction`, heard from whoever publishes it.
+//! Subscribing to the topic `instruction`, whatever durability its publisher has.
 //!
 //! A subscription that asks for what was published before it came (transient local) does not match
-//! a publisher that keeps nothing, and that is what `ros2 topic pub`, rqt and most programs make by
-//! default. So there are two: one hears everybody, the other brings what a latched publisher said
-//! before. A latched publisher's later messages come on both, in any order of the two; each is told
-//! once.
+//! a publisher that keeps nothing, and `ros2 topic pub`, rqt and most programs make such publishers
+//! by default. So there are two subscriptions: a volatile one matches every publisher, a transient
+//! local one also gets what latched publishers sent before. Later messages of a latched publisher
+//! come on both, in any order of the two; each is passed on once.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use f1_interfaces::std_msgs::msg::String as StringMessage;
-use f1_middleware::{Node, Qos, Subscription};
+use f1_middleware::{Node, Subscription};
 use parking_lot::Mutex;
+
+use crate::topics::INSTRUCTION;
 
 /// How long after one subscription a message can still come on the other.
 const APART: Duration = Duration::from_secs(5);
 
 /// The two subscriptions.
 #[derive(Clone, Copy)]
-enum Way {
-    /// Hears everybody from now on.
-    Live = 0,
-    /// Hears latched publishers, what they said before included.
+enum Via {
+    /// Matches every publisher.
+    Volatile = 0,
+    /// Matches latched publishers, and gets what they sent before.
     Latched = 1,
 }
 
-/// What came on one way and not yet on the other.
+/// Recognises a message that comes on both subscriptions.
 #[derive(Default)]
-struct Twice {
-    alone: [VecDeque<(Duration, String)>; 2],
-    told: Option<String>,
+struct Duplicates {
+    /// What came on one subscription and not yet on the other, with its time.
+    unpaired: [VecDeque<(Duration, String)>; 2],
+    /// The message that was passed on last.
+    last: Option<String>,
 }
 
-impl Twice {
-    /// Whether a message that came on `way` is to be told, and not one that the other way brought
-    /// before.
-    fn is_new(&mut self, way: Way, text: &str, now: Duration) -> bool {
-        for alone in &mut self.alone {
-            while alone.front().is_some_and(|(at, _)| now.saturating_sub(*at) > APART) {
-                alone.pop_front();
+impl Duplicates {
+    /// Whether a message that came on `via` is to be passed on: the other subscription did not
+    /// bring it before.
+    fn is_new(&mut self, via: Via, text: &str, now: Duration) -> bool {
+        for unpaired in &mut self.unpaired {
+            while unpaired.front().is_some_and(|(at, _)| now.saturating_sub(*at) > APART) {
+                unpaired.pop_front();
             }
         }
-        let other = &mut self.alone[1 - way as usize];
-        if let Some(index) = other.iter().position(|(_, told)| told == text) {
-            // Each way keeps the order: what was before it will not come any more.
+        let other = &mut self.unpaired[1 - via as usize];
+        if let Some(index) = other.iter().position(|(_, sent)| sent == text) {
+            // Each subscription keeps the order: what was before it will not come any more.
             other.drain(..=index);
-            // The newest on both ways, whatever one of them lost, is what holds.
-            if !other.is_empty() || self.told.as_deref() == Some(text) {
+            // The newest on both holds, also where one of them lost messages.
+            if !other.is_empty() || self.last.as_deref() == Some(text) {
                 return false;
             }
         } else {
-            self.alone[way as usize].push_back((now, text.to_owned()));
+            self.unpaired[via as usize].push_back((now, text.to_owned()));
         }
-        self.told = Some(text.to_owned());
+        self.last = Some(text.to_owned());
         true
     }
 }
 
-/// Subscribes; `told` gets each message once, until both subscriptions are dropped.
+/// Subscribes; `callback` gets each message once, until both subscriptions are dropped.
 ///
 /// # Errors
 /// A network fault.
 pub fn subscribe(
     node: &Node,
-    told: impl Fn(&StringMessage) + Send + Sync + 'static,
+    callback: impl Fn(&StringMessage) + Send + Sync + 'static,
 ) -> f1_middleware::Result<[Subscription<StringMessage>; 2]> {
-    let (twice, told, clock) =
-        (Arc::new(Mutex::new(Twice::default())), Arc::new(told), node.clock());
-    let subscribe = |way, qos| {
-        let (twice, told, clock) = (twice.clone(), told.clone(), clock.clone());
-        node.create_subscription::<StringMessage>("instruction", qos, move |message, _| {
-            if twice.lock().is_new(way, &message.data, clock.steady()) {
-                told(&message);
+    let (duplicates, callback, clock) =
+        (Arc::new(Mutex::new(Duplicates::default())), Arc::new(callback), node.clock());
+    let subscribe = |via, qos| {
+        let (duplicates, callback, clock) = (duplicates.clone(), callback.clone(), clock.clone());
+        node.create_subscription::<StringMessage>(INSTRUCTION.name, qos, move |message, _| {
+            if duplicates.lock().is_new(via, &message.data, clock.steady()) {
+                callback(&message);
             }
         })
     };
-    Ok([subscribe(Way::Live, Qos::reliable())?, subscribe(Way::Latched, Qos::latched())?])
+    let latched = INSTRUCTION.latched.unwrap_or(INSTRUCTION.qos);
+    Ok([subscribe(Via::Volatile, INSTRUCTION.qos)?, subscribe(Via::Latched, latched)?])
 }
 
 #[cfg(test)]
@@ -86,31 +91,33 @@ mod tests {
     const NOW: Duration = Duration::from_secs(100);
 
     #[test]
-    fn what_comes_on_both_ways_is_told_once_in_any_order() {
-        for (first, second) in [(Way::Live, Way::Latched), (Way::Latched, Way::Live)] {
-            let mut twice = Twice::default();
-            let told = |way, text, twice: &mut Twice| twice.is_new(way, text, NOW);
-            assert!(told(first, "a", &mut twice) && told(first, "b", &mut twice));
-            assert!(!told(second, "a", &mut twice) && !told(second, "b", &mut twice));
-            assert!(told(second, "a", &mut twice), "said again");
-            assert!(!told(first, "a", &mut twice));
+    fn what_comes_on_both_subscriptions_is_new_once_in_any_order() {
+        for (first, second) in [(Via::Volatile, Via::Latched), (Via::Latched, Via::Volatile)] {
+            let mut duplicates = Duplicates::default();
+            let new = |via, text, list: &mut Duplicates| list.is_new(via, text, NOW);
+            assert!(new(first, "a", &mut duplicates) && new(first, "b", &mut duplicates));
+            assert!(!new(second, "a", &mut duplicates) && !new(second, "b", &mut duplicates));
+            assert!(new(second, "a", &mut duplicates), "sent again");
+            assert!(!new(first, "a", &mut duplicates));
         }
     }
 
     #[test]
-    fn the_newest_holds_though_one_way_lost_what_was_before_it() {
-        let mut twice = Twice::default();
-        assert!(twice.is_new(Way::Live, "b", NOW));
-        assert!(twice.is_new(Way::Latched, "a", NOW), "late, and not known as such");
-        assert!(twice.is_new(Way::Latched, "b", NOW), "told again");
+    fn the_newest_holds_although_one_subscription_lost_what_was_before_it() {
+        let mut duplicates = Duplicates::default();
+        assert!(duplicates.is_new(Via::Volatile, "b", NOW));
+        assert!(duplicates.is_new(Via::Latched, "a", NOW), "late, and not known as such");
+        assert!(duplicates.is_new(Via::Latched, "b", NOW), "passed on again");
     }
 
     #[test]
-    fn what_comes_on_one_way_alone_is_told_each_time() {
-        let mut twice = Twice::default();
-        assert!(twice.is_new(Way::Live, "a", NOW) && twice.is_new(Way::Live, "a", NOW));
+    fn what_comes_on_one_subscription_alone_is_new_each_time() {
+        let mut duplicates = Duplicates::default();
+        assert!(duplicates.is_new(Via::Volatile, "a", NOW));
+        assert!(duplicates.is_new(Via::Volatile, "a", NOW));
         // A latched publisher that comes with an older text is another message once the first is
         // long past.
-        assert!(twice.is_new(Way::Latched, "a", NOW + APART + Duration::from_millis(1)));
+        let later = NOW + APART + Duration::from_millis(1);
+        assert!(duplicates.is_new(Via::Latched, "a", later));
     }
 }

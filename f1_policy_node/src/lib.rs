@@ -1,17 +1,19 @@
 //! Perception, foresight, action and safety filter: four ROS 2 nodes in one process.
 //!
 //! [`process::PolicyProcess`] composes them on any back end; the programs `f1_policy_node` and `f1`
-//! only parse arguments. The way of one observation: [`perception`] matches messages to an
+//! only parse arguments. The life of one observation: [`perception`] matches messages to an
 //! [`observation::Observation`], [`foresight`] turns it into a prefix and an image, [`action`] into
 //! a chunk, [`safety`] into motion. Values cross from node to node through a [`port::Port`], in
-//! process, by `Arc`.
+//! process, by `Arc`. [`topics`] lists what the nodes subscribe to, publish and offer.
 
 pub mod action;
-pub mod board;
+pub mod condition;
 pub mod core;
 pub mod error;
 pub mod foresight;
 pub mod instruction;
+pub mod measured;
+pub mod names;
 pub mod observation;
 pub mod pacer;
 pub mod perception;
@@ -23,7 +25,9 @@ pub mod run;
 pub mod safety;
 pub mod seed;
 pub mod stages;
+pub mod status;
 pub mod task;
 pub mod threads;
+pub mod topics;
 
 pub use error::{NodeError, NodeResult};

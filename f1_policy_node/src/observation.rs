@@ -36,7 +36,7 @@ pub struct JointSample {
     pub arrived: Duration,
 }
 
-/// What the policy was told, prepared for the network.
+/// The instruction, prepared for the network.
 #[derive(Debug, Clone)]
 pub struct Instruction {
     /// The text as given.

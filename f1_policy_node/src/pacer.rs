@@ -1,5 +1,5 @@
-//! When to infer anew: after so many executed steps, when the world left the plan, or when there is
-//! no plan.
+//! When to infer anew: after so many executed steps, when the scene departs from the foresight, or
+//! when no chunk runs.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ struct Running {
     epoch: u64,
 }
 
-/// Decides which observation is worth an inference. Times of chunks are ROS time, latency is on the
+/// Decides which observation is inferred. Times of chunks are ROS time, latency is on the
 /// steady clock.
 #[derive(Debug, Clone)]
 pub struct Pacer {
@@ -84,7 +84,7 @@ impl Pacer {
         self.in_flight
     }
 
-    /// The world left the plan: the next observation is taken.
+    /// The scene departed from the foresight: the next observation is taken.
     pub fn demand(&mut self) {
         self.demanded = true;
     }

@@ -1,52 +1,51 @@
-//! The seam between two nodes of this process: one sender's values go to whoever takes the port at
-//! the moment.
+//! A port hands values from one node of the process to another.
 //!
-//! A port holds no queue. The taker decides what to do with a value at once (hand it to a worker,
-//! where the newest wins), and while nobody takes the port values are dropped and counted.
+//! It holds no queue: its handler gets each value at once and passes it on to a worker, where the
+//! newest value replaces an older one. Without a handler values are dropped and counted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-type Taker<T> = Arc<dyn Fn(T) + Send + Sync>;
+type Handler<T> = Arc<dyn Fn(T) + Send + Sync>;
 
-/// A place where values of one kind are handed over. Cheap to clone.
+/// Hands over values of one kind. Cheap to clone.
 pub struct Port<T> {
-    taker: Arc<Mutex<Option<Taker<T>>>>,
+    handler: Arc<Mutex<Option<Handler<T>>>>,
     dropped: Arc<AtomicU64>,
 }
 
 impl<T> Clone for Port<T> {
     fn clone(&self) -> Self {
-        Self { taker: self.taker.clone(), dropped: self.dropped.clone() }
+        Self { handler: self.handler.clone(), dropped: self.dropped.clone() }
     }
 }
 
 impl<T> Default for Port<T> {
     fn default() -> Self {
-        Self { taker: Arc::new(Mutex::new(None)), dropped: Arc::new(AtomicU64::new(0)) }
+        Self { handler: Arc::new(Mutex::new(None)), dropped: Arc::new(AtomicU64::new(0)) }
     }
 }
 
 impl<T> Port<T> {
-    /// From now on `taker` gets every value; it replaces an earlier one. It must not block.
-    pub fn take_with(&self, taker: impl Fn(T) + Send + Sync + 'static) {
-        *self.taker.lock() = Some(Arc::new(taker));
+    /// From now on `handler` gets every value; it replaces an earlier one. It must not block.
+    pub fn handle(&self, handler: impl Fn(T) + Send + Sync + 'static) {
+        *self.handler.lock() = Some(Arc::new(handler));
     }
 
     /// From now on values are dropped.
     pub fn close(&self) {
-        *self.taker.lock() = None;
+        *self.handler.lock() = None;
     }
 
-    /// Hands a value over; `false` when nobody takes the port.
+    /// Hands a value over; `false` without a handler.
     pub fn send(&self, value: T) -> bool {
-        // The lock is not held while the taker runs: it may close the port.
-        let taker = self.taker.lock().clone();
-        match taker {
-            Some(taker) => {
-                taker(value);
+        // The lock is not held while the handler runs: it may close the port.
+        let handler = self.handler.lock().clone();
+        match handler {
+            Some(handler) => {
+                handler(value);
                 true
             }
             None => {
@@ -56,7 +55,7 @@ impl<T> Port<T> {
         }
     }
 
-    /// Values that nobody took.
+    /// Values that were sent while there was no handler.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
@@ -68,13 +67,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_reach_the_taker_and_are_counted_without_one() {
+    fn values_reach_the_handler_and_are_counted_without_one() {
         let port = Port::default();
         assert!(!port.send(1));
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let (taker, inner) = (seen.clone(), port.clone());
-        port.take_with(move |value| {
-            taker.lock().push(value);
+        let (into, inner) = (seen.clone(), port.clone());
+        port.handle(move |value| {
+            into.lock().push(value);
             inner.close();
         });
         assert!(port.send(2));

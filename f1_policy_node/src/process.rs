@@ -1,9 +1,9 @@
 //! The four nodes of one process, put together: lifecycle, status, diagnostics, and coming to rest
-//! whatever happens.
+//! when the process ends, by a signal or a fault.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use f1_interfaces::builtin_interfaces::msg::Time as WireTime;
 use f1_interfaces::f1_msgs::msg::PolicyStatus;
@@ -12,17 +12,22 @@ use f1_middleware::diagnostics::Level;
 use f1_middleware::lifecycle::{Completion, State};
 use f1_middleware::parameters::Descriptor;
 use f1_middleware::{
-    ClockKind, Context, Diagnostics, Lifecycle, ManagedNode, Node, NodeOptions, Publisher, Qos,
+    ClockKind, Context, Diagnostics, Lifecycle, ManagedNode, Node, NodeOptions, Publisher,
 };
 
 use crate::action::Action;
-use crate::board::{Board, PolicyState};
 use crate::core::{Core, Loader};
 use crate::error::NodeResult;
 use crate::foresight::Foresight;
+use crate::names::{ACTION, FORESIGHT, PERCEPTION, SAFETY_FILTER};
 use crate::perception::Perception;
 use crate::safety::{SafetyFilterNode, Stopper};
+use crate::status::{PolicyState, Status};
 use crate::task::TaskServer;
+use crate::topics;
+
+/// How long a process that shuts down or fails waits for the robot to come to rest.
+const REST: Duration = Duration::from_secs(5);
 
 /// How the nodes are put together.
 pub struct ProcessOptions {
@@ -135,11 +140,11 @@ impl PolicyProcess {
         // What leads to motion has threads of its own: neither an image nor a parameter call
         // delays it.
         let safety_node =
-            context.create_node_with("safety_filter", namespace.clone().on_own_thread())?;
+            context.create_node_with(SAFETY_FILTER, namespace.clone().on_own_thread())?;
         let perception_node =
-            context.create_node_with("perception", namespace.clone().on_own_thread())?;
-        let foresight_node = context.create_node_with("foresight", namespace.clone())?;
-        let action_node = context.create_node_with("action", namespace.on_own_thread())?;
+            context.create_node_with(PERCEPTION, namespace.clone().on_own_thread())?;
+        let foresight_node = context.create_node_with(FORESIGHT, namespace.clone())?;
+        let action_node = context.create_node_with(ACTION, namespace.on_own_thread())?;
         let core = Core::new(loader(&foresight_node), 1);
         let safety = Arc::new(SafetyFilterNode::new(safety_node.clone(), core.clone())?);
         let foresight = Arc::new(Foresight::new(foresight_node.clone(), core.clone())?);
@@ -149,7 +154,7 @@ impl PolicyProcess {
 
         let mut keep: Vec<Box<dyn std::any::Any + Send + Sync>> = Vec::new();
         let mut lifecycles = Vec::new();
-        // Downstream first: whoever is active finds its taker active.
+        // Downstream first: what a node sends finds an active receiver.
         let parts: [(&Node, Arc<dyn Part>); 4] = [
             (&safety_node, safety),
             (&action_node, action),
@@ -161,11 +166,10 @@ impl PolicyProcess {
                 .push(Lifecycle::manage(node, Managed { part, inline: context.is_virtual() })?);
             keep.push(Box::new(diagnose(node, &core)?));
         }
-        let status =
-            Arc::new(safety_node.create_publisher::<PolicyStatus>("status", Qos::latched())?);
+        let status = Arc::new(topics::STATUS.publisher(&safety_node)?);
         keep.push(Box::new(publish_status(&safety_node, &core, status.clone())));
         keep.push(Box::new(TaskServer::offer(&action_node, &core)?));
-        come_to_rest_on_shutdown(context, &safety_node, &stopper);
+        come_to_rest_on_shutdown(context, &stopper);
         let nodes = vec![perception_node, foresight_node, action_node, safety_node];
         let started = Arc::new(AtomicBool::new(false));
         let process = Self { core, stopper, lifecycles, nodes, started, status, _keep: keep };
@@ -233,10 +237,10 @@ impl PolicyProcess {
         self.nodes.last().and_then(|node| node.parameters().get("locks").ok()).unwrap_or_default()
     }
 
-    /// A copy of the board.
+    /// A copy of the status.
     #[must_use]
-    pub fn board(&self) -> Board {
-        self.core.board.lock().clone()
+    pub fn status(&self) -> Status {
+        self.core.status.lock().clone()
     }
 
     /// From now on a panic in any thread of the process stops motion first and then ends the
@@ -252,24 +256,25 @@ impl PolicyProcess {
             let reason = format!("thread {} panicked", thread.name().unwrap_or("without name"));
             // The panicking thread may hold locks: everything else happens on another one, and this
             // one waits for it.
-            let (core, stopper, status) = (core.clone(), stopper.clone(), status.clone());
+            let (core, stopper, publisher) = (core.clone(), stopper.clone(), status.clone());
             let now_ns = clock.as_ref().map_or(0, |clock| clock.now().nanoseconds());
             let stopping = std::thread::spawn(move || {
-                if let Some(mut board) = core.board.try_lock_for(Duration::from_millis(100)) {
-                    board.fault = Some(reason.clone());
+                const FREE: Duration = Duration::from_millis(100);
+                if let Some(mut status) = core.status.try_lock_for(FREE) {
+                    status.fault = Some(reason.clone());
                 }
                 stopper.stop(&reason);
-                // From here: the thread that publishes status may be the one that panicked.
-                if let Some(mut board) = core.board.try_lock_for(Duration::from_millis(100))
-                    && let Err(error) = status.publish(status_message(&mut board, now_ns))
-                {
+                // From here: the thread that publishes the status may be the one that panicked.
+                let message = match core.status.try_lock_for(FREE) {
+                    Some(mut status) => status_message(&mut status, now_ns),
+                    // It holds the status, which cannot be read then; the reason is sent all the
+                    // same.
+                    None => fault_message(reason, now_ns),
+                };
+                if let Err(error) = publisher.publish(message) {
                     tracing::error!(%error, "status not published");
                 }
-                let mut waited = Duration::ZERO;
-                while stopper.moves() && waited < Duration::from_secs(5) {
-                    std::thread::sleep(Duration::from_millis(10));
-                    waited += Duration::from_millis(10);
-                }
+                wait_for_rest(&stopper);
                 // The reason must be on its way before the process is gone.
                 std::thread::sleep(Duration::from_millis(300));
                 std::process::exit(101);
@@ -278,6 +283,17 @@ impl PolicyProcess {
                 std::process::exit(101);
             }
         }));
+    }
+}
+
+impl Drop for PolicyProcess {
+    fn drop(&mut self) {
+        // Handlers of ports and restarts refer to the core that holds them: without this a process
+        // that was not cleaned up would never be freed.
+        self.core.observations.close();
+        self.core.prefixes.close();
+        self.core.chunks.close();
+        self.core.restarts.lock().clear();
     }
 }
 
@@ -306,28 +322,34 @@ pub fn load_from_parameters() -> LoaderOf {
     })
 }
 
-fn come_to_rest_on_shutdown(context: &Context, node: &Node, stopper: &Stopper) {
-    let (stopper, node) = (stopper.clone(), node.clone());
-    let weak_context = context.clone();
+/// Waits until nothing moves, for at most [`REST`]: what cannot be known counts as motion.
+fn wait_for_rest(stopper: &Stopper) {
+    let end = Instant::now() + REST;
+    while stopper.moves() != Some(false) && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn come_to_rest_on_shutdown(context: &Context, stopper: &Stopper) {
+    // The context owns its hooks: a hook that owned the filter's publishers would keep the context
+    // alive for ever.
+    let stopper = stopper.downgrade();
+    let inline = context.is_virtual();
     context.on_shutdown(move |guard| {
+        let Some(stopper) = stopper.upgrade() else { return };
         stopper.stop("the process shuts down");
-        if weak_context.is_virtual() || !stopper.moves() {
+        if inline || stopper.moves() == Some(false) {
             return;
         }
         // The controllers brake by themselves on what was sent; the process stays until they are at
-        // rest.
-        let timer: Arc<parking_lot::Mutex<Option<f1_middleware::Timer>>> = Arc::default();
-        let (held, mut guard) = (timer.clone(), Some(guard));
-        *timer.lock() =
-            Some(node.create_timer(Duration::from_millis(10), ClockKind::Steady, move || {
-                if !stopper.moves() {
-                    guard = None;
-                    if let Some(mut held) = held.try_lock() {
-                        *held = None;
-                    }
-                }
-                let _ = &guard;
-            }));
+        // rest. Callbacks go on meanwhile, so that measured joints still come.
+        let spawned = std::thread::Builder::new().name("rest".into()).spawn(move || {
+            wait_for_rest(&stopper);
+            drop(guard);
+        });
+        if let Err(error) = spawned {
+            tracing::error!(%error, "no thread to wait for the robot's rest");
+        }
     });
 }
 
@@ -335,8 +357,8 @@ fn diagnose(node: &Node, core: &Arc<Core>) -> NodeResult<Diagnostics> {
     let diagnostics = Diagnostics::start(node, "f1_policy")?;
     let (core, name, clock) = (core.clone(), node.name().to_owned(), node.clock());
     diagnostics.add(move |report| {
-        let mut board = core.board.lock();
-        let (state, reason) = board.state();
+        let mut status = core.status.lock();
+        let (state, reason) = status.state();
         match state {
             PolicyState::Fault => report.raise(Level::Error, reason),
             PolicyState::Stopped => report.raise(Level::Error, reason),
@@ -346,45 +368,45 @@ fn diagnose(node: &Node, core: &Arc<Core>) -> NodeResult<Diagnostics> {
             }
         }
         let milliseconds = |duration: Duration| format!("{:.2}", duration.as_secs_f64() * 1e3);
-        for (stage, took) in board.stages.rows() {
+        for (stage, took) in status.stages.rows() {
             report.value(format!("{stage} (ms)"), milliseconds(took));
         }
-        report.value("latency (ms)", milliseconds(board.latency));
-        report.value("latency, median (ms)", milliseconds(board.latency_quantile(0.5)));
-        report.value("latency, 99 % (ms)", milliseconds(board.latency_quantile(0.99)));
+        report.value("latency (ms)", milliseconds(status.latency));
+        report.value("latency, median (ms)", milliseconds(status.latency_quantile(0.5)));
+        report.value("latency, 99 % (ms)", milliseconds(status.latency_quantile(0.99)));
         let now_ns = clock.now().nanoseconds();
         let age = |stamp: Option<i64>| match stamp {
             Some(stamp) => format!("{:.3}", (now_ns - stamp) as f64 * 1e-9),
             None => "none yet".to_owned(),
         };
-        report.value("observation age (s)", age(board.observation_ns));
-        report.value("joint state age (s)", age(board.joints_ns));
+        report.value("observation age (s)", age(status.observation_ns));
+        report.value("joint state age (s)", age(status.joints_ns));
         match name.as_str() {
-            crate::perception::NAME => {
+            PERCEPTION => {
                 report.value(
                     "observations (Hz)",
-                    format!("{:.1}", board.observation_rate.rate(now_ns)),
+                    format!("{:.1}", status.observation_rate.rate(now_ns)),
                 );
-                report.value("dropped frames", board.dropped_frames);
-                report.value("overtaken observations", board.overtaken);
+                report.value("dropped frames", status.dropped_frames);
+                report.value("overtaken observations", status.overtaken);
             }
-            crate::foresight::NAME => {
-                if let Some((psnr, agreement)) = board.foresight {
+            FORESIGHT => {
+                if let Some((psnr, agreement)) = status.foresight {
                     report.value("foresight PSNR (dB)", format!("{psnr:.2}"));
                     report.value("foresight token agreement", format!("{agreement:.3}"));
                 }
             }
-            crate::action::NAME => {
-                report.value("chunks", board.total_chunks);
-                report.value("chunks (Hz)", format!("{:.1}", board.chunk_rate.rate(now_ns)));
+            ACTION => {
+                report.value("chunks", status.total_chunks);
+                report.value("chunks (Hz)", format!("{:.1}", status.chunk_rate.rate(now_ns)));
             }
             _ => {
                 report.value(
                     "trajectories (Hz)",
-                    format!("{:.1}", board.trajectory_rate.rate(now_ns)),
+                    format!("{:.1}", status.trajectory_rate.rate(now_ns)),
                 );
-                report.value("interventions", board.interventions);
-                report.value("locks", board.locks.join(" "));
+                report.value("interventions", status.interventions);
+                report.value("locks", status.locks.join(" "));
             }
         }
     });
@@ -403,8 +425,8 @@ fn publish_status(
     node.create_timer(Duration::from_millis(50), ClockKind::Steady, move || {
         let now_ns = clock.now().nanoseconds();
         let message = {
-            let mut board = core.board.lock();
-            let state = board.state();
+            let mut status = core.status.lock();
+            let state = status.state();
             ticks = (ticks + 1) % 4;
             let news = last
                 .as_ref()
@@ -413,7 +435,7 @@ fn publish_status(
                 return;
             }
             last = Some(state);
-            status_message(&mut board, now_ns)
+            status_message(&mut status, now_ns)
         };
         if let Err(error) = publisher.publish(message) {
             tracing::warn!(%error, "status not published");
@@ -421,13 +443,13 @@ fn publish_status(
     })
 }
 
-/// The board as a message, at ROS time `now_ns`.
+/// The status as a message, at ROS time `now_ns`.
 #[must_use]
-pub fn status_message(board: &mut Board, now_ns: i64) -> PolicyStatus {
-    let (state, reason) = board.state();
+pub fn status_message(status: &mut Status, now_ns: i64) -> PolicyStatus {
+    let (state, reason) = status.state();
     let age =
         |stamp: Option<i64>| stamp.map_or(f64::INFINITY, |stamp| (now_ns - stamp) as f64 * 1e-9);
-    let (psnr, agreement) = board.foresight.unwrap_or((f64::NAN, f64::NAN));
+    let (psnr, agreement) = status.foresight.unwrap_or((f64::NAN, f64::NAN));
     PolicyStatus {
         header: Header {
             stamp: WireTime::saturating_from_nanoseconds(now_ns),
@@ -443,29 +465,42 @@ pub fn status_message(board: &mut Board, now_ns: i64) -> PolicyStatus {
             PolicyState::Fault => PolicyStatus::STATE_FAULT,
         },
         reason,
-        robot: board.robot.clone(),
-        model: board.model.clone(),
-        instruction: board.instruction.to_string(),
-        epoch: board.epoch,
-        chunks: board.chunks,
-        observation_rate: board.observation_rate.rate(now_ns),
-        chunk_rate: board.chunk_rate.rate(now_ns),
-        trajectory_rate: board.trajectory_rate.rate(now_ns),
-        decode_time: board.stages.decode.as_secs_f64(),
-        resize_time: board.stages.resize.as_secs_f64(),
-        history_time: board.stages.history.as_secs_f64(),
-        image_encoder_time: board.stages.image_encoder.as_secs_f64(),
-        foresight_time: board.stages.foresight.as_secs_f64(),
-        action_time: board.stages.action.as_secs_f64(),
-        filter_time: board.stages.filter.as_secs_f64(),
-        latency: board.latency.as_secs_f64(),
-        observation_age: age(board.observation_ns),
-        joint_state_age: age(board.joints_ns),
+        robot: status.robot.clone(),
+        model: status.model.clone(),
+        instruction: status.instruction.to_string(),
+        epoch: status.epoch,
+        chunks: status.chunks,
+        observation_rate: status.observation_rate.rate(now_ns),
+        chunk_rate: status.chunk_rate.rate(now_ns),
+        trajectory_rate: status.trajectory_rate.rate(now_ns),
+        decode_time: status.stages.decode.as_secs_f64(),
+        resize_time: status.stages.resize.as_secs_f64(),
+        history_time: status.stages.history.as_secs_f64(),
+        image_encoder_time: status.stages.image_encoder.as_secs_f64(),
+        foresight_time: status.stages.foresight.as_secs_f64(),
+        action_time: status.stages.action.as_secs_f64(),
+        filter_time: status.stages.filter.as_secs_f64(),
+        latency: status.latency.as_secs_f64(),
+        observation_age: age(status.observation_ns),
+        joint_state_age: age(status.joints_ns),
         foresight_psnr: psnr,
         foresight_token_agreement: agreement,
-        dropped_frames: board.dropped_frames,
-        overtaken_observations: board.overtaken,
-        interventions: board.interventions,
-        locks: board.locks.clone(),
+        dropped_frames: status.dropped_frames,
+        overtaken_observations: status.overtaken,
+        interventions: status.interventions,
+        locks: status.locks.clone(),
+    }
+}
+
+/// A status that says only that the process fails, and why.
+fn fault_message(reason: String, now_ns: i64) -> PolicyStatus {
+    PolicyStatus {
+        header: Header {
+            stamp: WireTime::saturating_from_nanoseconds(now_ns),
+            frame_id: String::new(),
+        },
+        state: PolicyStatus::STATE_FAULT,
+        reason,
+        ..PolicyStatus::default()
     }
 }

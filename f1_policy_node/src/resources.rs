@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use f1_model::image_prep::{prepare_frame, to_image};
-use f1_model::{F1Policy, LoadOptions};
+use f1_model::{Config, F1Policy, LoadOptions};
 use f1_robot::ChunkDecoder;
 use f1_robot::Robot;
 use f1_robot::robot_file::CameraRole;
@@ -88,7 +88,7 @@ impl Resources {
         options: &LoadOptions,
     ) -> Result<Self, ResourceError> {
         let robot = Arc::new(Robot::load(robot_file)?);
-        let statistics = load_statistics(&robot, robot_file, model)?;
+        let statistics = Self::statistics(&robot, robot_file, model)?;
         let policy = F1Policy::load(model, options).map_err(|source| ResourceError::Model {
             folder: model.display().to_string(),
             source,
@@ -106,24 +106,55 @@ impl Resources {
         statistics: &DatasetStatistics,
         model: &Path,
     ) -> Result<Self, ResourceError> {
-        let name = robot.file().name.clone();
-        let faults = mismatches(&robot, &policy);
+        let faults = Self::mismatches(&robot, policy.config());
         if !faults.is_empty() {
             return Err(ResourceError::Mismatch {
-                robot: name,
+                robot: robot.file().name.clone(),
                 model: model.display().to_string(),
                 faults,
             });
         }
-        let wrong = |source| ResourceError::Statistics { robot: name.clone(), source };
-        let encoder = StateEncoder::new(robot.clone(), statistics).map_err(wrong)?;
-        let decoder = ChunkDecoder::new(robot.clone(), statistics).map_err(wrong)?;
+        let (encoder, decoder) = Self::normalisation(&robot, statistics)?;
         let threads = Threads::new(policy.network().device().is_cpu());
         Ok(Self { robot, policy, threads, encoder, decoder, model: model.to_owned() })
     }
 
-    /// The robot file's cameras that the understanding expert sees, in order: (index in the file,
-    /// masked by the file).
+    /// The entry of `stats.json` that the robot file names: from the path that it gives, else from
+    /// the checkpoint folder.
+    ///
+    /// # Errors
+    /// A file or an entry that is not there or cannot be read.
+    pub fn statistics(
+        robot: &Robot,
+        robot_file: &Path,
+        model: &Path,
+    ) -> Result<DatasetStatistics, ResourceError> {
+        let source = &robot.file().statistics;
+        let path = match &source.path {
+            Some(path) => robot_file.parent().unwrap_or(Path::new(".")).join(path),
+            None => model.join("stats.json"),
+        };
+        StatisticsFile::load(&path).and_then(|file| file.get(&source.name).cloned()).map_err(
+            |source| ResourceError::Statistics { robot: robot.file().name.clone(), source },
+        )
+    }
+
+    /// What normalises the state and decodes the network's chunks.
+    ///
+    /// # Errors
+    /// Statistics that do not fit the robot.
+    pub fn normalisation(
+        robot: &Arc<Robot>,
+        statistics: &DatasetStatistics,
+    ) -> Result<(StateEncoder, ChunkDecoder), ResourceError> {
+        let wrong = |source| ResourceError::Statistics { robot: robot.file().name.clone(), source };
+        let encoder = StateEncoder::new(robot.clone(), statistics).map_err(wrong)?;
+        let decoder = ChunkDecoder::new(robot.clone(), statistics).map_err(wrong)?;
+        Ok((encoder, decoder))
+    }
+
+    /// The robot file's cameras that the understanding expert sees: their indices in the file, in
+    /// order.
     #[must_use]
     pub fn understanding_cameras(&self) -> Vec<usize> {
         cameras_with(&self.robot, CameraRole::Und)
@@ -157,6 +188,32 @@ impl Resources {
         to_image(&frame)
     }
 
+    /// Why robot file and network do not fit: all faults, empty when they fit.
+    #[must_use]
+    pub fn mismatches(robot: &Robot, config: &Config) -> Vec<String> {
+        let file = robot.file();
+        let mut faults = Vec::new();
+        let mut larger = |what: &str, needed: usize, width: usize| {
+            if needed > width {
+                faults.push(format!(
+                    "{what}: the robot file needs {needed}, the network takes {width}"
+                ));
+            }
+        };
+        larger("state", file.state_dim(), config.max_state_dim);
+        larger("action", file.action_dim(), config.max_action_dim);
+        if config.generation.is_some() && cameras_with(robot, CameraRole::History).is_empty() {
+            faults.push("cameras: the network foresees, but no camera has the role history".into());
+        }
+        if config.run.history_in_understanding {
+            faults.push(
+                "f1.history_in_understanding: a model for comparisons, which the nodes do not feed"
+                    .into(),
+            );
+        }
+        faults
+    }
+
     /// The camera whose history conditions foresight.
     #[must_use]
     pub fn history_camera(&self) -> Option<usize> {
@@ -167,46 +224,4 @@ impl Resources {
 fn cameras_with(robot: &Robot, role: CameraRole) -> Vec<usize> {
     let cameras = robot.file().cameras.iter().enumerate();
     cameras.filter(|(_, camera)| camera.roles.contains(&role)).map(|(index, _)| index).collect()
-}
-
-/// The entry of `stats.json` that the robot file names: from the path that it gives, else from the
-/// checkpoint folder.
-fn load_statistics(
-    robot: &Robot,
-    robot_file: &Path,
-    model: &Path,
-) -> Result<DatasetStatistics, ResourceError> {
-    let source = &robot.file().statistics;
-    let path = match &source.path {
-        Some(path) => robot_file.parent().unwrap_or(Path::new(".")).join(path),
-        None => model.join("stats.json"),
-    };
-    StatisticsFile::load(&path)
-        .and_then(|file| file.get(&source.name).cloned())
-        .map_err(|source| ResourceError::Statistics { robot: robot.file().name.clone(), source })
-}
-
-fn mismatches(robot: &Robot, policy: &F1Policy) -> Vec<String> {
-    let config = policy.config();
-    let file = robot.file();
-    let mut faults = Vec::new();
-    let mut larger = |what: &str, found: usize, room: usize| {
-        if found > room {
-            faults.push(format!(
-                "{what}: the robot file needs {found}, the network has room for {room}"
-            ));
-        }
-    };
-    larger("state", file.state_dim(), config.max_state_dim);
-    larger("action", file.action_dim(), config.max_action_dim);
-    if config.generation.is_some() && cameras_with(robot, CameraRole::History).is_empty() {
-        faults.push("cameras: the network foresees, but no camera has the role history".into());
-    }
-    if config.run.history_in_understanding {
-        faults.push(
-            "f1.history_in_understanding: a model for comparisons, which the nodes do not feed"
-                .into(),
-        );
-    }
-    faults
 }

@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use f1_middleware::parameters::markdown;
 use f1_middleware::{Backend, Context, ContextOptions, Parameters};
 
-use crate::board::Board;
 use crate::error::NodeResult;
 use crate::process::{PolicyProcess, ProcessOptions, load_from_parameters};
+use crate::status::Status;
 
 /// Runs callbacks until the context shuts down, then waits for the nodes' own threads.
 pub fn spin_until_shutdown(context: &Context) {
@@ -16,10 +16,10 @@ pub fn spin_until_shutdown(context: &Context) {
     context.join();
 }
 
-/// One line about how the policy does: state, rates, latency, foresight error, safety.
+/// The status in one line: state, rates, latency, foresight error, safety.
 #[must_use]
-pub fn status_line(board: &mut Board, now_ns: i64) -> String {
-    let (state, reason) = board.state();
+pub fn status_line(status: &mut Status, now_ns: i64) -> String {
+    let (state, reason) = status.state();
     let mut line = format!("{state:?}");
     if !reason.is_empty() {
         // Writing to a String cannot fail.
@@ -28,14 +28,14 @@ pub fn status_line(board: &mut Board, now_ns: i64) -> String {
     let _ = write!(
         line,
         " | chunks {} at {:.1} Hz | latency {:.0} ms",
-        board.total_chunks,
-        board.chunk_rate.rate(now_ns),
-        board.latency.as_secs_f64() * 1e3
+        status.total_chunks,
+        status.chunk_rate.rate(now_ns),
+        status.latency.as_secs_f64() * 1e3
     );
-    if let Some((psnr, agreement)) = board.foresight {
+    if let Some((psnr, agreement)) = status.foresight {
         let _ = write!(line, " | foresight {psnr:.1} dB, tokens {:.0} %", agreement * 100.0);
     }
-    let _ = write!(line, " | interventions {}", board.interventions);
+    let _ = write!(line, " | interventions {}", status.interventions);
     line
 }
 

@@ -44,8 +44,8 @@ impl StageTimes {
     }
 }
 
-/// Runs a stage within a `tracing` span of its name and says how long it took on the machine's
-/// clock, virtual time or not. The programs print a span's time when it closes, with
+/// Runs a stage within a `tracing` span of its name; the result and the time that it took on the
+/// machine's clock, virtual time or not. The programs print a span's time when it closes, with
 /// `RUST_LOG=f1_policy_node=debug`.
 macro_rules! stage {
     ($name:literal, $work:expr) => {{
@@ -56,7 +56,7 @@ macro_rules! stage {
 }
 pub(crate) use stage;
 
-/// Runs `work` and says how long it took on the machine's clock, virtual time or not.
+/// Runs `work`: the result and the time that it took on the machine's clock, virtual time or not.
 pub fn timed<R>(work: impl FnOnce() -> R) -> (R, Duration) {
     let start = Instant::now();
     let result = work();

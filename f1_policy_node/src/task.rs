@@ -9,9 +9,10 @@ use f1_middleware::action::{CancelDecision, GoalDecision};
 use f1_middleware::{ActionServer, Clock, ClockKind, Node, Timer};
 use parking_lot::Mutex;
 
-use crate::board::PolicyState;
 use crate::core::Core;
 use crate::error::NodeResult;
+use crate::status::PolicyState;
+use crate::topics;
 
 type Goal = f1_middleware::action::ServerGoal<ExecuteTask>;
 
@@ -37,9 +38,9 @@ impl TaskServer {
     pub fn offer(node: &Node, core: &Arc<Core>) -> NodeResult<Self> {
         let running: Arc<Mutex<Option<Running>>> = Arc::default();
         let clock = node.clock();
-        let (accepted, told, now) = (running.clone(), core.clone(), clock.clone());
+        let (accepted, shared, now) = (running.clone(), core.clone(), clock.clone());
         let server = node.create_action_server::<ExecuteTask>(
-            "execute_task",
+            topics::EXECUTE_TASK.name,
             |_, goal| {
                 if goal.instruction.trim().is_empty() {
                     GoalDecision::Reject
@@ -48,7 +49,7 @@ impl TaskServer {
                 }
             },
             move |goal: Goal| {
-                let chunks_before = told.board.lock().total_chunks;
+                let chunks_before = shared.status.lock().total_chunks;
                 let limit = goal.goal().time_limit.to_std();
                 let next = Running {
                     began: now.steady(),
@@ -58,15 +59,15 @@ impl TaskServer {
                 };
                 let before = accepted.lock().replace(next);
                 if let Some(before) = before {
-                    before.end(&told, &now, Ending::Replaced);
+                    before.end(&shared, &now, Ending::Replaced);
                 }
-                told.set_instruction(&goal.goal().instruction);
+                shared.set_instruction(&goal.goal().instruction);
             },
             |_| CancelDecision::Accept,
         )?;
-        let (told, ticking) = (core.clone(), running);
+        let (shared, ticking) = (core.clone(), running);
         let timer = node.create_timer(Duration::from_millis(100), ClockKind::Steady, move || {
-            tick(&ticking, &told, &clock);
+            tick(&ticking, &shared, &clock);
         });
         Ok(Self { _server: server, _timer: timer })
     }
@@ -85,8 +86,8 @@ fn tick(running: &Mutex<Option<Running>>, core: &Core, clock: &Clock) {
     let Some(current) = &*slot else { return };
     let elapsed = clock.steady().saturating_sub(current.began);
     let (state, instruction) = {
-        let board = core.board.lock();
-        (board.state().0, board.instruction.clone())
+        let status = core.status.lock();
+        (status.state().0, status.instruction.clone())
     };
     let ending = if current.goal.is_canceling() {
         Some(Ending::Cancelled)
@@ -103,7 +104,8 @@ fn tick(running: &Mutex<Option<Running>>, core: &Core, clock: &Clock) {
         Some(ending) => {
             let ended = slot.take();
             drop(slot);
-            // Whoever replaced the instruction wants it; every other end brings the robot to rest.
+            // A replaced instruction is followed by the new one; every other end brings the robot
+            // to rest.
             if ending != Ending::Replaced {
                 core.set_instruction("");
             }
@@ -112,7 +114,7 @@ fn tick(running: &Mutex<Option<Running>>, core: &Core, clock: &Clock) {
             }
         }
         None => {
-            let (psnr, agreement) = core.board.lock().foresight.unwrap_or((f64::NAN, f64::NAN));
+            let (psnr, agreement) = core.status.lock().foresight.unwrap_or((f64::NAN, f64::NAN));
             current.goal.feedback(ExecuteTaskFeedback {
                 elapsed: WireDuration::try_from(elapsed).unwrap_or_default(),
                 chunk_count: current.chunks(core),
@@ -125,7 +127,7 @@ fn tick(running: &Mutex<Option<Running>>, core: &Core, clock: &Clock) {
 
 impl Running {
     fn chunks(&self, core: &Core) -> u64 {
-        core.board.lock().total_chunks.saturating_sub(self.chunks_before)
+        core.status.lock().total_chunks.saturating_sub(self.chunks_before)
     }
 
     fn end(&self, core: &Core, clock: &Clock, ending: Ending) {
@@ -138,7 +140,7 @@ impl Running {
                 ExecuteTaskResult::OUTCOME_REPLACED,
                 "a newer goal or instruction took its place".to_owned(),
             ),
-            Ending::Stopped => (ExecuteTaskResult::OUTCOME_STOPPED, core.board.lock().state().1),
+            Ending::Stopped => (ExecuteTaskResult::OUTCOME_STOPPED, core.status.lock().state().1),
         };
         let result = ExecuteTaskResult {
             outcome,

@@ -1,6 +1,6 @@
 //! Threads of the network: one pool for what leads to motion, a smaller one for images of it.
 //!
-//! In one common pool an action step that waits for its last row would be handed a piece of a
+//! In one common pool an action step that waits for its last row would be handed a piece of an
 //! image to compute first. Both pools yield to the threads that hand messages and trajectories on
 //! ([`Urgency`]).
 

@@ -1,34 +1,50 @@
 //! Distances between the robot's links and to fixed obstacles.
 //!
-//! Every collision shape of the URDF becomes one or more capsules that enclose it; obstacles are
-//! boxes. Which pairs are looked at is settled once, when the robot is loaded.
+//! Every link has convex shapes that enclose it ([`Shape`]); obstacles are boxes. Which pairs are
+//! looked at is settled once, when the robot is loaded.
 
+mod cache;
 mod capsule;
+mod fit;
+mod gjk;
+mod links;
+mod mesh;
+mod pairs;
 mod shapes;
-
-use std::collections::BTreeSet;
 
 use nalgebra::{Isometry3, Point3, UnitQuaternion, Vector3};
 
 pub use capsule::{segment_box_distance, segment_distance};
+pub use gjk::hull_distance;
+pub(crate) use links::LinkShapes;
+pub use shapes::Shape;
 
+use self::pairs::Pairs;
 use crate::JointLimits;
-use crate::kinematics::{Kinematics, Tree, moves};
+use crate::kinematics::{Kinematics, Tree};
 use crate::robot_file::RobotFile;
 use crate::robot_file::reader::Faults;
 
-/// Configurations that are tried to find pairs that always touch.
-const SAMPLES: usize = 400;
-/// A pair that is too near in this share of them is taken as always touching.
-const ALWAYS: f64 = 0.95;
-
-/// A capsule fixed to a link.
+/// A shape with its link and a sphere around it.
 #[derive(Debug, Clone, PartialEq)]
-struct Capsule {
+struct LinkShape {
     link: usize,
-    a: Point3<f64>,
-    b: Point3<f64>,
-    radius: f64,
+    shape: Shape,
+    center: Point3<f64>,
+    bound: f64,
+}
+
+impl LinkShape {
+    fn new(link: usize, shape: Shape) -> Self {
+        let points = &shape.points;
+        let (least, greatest) = points.iter().fold(
+            (Vector3::repeat(f64::INFINITY), Vector3::repeat(f64::NEG_INFINITY)),
+            |(least, greatest), point| (least.inf(&point.coords), greatest.sup(&point.coords)),
+        );
+        let center = Point3::from((least + greatest) * 0.5);
+        let furthest = points.iter().map(|point| (point - center).norm()).fold(0.0, f64::max);
+        Self { link, center, bound: furthest + shape.radius, shape }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -36,6 +52,8 @@ struct ObstacleBox {
     name: String,
     inverse: Isometry3<f64>,
     half: Vector3<f64>,
+    /// In the root frame.
+    corners: [Point3<f64>; 8],
 }
 
 /// What is nearest: a distance in m (negative: shapes overlap by that much at most) and between
@@ -63,29 +81,60 @@ pub struct Distances {
 pub struct ClearanceScratch {
     poses: Vec<Isometry3<f64>>,
     placed: Vec<Placed>,
+    /// The points of all shapes, one shape after the other.
+    points: Vec<Point3<f64>>,
 }
 
-/// A capsule at a configuration, with its bounding sphere.
+/// A shape at a configuration, with its bounding sphere.
 #[derive(Debug, Clone, Copy)]
 struct Placed {
-    a: Point3<f64>,
-    b: Point3<f64>,
+    /// Its points among those of all shapes: the first, and the one after the last.
+    points: (usize, usize),
     radius: f64,
     center: Point3<f64>,
     bound: f64,
+}
+
+impl ClearanceScratch {
+    fn points_of(&self, placed: &Placed) -> &[Point3<f64>] {
+        &self.points[placed.points.0..placed.points.1]
+    }
+
+    /// The distance of two shapes; one of `cutoff` or more may be less than it really is.
+    fn own_distance(&self, i: usize, j: usize, cutoff: f64) -> f64 {
+        let (a, b) = (&self.placed[i], &self.placed[j]);
+        let radii = a.radius + b.radius;
+        let (a, b) = (self.points_of(a), self.points_of(b));
+        match (segment(a), segment(b)) {
+            (Some((a0, a1)), Some((b0, b1))) => segment_distance(a0, a1, b0, b1) - radii,
+            _ => hull_distance(a, b, cutoff + radii) - radii,
+        }
+    }
+}
+
+/// The ends of a hull that is a segment or a point.
+fn segment(points: &[Point3<f64>]) -> Option<(&Point3<f64>, &Point3<f64>)> {
+    match points {
+        [only] => Some((only, only)),
+        [a, b] => Some((a, b)),
+        _ => None,
+    }
 }
 
 /// The clearance checks of one robot.
 #[derive(Debug, Clone)]
 pub struct Clearance {
     kinematics: Kinematics,
-    capsules: Vec<Capsule>,
+    shapes: Vec<LinkShape>,
     obstacles: Vec<ObstacleBox>,
-    /// Capsule against capsule.
+    /// Shape against shape.
     own_pairs: Vec<(usize, usize)>,
-    /// Capsule against obstacle.
+    /// Shape against obstacle.
     scene_pairs: Vec<(usize, usize)>,
     left_out: Vec<(String, String)>,
+    unchecked: Vec<String>,
+    fitted: Vec<String>,
+    given: Vec<String>,
     self_distance: f64,
     scene_distance: f64,
 }
@@ -97,24 +146,15 @@ impl Clearance {
         joints: &[JointLimits],
         home: &[f64],
         file: &RobotFile,
+        of_links: LinkShapes,
         faults: &mut Faults,
     ) -> Self {
-        let mut capsules = Vec::new();
-        for (link, entry) in tree.links.iter().enumerate() {
-            for collision in &entry.collision {
-                match shapes::capsules(collision) {
-                    Ok(list) => {
-                        capsules.extend(list.into_iter().map(|(a, b, radius)| Capsule {
-                            link,
-                            a,
-                            b,
-                            radius,
-                        }));
-                    }
-                    Err(message) => faults.add("urdf", format!("link `{}`: {message}", entry.name)),
-                }
-            }
-        }
+        let shapes = of_links.shapes.into_iter().enumerate();
+        let shapes: Vec<LinkShape> = shapes
+            .flat_map(|(link, shapes)| {
+                shapes.into_iter().map(move |shape| LinkShape::new(link, shape))
+            })
+            .collect();
         let obstacles = file
             .scene
             .iter()
@@ -122,24 +162,30 @@ impl Clearance {
                 let [roll, pitch, yaw] = obstacle.rpy;
                 let rotation = UnitQuaternion::from_euler_angles(roll, pitch, yaw);
                 let pose = Isometry3::from_parts(Point3::from(obstacle.center).into(), rotation);
-                ObstacleBox {
-                    name: obstacle.name.clone(),
-                    inverse: pose.inverse(),
-                    half: Vector3::from(obstacle.size) * 0.5,
-                }
+                let half = Vector3::from(obstacle.size) * 0.5;
+                let corners = std::array::from_fn(|corner| {
+                    let sign = |axis: usize| if corner >> axis & 1 == 0 { -1.0 } else { 1.0 };
+                    pose * Point3::new(sign(0) * half.x, sign(1) * half.y, sign(2) * half.z)
+                });
+                ObstacleBox { name: obstacle.name.clone(), inverse: pose.inverse(), half, corners }
             })
             .collect();
         let mut clearance = Self {
             kinematics: kinematics.clone(),
-            capsules,
+            shapes,
             obstacles,
             own_pairs: Vec::new(),
             scene_pairs: Vec::new(),
             left_out: Vec::new(),
+            unchecked: of_links.unchecked,
+            fitted: of_links.fitted,
+            given: of_links.given,
             self_distance: file.clearance.self_distance,
             scene_distance: file.clearance.scene_distance,
         };
-        clearance.choose_pairs(tree, joints, home, file);
+        let Pairs { own, scene, left_out } = Pairs::choose(&clearance, tree, joints, home, file);
+        (clearance.own_pairs, clearance.scene_pairs) = (own, scene);
+        clearance.left_out = left_out;
         let at_home = clearance.distances(home, f64::INFINITY, &mut ClearanceScratch::default());
         for (nearest, least, key) in [
             (at_home.own, clearance.self_distance, "self_distance"),
@@ -161,101 +207,6 @@ impl Clearance {
             }
         }
         clearance
-    }
-
-    /// Settles which pairs are looked at.
-    fn choose_pairs(
-        &mut self,
-        tree: &Tree,
-        joints: &[JointLimits],
-        home: &[f64],
-        file: &RobotFile,
-    ) {
-        let body = bodies(tree, joints);
-        let neighbours: BTreeSet<(usize, usize)> = tree
-            .links
-            .iter()
-            .enumerate()
-            .filter_map(|(link, entry)| {
-                entry.parent.as_ref().map(|(parent, _)| ordered(body[link], body[*parent]))
-            })
-            .collect();
-        let ignored = |a: usize, b: usize| {
-            let (a, b) = (&tree.links[a].name, &tree.links[b].name);
-            file.clearance
-                .ignore
-                .iter()
-                .any(|pair| pair.len() == 2 && pair.contains(a) && pair.contains(b) && a != b)
-        };
-        let mut own: Vec<(usize, usize)> = Vec::new();
-        for i in 0..self.capsules.len() {
-            for j in i + 1..self.capsules.len() {
-                let (a, b) = (self.capsules[i].link, self.capsules[j].link);
-                // One rigid body cannot touch itself; two that share a joint are kept apart by its
-                // bounds.
-                if body[a] != body[b]
-                    && !neighbours.contains(&ordered(body[a], body[b]))
-                    && !ignored(a, b)
-                {
-                    own.push((i, j));
-                }
-            }
-        }
-        let mut scene: Vec<(usize, usize)> = Vec::new();
-        for (i, capsule) in self.capsules.iter().enumerate() {
-            for (j, obstacle) in file.scene.iter().enumerate() {
-                let allowed = obstacle.allow.contains(&tree.links[capsule.link].name);
-                if body[capsule.link] != body[0] && !allowed {
-                    scene.push((i, j));
-                }
-            }
-        }
-        // What is too near almost everywhere is built that way. Shapes are judged link by link.
-        let mut near_own = vec![0usize; own.len()];
-        let mut near_scene = vec![0usize; scene.len()];
-        let mut scratch = ClearanceScratch::default();
-        for sample in 0..SAMPLES {
-            let positions: Vec<f64> = joints
-                .iter()
-                .enumerate()
-                .map(|(i, joint)| match sample {
-                    0 => home[i],
-                    _ => joint.lower + (joint.upper - joint.lower) * scatter(sample, i),
-                })
-                .collect();
-            self.place(&positions, &mut scratch);
-            for (count, (i, j)) in near_own.iter_mut().zip(&own) {
-                *count += usize::from(
-                    own_distance(&scratch.placed[*i], &scratch.placed[*j]) < self.self_distance,
-                );
-            }
-            for (count, (i, j)) in near_scene.iter_mut().zip(&scene) {
-                let distance = self.obstacles[*j].distance(&scratch.placed[*i]);
-                *count += usize::from(distance < self.scene_distance);
-            }
-        }
-        let always = |count: usize| count as f64 >= ALWAYS * SAMPLES as f64;
-        let links = |(i, j): (usize, usize)| ordered(self.capsules[i].link, self.capsules[j].link);
-        let touching: BTreeSet<(usize, usize)> = own
-            .iter()
-            .zip(&near_own)
-            .filter(|(_, count)| always(**count))
-            .map(|(pair, _)| links(*pair))
-            .collect();
-        let standing: BTreeSet<(usize, usize)> = scene
-            .iter()
-            .zip(&near_scene)
-            .filter(|(_, count)| always(**count))
-            .map(|((i, j), _)| (self.capsules[*i].link, *j))
-            .collect();
-        own.retain(|pair| !touching.contains(&links(*pair)));
-        scene.retain(|(i, j)| !standing.contains(&(self.capsules[*i].link, *j)));
-        let name = |link: usize| tree.links[link].name.clone();
-        self.left_out = touching.iter().map(|(a, b)| (name(*a), name(*b))).collect();
-        self.left_out
-            .extend(standing.iter().map(|(link, j)| (name(*link), file.scene[*j].name.clone())));
-        self.own_pairs = own;
-        self.scene_pairs = scene;
     }
 
     /// Least distance between the robot's own links that must be kept, m.
@@ -284,14 +235,36 @@ impl Clearance {
         &self.left_out
     }
 
+    /// Links without a collision shape, which the robot file allows: their distances are not
+    /// checked.
+    pub fn unchecked(&self) -> &[String] {
+        &self.unchecked
+    }
+
+    /// Links whose shapes were made from collision meshes.
+    pub fn fitted(&self) -> &[String] {
+        &self.fitted
+    }
+
+    /// Links whose shapes the robot file gives.
+    pub fn given(&self) -> &[String] {
+        &self.given
+    }
+
+    /// The shapes with their links' names, in the links' frames.
+    pub fn shapes(&self) -> impl Iterator<Item = (&str, &Shape)> {
+        let names = self.kinematics.link_names();
+        self.shapes.iter().map(|shape| (names[shape.link].as_str(), &shape.shape))
+    }
+
     /// For each joint a bound on how far any point of the robot moves per unit of its motion within
     /// the joints' bounds (`positions`), m/rad (m/m): two points come closer by no more than
     /// the sum over all joints, because a joint that moves both does not change their distance.
     pub fn reach(&self, kinematics: &Kinematics, positions: &[(f64, f64)]) -> Vec<f64> {
         let mut reach = vec![0.0_f64; kinematics.dof()];
-        for capsule in &self.capsules {
-            let length = capsule.a.coords.norm().max(capsule.b.coords.norm()) + capsule.radius;
-            let levers = kinematics.levers(capsule.link, length, positions);
+        for LinkShape { link, shape, .. } in &self.shapes {
+            let furthest = shape.points.iter().map(|point| point.coords.norm()).fold(0.0, f64::max);
+            let levers = kinematics.levers(*link, furthest + shape.radius, positions);
             reach.iter_mut().zip(levers).for_each(|(reach, lever)| *reach = reach.max(lever));
         }
         // Two fingers of one joint come closer twice as fast as each moves.
@@ -301,27 +274,27 @@ impl Clearance {
         reach
     }
 
-    /// The numbers of capsules, own pairs and scene pairs that are looked at.
+    /// The numbers of shapes, own pairs and scene pairs that are looked at.
     pub fn size(&self) -> (usize, usize, usize) {
-        (self.capsules.len(), self.own_pairs.len(), self.scene_pairs.len())
+        (self.shapes.len(), self.own_pairs.len(), self.scene_pairs.len())
     }
 
     fn place(&self, positions: &[f64], scratch: &mut ClearanceScratch) {
         self.kinematics.link_poses_into(positions, &mut scratch.poses);
-        let poses = &scratch.poses;
-        scratch.placed.clear();
-        scratch.placed.extend(self.capsules.iter().map(|capsule| {
-            let pose = &poses[capsule.link];
-            let (a, b) = (pose * capsule.a, pose * capsule.b);
-            let center = nalgebra::center(&a, &b);
-            Placed {
-                a,
-                b,
-                radius: capsule.radius,
-                center,
-                bound: (b - a).norm() * 0.5 + capsule.radius,
-            }
-        }));
+        let ClearanceScratch { poses, placed, points } = scratch;
+        placed.clear();
+        points.clear();
+        for LinkShape { link, shape, center, bound } in &self.shapes {
+            let pose = &poses[*link];
+            let first = points.len();
+            points.extend(shape.points.iter().map(|point| pose * point));
+            placed.push(Placed {
+                points: (first, points.len()),
+                radius: shape.radius,
+                center: pose * center,
+                bound: *bound,
+            });
+        }
     }
 
     /// The nearest pairs at a joint vector. Only distances below `cutoff` are looked for (the
@@ -339,22 +312,20 @@ impl Clearance {
             let (a, b) = (&placed[i], &placed[j]);
             let reach = own.distance + a.bound + b.bound;
             if reach > 0.0 && (a.center - b.center).norm_squared() < reach * reach {
-                let distance = own_distance(a, b);
+                let distance = scratch.own_distance(i, j, own.distance);
                 if distance < own.distance {
-                    own = Nearest {
-                        distance,
-                        pair: Some((self.capsules[i].link, self.capsules[j].link)),
-                    };
+                    let pair = Some((self.shapes[i].link, self.shapes[j].link));
+                    own = Nearest { distance, pair };
                 }
             }
         }
         let mut scene = Nearest { distance: cutoff, pair: None };
         for &(i, j) in &self.scene_pairs {
-            let (capsule, obstacle) = (&placed[i], &self.obstacles[j]);
-            if obstacle.point_distance(&capsule.center) - capsule.bound < scene.distance {
-                let distance = obstacle.distance(capsule);
+            let (shape, obstacle) = (&placed[i], &self.obstacles[j]);
+            if obstacle.point_distance(&shape.center) - shape.bound < scene.distance {
+                let distance = obstacle.distance(scratch, i, scene.distance);
                 if distance < scene.distance {
-                    scene = Nearest { distance, pair: Some((self.capsules[i].link, j)) };
+                    scene = Nearest { distance, pair: Some((self.shapes[i].link, j)) };
                 }
             }
         }
@@ -368,43 +339,14 @@ impl ObstacleBox {
         local.sup(&Vector3::zeros()).norm()
     }
 
-    fn distance(&self, capsule: &Placed) -> f64 {
-        let (a, b) = (self.inverse * capsule.a, self.inverse * capsule.b);
-        segment_box_distance(&a, &b, &self.half) - capsule.radius
+    /// The distance of a shape; one of `cutoff` or more may be less than it really is.
+    fn distance(&self, scratch: &ClearanceScratch, shape: usize, cutoff: f64) -> f64 {
+        let placed = &scratch.placed[shape];
+        let distance = match scratch.points_of(placed) {
+            [only] => self.point_distance(only),
+            [a, b] => segment_box_distance(&(self.inverse * a), &(self.inverse * b), &self.half),
+            points => hull_distance(points, &self.corners, cutoff + placed.radius),
+        };
+        distance - placed.radius
     }
-}
-
-fn own_distance(a: &Placed, b: &Placed) -> f64 {
-    segment_distance(&a.a, &a.b, &b.a, &b.b) - a.radius - b.radius
-}
-
-fn ordered(a: usize, b: usize) -> (usize, usize) {
-    if a < b { (a, b) } else { (b, a) }
-}
-
-/// For each link the first link of the rigid body it belongs to: fixed joints and joints that
-/// nothing commands do not part links.
-fn bodies(tree: &Tree, joints: &[JointLimits]) -> Vec<usize> {
-    let mut body: Vec<usize> = (0..tree.links.len()).collect();
-    for (link, entry) in tree.links.iter().enumerate() {
-        if let Some((parent, joint)) = &entry.parent {
-            let driver = joint.mimic.as_ref().map_or(&joint.name, |mimic| &mimic.joint);
-            if !moves(joint) || !joints.iter().any(|commanded| commanded.name == *driver) {
-                body[link] = body[*parent];
-            }
-        }
-    }
-    body
-}
-
-/// A number in 0..1 that depends on both arguments only: the same pairs are chosen on every
-/// machine.
-fn scatter(sample: usize, dimension: usize) -> f64 {
-    // SplitMix64.
-    let mut x = (sample as u64) << 32 | dimension as u64;
-    x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    x ^= x >> 31;
-    (x >> 11) as f64 / (1u64 << 53) as f64
 }

@@ -11,7 +11,8 @@ use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
 use crate::Robot;
 use crate::kinematics::{InverseOptions, condition_number, singularity_scale};
 use crate::robot_file::{
-    ActionPart, AngleUnit, DeltaFrame, DeltaReference, EndEffectorDelta, Gripper, RotationFormat,
+    ActionPart, AngleUnit, DeltaFrame, DeltaReference, EndEffectorDelta, Gripper, JointUnits,
+    RotationFormat,
 };
 use crate::statistics::{DatasetStatistics, Normaliser, StatisticsError};
 use crate::trajectory::{SECOND, Stamp};
@@ -83,7 +84,7 @@ pub enum DecodeError {
     },
 }
 
-/// Something about a decoded chunk that is worth telling.
+/// Something about a decoded chunk that its user should know.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DecodeWarning {
     /// A step was shortened near a singularity.
@@ -239,18 +240,19 @@ impl ChunkDecoder {
                 ActionPart::JointPositions(part) => {
                     for (row, out) in rows.iter().zip(&mut out) {
                         for i in 0..part.joints.len() {
-                            out[to + i] = self
-                                .saturated(to + i, row[from + i] * self.unit(to + i, part.units));
+                            let units =
+                                self.units(to + i, part.units, &part.scale, &part.offset, i);
+                            out[to + i] = self.saturated(to + i, units.read(row[from + i]));
                         }
                     }
                     to += part.joints.len();
                 }
                 ActionPart::JointDeltas(part) => {
                     for i in 0..part.joints.len() {
-                        let unit = self.unit(to + i, part.units);
+                        let units = self.units(to + i, part.units, &part.scale, &[], i);
                         let mut position = start[to + i];
                         for (row, out) in rows.iter().zip(&mut out) {
-                            let delta = row[from + i] * unit;
+                            let delta = units.read(row[from + i]);
                             let asked = match part.reference {
                                 DeltaReference::Chained => position + delta,
                                 DeltaReference::ChunkStart => start[to + i] + delta,
@@ -302,9 +304,16 @@ impl ChunkDecoder {
         }
     }
 
-    /// Radians (or metres) in one unit of a joint's number.
-    fn unit(&self, joint: usize, units: AngleUnit) -> f64 {
-        if self.robot.joints()[joint].prismatic { 1.0 } else { units.radians() }
+    /// How the part's joint at `index`, the robot's joint `joint`, is written.
+    fn units(
+        &self,
+        joint: usize,
+        units: AngleUnit,
+        scale: &[f64],
+        offset: &[f64],
+        index: usize,
+    ) -> JointUnits {
+        JointUnits::new(units, self.robot.joints()[joint].prismatic, scale, offset, index)
     }
 
     /// End-effector deltas to an arm's joints, row after row.

@@ -12,4 +12,4 @@ pub use inverse::{
     singularity_scale,
 };
 pub use model::{ArmChain, Kinematics};
-pub(crate) use tree::{Tree, isometry, moves};
+pub(crate) use tree::{Tree, TreeLink, isometry, moves};

@@ -4,6 +4,7 @@
 //! [`Robot::load`] reads a robot file and its URDF and checks them against each other; everything
 //! else works on the [`Robot`]. Joint vectors have the order of [`Robot::joints`].
 
+pub mod angle;
 pub mod clearance;
 pub mod decode;
 mod gripper;
@@ -12,12 +13,14 @@ mod limits;
 mod robot;
 pub mod robot_file;
 pub mod safety;
+pub mod share;
 pub mod splice;
 pub mod state;
 pub mod statistics;
 pub mod trajectory;
+mod urdf;
 
 pub use decode::{ChunkDecoder, RawChunk};
-pub use limits::JointLimits;
+pub use limits::{JointLimits, LimitSource, LimitSources};
 pub use robot::{ControllerJoints, PolicyShape, Robot};
 pub use robot_file::{Fault, RobotFile, RobotFileError};

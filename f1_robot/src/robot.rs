@@ -4,16 +4,37 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::clearance::Clearance;
-use crate::kinematics::{Kinematics, Tree};
-use crate::limits::{self, JointLimits};
+use urdf_rs::JointType;
+
+use crate::angle::nearest_turn;
+use crate::clearance::{Clearance, LinkShapes};
+use crate::kinematics::Kinematics;
+use crate::limits::{self, JointLimits, LimitSources};
 use crate::robot_file::reader::Faults;
 use crate::robot_file::{
-    ActionPart, CameraRole, Controller, ControllerInterface, MAX_FILE_BYTES, RobotFile,
-    RobotFileError, StatePart, Workspace,
+    CameraRole, Controller, ControllerInterface, MAX_FILE_BYTES, RobotFile, RobotFileError,
+    Workspace, full_name,
 };
+use crate::urdf::Urdf;
+
+mod against_urdf;
 
 /// A robot that can be used: every check passed. Shared by `Arc`.
+///
+/// ```
+/// # use std::path::Path;
+/// use f1_robot::Robot;
+///
+/// # fn main() -> Result<(), f1_robot::RobotFileError> {
+/// # let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+/// let robot = Robot::load(&root.join("config/robots/bench_arm.yaml"))?;
+/// assert_eq!(robot.dof(), 8);
+/// // Forward kinematics: the first arm's end effector at home, in the URDF's root frame.
+/// let tip = robot.kinematics().tip_pose(0, robot.home());
+/// assert!(tip.translation.vector.norm() < 1.0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Robot {
     file: RobotFile,
@@ -26,6 +47,9 @@ pub struct Robot {
     /// (joint, driver, multiplier, offset)
     mimics: Vec<(String, String, f64, f64)>,
     sliding: BTreeSet<String>,
+    /// Joints that turn without end.
+    circles: BTreeSet<String>,
+    sources: Vec<LimitSources>,
     /// For each arm its box.
     workspaces: Vec<Option<usize>>,
 }
@@ -46,7 +70,7 @@ pub struct PolicyShape {
 pub struct ControllerJoints {
     /// The controller's name.
     pub name: String,
-    /// Its namespace, relative to the robot's; empty: the robot's own.
+    /// Its namespace: relative to the robot's, or absolute (`/`, `/left`); empty: the robot's own.
     pub namespace: String,
     /// How it is commanded.
     pub interface: ControllerInterface,
@@ -54,6 +78,14 @@ pub struct ControllerJoints {
     pub allow_nonzero_velocity_at_end: bool,
     /// The joints in the controller's order, as indices into [`Robot::joints`].
     pub joints: Vec<usize>,
+}
+
+impl ControllerJoints {
+    /// The name under which the controller's topics and actions are found: absolute if name or
+    /// namespace are, else relative to the robot's namespace.
+    pub fn full_name(&self) -> String {
+        full_name(&self.namespace, &self.name)
+    }
 }
 
 impl Robot {
@@ -85,10 +117,13 @@ impl Robot {
                 }
             }
         }
-        Self::assemble(file, urdf, faults).map_err(|faults| named(faults.list))
+        let folder = path.parent().unwrap_or(Path::new("")).join(&file.urdf);
+        let folder = folder.parent().map(Path::to_path_buf);
+        Self::assemble(file, urdf, folder.as_deref(), faults).map_err(|faults| named(faults.list))
     }
 
-    /// As [`Self::load`], from the two texts.
+    /// As [`Self::load`], from the two texts. Collision meshes are not looked for: there is no
+    /// folder that their paths could start from.
     ///
     /// # Errors
     /// Every fault of either text.
@@ -96,80 +131,69 @@ impl Robot {
         let mut faults = Faults::default();
         let file = RobotFile::read_text(robot_file, &mut faults);
         match file {
-            Some(file) => Self::assemble(file, Some(urdf.into()), faults),
+            Some(file) => Self::assemble(file, Some(urdf.into()), None, faults),
             None => Err(faults),
         }
         .map_err(|faults| RobotFileError { file: String::new(), faults: faults.list })
     }
 
-    fn assemble(file: RobotFile, urdf: Option<String>, mut faults: Faults) -> Result<Self, Faults> {
-        let tree = urdf.as_deref().and_then(|text| parse_urdf(text, &mut faults));
-        let (Some(tree), Some(urdf)) = (tree, urdf) else { return Err(faults) };
-        check_against_urdf(&file, &tree, &mut faults);
+    fn assemble(
+        file: RobotFile,
+        urdf_text: Option<String>,
+        folder: Option<&Path>,
+        mut faults: Faults,
+    ) -> Result<Self, Faults> {
+        let urdf = urdf_text.as_deref().and_then(|text| Urdf::parse(text, &mut faults));
+        let (Some(urdf), Some(urdf_text)) = (urdf, urdf_text) else { return Err(faults) };
+        let tree = &urdf.tree;
+        against_urdf::check_names(&file, &urdf, &mut faults);
         let names = file.action_joints();
-        let joints: Vec<Option<JointLimits>> = names
-            .iter()
-            .map(|name| {
-                limits::join(tree.joints.get(name)?, file.joint_limits.get(name), &mut faults)
-            })
-            .collect();
-        let joints: Vec<JointLimits> = joints.into_iter().flatten().collect();
-        check_positions(&file, &tree, &joints, &mut faults);
+        let limits = names.iter().filter_map(|name| {
+            let own = file.joint_limits.get(name);
+            limits::join(tree.joints.get(name)?, &urdf.stated(name), own, &mut faults)
+        });
+        let (joints, sources): (Vec<JointLimits>, Vec<LimitSources>) = limits.unzip();
+        against_urdf::check_positions(&file, &urdf, &joints, &mut faults);
+        let shapes = LinkShapes::of(tree, &file, folder, &mut faults);
         let held: BTreeMap<String, f64> = file
             .home
             .iter()
             .filter(|(name, _)| !names.contains(name))
             .map(|(n, p)| (n.clone(), *p))
             .collect();
-        let kinematics = Kinematics::new(&tree, &names, &held, &file.arms);
-        let index = |name: &String| names.iter().position(|joint| joint == name);
-        let controllers: Vec<ControllerJoints> = file
-            .controllers
-            .iter()
-            .map(|controller: &Controller| ControllerJoints {
-                name: controller.name.clone(),
-                namespace: controller.namespace.clone(),
-                interface: controller.interface,
-                allow_nonzero_velocity_at_end: controller.allow_nonzero_velocity_at_end,
-                joints: controller.joints.iter().filter_map(index).collect(),
-            })
-            .collect();
+        let kinematics = Kinematics::new(tree, &names, &held, &file.arms);
         let home: Vec<f64> = names.iter().filter_map(|name| file.home.get(name).copied()).collect();
-        let mimics = tree.joints.values().filter_map(|joint| {
-            let mimic = joint.mimic.as_ref()?;
-            let (multiplier, offset) =
-                (mimic.multiplier.unwrap_or(1.0), mimic.offset.unwrap_or(0.0));
-            Some((joint.name.clone(), mimic.joint.clone(), multiplier, offset))
-        });
-        let mimics = mimics.collect();
-        let is_sliding =
-            |joint: &&urdf_rs::Joint| joint.joint_type == urdf_rs::JointType::Prismatic;
-        let sliding =
-            tree.joints.values().filter(is_sliding).map(|joint| joint.name.clone()).collect();
+        // Distances are judged only of a robot that is right otherwise.
+        let Some(kinematics) = kinematics.filter(|_| faults.list.is_empty()) else {
+            return Err(faults);
+        };
+        let clearance =
+            Clearance::new(tree, &kinematics, &joints, &home, &file, shapes, &mut faults);
+        if !faults.list.is_empty() {
+            return Err(faults);
+        }
+        let of_type = |kind: JointType| {
+            let joints = tree.joints.values().filter(move |joint| joint.joint_type == kind);
+            joints.map(|joint| joint.name.clone()).collect()
+        };
         let workspaces = file
             .arms
             .iter()
             .map(|arm| file.workspace.iter().position(|w| w.arm == arm.name))
             .collect();
-        // Distances are judged only of a robot that is right otherwise.
-        let Some(kinematics) = kinematics.filter(|_| faults.list.is_empty()) else {
-            return Err(faults);
-        };
-        let clearance = Clearance::new(&tree, &kinematics, &joints, &home, &file, &mut faults);
-        if !faults.list.is_empty() {
-            return Err(faults);
-        }
         Ok(Self {
+            controllers: controllers(&file, &names),
+            mimics: mimics(&urdf),
+            sliding: of_type(JointType::Prismatic),
+            circles: of_type(JointType::Continuous),
+            workspaces,
+            urdf: urdf_text,
             file,
-            urdf,
             joints,
-            controllers,
+            sources,
             kinematics,
             clearance,
             home,
-            mimics,
-            sliding,
-            workspaces,
         })
     }
 
@@ -223,6 +247,11 @@ impl Robot {
         &self.joints
     }
 
+    /// Where the limits of [`Self::joints`] come from, in the same order.
+    pub fn limit_sources(&self) -> &[LimitSources] {
+        &self.sources
+    }
+
     /// The number of commanded joints.
     pub fn dof(&self) -> usize {
         self.joints.len()
@@ -270,10 +299,50 @@ impl Robot {
         &self.mimics
     }
 
+    /// Whether a joint of the URDF turns without end: its positions are angles on a circle.
+    pub fn is_circle(&self, joint: &str) -> bool {
+        self.circles.contains(joint)
+    }
+
+    /// A joint's position as state vectors and data sets write it: that of a joint that turns
+    /// without end within half a turn of its home position (0 without one), others as they are.
+    pub fn canonical(&self, joint: &str, position: f64) -> f64 {
+        if self.is_circle(joint) {
+            nearest_turn(position, self.file.home.get(joint).copied().unwrap_or(0.0))
+        } else {
+            position
+        }
+    }
+
     /// Whether a joint of the URDF slides (metres) instead of turning (radians).
     pub fn is_sliding(&self, joint: &str) -> bool {
         self.sliding.contains(joint)
     }
+}
+
+/// The controllers with their joints as indices into `names`.
+fn controllers(file: &RobotFile, names: &[String]) -> Vec<ControllerJoints> {
+    let index = |name: &String| names.iter().position(|joint| joint == name);
+    file.controllers
+        .iter()
+        .map(|controller: &Controller| ControllerJoints {
+            name: controller.name.clone(),
+            namespace: controller.namespace.clone(),
+            interface: controller.interface,
+            allow_nonzero_velocity_at_end: controller.allow_nonzero_velocity_at_end,
+            joints: controller.joints.iter().filter_map(index).collect(),
+        })
+        .collect()
+}
+
+/// The joints that follow another: (joint, driver, multiplier, offset).
+fn mimics(urdf: &Urdf) -> Vec<(String, String, f64, f64)> {
+    let mimics = urdf.tree.joints.values().filter_map(|joint| {
+        let mimic = joint.mimic.as_ref()?;
+        let (multiplier, offset) = (mimic.multiplier.unwrap_or(1.0), mimic.offset.unwrap_or(0.0));
+        Some((joint.name.clone(), mimic.joint.clone(), multiplier, offset))
+    });
+    mimics.collect()
 }
 
 fn read(path: &Path) -> Result<String, String> {
@@ -285,196 +354,4 @@ fn read(path: &Path) -> Result<String, String> {
         return Err(format!("larger than {MAX_FILE_BYTES} bytes"));
     }
     Ok(text)
-}
-
-/// Elements nested deeper than this are no URDF; the parser below would follow them until its stack
-/// ends.
-const MAX_URDF_DEPTH: usize = 64;
-
-/// Whether elements are nested no deeper than [`MAX_URDF_DEPTH`].
-fn is_shallow(text: &str) -> bool {
-    let (mut rest, mut depth) = (text, 0usize);
-    while let Some(start) = rest.find('<') {
-        rest = &rest[start + 1..];
-        if let Some(comment) = rest.strip_prefix("!--") {
-            rest = comment.find("-->").map_or("", |end| &comment[end + 3..]);
-            continue;
-        }
-        if let Some(data) = rest.strip_prefix("![CDATA[") {
-            rest = data.find("]]>").map_or("", |end| &data[end + 3..]);
-            continue;
-        }
-        // The tag ends at the first `>` outside quotes.
-        let mut quote = None;
-        let mut inside = |c: char| match quote {
-            Some(open) => {
-                quote = (c != open).then_some(open);
-                true
-            }
-            None => {
-                quote = matches!(c, '"' | '\'').then_some(c);
-                c != '>'
-            }
-        };
-        let end = rest.find(|c| !inside(c)).unwrap_or(rest.len());
-        let tag = &rest[..end];
-        rest = &rest[end..];
-        if tag.starts_with('/') {
-            depth = depth.saturating_sub(1);
-        } else if !tag.starts_with(['?', '!']) && !tag.ends_with('/') {
-            depth += 1;
-        }
-        if depth > MAX_URDF_DEPTH {
-            return false;
-        }
-    }
-    true
-}
-
-fn parse_urdf(text: &str, faults: &mut Faults) -> Option<Tree> {
-    if !is_shallow(text) {
-        faults.add("urdf", format!("not a URDF: elements are nested deeper than {MAX_URDF_DEPTH}"));
-        return None;
-    }
-    match urdf_rs::read_from_string(text) {
-        Ok(urdf) => Tree::new(&urdf, faults),
-        Err(error) => {
-            faults.add("urdf", format!("not a URDF: {error}"));
-            None
-        }
-    }
-}
-
-/// Names that must exist in the URDF.
-fn check_against_urdf(file: &RobotFile, tree: &Tree, faults: &mut Faults) {
-    let link = |name: &str, path: String, faults: &mut Faults| {
-        let found = tree.link(name);
-        if found.is_none() {
-            faults.add(path, format!("the URDF has no link `{name}`"));
-        }
-        found
-    };
-    // A joint that can be commanded (`own`) or at least measured.
-    let joint =
-        |name: &str, own: bool, path: String, faults: &mut Faults| match tree.joints.get(name) {
-            None => faults.add(path, format!("the URDF has no joint `{name}`")),
-            Some(joint) if !crate::kinematics::moves(joint) => {
-                faults.add(path, format!("joint `{name}` is fixed"));
-            }
-            Some(joint) if own && joint.mimic.is_some() => {
-                faults.add(path, format!("joint `{name}` only mimics another joint"));
-            }
-            Some(_) => {}
-        };
-    for (i, camera) in file.cameras.iter().enumerate() {
-        if let Some(frame) = &camera.frame {
-            link(frame, format!("cameras[{i}].frame"), faults);
-        }
-    }
-    for (i, arm) in file.arms.iter().enumerate() {
-        let base = link(&arm.base, format!("arms[{i}].base"), faults);
-        let tip = link(&arm.tip, format!("arms[{i}].tip"), faults);
-        for (j, name) in arm.joints.iter().enumerate() {
-            joint(name, true, format!("arms[{i}].joints[{j}]"), faults);
-        }
-        if let (Some(base), Some(tip)) = (base, tip) {
-            match tree.chain(base, tip) {
-                None => faults.add(
-                    format!("arms[{i}].tip"),
-                    format!("link `{}` is not below the base `{}`", arm.tip, arm.base),
-                ),
-                Some(chain) => {
-                    // A joint of the chain that nothing commands is held still: it may be left out.
-                    let commanded = file.action_joints();
-                    let chain: Vec<String> = chain
-                        .into_iter()
-                        .filter(|joint| arm.joints.contains(joint) || commanded.contains(joint))
-                        .collect();
-                    if chain != arm.joints
-                        && arm.joints.iter().all(|joint| tree.joints.contains_key(joint))
-                    {
-                        faults.add(
-                            format!("arms[{i}].joints"),
-                            format!(
-                                "the joints from base to tip are, in order: {}",
-                                chain.join(", ")
-                            ),
-                        );
-                    }
-                }
-            }
-        }
-    }
-    for (i, gripper) in file.grippers.iter().enumerate() {
-        joint(&gripper.joint, true, format!("grippers[{i}].joint"), faults);
-    }
-    for (i, part) in file.state.parts.iter().enumerate() {
-        if let StatePart::JointPositions(part) = part {
-            for (j, name) in part.joints.iter().enumerate() {
-                joint(name, false, format!("state.parts[{i}].joints[{j}]"), faults);
-            }
-        }
-    }
-    for (i, part) in file.action.parts.iter().enumerate() {
-        let joints = match part {
-            ActionPart::JointPositions(part) => &part.joints,
-            ActionPart::JointDeltas(part) => &part.joints,
-            _ => continue,
-        };
-        for (j, name) in joints.iter().enumerate() {
-            joint(name, true, format!("action.parts[{i}].joints[{j}]"), faults);
-        }
-    }
-    let commanded = file.action_joints();
-    for (i, arm) in file.arms.iter().enumerate() {
-        for (j, name) in arm.joints.iter().enumerate().filter(|(_, name)| !commanded.contains(name))
-        {
-            faults.add(
-                format!("arms[{i}].joints[{j}]"),
-                format!("joint `{name}` is not in the action layout"),
-            );
-        }
-    }
-    for name in file.joint_limits.keys() {
-        joint(name, false, format!("joint_limits.{name}"), faults);
-    }
-    for name in file.home.keys() {
-        joint(name, true, format!("home.{name}"), faults);
-    }
-    for (i, obstacle) in file.scene.iter().enumerate() {
-        for (j, name) in obstacle.allow.iter().enumerate() {
-            link(name, format!("scene[{i}].allow[{j}]"), faults);
-        }
-    }
-    for (i, pair) in file.clearance.ignore.iter().enumerate() {
-        for (j, name) in pair.iter().enumerate() {
-            link(name, format!("clearance.ignore[{i}][{j}]"), faults);
-        }
-    }
-}
-
-/// Positions that must lie within the limits in force.
-fn check_positions(file: &RobotFile, tree: &Tree, joints: &[JointLimits], faults: &mut Faults) {
-    let mut inside = |name: &str, position: f64, path: String| {
-        let commanded = joints
-            .iter()
-            .find(|joint| joint.name == name)
-            .map(|limits| (limits.lower, limits.upper));
-        // A joint that is not commanded has the URDF's bounds only.
-        let held = || limits::bounds(tree.joints.get(name)?);
-        let Some((lower, upper)) = commanded.or_else(held) else { return };
-        if !(lower..=upper).contains(&position) {
-            faults.add(
-                path,
-                format!("{position} is outside the limits of `{name}`, [{lower}, {upper}]"),
-            );
-        }
-    };
-    for (name, position) in &file.home {
-        inside(name, *position, format!("home.{name}"));
-    }
-    for (i, gripper) in file.grippers.iter().enumerate() {
-        inside(&gripper.joint, gripper.open, format!("grippers[{i}].open"));
-        inside(&gripper.joint, gripper.closed, format!("grippers[{i}].closed"));
-    }
 }

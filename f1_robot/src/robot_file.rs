@@ -10,14 +10,16 @@ use std::collections::BTreeMap;
 pub(crate) mod check;
 mod layout;
 pub(crate) mod reader;
+mod topics;
 
 pub use layout::{
     ActionGripper, ActionJointDeltas, ActionJoints, ActionLayout, ActionPart, AngleUnit,
-    DeltaFrame, DeltaReference, EndEffectorDelta, GripperConvention, Padding, RotationFormat,
-    StateGripper, StateJoints, StateLayout, StatePart, StatePose,
+    DeltaFrame, DeltaReference, EndEffectorDelta, GripperConvention, JointUnits, Padding,
+    RotationFormat, StateGripper, StateJoints, StateLayout, StatePart, StatePose,
 };
 pub use reader::Fault;
 use reader::{Faults, Read, section, words};
+pub use topics::Topics;
 
 /// The largest robot file or URDF that is read, in bytes; anything larger is a mistake or an
 /// attack.
@@ -50,14 +52,16 @@ fn describe(file: &str, faults: &[Fault]) -> String {
 }
 
 section! {
-    /// One robot: cameras, layouts of state and action, arms, grippers, controllers, limits, surroundings.
+    /// One robot: cameras, layouts of state and action, arms, grippers, controllers, limits,
+    /// surroundings.
     pub struct RobotFile {
         /// The robot's name.
         pub name: String,
         /// The URDF, relative to the robot file.
         pub urdf: String,
-        /// The topic of the measured joints, relative to the robot's namespace.
-        pub joint_states: String = "joint_states".into(),
+        /// The topics of the measured joints, relative to the robot's namespace: one, or one for
+        /// each driver. Joints are taken by name, whichever topic they come on.
+        pub joint_states: Topics = Topics::from("joint_states"),
         /// The cameras, in the order in which the network takes them.
         pub cameras: Vec<Camera>,
         /// The arms: kinematic chains with an end effector.
@@ -72,7 +76,8 @@ section! {
         pub statistics: StatisticsSource,
         /// Who moves which joints.
         pub controllers: Vec<Controller>,
-        /// Limits by joint name. The URDF's limits hold too; the stricter wins, a missing one is a fault.
+        /// Limits by joint name. The URDF's limits hold too; the stricter wins, a missing one is a
+        /// fault.
         pub joint_limits: BTreeMap<String, JointLimit>,
         /// The end effector's speed limits.
         pub end_effector_speed: EndEffectorSpeed = EndEffectorSpeed::default(),
@@ -82,8 +87,13 @@ section! {
         pub scene: Vec<Obstacle> = Vec::new(),
         /// Clearances that are kept.
         pub clearance: ClearanceSettings = ClearanceSettings::default(),
-        /// A rest posture, by joint name: rad or m. Every commanded joint has a value; a joint that is not commanded
-        /// is held there (0 if it has none).
+        /// Collision shapes by link, in place of the URDF's: where its meshes are not at hand, or
+        /// to have them closer or simpler.
+        pub collision_shapes: BTreeMap<String, Vec<CollisionShape>> = BTreeMap::new(),
+        /// Links that may be without a collision shape: their distances are not checked.
+        pub unchecked_links: Vec<String> = Vec::new(),
+        /// A rest posture, by joint name: rad or m. Every commanded joint has a value; a joint that
+        /// is not commanded is held there (0 if it has none).
         pub home: BTreeMap<String, f64>,
     }
 }
@@ -99,7 +109,8 @@ section! {
         pub compressed: bool = false,
         /// What the network uses the image for.
         pub roles: Vec<CameraRole>,
-        /// False: the slot exists in the network's input but stays empty and masked (the robot has no such camera).
+        /// False: the slot exists in the network's input but stays empty and masked (the robot has
+        /// no such camera).
         pub mask: bool = true,
         /// The optical frame, a link of the URDF, if the description has one.
         pub frame: Option<String> = None,
@@ -190,7 +201,8 @@ section! {
     pub struct StatisticsSource {
         /// The entry's name in `stats.json`.
         pub name: String,
-        /// A `stats.json` beside the checkpoint's, relative to the robot file; empty: the checkpoint's own.
+        /// A `stats.json` beside the checkpoint's, relative to the robot file; empty: the
+        /// checkpoint's own.
         pub path: Option<String> = None,
         /// How the state is normalised.
         pub state: Normalisation,
@@ -216,9 +228,10 @@ words! {
 section! {
     /// A controller of the robot and the joints it moves.
     pub struct Controller {
-        /// The controller's name.
+        /// The controller's name; one that begins with `/` is absolute.
         pub name: String,
-        /// The namespace of the controller, relative to the robot's; empty: the robot's own.
+        /// The namespace of the controller: relative to the robot's, or absolute (`/`, `/left`);
+        /// empty: the robot's own.
         pub namespace: String = String::new(),
         /// The joints, in the order in which the controller names them.
         pub joints: Vec<String>,
@@ -321,13 +334,23 @@ impl Default for ClearanceSettings {
     }
 }
 
-impl Workspace {
-    /// How far a point (root frame, m) is inside the box: the distance to the nearest face,
-    /// negative outside.
-    pub fn inside_by(&self, point: &[f64; 3]) -> f64 {
-        (0..3)
-            .map(|i| (point[i] - self.min[i]).min(self.max[i] - point[i]))
-            .fold(f64::INFINITY, f64::min)
+section! {
+    /// A convex collision shape: the hull of some points, grown by a radius. One point makes a
+    /// sphere, two make a capsule.
+    pub struct CollisionShape {
+        /// The points in the link's frame, m.
+        pub points: Vec<[f64; 3]>,
+        /// The radius, m.
+        pub radius: f64 = 0.0,
+    }
+}
+
+/// A name below a namespace; an absolute name stands for itself.
+pub(crate) fn full_name(namespace: &str, name: &str) -> String {
+    match namespace {
+        _ if name.starts_with('/') => name.into(),
+        "" => name.into(),
+        namespace => format!("{}/{name}", namespace.trim_end_matches('/')),
     }
 }
 

@@ -1,4 +1,5 @@
-//! The safety filter: nothing moves that it has not proved harmless.
+//! The safety filter: it alone makes trajectories for controllers, and checks each before it is
+//! released.
 //!
 //! A chunk becomes a candidate motion (`plan`), the candidate is checked exactly ([`verify`]), and
 //! only then it is released as [`CheckedTrajectory`]s, which nothing else can make. If no candidate
@@ -10,18 +11,22 @@ mod bounds;
 mod checked;
 mod event;
 mod filter;
+mod latch;
 pub mod limiters;
+mod locks;
+mod parameter;
 mod plan;
-pub mod requests;
 mod settings;
 mod space;
 mod stop;
 pub mod verify;
-mod watch;
+mod watchdogs;
 
 pub use bounds::Bounds;
 pub use checked::{CheckedPoint, CheckedTrajectory};
 pub use event::{Event, Response, Rule, Verdict};
 pub use filter::{FilterInput, FilterOutput, MeasuredState, SafetyFilter};
-pub use settings::{FilterSettings, LatchSettings, LockSettings, Mode, Speed, Splice};
+pub use locks::{EngagedLock, LockReason, Locks};
+pub use parameter::{Allowed, Parameter, ParameterValue};
+pub use settings::{FilterSettings, Mode, Speed, Splice, parameter_table};
 pub use space::Space;

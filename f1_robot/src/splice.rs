@@ -16,8 +16,8 @@ use crate::trajectory::seconds;
 /// So many chunks are averaged at most.
 pub const LONGEST_HISTORY: usize = 64;
 
-/// The rows of the newest (last) of `chunks`, each averaged with what the older ones say for the
-/// same moment, with weights `exp(-decay * i)`, where `i` counts from the oldest chunk that has a
+/// The rows of the newest (last) of `chunks`, each averaged with what the older ones ask for at
+/// the same moment, with weights `exp(-decay * i)`, where `i` counts from the oldest chunk that has a
 /// row then. Older rows are interpolated where the moments do not coincide. Chunks of another width
 /// are left out.
 pub fn ensemble(chunks: &[RawChunk], decay: f64) -> Vec<Vec<f64>> {
@@ -27,12 +27,12 @@ pub fn ensemble(chunks: &[RawChunk], decay: f64) -> Vec<Vec<f64>> {
             let at = newest.due(row);
             let mut sum = vec![0.0; newest.rows[row].len()];
             let (mut total, mut weight) = (0.0, 1.0);
-            let says = older
+            let due_then = older
                 .iter()
                 .filter_map(|chunk| row_at(chunk, at))
                 .chain([newest.rows[row].clone()]);
-            for says in says.filter(|says| says.len() == newest.rows[row].len()) {
-                sum.iter_mut().zip(&says).for_each(|(sum, says)| *sum += weight * says);
+            for asked in due_then.filter(|asked| asked.len() == newest.rows[row].len()) {
+                sum.iter_mut().zip(&asked).for_each(|(sum, asked)| *sum += weight * asked);
                 total += weight;
                 weight *= (-decay).exp();
             }
@@ -42,7 +42,7 @@ pub fn ensemble(chunks: &[RawChunk], decay: f64) -> Vec<Vec<f64>> {
         .collect()
 }
 
-/// What a chunk says for a moment between its first and last row.
+/// The positions that a chunk asks for at a moment between its first and last row.
 fn row_at(chunk: &RawChunk, at: i64) -> Option<Vec<f64>> {
     let place = seconds(at - chunk.stamp) * chunk.rate_hz - 1.0;
     // A millionth of a row is rounding.

@@ -1,9 +1,11 @@
 //! Measured joints, taken by name, to joint vectors and to the network's state vector.
 
+use std::f64::consts::TAU;
+
 use nalgebra::UnitQuaternion;
 
 use crate::Robot;
-use crate::robot_file::{RotationFormat, StatePart};
+use crate::robot_file::{JointUnits, RotationFormat, StatePart};
 use crate::statistics::{DatasetStatistics, Normaliser, StatisticsError};
 
 /// A measurement that cannot be used: every reason.
@@ -88,6 +90,51 @@ impl Robot {
 pub struct StateEncoder {
     robot: std::sync::Arc<Robot>,
     normaliser: Normaliser,
+    circles: Vec<Circle>,
+}
+
+/// An entry of the state vector that is an angle of a joint that turns without end.
+#[derive(Debug, Clone)]
+struct Circle {
+    entry: usize,
+    /// A whole turn in the vector's unit.
+    turn: f64,
+    /// Least and greatest value in the data set.
+    range: (f64, f64),
+}
+
+impl Circle {
+    /// Those of a robot's state layout.
+    fn of(robot: &Robot, statistics: &DatasetStatistics) -> Vec<Self> {
+        let (mut circles, mut first) = (Vec::new(), 0);
+        for part in &robot.file().state.parts {
+            if let StatePart::JointPositions(joints) = part {
+                for (i, name) in joints.joints.iter().enumerate() {
+                    let units =
+                        JointUnits::new(joints.units, false, &joints.scale, &joints.offset, i);
+                    let entry = first + i;
+                    let range =
+                        statistics.state.min.get(entry).zip(statistics.state.max.get(entry));
+                    if let Some((least, greatest)) = range.filter(|_| robot.is_circle(name)) {
+                        let (turn, range) = ((TAU * units.factor).abs(), (*least, *greatest));
+                        circles.push(Self { entry, turn, range });
+                    }
+                }
+            }
+            first += part.width();
+        }
+        circles
+    }
+
+    /// The value on the turn that the data set was recorded on: a value outside its range is moved
+    /// by whole turns if that brings it inside.
+    fn as_recorded(&self, value: f64) -> f64 {
+        let (least, greatest) = self.range;
+        let inside = |value: f64| value >= least && value <= greatest;
+        let middle = 0.5 * (least + greatest);
+        let moved = value + self.turn * ((middle - value) / self.turn).round();
+        if !inside(value) && inside(moved) { moved } else { value }
+    }
 }
 
 impl StateEncoder {
@@ -108,7 +155,8 @@ impl StateEncoder {
             .collect();
         let kind = robot.file().statistics.state;
         let normaliser = Normaliser::new(&statistics.state, kind, &ignored, "observation.state")?;
-        Ok(Self { robot, normaliser })
+        let circles = Circle::of(&robot, statistics);
+        Ok(Self { robot, normaliser, circles })
     }
 
     /// The normalised state vector, `[state_dim]`.
@@ -121,6 +169,9 @@ impl StateEncoder {
         positions: &[f64],
     ) -> Result<Vec<f32>, MeasurementError> {
         let mut state = raw_state(&self.robot, names, positions)?;
+        for circle in &self.circles {
+            state[circle.entry] = circle.as_recorded(state[circle.entry]);
+        }
         self.normaliser.normalise(&mut state);
         Ok(state.into_iter().map(|value| value as f32).collect())
     }
@@ -143,8 +194,9 @@ pub fn raw_state(
             StatePart::JointPositions(part) => {
                 let picked = pick(&part.joints, names, positions, robot.mimics())?;
                 for (i, (position, name)) in picked.into_iter().zip(&part.joints).enumerate() {
-                    let unit = if robot.is_sliding(name) { 1.0 } else { part.units.radians() };
-                    state.push(position / unit * part.scale.get(i).copied().unwrap_or(1.0));
+                    let sliding = robot.is_sliding(name);
+                    let units = JointUnits::new(part.units, sliding, &part.scale, &part.offset, i);
+                    state.push(units.write(robot.canonical(name, position)));
                 }
             }
             StatePart::EndEffectorPose(part) => {

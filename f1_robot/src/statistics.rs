@@ -70,6 +70,9 @@ pub struct VectorStatistics {
     /// Number of frames behind the numbers, as a list of one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub count: Vec<u64>,
+    /// Dimensions that training left out (a joint that never moves): the network saw 0 there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<usize>,
 }
 
 impl VectorStatistics {
@@ -202,8 +205,11 @@ pub struct Normaliser {
     offset: Vec<f64>,
     divisor: Vec<f64>,
     shift: f64,
-    /// Dimensions without meaning: 0 both ways.
+    /// Dimensions without meaning: 0 when they are normalised.
     ignored: Vec<bool>,
+    /// What an ignored dimension is when it is denormalised: the mean of one that training left
+    /// out, 0 of any other.
+    rest: Vec<f64>,
 }
 
 impl Normaliser {
@@ -221,10 +227,18 @@ impl Normaliser {
         name: &str,
     ) -> Result<Self, StatisticsError> {
         let dims = ignored.len();
-        if kind == Normalisation::None {
-            return Ok(Self::identity(ignored));
-        }
         let mut faults = Vec::new();
+        let mut ignored = ignored.to_vec();
+        let mut rest = vec![0.0; dims];
+        for dim in &statistics.ignored {
+            match (ignored.get_mut(*dim), statistics.mean.get(*dim)) {
+                (Some(ignored), Some(mean)) => (*ignored, rest[*dim]) = (true, *mean),
+                _ => faults.push(format!("{name}.ignored: there is no dimension {dim}")),
+            }
+        }
+        if kind == Normalisation::None && faults.is_empty() {
+            return Ok(Self { rest, ..Self::identity(&ignored) });
+        }
         let (offset, high, spread_name) = match kind {
             Normalisation::MeanStd => (&statistics.mean, None, "std"),
             Normalisation::MinMax => (&statistics.min, Some(&statistics.max), "max - min"),
@@ -258,8 +272,7 @@ impl Normaliser {
         if !faults.is_empty() {
             return Err(StatisticsError::Numbers { faults });
         }
-        let mut normaliser =
-            Self { offset: offset.clone(), divisor, shift: 0.0, ignored: ignored.to_vec() };
+        let mut normaliser = Self { offset: offset.clone(), divisor, shift: 0.0, ignored, rest };
         if kind == Normalisation::Quantile {
             // 2 (x - q01) / d - 1 is (x - q01) / (d / 2) - 1.
             normaliser.divisor.iter_mut().for_each(|divisor| *divisor *= 0.5);
@@ -275,6 +288,7 @@ impl Normaliser {
             divisor: vec![1.0; ignored.len()],
             shift: 0.0,
             ignored: ignored.to_vec(),
+            rest: vec![0.0; ignored.len()],
         }
     }
 
@@ -298,7 +312,7 @@ impl Normaliser {
     pub fn denormalise(&self, row: &mut [f64]) {
         for (i, value) in row.iter_mut().enumerate().take(self.dims()) {
             *value = if self.ignored[i] {
-                0.0
+                self.rest[i]
             } else {
                 (*value - self.shift) * self.divisor[i] + self.offset[i]
             };

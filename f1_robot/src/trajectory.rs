@@ -26,13 +26,25 @@ pub fn seconds(nanoseconds: i64) -> f64 {
 /// Nanoseconds of a span of seconds, rounded; not-a-number counts as 0 and what does not fit
 /// saturates.
 pub fn nanoseconds(seconds: f64) -> i64 {
-    // Apart, because the product of a time of today and 1e9 is only good to 256 nanoseconds.
+    // Computed apart, because the product of a time of today and 1e9 is only good to 256
+    // nanoseconds.
     let (whole, part) = (seconds.trunc() as i64, (seconds.fract() * 1e9).round() as i64);
     whole.saturating_mul(SECOND).saturating_add(part)
 }
 
 /// A motion of all joints: knots at increasing times and one quintic a joint between neighbours.
 /// After the last knot the joints hold its position, before the first knot they hold the first.
+///
+/// ```
+/// use f1_robot::trajectory::{Motion, SECOND, State};
+///
+/// let mut motion = Motion::new(0, &[State::rest(0.0)]);
+/// motion.push(2 * SECOND, [State::rest(1.0)]);
+/// // From rest to rest a quintic is symmetric: half the way at half the time.
+/// let half = motion.sample(SECOND)[0];
+/// assert!((half.position - 0.5).abs() < 1e-12);
+/// assert!(motion.is_at_rest(2 * SECOND));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Motion {
     start: Stamp,
@@ -49,8 +61,8 @@ impl Motion {
         Self { start, joints: first.len(), times: vec![0], states: first.to_vec() }
     }
 
-    /// As [`Motion::new`], with room for so many knots.
-    fn with_room(start: Stamp, first: &[State], knots: usize) -> Self {
+    /// As [`Motion::new`], with memory reserved for so many knots.
+    fn with_capacity(start: Stamp, first: &[State], knots: usize) -> Self {
         let (mut times, mut states) =
             (Vec::with_capacity(knots), Vec::with_capacity(knots * first.len()));
         times.push(0);
@@ -167,7 +179,7 @@ impl Motion {
 
     /// The part of the motion from `from` to `to`, with a knot at both: the same polynomials, cut.
     /// The piece starts at the first knot when `from` lies less than `shortest` before it,
-    /// because a quintic over a sliver of time cannot be written exactly in 64 bits.
+    /// because a quintic over a very short time cannot be written exactly in 64 bits.
     pub fn piece(&self, from: Stamp, to: Stamp, shortest: i64) -> Self {
         let at = |&knot: &usize| self.start.saturating_add(self.times[knot]);
         let inside: Vec<usize> =

@@ -104,7 +104,7 @@ impl Arm {
             let names: Vec<String> =
                 c.joints.iter().map(|&j| robot.joints()[j].name.clone()).collect();
             let start: Vec<f64> = c.joints.iter().map(|&j| positions[j]).collect();
-            (Controller::new(&c.name, &names, &start), c.joints.clone())
+            (Controller::new(&c.full_name(), &names, &start), c.joints.clone())
         });
         let controllers = controllers.collect();
         let mut arm = Arm {

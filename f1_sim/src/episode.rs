@@ -62,7 +62,7 @@ impl Default for LoopSettings {
     fn default() -> Self {
         // No latch: an intervention is counted here, and an episode is not a robot that somebody
         // must look after.
-        let filter = FilterSettings { latch: None, ..FilterSettings::default() };
+        let filter = FilterSettings { latch_count: 0, ..FilterSettings::default() };
         LoopSettings { every: 2, latency: 0.02, filter, keep_foresight: false }
     }
 }

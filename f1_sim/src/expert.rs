@@ -253,7 +253,7 @@ impl Expert {
                     point(STEP + rest, pick(&clamp), zero.clone()),
                 ],
             };
-            bench.command(&controller.name, &trajectory)?;
+            bench.command(&controller.full_name(), &trajectory)?;
         }
         Ok(())
     }

@@ -182,8 +182,10 @@ impl SimNode {
     }
 
     fn give_joints(&self, options: &SimOptions) -> Result<(), SimError> {
+        // Of several topics the first: joints are taken by name, whichever they come on.
+        let topic = self.robot.file().joint_states.iter().next().unwrap_or("joint_states");
         let publisher: Publisher<JointState> =
-            self.node.create_publisher(&self.robot.file().joint_states, Qos::reliable())?;
+            self.node.create_publisher(topic, Qos::reliable())?;
         let (episode, clock) = (self.episode.clone(), self.node.clock());
         let period = Duration::from_secs_f64(1.0 / options.joint_rate.max(1.0));
         let timer = self.node.create_timer(period, ClockKind::Ros, move || {
@@ -230,7 +232,7 @@ impl SimNode {
             };
             for (camera, frame, publisher) in &cameras {
                 let image = bench.render(*camera);
-                let message = f1_middleware::image::encode(&image, header(now_ns, frame));
+                let message = f1_image::encode(&image, header(now_ns, frame));
                 warn("image", publisher.publish(message));
             }
         });
@@ -276,12 +278,9 @@ impl SimNode {
 
     fn take_trajectories(&self) -> Result<(), SimError> {
         for controller in self.robot.controllers() {
-            let topic = match controller.namespace.as_str() {
-                "" => format!("{}/joint_trajectory", controller.name),
-                namespace => format!("{namespace}/{}/joint_trajectory", controller.name),
-            };
+            let topic = format!("{}/joint_trajectory", controller.full_name());
             let (episode, clock, name) =
-                (self.episode.clone(), self.node.clock(), controller.name.clone());
+                (self.episode.clone(), self.node.clock(), controller.full_name());
             let subscription = self.node.create_subscription::<JointTrajectory>(
                 &topic,
                 Qos::reliable().keep_last(1),

@@ -20,7 +20,7 @@ use image::{Rgb, RgbImage};
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 fn main() -> Outcome {
-    f1_model::kernels::keep_freed_memory();
+    f1_kernels::keep_freed_memory();
     let asked: Vec<String> =
         std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let wants = |name: &str| asked.is_empty() || asked.iter().any(|word| word == name);

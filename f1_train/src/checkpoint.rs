@@ -1,17 +1,21 @@
 //! Checkpoints of a run: the model in the reference layout, and beside it what resuming needs.
 //!
 //! A checkpoint is a folder, written under another name and renamed when it is whole: whatever
-//! stops the machine, the newest folder with its proper name is complete.
+//! stops the machine, the newest folder named `step_*` is complete.
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use f1_data::mixture::Position;
 use f1_model::Config;
 use f1_model::weights::Weights;
 use f1_robot::statistics::StatisticsFile;
+use safetensors::SafeTensors;
+use safetensors::tensor::Metadata;
 use serde::{Deserialize, Serialize};
 
 use crate::optimizer::Optimizer;
@@ -32,8 +36,10 @@ pub struct Progress {
     pub code_uses: Vec<u64>,
     /// Seed of the run.
     pub seed: u64,
-    /// Fingerprint of what must not change between halves of a run.
+    /// Fingerprint of what must not change between two parts of a run.
     pub run: String,
+    /// Samples of an update, on all ranks together.
+    pub samples_per_update: u64,
 }
 
 /// What goes into a checkpoint.
@@ -89,15 +95,16 @@ pub fn folder(output: &Path) -> PathBuf {
     output.join("checkpoints")
 }
 
-/// Writes a whole checkpoint and removes all but the newest `keep`.
+/// Writes a whole checkpoint and removes all but the newest `keep`. `state` holds the trained
+/// tensors in f32 (`value.*`), their moments (`moments.*`, `[2, elements]`) and averages
+/// (`average.*`).
 ///
 /// # Errors
 /// When the disk refuses; older checkpoints are untouched then.
 pub fn save(
     output: &Path,
     contents: &Contents<'_>,
-    optimizer: &Optimizer,
-    averages: &HashMap<String, Tensor>,
+    state: &HashMap<String, Tensor>,
     progress: &Progress,
     keep: usize,
 ) -> Result<PathBuf> {
@@ -107,8 +114,8 @@ pub fn save(
     if partial.exists() {
         fs::remove_dir_all(&partial).map_err(TrainError::io(&partial))?;
     }
-    if let Err(fault) = write_partial(&partial, contents, optimizer, averages, progress) {
-        // On a full disk half a checkpoint would only be in the way.
+    if let Err(fault) = write_partial(&partial, contents, state, progress) {
+        // A partial checkpoint only takes space on a full disk.
         let _ = fs::remove_dir_all(&partial);
         return Err(fault);
     }
@@ -126,21 +133,12 @@ pub fn save(
 fn write_partial(
     partial: &Path,
     contents: &Contents<'_>,
-    optimizer: &Optimizer,
-    averages: &HashMap<String, Tensor>,
+    state: &HashMap<String, Tensor>,
     progress: &Progress,
 ) -> Result<()> {
     write_model(partial, contents)?;
-    let mut tensors: HashMap<String, Tensor> = HashMap::new();
-    for slot in optimizer.slots() {
-        tensors.insert(format!("moments.{}", slot.name), slot.moments.clone());
-        tensors.insert(format!("value.{}", slot.name), slot.value().clone());
-    }
-    for (name, average) in averages {
-        tensors.insert(format!("average.{name}"), average.clone());
-    }
     let path = partial.join("optimizer.safetensors");
-    candle_core::safetensors::save(&tensors, &path)
+    candle_core::safetensors::save(state, &path)
         .map_err(|fault| TrainError::tensors(&path, fault))?;
     let path = partial.join("progress.json");
     let text = serde_json::to_string_pretty(progress)
@@ -194,7 +192,7 @@ pub fn progress(checkpoint: &Path) -> Result<Progress> {
         .map_err(|fault| TrainError::Stopped(format!("{}: {fault}", path.display())))
 }
 
-/// Puts moments, values and averages of a checkpoint back.
+/// Puts moments, values and averages of a checkpoint back: the parts that the slots own.
 ///
 /// # Errors
 /// When a tensor is missing or mis-shaped.
@@ -202,31 +200,68 @@ pub fn restore(
     checkpoint: &Path,
     optimizer: &mut Optimizer,
     averages: &mut HashMap<String, Tensor>,
-    device: &Device,
 ) -> Result<()> {
-    let path = checkpoint.join("optimizer.safetensors");
-    let tensors = candle_core::safetensors::load(&path, device)?;
-    let find = |name: String| {
-        tensors.get(&name).cloned().ok_or_else(|| {
-            TrainError::Stopped(format!(
-                "{}: no tensor `{name}`; the run file has changed",
-                path.display()
-            ))
-        })
-    };
+    let mut state = StateFile::open(&checkpoint.join("optimizer.safetensors"))?;
     for slot in optimizer.slots_mut() {
-        slot.moments = find(format!("moments.{}", slot.name))?;
-        let value = find(format!("value.{}", slot.name))?;
-        match &slot.master {
-            Some(master) => {
-                master.set(&value)?;
-                slot.variable.set(&value.to_dtype(slot.variable.dtype())?)?;
-            }
-            None => slot.variable.set(&value)?,
+        let device = slot.variable.device().clone();
+        let (elements, owned) = (slot.variable.elem_count(), slot.owned.clone());
+        let value = state.read(&format!("value.{}", slot.name), elements, 0..elements)?;
+        slot.set_value(&Tensor::from_vec(value, elements, &device)?)?;
+        let name = format!("moments.{}", slot.name);
+        let mut moments = state.read(&name, 2 * elements, owned.clone())?;
+        let second = elements + owned.start..elements + owned.end;
+        moments.extend(state.read(&name, 2 * elements, second)?);
+        slot.moments = Tensor::from_vec(moments, (2, owned.len()), &device)?;
+        if let Some(average) = averages.get_mut(&slot.name) {
+            let part = state.read(&format!("average.{}", slot.name), elements, owned)?;
+            *average = Tensor::from_vec(part, average.shape(), &device)?;
         }
     }
-    for (name, average) in averages.iter_mut() {
-        *average = find(format!("average.{name}"))?;
-    }
     Ok(())
+}
+
+/// A safetensors file of f32 of which parts of tensors are read: with its share of the optimizer's
+/// state, a rank does not read the rest.
+struct StateFile {
+    path: PathBuf,
+    file: fs::File,
+    metadata: Metadata,
+    /// Where the tensors begin.
+    start: u64,
+}
+
+impl StateFile {
+    fn open(path: &Path) -> Result<Self> {
+        let mut file = fs::File::open(path).map_err(TrainError::io(path))?;
+        let mut header = vec![0; 8];
+        file.read_exact(&mut header).map_err(TrainError::io(path))?;
+        let length = u64::from_le_bytes(header[..8].try_into().unwrap_or_default());
+        let longest = file.metadata().map_err(TrainError::io(path))?.len();
+        header.resize(8 + length.min(longest) as usize, 0);
+        file.read_exact(&mut header[8..]).map_err(TrainError::io(path))?;
+        let (_, metadata) = SafeTensors::read_metadata(&header)
+            .map_err(|fault| TrainError::Stopped(format!("{}: {fault}", path.display())))?;
+        Ok(Self { path: path.to_path_buf(), file, metadata, start: 8 + length })
+    }
+
+    /// Elements `range` of a flattened tensor that has `elements` of them.
+    fn read(&mut self, name: &str, elements: usize, range: Range<usize>) -> Result<Vec<f32>> {
+        let info = self.metadata.info(name).filter(|info| {
+            info.dtype == safetensors::Dtype::F32
+                && info.shape.iter().product::<usize>() == elements
+        });
+        let Some(info) = info else {
+            return Err(TrainError::Stopped(format!(
+                "{}: no tensor `{name}` of {elements} elements; the run file has changed",
+                self.path.display()
+            )));
+        };
+        let begin = self.start + (info.data_offsets.0 + 4 * range.start) as u64;
+        let mut values = vec![0.0f32; range.len()];
+        self.file
+            .seek(SeekFrom::Start(begin))
+            .and_then(|_| self.file.read_exact(bytemuck::cast_slice_mut(&mut values)))
+            .map_err(TrainError::io(&self.path))?;
+        Ok(values)
+    }
 }

@@ -1,5 +1,5 @@
-//! Training of the image tokenizer: reconstruction, codebook and commitment losses, and codes that
-//! nobody uses brought back.
+//! Training of the image tokenizer: reconstruction, codebook and commitment losses, and the
+//! replacement of codes that are not used.
 
 use candle_core::{DType, Device, Tensor};
 use f1_model::Config;
@@ -13,6 +13,7 @@ use rand_distr::StandardNormal;
 
 use crate::batch::{Frames, Prepared};
 use crate::optimizer::Optimizer;
+use crate::ranks::Ranks;
 use crate::run_file::LossSection;
 use crate::{Result, TrainError};
 
@@ -23,7 +24,7 @@ pub struct CodebookWatch {
     uses: Vec<u64>,
     every: u64,
     seed: u64,
-    /// What the newest batch wanted of the codes, `[n, codes]`: what a dead code is replaced by.
+    /// Feature vectors of the newest batch, `[n, codes]`: what a dead code is replaced by.
     features: Option<Tensor>,
 }
 
@@ -35,12 +36,6 @@ impl CodebookWatch {
         let codes =
             config.generation.as_ref().map_or(0, |generation| generation.tokenizer.vocab_size);
         Self { uses: vec![0; codes], every, seed, features: None }
-    }
-
-    /// Uses of each code since the last look: part of where a run stands.
-    #[must_use]
-    pub fn uses(&self) -> &[u64] {
-        &self.uses
     }
 
     /// Puts the counts of a checkpoint back.
@@ -143,44 +138,67 @@ impl CodebookWatch {
         Ok((images + Tensor::from_vec(noise, images.shape(), images.device())?)?)
     }
 
-    /// Replaces codes that were not used since the last look by feature vectors of the newest
-    /// batch.
+    /// Replaces codes that were not used since the last look, on any rank, by feature vectors of
+    /// rank 0's newest batch: every rank makes the same change.
     ///
     /// # Errors
-    /// When a tensor operation fails.
-    pub fn revive(&mut self, optimizer: &mut Optimizer, step: u64) -> Result<usize> {
+    /// When a tensor operation fails, or another rank is gone.
+    pub fn revive(
+        &mut self,
+        optimizer: &mut Optimizer,
+        step: u64,
+        ranks: Option<&Ranks>,
+    ) -> Result<usize> {
         let Some(features) = self.features.take() else { return Ok(0) };
+        let features = match ranks {
+            Some(ranks) => ranks.broadcast(&features)?,
+            None => features,
+        };
         let features: Vec<Vec<f32>> = features.to_vec2()?;
+        let uses = self.all_uses(ranks)?;
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         random.set_stream(step);
         let name = format!("{TOKENIZER}.quantize.embedding.weight");
         let mut revived = 0;
         for slot in optimizer.slots_mut().iter_mut().filter(|slot| slot.name == name) {
-            let mut rows: Vec<Vec<f32>> = slot.value().to_vec2()?;
-            let shape = slot.value().dims().to_vec();
-            let mut moments: Vec<f32> = slot.moments.flatten_all()?.to_vec1()?;
-            let (codes, width) = (shape[0], shape[1]);
-            for (code, uses) in self.uses.iter().enumerate() {
+            let mut rows: Vec<Vec<f32>> = slot.value()?.to_vec2()?;
+            let mut moments: Vec<Vec<f32>> = slot.moments.to_vec2()?;
+            let width = rows.first().map_or(0, Vec::len);
+            for (code, uses) in uses.iter().enumerate() {
                 if *uses == 0 && !features.is_empty() {
-                    // Small noise keeps two codes born of one feature apart.
+                    // Small noise keeps two codes made of one feature apart.
                     let feature = &features[random.random_range(0..features.len())];
                     rows[code] =
                         feature.iter().map(|v| v * (0.9 + 0.2 * random.random::<f32>())).collect();
-                    for half in 0..2 {
-                        let start = (half * codes + code) * width;
-                        moments[start..start + width].fill(0.0);
+                    let owned = &slot.owned;
+                    for element in code * width..(code + 1) * width {
+                        if owned.contains(&element) {
+                            moments.iter_mut().for_each(|row| row[element - owned.start] = 0.0);
+                        }
                     }
                     revived += 1;
                 }
             }
             if revived > 0 {
-                let value = Tensor::new(rows, slot.variable.device())?;
-                slot.variable.set(&value)?;
-                slot.moments =
-                    Tensor::from_vec(moments, slot.moments.shape(), slot.variable.device())?;
+                let device = slot.variable.device().clone();
+                slot.set_value(&Tensor::new(rows, &device)?)?;
+                let shape = slot.moments.shape().clone();
+                slot.moments = Tensor::from_vec(moments.concat(), shape, &device)?;
             }
         }
         self.uses.fill(0);
         Ok(revived)
+    }
+
+    /// Uses of each code since the last look, on all ranks together.
+    ///
+    /// # Errors
+    /// When another rank is gone.
+    pub fn all_uses(&self, ranks: Option<&Ranks>) -> Result<Vec<u64>> {
+        let Some(ranks) = ranks else { return Ok(self.uses.clone()) };
+        let own: Vec<f64> = self.uses.iter().map(|uses| *uses as f64).collect();
+        let all = ranks.gather(&own)?;
+        let of = |code: usize| all.iter().map(|rank| rank[code]).sum::<f64>() as u64;
+        Ok((0..own.len()).map(of).collect())
     }
 }

@@ -1,4 +1,4 @@
-//! What can stop a training run.
+//! What stops a training run.
 
 use std::path::{Path, PathBuf};
 
@@ -27,8 +27,9 @@ pub enum TrainError {
     Tensor(candle_core::Error),
     /// The GPU has no memory left.
     #[error(
-        "the GPU's memory is full ({0}): lower `batch` and raise `accumulate` by as much (the same update in smaller parts), \
-         `freeze` groups, or train adapters (`lora`); docs/gpu.md says what the full network needs"
+        "the GPU's memory is full ({0}): lower `batch` and raise `accumulate` by as much (the same \
+         update in smaller parts), `freeze` groups, or train adapters (`lora`); docs/gpu.md says \
+         what the full network needs"
     )]
     DeviceMemory(String),
     /// A file cannot be read or written.
@@ -38,6 +39,19 @@ pub enum TrainError {
         path: PathBuf,
         /// What the operating system said.
         source: std::io::Error,
+    },
+    /// The environment or the library by which ranks are started cannot be used.
+    #[error("{0}")]
+    Launch(String),
+    /// Another rank has ended before its time.
+    #[error(
+        "{} ended before the others: see what it reported, then start all of them again with \
+         --resume",
+        .rank.map_or("another rank".to_owned(), |rank| format!("rank {rank}"))
+    )]
+    RankLost {
+        /// Which, where it is known.
+        rank: Option<usize>,
     },
     /// Training cannot go on.
     #[error("{0}")]
@@ -49,7 +63,8 @@ fn disk_hint(error: &std::io::Error) -> &'static str {
         std::io::ErrorKind::StorageFull
         | std::io::ErrorKind::FileTooLarge
         | std::io::ErrorKind::QuotaExceeded => {
-            " (the disk is full, or a limit is reached; the last whole checkpoint is untouched: free some space and continue with --resume)"
+            " (the disk is full, or a limit is reached; the last whole checkpoint is untouched: free \
+             some space and continue with --resume)"
         }
         _ => "",
     }
@@ -75,7 +90,7 @@ impl From<candle_core::Error> for TrainError {
 }
 
 impl TrainError {
-    /// A fault of writing tensors into `path`: what the disk refuses is told apart from the rest.
+    /// A fault of writing tensors into `path`: a full disk is a fault of its own.
     pub(crate) fn tensors(path: &Path, fault: candle_core::Error) -> Self {
         match fault {
             candle_core::Error::SafeTensor(safetensors::SafeTensorError::IoError(source))

@@ -73,7 +73,12 @@ impl Journal {
 
     /// Says something above the bar; also where there is no terminal.
     pub fn say(&self, text: &str) {
-        if self.bar.is_hidden() { eprintln!("{text}") } else { self.bar.println(text) }
+        if self.bar.is_hidden() {
+            // Where stderr is closed there is no other place, and training goes on.
+            let _ = writeln!(std::io::stderr(), "{text}");
+        } else {
+            self.bar.println(text);
+        }
     }
 
     /// Whether nobody sees the bar.

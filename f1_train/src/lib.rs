@@ -1,10 +1,10 @@
-//! The three-stage recipe, tokenizer training and the paper's measurements.
+//! The three-stage recipe, and tokenizer training.
 //!
 //! - [`run_file`]: one YAML a run; [`setup`] opens what it names.
 //! - [`trainer`]: the loop; [`batch`] turns samples into network input, [`tokens`] keeps frame
 //!   tokens.
 //! - [`optimizer`], [`schedule`]: AdamW over groups, learning rates.
-//! - [`parallel`]: several processes that average their gradients.
+//! - [`ranks`]: several processes that make the same updates from parts of a batch.
 //! - [`checkpoint`], [`journal`]: what a run leaves behind, and how it resumes.
 
 pub mod batch;
@@ -12,14 +12,11 @@ pub mod checkpoint;
 mod codebook;
 pub mod disturbance;
 mod error;
-pub mod evaluate;
 mod event_file;
 pub mod journal;
-#[cfg(feature = "nccl")]
-mod nccl;
 pub mod optimizer;
-pub mod parallel;
 pub mod parameters;
+pub mod ranks;
 pub mod run_file;
 pub mod schedule;
 pub mod setup;
@@ -27,5 +24,6 @@ pub mod tokens;
 pub mod trainer;
 
 pub use error::{Result, TrainError};
+pub use ranks::{Launch, Ranks};
 pub use run_file::RunFile;
 pub use trainer::{Outcome, Trainer};

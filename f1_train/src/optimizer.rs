@@ -3,9 +3,11 @@
 //! On a CPU the update is two fused passes over each tensor; elsewhere it is written in tensor
 //! operations.
 
+use std::ops::Range;
+
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, DType, InplaceOp2, Layout, Tensor, Var};
-use f1_model::ops;
+use f1_kernels as ops;
 use f1_model::parameters::Group;
 use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
 use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
@@ -37,6 +39,9 @@ impl Default for AdamW {
 }
 
 /// One trained tensor with its moments.
+///
+/// Where several ranks train together, each keeps the state of a part of it and updates that part:
+/// `owned` says which. Alone, a rank owns every element.
 #[derive(Debug)]
 pub struct Slot {
     /// Official name, or that name with a suffix for adapters.
@@ -47,31 +52,96 @@ pub struct Slot {
     pub decay: bool,
     /// The tensor that the network is built on.
     pub variable: Var,
-    /// First and second moment, `[2, elements]` in f32.
+    /// The elements of the flattened tensor that this rank updates.
+    pub owned: Range<usize>,
+    /// First and second moment of the owned elements, `[2, owned]` in f32.
     pub moments: Tensor,
-    /// The value in f32 when the variable is bf16.
+    /// The owned elements in f32, flat, when the variable is bf16.
     pub master: Option<Var>,
 }
 
 impl Slot {
-    /// A tensor with fresh moments.
+    /// A tensor with fresh moments, all of it owned.
     ///
     /// # Errors
     /// When memory runs out.
     pub fn new(name: String, group: Group, decay: bool, variable: Var) -> Result<Self> {
-        let elements = variable.elem_count();
-        let moments = Tensor::zeros((2, elements), DType::F32, variable.device())?;
-        let master = match variable.dtype() {
-            DType::F32 => None,
-            _ => Some(Var::from_tensor(&variable.to_dtype(DType::F32)?)?),
-        };
-        Ok(Self { name, group, decay, variable, moments, master })
+        let value = variable.as_tensor().detach();
+        let owned = 0..variable.elem_count();
+        Self::part(name, group, decay, variable, &value, owned)
     }
 
-    /// The value in f32.
-    #[must_use]
-    pub fn value(&self) -> &Tensor {
-        self.master.as_ref().map_or(self.variable.as_tensor(), Var::as_tensor)
+    /// A tensor with fresh moments, of which this rank owns a part. `value` is what the variable
+    /// was made of, which may hold more digits.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn part(
+        name: String,
+        group: Group,
+        decay: bool,
+        variable: Var,
+        value: &Tensor,
+        owned: Range<usize>,
+    ) -> Result<Self> {
+        let moments = Tensor::zeros((2, owned.len()), DType::F32, variable.device())?;
+        let master = match variable.dtype() {
+            DType::F32 => None,
+            _ => {
+                let value = value.flatten_all()?.narrow(0, owned.start, owned.len())?;
+                let value = value.to_dtype(DType::F32)?.to_device(variable.device())?;
+                Some(Var::from_tensor(&value.contiguous()?)?)
+            }
+        };
+        Ok(Self { name, group, decay, variable, owned, moments, master })
+    }
+
+    /// The owned elements in f32, `[owned]`.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn owned_value(&self) -> Result<Tensor> {
+        match &self.master {
+            Some(master) => Ok(master.as_tensor().detach()),
+            None => self.owned_part(self.variable.as_tensor()),
+        }
+    }
+
+    /// The whole tensor in f32, in the variable's shape; to all digits only where this rank owns
+    /// all of it or the variable is f32.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn value(&self) -> Result<Tensor> {
+        match &self.master {
+            Some(master) if self.owned.len() == self.variable.elem_count() => {
+                Ok(master.as_tensor().detach().reshape(self.variable.shape())?)
+            }
+            _ => Ok(self.variable.as_tensor().detach().to_dtype(DType::F32)?),
+        }
+    }
+
+    /// The owned elements of a tensor of the variable's size, `[owned]`.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn owned_part(&self, whole: &Tensor) -> Result<Tensor> {
+        Ok(whole.detach().flatten_all()?.narrow(0, self.owned.start, self.owned.len())?)
+    }
+
+    /// Puts a value in the place of the whole tensor, and its owned part in the place of the
+    /// owned one.
+    ///
+    /// # Errors
+    /// When the sizes differ.
+    pub fn set_value(&self, value: &Tensor) -> Result<()> {
+        let value = value.reshape(self.variable.shape())?;
+        if let Some(master) = &self.master {
+            let part = self.owned_part(&value.to_dtype(DType::F32)?)?;
+            master.set(&part.to_device(master.device())?)?;
+        }
+        let value = value.to_dtype(self.variable.dtype())?.to_device(self.variable.device())?;
+        Ok(self.variable.set(&value)?)
     }
 }
 
@@ -83,8 +153,18 @@ pub struct Optimizer {
     updates: u64,
 }
 
-/// Gradients of all slots, in slot order; `None` where the loss does not depend on one.
+/// Gradients of all slots, in slot order, each of the slot's owned elements; `None` where the loss
+/// does not depend on one.
 pub type Gradients = Vec<Option<Tensor>>;
+
+/// One update of all slots: what is the same for all of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Update {
+    /// Factor that clips the gradients.
+    scale: f64,
+    /// Corrections of the moments' bias toward their start at zero.
+    corrections: [f64; 2],
+}
 
 impl Optimizer {
     /// An optimiser over these tensors.
@@ -130,82 +210,118 @@ impl Optimizer {
     /// # Errors
     /// When a tensor operation fails.
     pub fn update(&mut self, gradients: &Gradients, rate: impl Fn(Group) -> f64) -> Result<f64> {
-        let norm = global_norm(gradients)?;
-        if !norm.is_finite() {
-            return Ok(norm);
+        let norm = sum_of_squares(gradients)?.sqrt();
+        if norm.is_finite() {
+            let update = self.begin_update(norm);
+            self.update_slots(0..self.slots.len(), gradients, update, &rate)?;
         }
+        Ok(norm)
+    }
+
+    /// Counts an update whose gradients have this finite global norm.
+    pub fn begin_update(&mut self, norm: f64) -> Update {
         let clip = self.settings.clip_norm;
         let scale = if clip > 0.0 { (clip / (norm + 1e-6)).min(1.0) } else { 1.0 };
         self.updates += 1;
-        let [beta1, beta2] = self.settings.betas;
         let exponent = self.updates.min(i32::MAX as u64) as i32;
-        let corrections = [1.0 - beta1.powi(exponent), 1.0 - beta2.powi(exponent)];
-        for (slot, gradient) in self.slots.iter_mut().zip(gradients) {
+        let corrections = self.settings.betas.map(|beta| 1.0 - beta.powi(exponent));
+        Update { scale, corrections }
+    }
+
+    /// Makes an update of some of the slots; `gradients` are those of all.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn update_slots(
+        &mut self,
+        slots: Range<usize>,
+        gradients: &Gradients,
+        update: Update,
+        rate: impl Fn(Group) -> f64,
+    ) -> Result<()> {
+        let [beta1, beta2] = self.settings.betas;
+        for (slot, gradient) in self.slots[slots.clone()].iter_mut().zip(&gradients[slots]) {
             let Some(gradient) = gradient else { continue };
             let rate = rate(slot.group);
             let decay = if slot.decay { self.settings.weight_decay } else { 0.0 };
             let step = Step {
                 keep: (1.0 - rate * decay) as f32,
-                rate: (rate / corrections[0]) as f32,
-                root: corrections[1].sqrt() as f32,
+                rate: (rate / update.corrections[0]) as f32,
+                root: update.corrections[1].sqrt() as f32,
                 eps: self.settings.eps as f32,
             };
             let accumulate =
-                Accumulate { scale: scale as f32, beta1: beta1 as f32, beta2: beta2 as f32 };
-            slot.update(&gradient.to_dtype(DType::F32)?.contiguous()?, &accumulate, &step)?;
-        }
-        Ok(norm)
-    }
-}
-
-impl Slot {
-    fn update(&mut self, gradient: &Tensor, accumulate: &Accumulate, step: &Step) -> Result<()> {
-        let target = self.master.as_ref().unwrap_or(&self.variable);
-        if gradient.device().is_cpu() {
-            self.moments.inplace_op2(gradient, accumulate)?;
-            target.as_tensor().inplace_op2(&self.moments, step)?;
-        } else {
-            let flat = (gradient.flatten_all()? * f64::from(accumulate.scale))?;
-            let (m, v) = (self.moments.get(0)?, self.moments.get(1)?);
-            let (b1, b2) = (f64::from(accumulate.beta1), f64::from(accumulate.beta2));
-            let m = ((m * b1)? + (&flat * (1.0 - b1))?)?;
-            let v = ((v * b2)? + (flat.sqr()? * (1.0 - b2))?)?;
-            let root = ((v.sqrt()? / f64::from(step.root))? + f64::from(step.eps))?;
-            let change = (m.div(&root)? * f64::from(step.rate))?.reshape(target.shape())?;
-            target.set(&((target.as_tensor() * f64::from(step.keep))? - change)?)?;
-            self.moments = Tensor::stack(&[m, v], 0)?;
-        }
-        if let Some(master) = &self.master {
-            self.variable.set(&master.as_tensor().to_dtype(self.variable.dtype())?)?;
+                Accumulate { scale: update.scale as f32, beta1: beta1 as f32, beta2: beta2 as f32 };
+            let gradient = gradient.flatten_all()?.to_dtype(DType::F32)?.contiguous()?;
+            slot.update(&gradient, &accumulate, &step)?;
         }
         Ok(())
     }
 }
 
-/// Root of the sum of all squares, in f64.
+impl Slot {
+    /// Updates the owned elements by a flat gradient of as many.
+    fn update(&mut self, gradient: &Tensor, accumulate: &Accumulate, step: &Step) -> Result<()> {
+        if self.owned.is_empty() {
+            return Ok(());
+        }
+        let target = self.owned_value()?;
+        if gradient.device().is_cpu() {
+            // The target shares the memory of the variable, or of its f32 value.
+            self.moments.inplace_op2(gradient, accumulate)?;
+            target.inplace_op2(&self.moments, step)?;
+        } else {
+            let gradient = (gradient * f64::from(accumulate.scale))?;
+            let (m, v) = (self.moments.get(0)?, self.moments.get(1)?);
+            let (b1, b2) = (f64::from(accumulate.beta1), f64::from(accumulate.beta2));
+            let m = ((m * b1)? + (&gradient * (1.0 - b1))?)?;
+            let v = ((v * b2)? + (gradient.sqr()? * (1.0 - b2))?)?;
+            let root = ((v.sqrt()? / f64::from(step.root))? + f64::from(step.eps))?;
+            let change = (m.div(&root)? * f64::from(step.rate))?;
+            let new = ((&target * f64::from(step.keep))? - change)?;
+            match &self.master {
+                Some(master) => master.set(&new)?,
+                None => {
+                    let whole = self.variable.as_tensor().detach().flatten_all()?;
+                    whole.slice_set(&new, 0, self.owned.start)?;
+                }
+            }
+            self.moments = Tensor::stack(&[m, v], 0)?;
+        }
+        if let Some(master) = &self.master
+            && self.owned.len() == self.variable.elem_count()
+        {
+            let value = master.as_tensor().to_dtype(self.variable.dtype())?;
+            self.variable.set(&value.reshape(self.variable.shape())?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Sum of all squares, in f64: the global norm is its root.
 ///
 /// # Errors
 /// When a tensor operation fails.
-pub fn global_norm(gradients: &Gradients) -> Result<f64> {
+pub fn sum_of_squares(gradients: &Gradients) -> Result<f64> {
     let mut sum = 0.0;
     let mut on_device = Vec::new();
     for gradient in gradients.iter().flatten() {
-        match sum_of_squares(gradient) {
+        match squares_on_cpu(gradient) {
             Some(squares) => sum += squares,
             None => on_device.push(ops::sum_in_parts(&gradient.to_dtype(DType::F32)?.sqr()?)?),
         }
     }
-    Ok((sum + ops::sum_on_host(&on_device)?).sqrt())
+    Ok(sum + ops::sum_on_host(&on_device)?)
 }
 
-/// Of f32 on a CPU.
-fn sum_of_squares(tensor: &Tensor) -> Option<f64> {
+/// Sum of the squares of f32 on a CPU; `None` elsewhere.
+fn squares_on_cpu(tensor: &Tensor) -> Option<f64> {
     if tensor.device().is_cpu() && tensor.dtype() == DType::F32 && tensor.is_contiguous() {
         let (storage, layout) = tensor.storage_and_layout();
         if let candle_core::Storage::Cpu(CpuStorage::F32(values)) = &*storage {
             let start = layout.start_offset();
             let values = &values[start..start + layout.shape().elem_count()];
-            // Chunk sums are added in order: the same number whatever the threads do.
+            // Chunk sums are added in order: the same number with any number of threads.
             let sums: Vec<f64> = values
                 .par_chunks(CHUNK)
                 .map(|chunk| chunk.iter().map(|value| f64::from(*value) * f64::from(*value)).sum())
@@ -357,7 +473,7 @@ mod tests {
                 .unwrap();
         }
         for (slot, rate) in optimizer.slots().iter().zip([1e-2, 1e-1]) {
-            let value = slot.value().to_vec1::<f32>().unwrap();
+            let value = slot.value().unwrap().to_vec1::<f32>().unwrap();
             assert!(
                 (f64::from(value[0]) - reference(1.5, &[0.3, -0.7, 0.1], rate, 0.1)).abs() < 1e-6
             );
@@ -393,10 +509,10 @@ mod tests {
         assert_eq!(optimizer.update(&gradients, |_| 0.1).unwrap(), 50.0);
         let moments = optimizer.slots()[0].moments.to_vec2::<f32>().unwrap();
         assert!((moments[0][0] - 0.06).abs() < 1e-6 && (moments[0][1] - 0.08).abs() < 1e-6);
-        let before = optimizer.slots()[0].value().to_vec1::<f32>().unwrap();
+        let before = optimizer.slots()[0].value().unwrap().to_vec1::<f32>().unwrap();
         let broken = vec![Some(Tensor::new(&[f32::NAN, 0.0], &device).unwrap())];
         assert!(optimizer.update(&broken, |_| 0.1).unwrap().is_nan());
-        assert_eq!(optimizer.slots()[0].value().to_vec1::<f32>().unwrap(), before);
+        assert_eq!(optimizer.slots()[0].value().unwrap().to_vec1::<f32>().unwrap(), before);
         assert_eq!(optimizer.updates(), 1);
     }
 
@@ -412,7 +528,7 @@ mod tests {
         }
         // Each step alone is below bf16's resolution at 1.
         let slot = &optimizer.slots()[0];
-        assert!((slot.value().to_vec1::<f32>().unwrap()[0] - 0.99).abs() < 1e-4);
+        assert!((slot.value().unwrap().to_vec1::<f32>().unwrap()[0] - 0.99).abs() < 1e-4);
         let seen = slot.variable.to_dtype(DType::F32).unwrap().to_vec1::<f32>().unwrap()[0];
         assert!((seen - 0.99).abs() < 4e-3);
     }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor, Var};
+use f1_kernels::with_gradients;
 use f1_model::Config;
-use f1_model::ops::with_gradients;
 use f1_model::parameters::{Group, Kind, ParameterSpec, used_parameters};
 use f1_model::weights::Weights;
 use rand::{Rng as _, SeedableRng as _};
@@ -13,6 +13,7 @@ use rand_distr::StandardNormal;
 
 use crate::Result;
 use crate::optimizer::Slot;
+use crate::ranks::Layout;
 use crate::run_file::{Precision, RunFile};
 
 /// All tensors of a model under training.
@@ -25,7 +26,18 @@ pub struct Parameters {
     /// Everything by official name; variables included, so that their newest values are seen.
     tensors: HashMap<String, Tensor>,
     adapters: Vec<Adapter>,
+    /// Places of the trained tensors among the slots, by name.
+    places: HashMap<String, usize>,
     specs: Vec<ParameterSpec>,
+}
+
+/// A trained tensor on its way to a slot.
+struct Trained<'a> {
+    name: String,
+    spec: &'a ParameterSpec,
+    variable: Var,
+    /// What the variable was made of: it may hold more digits.
+    value: Tensor,
 }
 
 #[derive(Debug)]
@@ -50,43 +62,65 @@ impl Parameters {
         run: &RunFile,
         device: &Device,
     ) -> Result<(Self, Vec<Slot>)> {
+        let (parameters, slots, _) = Self::shared(config, weights, run, device, 0, 1, usize::MAX)?;
+        Ok((parameters, slots))
+    }
+
+    /// As [`Self::new`], with the slots' state divided between `size` ranks in buckets of at least
+    /// `bytes` of gradients; also that division.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn shared(
+        config: &Config,
+        weights: &Weights,
+        run: &RunFile,
+        device: &Device,
+        rank: usize,
+        size: usize,
+        bytes: usize,
+    ) -> Result<(Self, Vec<Slot>, Layout)> {
         let specs = used_parameters(config);
-        let (mut tensors, mut slots, mut adapters) = (HashMap::new(), Vec::new(), Vec::new());
+        let (mut tensors, mut trained, mut adapters) = (HashMap::new(), Vec::new(), Vec::new());
         for spec in &specs {
-            let tensor = weights.get(spec.shape.as_slice(), &spec.name)?.to_device(device)?;
+            let value = weights.get(spec.shape.as_slice(), &spec.name)?;
             let tensor = match spec.stored {
-                DType::I64 => tensor,
-                DType::BF16 if run.precision == Precision::Bf16 => tensor.to_dtype(DType::BF16)?,
-                _ => tensor.to_dtype(DType::F32)?,
+                DType::I64 => value.clone(),
+                DType::BF16 if run.precision == Precision::Bf16 => value.to_dtype(DType::BF16)?,
+                _ => value.to_dtype(DType::F32)?,
             };
+            let tensor = tensor.to_device(device)?;
             if spec.kind == Kind::Parameter && run.trains(spec.group) {
                 let variable = Var::from_tensor(&tensor)?;
                 tensors.insert(spec.name.clone(), variable.as_tensor().clone());
-                let mut slot = Slot::new(spec.name.clone(), spec.group, spec.decay, variable)?;
-                if let Some(master) = &slot.master {
-                    // The file may hold more than bf16 keeps.
-                    master.set(
-                        &weights
-                            .get(spec.shape.as_slice(), &spec.name)?
-                            .to_dtype(DType::F32)?
-                            .to_device(device)?,
-                    )?;
-                    slot.decay = spec.decay;
-                }
-                slots.push(slot);
+                trained.push(Trained { name: spec.name.clone(), spec, variable, value });
                 continue;
             }
             if run.adapts(spec.group) && is_adaptable(spec) {
                 let adapter = Adapter::new(spec, run, device)?;
-                for (suffix, variable) in [("lora_down", &adapter.down), ("lora_up", &adapter.up)] {
-                    let name = format!("{}.{suffix}", spec.name);
-                    slots.push(Slot::new(name, spec.group, true, variable.clone())?);
+                for (name, variable) in [
+                    (adapter.down_name(), adapter.down.clone()),
+                    (adapter.up_name(), adapter.up.clone()),
+                ] {
+                    let value = variable.as_tensor().detach();
+                    trained.push(Trained { name, spec, variable, value });
                 }
                 adapters.push(adapter);
             }
             tensors.insert(spec.name.clone(), tensor);
         }
-        Ok((Self { tensors, adapters, specs }, slots))
+        let sizes: Vec<(usize, DType)> =
+            trained.iter().map(|of| (of.variable.elem_count(), of.variable.dtype())).collect();
+        let layout = Layout::new(&sizes, rank, size, bytes);
+        let mut slots = Vec::with_capacity(trained.len());
+        for (index, Trained { name, spec, variable, value }) in trained.into_iter().enumerate() {
+            // Adapters decay, whatever they adapt.
+            let decay = spec.decay || name != spec.name;
+            let owned = layout.owned(index);
+            slots.push(Slot::part(name, spec.group, decay, variable, &value, owned)?);
+        }
+        let places = slots.iter().enumerate().map(|(at, slot)| (slot.name.clone(), at)).collect();
+        Ok((Self { tensors, adapters, places, specs }, slots, layout))
     }
 
     /// The weights as the network takes them now: a network must be built anew for every step,
@@ -95,10 +129,31 @@ impl Parameters {
     /// # Errors
     /// When a tensor operation fails.
     pub fn weights(&self) -> Result<Weights> {
-        let mut tensors = self.tensors.clone();
+        self.weights_through(|_, tensor| Ok(tensor.clone()))
+    }
+
+    /// As [`Self::weights`], with every trained tensor passed through `step`, which gets its place
+    /// among the slots: an operation whose backward pass sees the tensor's gradient.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn weights_through(
+        &self,
+        step: impl Fn(usize, &Tensor) -> Result<Tensor>,
+    ) -> Result<Weights> {
+        let through = |name: &str, tensor: &Tensor| match self.places.get(name) {
+            Some(slot) => step(*slot, tensor),
+            None => Ok(tensor.clone()),
+        };
+        let mut tensors = HashMap::with_capacity(self.tensors.len());
+        for (name, tensor) in &self.tensors {
+            tensors.insert(name.clone(), through(name, tensor)?);
+        }
         for adapter in &self.adapters {
             if let Some(frozen) = self.tensors.get(&adapter.name) {
-                tensors.insert(adapter.name.clone(), adapter.onto(frozen)?);
+                let up = through(&adapter.up_name(), adapter.up.as_tensor())?;
+                let down = through(&adapter.down_name(), adapter.down.as_tensor())?;
+                tensors.insert(adapter.name.clone(), adapter.onto(frozen, &up, &down)?);
             }
         }
         Ok(Weights::new(tensors))
@@ -114,12 +169,8 @@ impl Parameters {
             self.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.detach())).collect();
         for adapter in &self.adapters {
             if let Some(frozen) = self.tensors.get(&adapter.name) {
-                let down = values
-                    .get(&format!("{}.lora_down", adapter.name))
-                    .unwrap_or(adapter.down.as_tensor());
-                let up = values
-                    .get(&format!("{}.lora_up", adapter.name))
-                    .unwrap_or(adapter.up.as_tensor());
+                let down = values.get(&adapter.down_name()).unwrap_or(adapter.down.as_tensor());
+                let up = values.get(&adapter.up_name()).unwrap_or(adapter.up.as_tensor());
                 let change = (up.detach().matmul(&down.detach())? * adapter.scale)?;
                 tensors.insert(
                     adapter.name.clone(),
@@ -187,10 +238,18 @@ impl Adapter {
         })
     }
 
-    /// The frozen weight with the adapter's product on it, in the weight's type. Of the f32 sums
-    /// between nothing stays for the backward pass: over all layers they would be twice the
+    fn down_name(&self) -> String {
+        format!("{}.lora_down", self.name)
+    }
+
+    fn up_name(&self) -> String {
+        format!("{}.lora_up", self.name)
+    }
+
+    /// The frozen weight with the adapter's product on it, in the weight's type. None of the f32
+    /// sums on the way stays for the backward pass: over all layers they would be twice the
     /// model.
-    fn onto(&self, frozen: &Tensor) -> Result<Tensor> {
+    fn onto(&self, frozen: &Tensor, up: &Tensor, down: &Tensor) -> Result<Tensor> {
         let scale = self.scale;
         let forward = |[up, down]: [&Tensor; 2]| {
             let change = (up.matmul(down)? * scale)?;
@@ -201,7 +260,7 @@ impl Adapter {
             let (up, down) = (up.detach(), down.detach());
             Ok([Some(grad.matmul(&down.t()?)?), Some(up.t()?.matmul(&grad)?)])
         };
-        Ok(with_gradients([self.up.as_tensor(), self.down.as_tensor()], forward, backward)?)
+        Ok(with_gradients([up, down], forward, backward)?)
     }
 }
 
@@ -226,7 +285,7 @@ mod tests {
         let (frozen, weighting) = (random((4, 5)), random((4, 5)));
         let change = (adapter.up.matmul(adapter.down.as_tensor()).unwrap() * 0.7).unwrap();
         let plain = (&frozen + change).unwrap();
-        let found = adapter.onto(&frozen).unwrap();
+        let found = adapter.onto(&frozen, &adapter.up, &adapter.down).unwrap();
         let far = |a: &Tensor, b: &Tensor| -> f32 {
             (a - b).unwrap().abs().unwrap().max_all().unwrap().to_scalar().unwrap()
         };

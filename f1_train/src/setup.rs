@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 use f1_data::lerobot::{ColumnSlice, Columns, Dataset};
 use f1_data::loader::{OpenSource, Reader};
 use f1_data::mixture::Pick;
@@ -13,6 +13,7 @@ use f1_model::weights::Weights;
 use f1_model::{Config, PromptEncoder};
 use f1_robot::statistics::{DatasetStatistics, Normaliser, StatisticsFile};
 
+use crate::ranks::Ranks;
 use crate::run_file::{DeviceName, ModelSection, RunFile, SourceSection, Stage};
 use crate::{Result, TrainError};
 
@@ -23,7 +24,7 @@ use crate::{Result, TrainError};
 pub fn device(run: &RunFile) -> Result<Device> {
     Ok(match run.device {
         DeviceName::Cpu => Device::Cpu,
-        DeviceName::Cuda => f1_model::device::cuda()?,
+        DeviceName::Cuda => f1_kernels::device::cuda()?,
     })
 }
 
@@ -162,7 +163,7 @@ pub fn statistics(run: &RunFile, sources: &[OpenSource]) -> Result<StatisticsFil
         if section.statistics_of.is_some() {
             continue;
         }
-        let entry = match &section.statistics {
+        let mut entry = match &section.statistics {
             // A file with one entry is of the robot, whatever its data sets are called.
             Some(path) => {
                 let given = StatisticsFile::load(path)?;
@@ -173,6 +174,9 @@ pub fn statistics(run: &RunFile, sources: &[OpenSource]) -> Result<StatisticsFil
         };
         let (state, action) = widths(source)?;
         entry.check(state, action)?;
+        // The checkpoint's statistics say what was left out: it runs on a robot as it was trained.
+        entry.state.ignored.clone_from(&section.ignored_state);
+        entry.action.ignored.clone_from(&section.ignored_action);
         file.entries.insert(source.name.clone(), entry);
     }
     Ok(file)
@@ -293,10 +297,37 @@ pub fn weights(run: &RunFile, config: &Config) -> Result<(Weights, Vec<String>)>
     Ok((Weights::new(tensors), initialised))
 }
 
+/// As [`weights`], read or drawn by rank 0 and broadcast to all ranks.
+///
+/// # Errors
+/// As [`weights`], or when another rank is gone.
+pub fn weights_of_rank_0(
+    run: &RunFile,
+    config: &Config,
+    ranks: &Ranks,
+) -> Result<(Weights, Vec<String>)> {
+    let (own, initialised) = match ranks.rank() {
+        0 => weights(run, config).map(|(weights, names)| (Some(weights), names))?,
+        _ => (None, Vec::new()),
+    };
+    let mut tensors = std::collections::HashMap::new();
+    for spec in used_parameters(config) {
+        let own = match &own {
+            Some(weights) => weights.get(spec.shape.as_slice(), &spec.name)?,
+            None => {
+                let dtype = if spec.stored == DType::I64 { DType::I64 } else { DType::F32 };
+                Tensor::zeros(spec.shape.as_slice(), dtype, &Device::Cpu)?
+            }
+        };
+        tensors.insert(spec.name.clone(), ranks.broadcast(&own)?);
+    }
+    Ok((Weights::new(tensors), initialised))
+}
+
 /// Where the prompt's `tokenizer.json` is.
 ///
 /// # Errors
-/// When none is found; the message says where it was looked for.
+/// When none is found; the message says where it was expected.
 pub fn prompt_tokenizer(run: &RunFile) -> Result<PathBuf> {
     if let Some(path) = &run.model.prompt_tokenizer {
         return Ok(path.clone());

@@ -8,6 +8,7 @@ Run it with `python3 tests/launch/test_launch_files.py` or by pytest; it needs P
 import importlib.util
 import os
 import py_compile
+import re
 import sys
 import unittest
 import xml.etree.ElementTree as ElementTree
@@ -169,6 +170,22 @@ class LaunchFiles(unittest.TestCase):
                     config = stream.read()
                 self.assertIn(f"Value: {camera}\n", config)
                 self.assertIn(f"Fixed Frame: {root}\n", config)
+
+    def test_rviz_shows_topics_that_the_policy_publishes(self):
+        with open(os.path.join(ROOT, "docs", "topics.md"), encoding="utf-8") as stream:
+            tables = [line for line in stream if line.startswith("| `")]
+        rows = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in tables]
+        published = [row[0] for row in rows if len(row) == 6 and row[2] == "out"]
+        self.assertIn("status", published)
+        with open(os.path.join(ROOT, "rviz", "f1.rviz"), encoding="utf-8") as stream:
+            text = stream.read()
+        shown = re.findall(r"Value: ((?:foresight|action|safety_filter|status)\S*)", text)
+        self.assertGreaterEqual(len(shown), 3)
+        for topic in shown:
+            with self.subTest(topic=topic):
+                # `action/path/<arm>` is `action/path` for one arm.
+                names = [re.sub(r"/?<\w+>", "(/[a-z_]+)?", name) for name in published]
+                self.assertTrue(any(re.fullmatch(name, topic) for name in names), topic)
 
     def test_another_publisher_of_the_description_is_left_alone(self):
         programs = [

@@ -238,9 +238,8 @@ impl Document {
 fn commands_of(line: &str) -> Vec<Vec<String>> {
     let mut commands = vec![Vec::new()];
     let (mut word, mut quote, mut begun) = (String::new(), None, false);
-    let mut characters = line.chars().chain([' ']).peekable();
     let mut skip_next = false;
-    while let Some(c) = characters.next() {
+    for c in line.chars().chain([' ']) {
         match (quote, c) {
             (Some(q), c) if c == q => quote = None,
             (Some(_), c) => word.push(c),

@@ -1,4 +1,4 @@
-//! What the checks that cross rooms share. The checks are in `tests/tests/it`, one module a
+//! What the checks that cross crates share. The checks are in `tests/tests/it`, one module a
 //! subject.
 
 pub mod documents;

@@ -33,11 +33,11 @@ pub enum Error {
     Refused {
         /// What was asked.
         request: String,
-        /// What it said.
+        /// Its answer.
         error: String,
     },
     /// What was waited for did not come in time.
-    #[error("the Python peer told nothing of {0} in time")]
+    #[error("the Python peer sent nothing about {0} in time")]
     Timeout(String),
 }
 
@@ -220,7 +220,7 @@ impl Drop for Peer {
 fn forward(stdout: impl std::io::Read, sender: &Sender<Value>) {
     for line in BufReader::new(stdout).lines() {
         let Ok(line) = line else { return };
-        // What is no JSON is talk of a library.
+        // A line that is no JSON is a library's.
         if let Ok(value) = serde_json::from_str(&line)
             && sender.send(value).is_err()
         {

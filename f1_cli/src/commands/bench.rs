@@ -274,7 +274,7 @@ impl Scene {
             }
             resident_mb[usize::from(run > 0)] = measure::memory_mb("VmRSS:");
         }
-        let on_device = f1_model::device::memory_in_use(policy.network().device())?;
+        let on_device = f1_kernels::device::memory_in_use(policy.network().device())?;
         Ok(Outcome {
             cold,
             steady,

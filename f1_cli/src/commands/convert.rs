@@ -1,27 +1,33 @@
 //! `f1 convert`: turn an MCAP recording into a LeRobot data set.
 //!
-//! A frame is what the policy would have seen at that moment (each camera's newest image, the
-//! measured joints) with the action that followed: the set-points that the robot was sent for one
-//! step later.
+//! A frame is the newest observation that the policy would have made at that moment, by the code and
+//! the rules of the node `perception`, with the action that followed: the set-points that the robot
+//! was sent for one step later.
 
+mod clocks;
 mod commands;
 mod episodes;
+mod observations;
 mod recorded;
 #[cfg(test)]
 mod tests;
+mod unfinished;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use f1_data::lerobot::{CameraFeature, Features, FormatVersion, ImageEncoding, Writer};
+use f1_policy_node::perception::PerceptionSettings;
 use f1_policy_node::recording::Bag;
-use f1_robot::Robot;
+use f1_robot::{Robot, share};
+use image::RgbImage;
 
-use crate::share;
 use commands::Commands;
 use episodes::Episode;
+use observations::{Observation, Observed};
 use recorded::Recorded;
+use unfinished::Unfinished;
 
 /// Arguments of `f1 convert`.
 #[derive(clap::Args, Debug)]
@@ -55,9 +61,20 @@ pub struct Args {
     /// Store images as JPEG of quality 95 instead of PNG.
     #[arg(long)]
     jpeg: bool,
-    /// An episode ends where a camera or the joints are silent for longer than this, in seconds.
+    /// An episode ends where a camera or a joint is silent for longer than this, in seconds.
     #[arg(long, default_value_t = 0.5)]
     gap: f64,
+    /// The policy's parameter sync_slop: the largest distance of the stamps in one observation, in
+    /// seconds.
+    #[arg(long, default_value_t = 0.05)]
+    sync_slop: f64,
+    /// The policy's parameter joint_age: joints of one observation were measured at most so far
+    /// apart, in seconds.
+    #[arg(long, default_value_t = 0.25)]
+    joint_age: f64,
+    /// Which times messages of cameras and joints have.
+    #[arg(long, value_enum, default_value_t = Stamps::Header)]
+    stamps: Stamps,
     /// Shorter episodes are left out, in frames.
     #[arg(long, default_value_t = 10)]
     min_frames: usize,
@@ -74,6 +91,15 @@ pub enum Source {
     Measured,
 }
 
+/// Which times messages of cameras and joints have.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamps {
+    /// The stamps that the drivers gave them, as for the policy.
+    Header,
+    /// When they were received: for drivers that give no stamps, or those of a wrong clock.
+    Receipt,
+}
+
 /// How actions are written.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -87,10 +113,13 @@ pub enum Form {
 /// Runs the command.
 ///
 /// # Errors
-/// Whatever stops the command, named with its mend.
+/// What stops the command, with how to go on.
 pub fn run(args: Args) -> Result<()> {
     let robot = Arc::new(Robot::load(&share::robot_file(&args.robot)?)?);
     let summary = convert(&args, &robot)?;
+    for note in &summary.notes {
+        println!("note: {note}");
+    }
     for (number, (frames, task)) in summary.episodes.iter().enumerate() {
         println!("episode {number}: {frames} frames, \"{task}\"");
     }
@@ -108,9 +137,11 @@ struct Summary {
     episodes: Vec<(usize, String)>,
     /// Episodes that were too short.
     short: usize,
+    /// What was found on the way: offsets of clocks, messages that were not used, why episodes end.
+    notes: Vec<String>,
 }
 
-fn convert(args: &Args, robot: &Robot) -> Result<Summary> {
+fn convert(args: &Args, robot: &Arc<Robot>) -> Result<Summary> {
     let version = match FormatVersion::parse(&args.layout) {
         Some(version) if version != FormatVersion::V2_0 => version,
         _ => bail!("--layout {}: v2.1 and v3.0 can be written", args.layout),
@@ -121,65 +152,99 @@ fn convert(args: &Args, robot: &Robot) -> Result<Summary> {
             format!("the robot's rate is {} Hz; give a whole --fps", robot.rate_hz())
         })?,
     };
-    if fps == 0 || args.gap.is_nan() || args.gap <= 0.0 {
-        bail!("--fps and --gap must be positive");
+    let seconds = [args.gap, args.sync_slop, args.joint_age];
+    if fps == 0 || seconds.iter().any(|seconds| seconds.is_nan() || *seconds <= 0.0) {
+        bail!("--fps, --gap, --sync-slop and --joint-age must be positive");
     }
+    let ns = |seconds: f64| (seconds * 1e9).round() as i64;
+    let settings = PerceptionSettings {
+        slop_ns: ns(args.sync_slop),
+        joint_age_ns: ns(args.joint_age),
+        ..PerceptionSettings::offline()
+    };
+    let layout = commands::Layout::new(robot, args.action)?;
+    let unfinished = Unfinished::beside(&args.output)?;
     let bag = Bag::open(&args.from)?;
-    let place = args.from.display();
-    let recorded = Recorded::read(&bag, robot, &args.namespace, args.task.as_deref())
-        .with_context(|| place.to_string())?;
+    let file = args.from.display().to_string();
+    let mut recorded = Recorded::read(&bag, robot, &args.namespace, args.task.as_deref())
+        .with_context(|| file.clone())?;
+    let mut notes = clocks::align(&mut recorded, args.stamps);
+    let observed = Observed::of(&recorded, robot, &settings).map_err(|error| {
+        anyhow::anyhow!(
+            "{file}: {}",
+            [vec![error.to_string()], notes.clone()].concat().join("\n  ")
+        )
+    })?;
+    notes.extend(observed.notes.iter().cloned());
     let commands =
-        Commands::new(&recorded, robot, args.commands).with_context(|| place.to_string())?;
-    let (whole, short): (Vec<Episode>, Vec<Episode>) = episodes::split(&recorded, fps, args.gap)
-        .into_iter()
-        .partition(|episode| episode.frames.len() >= args.min_frames.max(1));
+        Commands::new(&recorded, &observed, robot, args.commands).with_context(|| file.clone())?;
+    notes.extend(commands.notes.iter().cloned());
+    let (whole, short): (Vec<Episode>, Vec<Episode>) =
+        episodes::split(&recorded.instructions, &observed, fps, args.gap)
+            .into_iter()
+            .partition(|episode| episode.frames.len() >= args.min_frames.max(1));
     if whole.is_empty() {
         let longest = short.iter().map(|episode| episode.frames.len()).max().unwrap_or(0);
-        bail!(
-            "{place}: no episode of {} frames at {fps} Hz; the longest has {longest}",
+        let mut text = format!(
+            "{file}: no episode of {} frames at {fps} Hz; the longest has {longest}",
             args.min_frames
         );
-    }
-    let layout = commands::Layout::new(robot, args.action)?;
-    let mut cameras = Vec::new();
-    for (number, camera) in recorded.cameras.iter().enumerate() {
-        let first = recorded.image(number, whole[0].frames[0].images[number])?;
-        let encoding =
-            if args.jpeg { ImageEncoding::Jpeg { quality: 95 } } else { ImageEncoding::Png };
-        let name = format!("observation.images.{}", camera.name);
-        cameras.push(CameraFeature {
-            name,
-            width: first.width(),
-            height: first.height(),
-            encoding,
-        });
+        for note in &notes {
+            text.push_str(&format!("\n  {note}"));
+        }
+        bail!(text);
     }
     let features = Features {
         fps,
         robot_type: robot.file().name.clone(),
-        cameras,
+        cameras: cameras(&recorded, &observed.list[whole[0].frames[0].observation], args.jpeg)?,
         state: commands::state_names(robot),
         action: layout.names(),
     };
-    let mut writer = Writer::create(&args.output, features, version)?;
+    let mut writer = Writer::create(unfinished.path(), features, version)?;
     let step_ns = 1_000_000_000 / i64::from(fps);
     let mut written = Vec::new();
     for episode in whole {
+        let mut last: Option<(usize, Vec<RgbImage>)> = None;
         for frame in &episode.frames {
-            let images = (0..recorded.cameras.len())
-                .map(|camera| recorded.image(camera, frame.images[camera]))
-                .collect::<Result<Vec<_>>>()?;
-            let joints = &recorded.joints[frame.joints];
-            let state: Vec<f32> = joints.state.iter().map(|value| *value as f32).collect();
-            let (now, next) = (commands.at(frame.time_ns), commands.at(frame.time_ns + step_ns));
+            let observation = &observed.list[frame.observation];
+            // Where frames come faster than images, an observation is used again.
+            let images = match last.take().filter(|(used, _)| *used == frame.observation) {
+                Some((_, images)) => images,
+                None => images(&recorded, observation)?,
+            };
+            let at_ns = observation.stamp_ns;
+            let (now, next) = (commands.at(at_ns), commands.at(at_ns + step_ns));
             let action = layout.action(&now, &next);
-            writer.add_frame(&images, &state, &action, &episode.task)?;
+            writer.add_frame(&images, &observation.state, &action, &episode.task)?;
+            last = Some((frame.observation, images));
         }
         writer.finish_episode()?;
+        if let Some(reason) = &episode.ended {
+            notes.push(format!("episode {} ends early: {reason}", written.len()));
+        }
         written.push((episode.frames.len(), episode.task));
     }
     writer.finish()?;
-    Ok(Summary { episodes: written, short: short.len() })
+    unfinished.finish()?;
+    Ok(Summary { episodes: written, short: short.len(), notes })
+}
+
+fn images(recorded: &Recorded, observation: &Observation) -> Result<Vec<RgbImage>> {
+    let numbers = observation.images.iter().enumerate();
+    numbers.map(|(camera, number)| recorded.cameras[camera].image(*number)).collect()
+}
+
+/// The cameras of the data set, by the images of its first frame.
+fn cameras(recorded: &Recorded, first: &Observation, jpeg: bool) -> Result<Vec<CameraFeature>> {
+    let images = images(recorded, first)?;
+    let cameras = recorded.cameras.iter().zip(images).map(|(camera, image)| CameraFeature {
+        name: format!("observation.images.{}", camera.name),
+        width: image.width(),
+        height: image.height(),
+        encoding: if jpeg { ImageEncoding::Jpeg { quality: 95 } } else { ImageEncoding::Png },
+    });
+    Ok(cameras.collect())
 }
 
 fn whole(rate: f64) -> Option<u32> {

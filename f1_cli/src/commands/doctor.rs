@@ -1,14 +1,17 @@
-//! `f1 doctor`: check what commonly breaks and say how to mend it.
+//! `f1 doctor`: check what commonly breaks and say how to fix it.
+
+mod finding;
+mod motion;
+mod network;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use f1_middleware::doctor::{self, Finding, Verdict};
-use f1_model::{Config, DeviceChoice};
-use f1_robot::robot_file::CameraRole;
-use f1_robot::statistics::StatisticsFile;
-use f1_robot::{PolicyShape, Robot};
+use f1_model::{Config, DeviceChoice, Dtype, LoadOptions, PromptEncoder};
+use f1_policy_node::resources::Resources;
+use f1_robot::{Robot, share};
 
-use crate::share;
+use finding::{Finding, Verdict};
 
 /// Arguments of `f1 doctor`.
 #[derive(clap::Args, Debug)]
@@ -22,6 +25,10 @@ pub struct Args {
     /// Where the network is to run: `cpu` or `cuda`.
     #[arg(long, default_value = "cpu")]
     device: String,
+    /// Write the robot file with collision shapes made from the URDF's meshes to this file, and do
+    /// nothing else.
+    #[arg(long, value_name = "FILE", requires = "robot")]
+    fit_collisions: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -30,32 +37,39 @@ pub struct Args {
 /// Runs the command. It fails only when something is broken that stops the policy.
 ///
 /// # Errors
-/// Whatever stops the command, named with its mend.
+/// What stops the command.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let mut findings = doctor::network();
+    if let (Some(output), Some(name)) = (&args.fit_collisions, &args.robot) {
+        return motion::fit_collisions(&share::robot_file(name)?, output);
+    }
+    let mut findings = network::network();
     findings.push(gpu(&args.device));
-    let mut find =
-        |check: &'static str, name: &Option<String>, find: fn(&str) -> anyhow::Result<PathBuf>| {
-            let Some(name) = name else {
-                let mend = format!("f1 doctor --{check} NAME_OR_PATH");
-                findings.push(Finding::warning(check, "not looked at", mend));
-                return None;
-            };
-            match find(name) {
-                Ok(path) => Some(path),
-                Err(error) => {
-                    let mend =
-                        format!("give --{check} one of the shipped names, or a path that exists");
-                    findings.push(Finding::broken(check, error.to_string(), mend));
-                    None
-                }
-            }
+    let mut find = |check: &'static str,
+                    name: &Option<String>,
+                    find: fn(&str) -> Result<PathBuf, share::NotFound>| {
+        let Some(name) = name else {
+            let fix = format!("f1 doctor --{check} NAME_OR_PATH");
+            findings.push(Finding::warning(check, "not checked", fix));
+            return None;
         };
+        match find(name) {
+            Ok(path) => Some(path),
+            Err(error) => {
+                let fix = format!("give --{check} one of the shipped names, or a path that exists");
+                findings.push(Finding::broken(check, error.to_string(), fix));
+                None
+            }
+        }
+    };
     let folder = find("model", &args.model, share::model);
     let file = find("robot", &args.robot, share::robot_file);
     let config = folder.as_deref().and_then(|folder| model(folder, &mut findings));
-    if let Some(file) = file {
-        robot(&file, folder.as_deref(), config.as_ref(), &mut findings);
+    if let Some(file) = &file {
+        robot(file, folder.as_deref(), config.as_ref(), &mut findings);
+    }
+    let whole = findings.iter().all(|finding| finding.verdict != Verdict::Broken);
+    if let (Some(file), Some(folder), true) = (&file, &folder, whole) {
+        findings.push(policy(file, folder, &args.device));
     }
     if args.json {
         print_json(&findings)?;
@@ -85,8 +99,8 @@ fn print_table(findings: &[Finding]) {
             finding.check,
             finding.found.replace('\n', "\n  ")
         );
-        if !finding.mend.is_empty() {
-            println!("{:25} mend: {}", "", finding.mend);
+        if !finding.fix.is_empty() {
+            println!("{:25} fix: {}", "", finding.fix);
         }
     }
 }
@@ -99,7 +113,7 @@ fn print_json(findings: &[Finding]) -> anyhow::Result<()> {
                 "check": finding.check,
                 "verdict": word(finding.verdict),
                 "found": finding.found,
-                "mend": finding.mend,
+                "fix": finding.fix,
             })
         })
         .collect();
@@ -136,7 +150,7 @@ fn gpu(device: &str) -> Finding {
     }
 }
 
-/// Looks at a checkpoint's files; gives its configuration, if that can be read.
+/// Checks a checkpoint's files; returns its configuration if that can be read.
 fn model(folder: &Path, findings: &mut Vec<Finding>) -> Option<Config> {
     let config = match Config::load(folder) {
         Ok(config) => {
@@ -147,8 +161,8 @@ fn model(folder: &Path, findings: &mut Vec<Finding>) -> Option<Config> {
             config
         }
         Err(error) => {
-            let mend = "point --model at the checkpoint's folder; it must hold config.json";
-            findings.push(Finding::broken("model config", error.to_string(), mend));
+            let fix = "point --model at the checkpoint's folder; it must hold config.json";
+            findings.push(Finding::broken("model config", error.to_string(), fix));
             return None;
         }
     };
@@ -168,70 +182,82 @@ fn model(folder: &Path, findings: &mut Vec<Finding>) -> Option<Config> {
             .filter(|(_, list)| !list.is_empty())
             .map(|(what, list)| format!("{} {what}, first {}", list.len(), list[0]))
             .collect();
-            let mend = "`f1 inspect FOLDER` lists them; the weights and config.json must be of one training";
-            Finding::broken("model weights", faults.join("; "), mend)
+            let fix = "`f1 inspect FOLDER` lists them; the weights and config.json must be of one training";
+            Finding::broken("model weights", faults.join("; "), fix)
         }
         Err(error) => Finding::broken("model weights", error.to_string(), "copy the checkpoint again"),
     });
-    findings.push(if folder.join("tokenizer.json").is_file() {
-        Finding::good("text tokenizer", "tokenizer.json is there")
-    } else {
-        let mend = "copy PaliGemma's tokenizer.json into the folder";
-        Finding::broken(
-            "text tokenizer",
-            format!("no tokenizer.json in {}", folder.display()),
-            mend,
-        )
-    });
+    findings.push(tokenizer(folder, &config));
     Some(config)
+}
+
+/// Loads the text tokenizer, as the policy does.
+fn tokenizer(folder: &Path, config: &Config) -> Finding {
+    const CHECK: &str = "text tokenizer";
+    let file = folder.join("tokenizer.json");
+    let fix = "copy PaliGemma's tokenizer.json into the folder";
+    if !file.is_file() {
+        return Finding::broken(CHECK, format!("no tokenizer.json in {}", folder.display()), fix);
+    }
+    let vocabulary = config.understanding.vocab_size;
+    match PromptEncoder::load(&file, config.prompt_length, vocabulary) {
+        Ok(_) => Finding::good(CHECK, file.display().to_string()),
+        Err(error) => Finding::broken(CHECK, format!("{}: {error}", file.display()), fix),
+    }
 }
 
 fn robot(path: &Path, folder: Option<&Path>, config: Option<&Config>, findings: &mut Vec<Finding>) {
     let robot = match Robot::load(path) {
-        Ok(robot) => robot,
+        Ok(robot) => Arc::new(robot),
         Err(error) => {
-            let mend = "mend the lines named; docs/robot_files.md says what each key means";
-            return findings.push(Finding::broken("robot file", error.to_string(), mend));
+            let fix = "correct the lines named; docs/robot_files.md says what each key means";
+            return findings.push(Finding::broken("robot file", error.to_string(), fix));
         }
     };
     findings.push(Finding::good(
         "robot file",
         format!("{}: {} joints", robot.file().name, robot.dof()),
     ));
+    findings.push(motion::limits(&robot));
+    findings.push(motion::clearance(&robot));
     if let Some(config) = config {
-        let shape = PolicyShape {
-            max_state_dim: config.max_state_dim,
-            max_action_dim: config.max_action_dim,
-            cameras: None,
-        };
-        let mut faults: Vec<String> =
-            robot.check_policy(&shape).err().iter().map(ToString::to_string).collect();
-        let mut cameras = robot.file().cameras.iter();
-        if config.generation.is_some()
-            && !cameras.any(|camera| camera.roles.contains(&CameraRole::History))
-        {
-            faults.push("the network foresees, but no camera has the role history".to_owned());
-        }
+        let faults = Resources::mismatches(&robot, config);
         findings.push(if faults.is_empty() {
             Finding::good("robot and model", "state, action and cameras fit")
         } else {
-            let mend = "use the checkpoint that was trained for this robot, or mend the robot file's cameras, state and action";
-            Finding::broken("robot and model", faults.join("; "), mend)
+            let fix = "use the checkpoint that was trained for this robot, or change the robot file's cameras, \
+                       state and action";
+            Finding::broken("robot and model", faults.join("; "), fix)
         });
     }
-    let statistics = &robot.file().statistics;
-    let own = statistics.path.as_ref().map(|own| path.parent().unwrap_or(Path::new(".")).join(own));
-    if let Some(file) = own.or_else(|| folder.map(|folder| folder.join("stats.json"))) {
-        let checked = StatisticsFile::load(&file).and_then(|stats| {
-            stats.get(&statistics.name)?.check(robot.file().state_dim(), robot.file().action_dim())
-        });
-        findings.push(match checked {
-            Ok(()) => Finding::good("statistics", format!("{:?} in {}", statistics.name, file.display())),
-            Err(error) => {
-                let mend =
-                    "`f1 stats DATASET` makes them; `statistics.name` in the robot file picks the entry";
-                Finding::broken("statistics", error.to_string(), mend)
-            }
-        });
+    let own = robot.file().statistics.path.is_some();
+    let Some(folder) = folder.or_else(|| own.then_some(Path::new("."))) else { return };
+    let checked = Resources::statistics(&robot, path, folder)
+        .and_then(|statistics| Resources::normalisation(&robot, &statistics));
+    findings.push(match checked {
+        Ok(_) => Finding::good("statistics", format!("{:?}", robot.file().statistics.name)),
+        Err(error) => {
+            let fix = "`f1 stats DATASET` makes them; `statistics.name` in the robot file picks the entry";
+            Finding::broken("statistics", error.to_string(), fix)
+        }
+    });
+}
+
+/// Loads everything as `f1 run` does, where no part was found to be broken.
+fn policy(robot: &Path, model: &Path, device: &str) -> Finding {
+    const CHECK: &str = "policy";
+    let options = match device {
+        "cuda" => {
+            LoadOptions { device: DeviceChoice::Cuda, dtype: Dtype::Bf16, ..LoadOptions::default() }
+        }
+        _ => LoadOptions::default(),
+    };
+    match Resources::load(robot, model, &options) {
+        Ok(resources) => Finding::good(CHECK, format!("{resources:?} loads")),
+        Err(error) => Finding::broken(
+            CHECK,
+            error.to_string(),
+            "`f1 run` would stay unconfigured with this reason",
+        ),
     }
 }

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use f1_train::RunFile;
-use f1_train::evaluate::{
+use f1_eval::{
     EvalSettings, Evaluator, Example, Judge, Report, Series, TAUS, Verdict, correlation, scatter,
     sheet,
 };
+use f1_train::RunFile;
 use f1_train::run_file::{NormalisationName, SourceSection};
 
 /// A root mean square error of actions, in normalised units, that no model of these actions has.
@@ -65,8 +65,8 @@ pub struct Args {
     /// Rows of the image, and examples the judge sees.
     #[arg(long, default_value_t = 8)]
     examples: usize,
-    /// Ask an OpenAI-compatible vision endpoint (http://host:port) for the paper's three scores of the last checkpoint;
-    /// a key is read from F1_JUDGE_KEY.
+    /// Ask an OpenAI-compatible vision endpoint (http://host:port) for the paper's three scores of
+    /// the last checkpoint; a key is read from F1_JUDGE_KEY.
     #[arg(long, value_name = "URL")]
     judge: Option<String>,
     /// Model the endpoint is asked for.

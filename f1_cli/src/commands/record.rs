@@ -8,7 +8,7 @@ use f1_policy_node::recording::RecordSession;
 use f1_policy_node::run::spin_until_shutdown;
 use f1_robot::Robot;
 
-use crate::share;
+use f1_robot::share;
 
 /// Arguments of `f1 record`.
 #[derive(clap::Args, Debug)]
@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(long, default_value = "f1")]
     namespace: String,
     /// What carries the messages: dds (no ROS needed) or rcl (a sourced ROS 2).
-    #[arg(long, default_value = if cfg!(feature = "rcl") { "rcl" } else { "dds" })]
+    #[arg(long, default_value = Backend::DEFAULT_NAME)]
     backend: String,
     /// Also record this lock of the safety filter (std_msgs/Bool); may be given several times.
     #[arg(long = "lock", value_name = "TOPIC")]

@@ -12,7 +12,7 @@ use f1_policy_node::recording::{Bag, RecordSession, Replay};
 use f1_policy_node::run::{spin_until_shutdown, status_line};
 use f1_robot::Robot;
 
-use crate::share;
+use f1_robot::share;
 
 /// Arguments of `f1 run`.
 #[derive(clap::Args, Debug)]
@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(long, default_value = "")]
     instruction: String,
     /// What carries the messages: dds (no ROS needed) or rcl (a sourced ROS 2).
-    #[arg(long, default_value = if cfg!(feature = "rcl") { "rcl" } else { "dds" })]
+    #[arg(long, default_value = Backend::DEFAULT_NAME)]
     backend: String,
     /// Where the network runs.
     #[arg(long, default_value = "cpu", value_parser = ["cpu", "cuda"])]
@@ -134,7 +134,7 @@ fn live(args: &Args, robot: &Robot, ros_args: RosArgs) -> Result<()> {
     let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let mut last = String::new();
     let _timer = status.create_timer(Duration::from_millis(500), ClockKind::Steady, move || {
-        let line = status_line(&mut core.board.lock(), clock.now().nanoseconds());
+        let line = status_line(&mut core.status.lock(), clock.now().nanoseconds());
         if terminal {
             // The whole line is written anew over the old one.
             eprint!("\r\x1b[2K{line}");
@@ -150,7 +150,7 @@ fn live(args: &Args, robot: &Robot, ros_args: RosArgs) -> Result<()> {
     if let (Some(recording), Some(path)) = (recording, &args.record) {
         eprintln!("{} messages in {}", recording.finish()?, path.display());
     }
-    match process.board().fault {
+    match process.status().fault {
         Some(fault) => bail!("{fault}"),
         None => Ok(()),
     }
@@ -171,7 +171,7 @@ fn replay(args: &Args, path: &Path, robot: &Robot, ros_args: RosArgs) -> Result<
     // Loading is inline on a virtual clock: the nodes are up before time moves.
     context.executor().spin_once(Duration::ZERO);
     if !process.is_started() {
-        bail!("the policy could not be started: {}", process.board().state().1);
+        bail!("the policy could not be started: {}", process.status().state().1);
     }
     let replay = Replay::open(&context, robot, &args.namespace, &process.locks(), &bag)?;
     if replay.is_empty() {
@@ -182,8 +182,8 @@ fn replay(args: &Args, path: &Path, robot: &Robot, ros_args: RosArgs) -> Result<
         );
     }
     replay.play(&context, TAIL)?;
-    let mut board = process.board();
-    println!("{}", status_line(&mut board, context.clock().now().nanoseconds()));
+    let mut status = process.status();
+    println!("{}", status_line(&mut status, context.clock().now().nanoseconds()));
     if let (Some(recording), Some(path)) = (recording, &args.record) {
         eprintln!("{} messages in {}", recording.finish()?, path.display());
     }

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use candle_core::Device;
 use f1_data::lerobot::{Columns, Dataset};
 use f1_data::statistics::{of_dataset, share_outside};
 use f1_robot::statistics::{MIN_SPREAD, StatisticsFile, VectorStatistics};
+use f1_train::{Launch, Ranks};
 
 /// Arguments of `f1 stats`.
 #[derive(clap::Args, Debug)]
@@ -25,6 +27,52 @@ pub struct Args {
 /// # Errors
 /// Whatever stops the command, named with its mend.
 pub fn run(args: Args) -> anyhow::Result<()> {
+    let Some(launch) = Launch::from_environment()? else { return compute(&args, None) };
+    let ranks = Ranks::connect(&launch, &Device::Cpu)?;
+    match compute(&args, Some(&ranks)) {
+        Ok(()) => {
+            ranks.close();
+            Ok(())
+        }
+        Err(fault) => {
+            let fault = fault.context(format!("rank {} of {}", launch.rank, launch.size));
+            // Said here: the launcher may end this process before anything else does.
+            eprintln!("error: {fault:#}");
+            ranks.abort();
+            Err(fault)
+        }
+    }
+}
+
+/// State and action of every frame of a data set, in order, by columns.
+type Rows = (Vec<Vec<f32>>, Vec<Vec<f32>>);
+
+/// Reads a data set; of several ranks each reads its part of the episodes, and all get all rows.
+fn rows(dataset: &Dataset, ranks: Option<&Ranks>) -> anyhow::Result<Rows> {
+    let columns = Columns::usual(&[]);
+    let (rank, size) = ranks.map_or((0, 1), |ranks| (ranks.rank(), ranks.size()));
+    let (mut state, mut action) = (Vec::new(), Vec::new());
+    for episode in (rank..dataset.episodes().len()).step_by(size) {
+        let table = dataset.read_episode(episode, &columns)?;
+        state.extend(table.state);
+        action.extend(table.action);
+    }
+    let Some(ranks) = ranks else { return Ok((state, action)) };
+    let in_order = |own: &[Vec<f32>]| -> anyhow::Result<Vec<Vec<f32>>> {
+        let mut parts: Vec<_> = ranks.gather_rows(own)?.into_iter().map(Vec::into_iter).collect();
+        let episodes = dataset.episodes().iter().enumerate();
+        Ok(episodes
+            .flat_map(|(index, episode)| {
+                parts[index % size].by_ref().take(episode.length).collect::<Vec<_>>()
+            })
+            .collect())
+    };
+    Ok((in_order(&state)?, in_order(&action)?))
+}
+
+fn compute(args: &Args, ranks: Option<&Ranks>) -> anyhow::Result<()> {
+    // Rank 0 reports for all.
+    let reports = ranks.is_none_or(|ranks| ranks.rank() == 0);
     let mut file = match &args.output {
         Some(path) if path.exists() => StatisticsFile::load(path)?,
         _ => StatisticsFile::default(),
@@ -36,12 +84,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             .file_name()
             .map_or_else(|| "dataset".into(), |name| name.to_string_lossy().into_owned());
         let name = args.name.get(index).cloned().unwrap_or(folder);
-        let columns = Columns::usual(&[]);
-        let (mut state, mut action) = (Vec::new(), Vec::new());
-        for episode in 0..dataset.episodes().len() {
-            let table = dataset.read_episode(episode, &columns)?;
-            state.extend(table.state);
-            action.extend(table.action);
+        let (state, action) = rows(&dataset, ranks)?;
+        if !reports {
+            continue;
         }
         let entry = of_dataset(&state, &action);
         let info = dataset.info();
@@ -62,6 +107,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         entry.check(info.state_dim(), info.action_dim())?;
         entries.push(entry.clone());
         file.entries.insert(name, entry);
+    }
+    if !reports {
+        return Ok(());
     }
     if entries.len() > 1
         && entries.iter().all(|entry| entry.state.dims() == entries[0].state.dims())

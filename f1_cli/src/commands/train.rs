@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
-use f1_train::parallel::Place;
-use f1_train::{Outcome, RunFile, Trainer};
+use f1_train::run_file::DeviceName;
+use f1_train::{Launch, Outcome, Ranks, RunFile, Trainer, setup};
 
 /// Arguments of `f1 train`.
 #[derive(clap::Args, Debug)]
@@ -19,25 +19,36 @@ pub struct Args {
     /// Replace a value of the run file: key.key=value (may be given several times).
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Train together with other processes, started alike with another rank: how many there are.
-    /// Each takes `batch` samples in every update, so that the whole batch is this many times
-    /// as large.
-    #[arg(long, requires_all = ["rank", "meet"])]
-    world: Option<usize>,
-    /// Which of them this is: 0, which writes the checkpoints, to world - 1.
-    #[arg(long, requires = "world")]
-    rank: Option<usize>,
-    /// Where process 0 listens and the others find it.
-    #[arg(long, requires = "world", value_name = "HOST:PORT")]
-    meet: Option<String>,
 }
 
-/// Runs the command.
+/// Runs the command: alone, or as one of the ranks that mpirun or srun has started.
 ///
 /// # Errors
-/// Whatever stops the command, named with its mend.
+/// Whatever stops the run, with what to do about it. Where there are several ranks, all of them
+/// are ended.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let run = RunFile::load(&args.run, &args.set)?;
+    let Some(launch) = Launch::from_environment()? else { return train(&args, run, None) };
+    if run.device == DeviceName::Cuda {
+        f1_kernels::device::choose_gpu(launch.local_rank)?;
+    }
+    let ranks = Ranks::connect(&launch, &setup::device(&run)?)?;
+    match train(&args, run, Some(ranks.clone())) {
+        Ok(()) => {
+            ranks.close();
+            Ok(())
+        }
+        Err(fault) => {
+            let fault = fault.context(format!("rank {} of {}", launch.rank, launch.size));
+            // Said here: the launcher may end this process before anything else does.
+            eprintln!("error: {fault:#}");
+            ranks.abort();
+            Err(fault)
+        }
+    }
+}
+
+fn train(args: &Args, run: RunFile, ranks: Option<Ranks>) -> anyhow::Result<()> {
     let output = run.output.clone();
     // The first signal asks for a checkpoint and an orderly end; the second ends at once.
     let stop = Arc::new(AtomicBool::new(false));
@@ -46,15 +57,19 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
             .context("signals cannot be caught")?;
     }
-    let place = match (args.world, args.rank, args.meet) {
-        (Some(world), Some(rank), Some(meet)) => Some(Place { rank, world, meet }),
-        _ => None,
+    // Rank 0 reports for all.
+    let reports = ranks.as_ref().is_none_or(|ranks| ranks.rank() == 0);
+    let mut say = |text: &str| {
+        if reports {
+            eprintln!("{text}");
+        }
     };
-    let mut trainer = Trainer::open_part(run, args.resume, place, &mut |text| eprintln!("{text}"))?;
-    match trainer.train(&stop)? {
+    let outcome = Trainer::open_on(run, args.resume, ranks, &mut say)?.train(&stop)?;
+    match outcome {
+        _ if !reports => {}
         Outcome::Finished => println!("{}", output.join("model").display()),
         Outcome::Interrupted => {
-            println!("stopped; continue with: f1 train {} --resume", args.run.display())
+            println!("stopped; continue with: f1 train {} --resume", args.run.display());
         }
     }
     Ok(())

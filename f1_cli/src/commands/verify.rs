@@ -23,7 +23,7 @@ pub struct Args {
 /// # Errors
 /// Whatever stops the command, and any number out of tolerance.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let report = f1_model::goldens::verify_on(&args.goldens, &args.device.choice().open()?)?;
+    let report = f1_verify::verify_on(&args.goldens, &args.device.choice().open()?)?;
     if args.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {

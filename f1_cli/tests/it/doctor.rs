@@ -1,4 +1,4 @@
-//! `f1 doctor` with what is right and with what commonly is not: each finding says how to mend it,
+//! `f1 doctor` on a correct setup and on common faults: each finding says how to fix it,
 //! and the exit code says whether the policy can run.
 
 use std::path::{Path, PathBuf};
@@ -52,11 +52,11 @@ fn the_shipped_robot_and_model_pass() {
     assert_eq!(finding(&json, "domain")["verdict"], "ok");
 }
 
-/// Arguments, environment, the check that finds it, a word of the finding and one of the mend.
+/// Arguments, environment, the check that finds it, a word of the finding and one of the fix.
 type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str, &'a str, &'a str);
 
 #[test]
-fn what_is_broken_is_named_with_its_mend_and_fails() {
+fn what_is_broken_is_named_with_its_fix_and_fails() {
     let cases: [Case; 9] = [
         (&["--model", "no_such"], &[], "model", "no_such", "shipped names"),
         (&["--robot", "no_such.yaml"], &[], "robot", "no_such.yaml", "shipped names"),
@@ -80,7 +80,7 @@ fn what_is_broken_is_named_with_its_mend_and_fails() {
         (&[], &[("ROS_LOCALHOST_ONLY", "yes")], "discovery", "yes", "0 or 1"),
         (&[], &[("ROS_AUTOMATIC_DISCOVERY_RANGE", "OFF")], "discovery", "OFF", "SUBNET"),
     ];
-    for (arguments, environment, check, found, mend) in cases {
+    for (arguments, environment, check, found, fix) in cases {
         let (code, json, errors) = doctor(arguments, environment);
         let finding = finding(&json, check);
         assert_eq!(
@@ -90,7 +90,7 @@ fn what_is_broken_is_named_with_its_mend_and_fails() {
         );
         assert_eq!(finding["verdict"], "broken", "{finding:#}");
         assert!(finding["found"].as_str().unwrap().contains(found), "{finding:#}");
-        assert!(finding["mend"].as_str().unwrap().contains(mend), "{finding:#}");
+        assert!(finding["fix"].as_str().unwrap().contains(fix), "{finding:#}");
         assert!(errors.contains("stop the policy"), "{errors}");
     }
 }
@@ -116,13 +116,78 @@ fn a_checkpoint_that_lacks_a_file_or_is_cut_short_is_named() {
     }
 }
 
+/// A copy of the shipped model, changed.
+fn changed_model(change: impl FnOnce(&Path)) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(root().join("models/f1_bench")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    change(folder.path());
+    folder
+}
+
 #[test]
-fn what_only_warns_does_not_fail() {
+fn a_tokenizer_that_cannot_be_read_is_broken() {
+    for text in ["", "not json", "{}", "[1, 2]"] {
+        let folder = changed_model(|folder| {
+            std::fs::write(folder.join("tokenizer.json"), text).unwrap();
+        });
+        let path = folder.path().to_str().unwrap();
+        let (code, json, _) = doctor(&["--model", path, "--robot", "bench_arm"], &[]);
+        let finding = finding(&json, "text tokenizer");
+        assert_eq!((code, &finding["verdict"]), (1, &Value::from("broken")), "{text:?}: {json:#}");
+        assert!(finding["found"].as_str().unwrap().contains("tokenizer.json"), "{finding:#}");
+    }
+}
+
+/// Makes dimensions of the state constant in the statistics; `ignored`: training left them out.
+fn constant(folder: &Path, dims: &[usize], ignored: bool) {
+    let path = folder.join("stats.json");
+    let mut stats: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    for entry in stats.as_object_mut().unwrap().values_mut() {
+        let state = &mut entry["observation.state"];
+        for dim in dims {
+            let mean = state["mean"][*dim].clone();
+            for list in ["min", "max", "q01", "q99"] {
+                if state[list].is_array() {
+                    state[list][*dim] = mean.clone();
+                }
+            }
+            state["std"][*dim] = Value::from(0.0);
+        }
+        if ignored {
+            state["ignored"] = Value::from(dims.to_vec());
+        }
+    }
+    std::fs::write(path, stats.to_string()).unwrap();
+}
+
+#[test]
+fn what_was_trained_without_a_joint_that_never_moves_passes_and_loads() {
+    for dims in [&[2][..], &[0, 7]] {
+        let folder = changed_model(|folder| constant(folder, dims, true));
+        let path = folder.path().to_str().unwrap();
+        let (code, json, errors) = doctor(&["--model", path, "--robot", "bench_arm"], &[]);
+        assert_eq!(code, 0, "{json:#} {errors}");
+        assert_eq!(finding(&json, "policy")["verdict"], "ok");
+        // Without that note it would not run, and doctor says so.
+        let folder = changed_model(|folder| constant(folder, dims, false));
+        let path = folder.path().to_str().unwrap();
+        let (code, json, _) = doctor(&["--model", path, "--robot", "bench_arm"], &[]);
+        assert_eq!((code, &finding(&json, "statistics")["verdict"]), (1, &Value::from("broken")));
+    }
+}
+
+#[test]
+fn warnings_alone_do_not_fail() {
     let (code, json, _) = doctor(
         &[],
         &[
             ("ROS_DOMAIN_ID", "150"),
-            ("RMW_IMPLEMENTATION", "rmw_of_a_friend"),
+            ("RMW_IMPLEMENTATION", "rmw_unknown"),
             ("ROS_LOCALHOST_ONLY", "1"),
         ],
     );
@@ -130,6 +195,6 @@ fn what_only_warns_does_not_fail() {
     for check in ["domain", "rmw", "discovery", "model", "robot"] {
         let finding = finding(&json, check);
         assert_eq!(finding["verdict"], "warning", "{finding:#}");
-        assert!(!finding["mend"].as_str().unwrap().is_empty(), "{finding:#}");
+        assert!(!finding["fix"].as_str().unwrap().is_empty(), "{finding:#}");
     }
 }

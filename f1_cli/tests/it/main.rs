@@ -4,3 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod doctor;
+#[cfg(feature = "mpi")]
+#[path = "../../../f1_train/tests/it/fixture.rs"]
+#[allow(dead_code)]
+mod fixture;
+#[cfg(feature = "mpi")]
+mod mpi;
+mod pipes;
+mod process;

@@ -136,6 +136,7 @@ pub(super) fn from_json(value: &Value) -> Option<DatasetStatistics> {
             q01: list("q01"),
             q99: list("q99"),
             count: list("count").into_iter().map(|v| v as u64).collect(),
+            ignored: Vec::new(),
         };
         (!statistics.mean.is_empty()).then_some(statistics)
     };

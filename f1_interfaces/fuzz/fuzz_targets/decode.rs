@@ -1,5 +1,5 @@
-//! Arbitrary bytes as every message: an error or a message that encodes and comes back the same, never a panic.
-//! `cargo +nightly fuzz run decode` in `f1_interfaces`.
+//! Arbitrary bytes as every message: an error or a message that encodes and comes back the same,
+//! never a panic. `cargo +nightly fuzz run decode` in `f1_interfaces`.
 #![no_main]
 
 use f1_interfaces::cdr::{from_bytes, to_bytes};

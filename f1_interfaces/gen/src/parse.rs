@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_constants_defaults_and_bounds_are_told_apart() {
+    fn fields_constants_defaults_and_bounds_are_distinguished() {
         let m = message(
             "int32 A=-3\nstring<=10 s \"a # b\" # why\nfloat64[4] q [0, 0, 0, 1]\nPoint[<=2] p\nuint8[] d\n",
         );

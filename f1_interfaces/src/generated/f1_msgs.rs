@@ -28,7 +28,7 @@ pub mod msg {
         ///
         /// `uint64`
         pub seed: u64,
-        /// What the policy was told to do.
+        /// What the policy was asked to do.
         ///
         /// `string`
         pub instruction: std::string::String,

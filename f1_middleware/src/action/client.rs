@@ -1,10 +1,10 @@
-//! The asking end of an action.
+//! The client end of an action.
 //!
-//! A result is asked for once the goal is accepted, and the server answers when the goal has ended.
-//! Between two DDS peers the request or its answer can be lost while discovery is one-sided (a
-//! volatile reader that has not yet heard of the writer passes over what was sent before). The
-//! status topic tells of every end too: where it does and no result follows, the result is asked
-//! for again.
+//! The result is requested when the goal is accepted, and the server answers when the goal has
+//! ended. Between two DDS peers the request or its answer can be lost while only one side has
+//! discovered the other (a volatile reader skips what a writer sent before it was discovered). The
+//! status topic reports every end too: if it does and no result follows, the result is requested
+//! again.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -21,44 +21,44 @@ use f1_interfaces::action_msgs::srv::{CancelGoal, CancelGoalRequest, CancelGoalR
 use f1_interfaces::unique_identifier_msgs::msg::UUID;
 use parking_lot::Mutex;
 
-use super::{GoalId, GoalStatus, feedback_qos, status_qos};
+use super::goal::{GoalId, GoalStatus, feedback_qos, status_qos};
 use crate::clock::Clock;
 use crate::error::Result;
-use crate::executor::Lane;
+use crate::executor::CallbackGroup;
 use crate::node::Node;
 use crate::qos::Qos;
 use crate::service::ServiceClient;
 use crate::subscription::Subscription;
 
-/// How long the answers to "will you take it" and "cancel it" may take.
+/// How long the answers to a goal and to a cancel request may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long a goal may run: the server may work for hours.
+/// How long a goal may run.
 const RESULT_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// How long after the status topic has told of the end the result may take before it is asked for
-/// again, and how often it is. Servers keep a result for ten seconds at least (`rcl_action`).
+/// How long the result may take after the status topic has reported the end, and how often it is
+/// then requested. Servers keep a result for at least ten seconds (`rcl_action`).
 const RESULT_GRACE: Duration = Duration::from_secs(1);
 const RESULT_TRIES: usize = 4;
 
 /// How a goal ended.
 #[derive(Clone, Debug)]
 pub struct GoalOutcome<A: Action> {
-    /// Succeeded, canceled or aborted; unknown where the server forgot the goal.
+    /// Succeeded, canceled or aborted; unknown if the server does not know the goal.
     pub status: GoalStatus,
-    /// What came of it.
+    /// The result.
     pub result: A::Result,
 }
 
 /// What happens to a goal, in this order: accepted or rejected, feedback, ended. A failure of the
-/// transport ends it too.
+/// transport ends the goal too.
 #[derive(Debug)]
 pub enum GoalEvent<A: Action> {
     /// The server works on it.
     Accepted,
-    /// The server does not take it.
+    /// The server refuses it.
     Rejected,
-    /// How it goes.
+    /// Progress.
     Feedback(A::Feedback),
     /// It has ended.
     Ended(GoalOutcome<A>),
@@ -70,7 +70,7 @@ type OnEvent<A> = Arc<Mutex<dyn FnMut(GoalEvent<A>) + Send>>;
 
 struct Listener<A: Action> {
     on_event: OnEvent<A>,
-    /// The status topic has told of the end.
+    /// The status topic has reported the end.
     ended: bool,
 }
 
@@ -78,11 +78,11 @@ struct Listener<A: Action> {
 struct Inner<A: Action> {
     get_result: ServiceClient<GetResult<A>>,
     listeners: Mutex<BTreeMap<GoalId, Listener<A>>>,
-    lane: Arc<Lane>,
+    group: Arc<CallbackGroup>,
     clock: Clock,
 }
 
-/// The asking end of an action.
+/// The client end of an action.
 pub struct ActionClient<A: Action> {
     name: String,
     send_goal: ServiceClient<SendGoal<A>>,
@@ -106,7 +106,7 @@ impl ClientGoal {
         self.id
     }
 
-    /// Asks the server to cancel it; `done` is told whether the server will.
+    /// Asks the server to cancel it; `done` is called with whether the server accepts.
     ///
     /// # Errors
     /// If the request cannot be sent.
@@ -123,25 +123,24 @@ impl<A: Action> Inner<A> {
         self.listeners.lock().get(&id).map(|listener| listener.on_event.clone())
     }
 
-    /// Tells the listener the last event of a goal; later ones find nobody.
-    fn over(&self, id: GoalId, event: GoalEvent<A>) {
+    /// Passes the last event of a goal to its listener, and removes the listener.
+    fn finish(&self, id: GoalId, event: GoalEvent<A>) {
         let listener = self.listeners.lock().remove(&id);
         if let Some(listener) = listener {
             (listener.on_event.lock())(event);
         }
     }
 
-    /// Asks for the result of an accepted goal. `tries` are left where the status topic has told of
-    /// its end.
-    fn ask_result(self: &Arc<Self>, id: GoalId, limit: Duration, tries: usize) {
+    /// Requests the result of an accepted goal, again up to `tries` times in all.
+    fn request_result(self: &Arc<Self>, id: GoalId, limit: Duration, tries: usize) {
         let request = GetResultRequest { goal_id: UUID { uuid: id.0 }, ..Default::default() };
-        // Weak: the client of the service holds the callback until the answer comes, which may be
+        // Weak: the client of the service owns the callback until the answer comes, which may be
         // never.
         let weak = Arc::downgrade(self);
         let asked = self.get_result.call(request, limit, move |answer| {
             let Some(inner) = weak.upgrade() else { return };
             match answer {
-                Ok(answer) => inner.over(
+                Ok(answer) => inner.finish(
                     id,
                     GoalEvent::Ended(GoalOutcome {
                         status: GoalStatus::from_number(answer.status),
@@ -149,18 +148,18 @@ impl<A: Action> Inner<A> {
                     }),
                 ),
                 Err(_) if tries > 1 && inner.listener(id).is_some() => {
-                    inner.ask_result(id, RESULT_GRACE, tries - 1);
+                    inner.request_result(id, RESULT_GRACE, tries - 1);
                 }
-                Err(error) => inner.over(id, GoalEvent::Failed(error)),
+                Err(error) => inner.finish(id, GoalEvent::Failed(error)),
             }
         });
         if let Err(error) = asked {
-            self.over(id, GoalEvent::Failed(error));
+            self.finish(id, GoalEvent::Failed(error));
         }
     }
 
-    /// Takes the status topic's word on which goals have ended.
-    fn take_status(self: &Arc<Self>, statuses: &GoalStatusArray) {
+    /// Handles a message of the status topic.
+    fn handle_status(self: &Arc<Self>, statuses: &GoalStatusArray) {
         for status in &statuses.status_list {
             let id = GoalId(status.goal_info.goal_id.uuid);
             let news = GoalStatus::from_number(status.status).is_terminal()
@@ -171,7 +170,7 @@ impl<A: Action> Inner<A> {
                     .is_some_and(|listener| !std::mem::replace(&mut listener.ended, true));
             if news {
                 let weak = Arc::downgrade(self);
-                self.lane.once(
+                self.group.once(
                     &self.clock,
                     RESULT_GRACE,
                     Box::new(move || {
@@ -180,9 +179,9 @@ impl<A: Action> Inner<A> {
                         {
                             tracing::warn!(
                                 action = inner.get_result.name(),
-                                "a goal has ended and its result did not come: asking again"
+                                "a goal has ended and its result has not arrived: requesting it again"
                             );
-                            inner.ask_result(id, RESULT_GRACE, RESULT_TRIES);
+                            inner.request_result(id, RESULT_GRACE, RESULT_TRIES);
                         }
                     }),
                 );
@@ -197,7 +196,7 @@ impl<A: Action> ActionClient<A> {
         &self.name
     }
 
-    /// Whether a server is connected, all of it.
+    /// Whether a server is connected, with all its services and topics.
     pub fn is_ready(&self) -> bool {
         self.send_goal.is_ready()
             && self.cancel_goal.is_ready()
@@ -211,13 +210,13 @@ impl<A: Action> ActionClient<A> {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&self.seed.to_be_bytes());
         bytes[8..].copy_from_slice(&count.to_be_bytes());
-        // The marks of a random UUID, which some tools check.
+        // Version and variant of a random UUID, which some tools check.
         bytes[6] = (bytes[6] & 0x0f) | 0x40;
         bytes[8] = (bytes[8] & 0x3f) | 0x80;
         GoalId(bytes)
     }
 
-    /// Sends a goal; `on_event` is called on the executor with what becomes of it.
+    /// Sends a goal; `on_event` is called on the executor with what happens to it.
     ///
     /// # Errors
     /// If the request cannot be sent.
@@ -228,18 +227,18 @@ impl<A: Action> ActionClient<A> {
     ) -> Result<ClientGoal> {
         let id = self.next_id();
         let on_event: OnEvent<A> = Arc::new(Mutex::new(on_event));
-        // Feedback may come before the answer that the goal is taken.
+        // Feedback may arrive before the answer that the goal is accepted.
         self.inner.listeners.lock().insert(id, Listener { on_event, ended: false });
         let inner = self.inner.clone();
         let request = SendGoalRequest::<A> { goal_id: UUID { uuid: id.0 }, goal };
         let sent = self.send_goal.call(request, ANSWER_LIMIT, move |answer| match answer {
-            Err(error) => inner.over(id, GoalEvent::Failed(error)),
-            Ok(answer) if !answer.accepted => inner.over(id, GoalEvent::Rejected),
+            Err(error) => inner.finish(id, GoalEvent::Failed(error)),
+            Ok(answer) if !answer.accepted => inner.finish(id, GoalEvent::Rejected),
             Ok(_) => {
                 if let Some(on_event) = inner.listener(id) {
                     (on_event.lock())(GoalEvent::Accepted);
                 }
-                inner.ask_result(id, RESULT_LIMIT, 1);
+                inner.request_result(id, RESULT_LIMIT, 1);
             }
         });
         if let Err(error) = sent {
@@ -262,26 +261,27 @@ impl Node {
         let inner = Arc::new(Inner {
             get_result,
             listeners: Mutex::default(),
-            lane: self.lane().clone(),
+            group: self.group().clone(),
             clock: self.clock(),
         });
-        let told = inner.clone();
+        let shared = inner.clone();
         let feedback = self.create_resolved_subscription::<FeedbackMessage<A>>(
             format!("{name}/_action/feedback"),
             feedback_qos(),
             move |message, _| {
-                if let Some(on_event) = told.listener(GoalId(message.goal_id.uuid)) {
+                if let Some(on_event) = shared.listener(GoalId(message.goal_id.uuid)) {
                     (on_event.lock())(GoalEvent::Feedback(message.feedback.clone()));
                 }
             },
         )?;
-        let told = inner.clone();
+        let shared = inner.clone();
         let status = self.create_resolved_subscription::<GoalStatusArray>(
             format!("{name}/_action/status"),
             status_qos(),
-            move |statuses, _| told.take_status(&statuses),
+            move |statuses, _| shared.handle_status(&statuses),
         )?;
-        // Virtual runs must repeat; elsewhere two processes must not choose the same identifiers.
+        // A virtual run must be repeatable; otherwise two processes must not choose the same
+        // identifiers.
         let seed = if self.clock().is_virtual() {
             let mut hasher = std::hash::DefaultHasher::new();
             (self.fully_qualified_name(), &name).hash(&mut hasher);

@@ -1,4 +1,4 @@
-//! The serving end of an action.
+//! The server end of an action.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -14,31 +14,31 @@ use f1_interfaces::builtin_interfaces::msg::Time as WireTime;
 use f1_interfaces::unique_identifier_msgs::msg::UUID;
 use parking_lot::Mutex;
 
-use super::{GoalId, GoalStatus, feedback_qos, status_qos};
+use super::goal::{GoalId, GoalStatus, feedback_qos, status_qos};
 use crate::error::Result;
 use crate::node::{Node, WeakNode};
 use crate::publisher::Publisher;
 use crate::qos::Qos;
 use crate::service::{Responder, ServiceServer};
 
-/// How long the result of an ended goal can be asked for, as in rcl_action.
-const RESULT_LIFE: Duration = Duration::from_secs(10);
+/// How long the result of an ended goal can be requested, as in rcl_action.
+const RESULT_LIFETIME: Duration = Duration::from_secs(10);
 
-/// Whether a goal is taken.
+/// The answer to a goal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GoalDecision {
-    /// It is, and work begins.
+    /// The goal is accepted, and work begins.
     Accept,
-    /// It is not.
+    /// The goal is refused.
     Reject,
 }
 
-/// Whether a goal may be cancelled.
+/// The answer to a cancel request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CancelDecision {
-    /// It may; the server ends it soon with [`ServerGoal::canceled`].
+    /// Accepted; the server ends the goal soon with [`ServerGoal::canceled`].
     Accept,
-    /// It goes on.
+    /// Refused: the goal goes on.
     Reject,
 }
 
@@ -63,7 +63,7 @@ pub(super) struct ServerInner<A: Action> {
     on_cancel: Mutex<OnCancel<A>>,
 }
 
-/// An action on offer; dropping it withdraws the action.
+/// An action that is offered; dropping it withdraws the action.
 #[must_use = "dropping an action server withdraws the action"]
 pub struct ActionServer<A: Action> {
     inner: Arc<ServerInner<A>>,
@@ -73,7 +73,7 @@ pub struct ActionServer<A: Action> {
     _get_result: ServiceServer<GetResult<A>>,
 }
 
-/// A goal in the hands of the server. Cheap to clone; the first of
+/// A goal as the server sees it. Cheap to clone; the first of
 /// [`succeed`](ServerGoal::succeed), [`abort`](ServerGoal::abort) and
 /// [`canceled`](ServerGoal::canceled) ends it, later ones do nothing.
 pub struct ServerGoal<A: Action> {
@@ -94,12 +94,12 @@ impl<A: Action> ServerGoal<A> {
         self.id
     }
 
-    /// What was asked.
+    /// The request.
     pub fn goal(&self) -> &Arc<A::Goal> {
         &self.goal
     }
 
-    /// Where it stands.
+    /// Its status.
     pub fn status(&self) -> GoalStatus {
         self.server
             .upgrade()
@@ -120,7 +120,7 @@ impl<A: Action> ServerGoal<A> {
         )
     }
 
-    /// Tells the client how it goes.
+    /// Sends feedback to the client.
     pub fn feedback(&self, feedback: A::Feedback) {
         if let Some(server) = self.server.upgrade()
             && let Err(error) = server
@@ -131,17 +131,17 @@ impl<A: Action> ServerGoal<A> {
         }
     }
 
-    /// Ends it: reached.
+    /// Ends it with success.
     pub fn succeed(&self, result: A::Result) {
         self.end(GoalStatus::Succeeded, result);
     }
 
-    /// Ends it: given up by the server.
+    /// Ends it without success.
     pub fn abort(&self, result: A::Result) {
         self.end(GoalStatus::Aborted, result);
     }
 
-    /// Ends it: given up as the client asked.
+    /// Ends it because the client cancelled it.
     pub fn canceled(&self, result: A::Result) {
         self.end(GoalStatus::Canceled, result);
     }
@@ -187,9 +187,9 @@ impl<A: Action> ServerInner<A> {
         self.publish_status();
         if let Some(node) = self.node.upgrade() {
             let weak = Arc::downgrade(self);
-            node.lane().once(
+            node.group().once(
                 &self.clock,
-                RESULT_LIFE,
+                RESULT_LIFETIME,
                 Box::new(move || {
                     if let Some(server) = weak.upgrade() {
                         server.goals.lock().remove(&id);
@@ -200,9 +200,9 @@ impl<A: Action> ServerInner<A> {
         }
     }
 
-    /// The goals that a cancel request means: all, one, all up to a time, or one and all up to a
+    /// The goals that a cancel request names: all, one, all up to a time, or one and all up to a
     /// time.
-    fn meant(&self, request: &CancelGoalRequest) -> Vec<GoalId> {
+    fn named_goals(&self, request: &CancelGoalRequest) -> Vec<GoalId> {
         let id = GoalId(request.goal_info.goal_id.uuid);
         let stamp = request.goal_info.stamp.nanoseconds();
         let any_id = id.0 == [0; 16];
@@ -219,10 +219,10 @@ impl<A: Action> ServerInner<A> {
     }
 
     fn cancel(&self, request: &CancelGoalRequest) -> CancelGoalResponse {
-        let meant = self.meant(request);
-        let known = !meant.is_empty();
+        let named_goals = self.named_goals(request);
+        let known = !named_goals.is_empty();
         let (mut ended, mut canceling) = (0, Vec::new());
-        for id in &meant {
+        for id in &named_goals {
             let Some(goal) = self.handles.lock().get(id).cloned() else {
                 ended += 1;
                 continue;
@@ -241,7 +241,7 @@ impl<A: Action> ServerInner<A> {
             CancelGoalResponse::ERROR_NONE
         } else if !known {
             CancelGoalResponse::ERROR_UNKNOWN_GOAL_ID
-        } else if ended == meant.len() && named {
+        } else if ended == named_goals.len() && named {
             CancelGoalResponse::ERROR_GOAL_TERMINATED
         } else {
             CancelGoalResponse::ERROR_REJECTED
@@ -359,9 +359,9 @@ impl<A: Action> ActionServer<A> {
 }
 
 impl Node {
-    /// Offers an action. `on_goal` decides whether a goal is taken; `on_accepted` then gets it and
-    /// ends it sooner or later; `on_cancel` decides whether a running goal may be cancelled.
-    /// All three run on the node's executor.
+    /// Offers an action. `on_goal` decides whether a goal is accepted; `on_accepted` then gets it
+    /// and ends it at some time; `on_cancel` decides whether a running goal may be cancelled. All
+    /// three run on the node's executor.
     ///
     /// # Errors
     /// An invalid name or a network fault.

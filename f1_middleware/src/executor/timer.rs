@@ -1,6 +1,5 @@
-//! Timers: a period on one of two clocks, and a callback that an executor runs.
+//! What a timer is: a period on one of two clocks, and a callback.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -9,16 +8,14 @@ use parking_lot::Mutex;
 use crate::clock::{Clock, ClockKind};
 use crate::time::nanoseconds;
 
-use super::Lane;
-
 pub(crate) type TimerCallback = Box<dyn FnMut() + Send>;
 
 pub(crate) struct TimerCore {
     pub(crate) id: u64,
     clock: Clock,
     kind: ClockKind,
-    /// Zero: once only.
-    period: AtomicI64,
+    /// In nanoseconds; zero is once only.
+    period: i64,
     due: AtomicI64,
     cancelled: AtomicBool,
     steps_seen: AtomicU64,
@@ -41,7 +38,7 @@ impl TimerCore {
             clock,
             steps_seen,
             kind,
-            period: AtomicI64::new(nanoseconds(period)),
+            period: nanoseconds(period),
             due: AtomicI64::new(due),
             cancelled: AtomicBool::new(false),
             callback: Mutex::new(callback),
@@ -52,34 +49,53 @@ impl TimerCore {
         self.cancelled.load(Ordering::SeqCst)
     }
 
+    pub(crate) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::SeqCst);
+    }
+
+    /// Frees what the callback owns, unless it is running: then it ends with the timer.
+    pub(crate) fn drop_callback(&self) {
+        if let Some(mut callback) = self.callback.try_lock() {
+            let dropped = std::mem::replace(&mut *callback, Box::new(|| {}));
+            drop(callback);
+            drop(dropped);
+        }
+    }
+
+    /// Starts the period again from now.
+    pub(crate) fn restart(&self) {
+        let due = self.clock.reading(self.kind).saturating_add(self.period);
+        self.due.store(due, Ordering::SeqCst);
+    }
+
     /// Nanoseconds until the timer is due on its clock (negative: overdue).
     pub(crate) fn remaining(&self) -> i64 {
         let reading = self.clock.reading(self.kind);
         let due = self.due.load(Ordering::SeqCst);
-        let period = self.period.load(Ordering::SeqCst);
-        // ROS time has stepped back: the next tick is one period after the new beginning, not where
-        // it was.
-        let (steps, beginning) = self.clock.steps_back();
+        let period = self.period;
+        // ROS time has stepped back: the next tick is one period after the time it stepped to.
+        let (steps, stepped_to) = self.clock.steps_back();
         if self.steps_seen.swap(steps, Ordering::SeqCst) != steps
             && self.kind == ClockKind::Ros
             && self.clock.is_simulated()
         {
-            let due = beginning.saturating_add(period);
+            let due = stepped_to.saturating_add(period);
             self.due.store(due, Ordering::SeqCst);
             return due.saturating_sub(reading);
         }
         due.saturating_sub(reading)
     }
 
-    /// Whether the wait for this timer can be slept out (simulated time comes when it comes).
-    pub(crate) fn is_slept(&self) -> bool {
+    /// Whether the time until this timer is due passes by itself; simulated time moves only with
+    /// messages of `/clock`.
+    pub(crate) fn runs_by_itself(&self) -> bool {
         self.kind == ClockKind::Steady || !self.clock.is_simulated()
     }
 
-    /// Runs the callback once and sets the next due time on the timer's grid; ticks that were
-    /// missed are skipped.
+    /// Runs the callback once. The next due time is a whole number of periods after this one; ticks
+    /// that were missed are skipped.
     pub(crate) fn fire(&self) {
-        let period = self.period.load(Ordering::SeqCst);
+        let period = self.period;
         if period <= 0 {
             self.cancelled.store(true, Ordering::SeqCst);
         } else {
@@ -90,42 +106,5 @@ impl TimerCore {
                 .store(due.saturating_add((missed + 1).saturating_mul(period)), Ordering::SeqCst);
         }
         (self.callback.lock())();
-    }
-}
-
-/// Handle of a timer; dropping it cancels the timer.
-#[must_use = "dropping a timer cancels it"]
-pub struct Timer {
-    pub(crate) core: Arc<TimerCore>,
-    pub(crate) lane: Arc<Lane>,
-}
-
-impl Timer {
-    /// Stops the timer for good; a callback that is running ends normally.
-    pub fn cancel(&self) {
-        self.core.cancelled.store(true, Ordering::SeqCst);
-        self.lane.wake();
-    }
-
-    /// Starts the period anew from now.
-    pub fn reset(&self) {
-        let period = self.core.period.load(Ordering::SeqCst);
-        self.core.due.store(
-            self.core.clock.reading(self.core.kind).saturating_add(period),
-            Ordering::SeqCst,
-        );
-        self.lane.wake();
-    }
-
-    /// Changes the period, counted from now.
-    pub fn set_period(&self, period: Duration) {
-        self.core.period.store(nanoseconds(period).max(1), Ordering::SeqCst);
-        self.reset();
-    }
-}
-
-impl Drop for Timer {
-    fn drop(&mut self) {
-        self.cancel();
     }
 }

@@ -1,9 +1,8 @@
-//! The parameter page: one table a node, written from the declarations, so that it cannot differ
-//! from them.
+//! The page of parameters: one table for each node, written from the declarations.
 
 use std::fmt::Write as _;
 
-use super::Parameters;
+use super::store::Parameters;
 
 /// Renders the declared parameters of `nodes` as Markdown.
 pub fn markdown(nodes: &[Parameters]) -> String {
@@ -15,7 +14,7 @@ pub fn markdown(nodes: &[Parameters]) -> String {
         page.push_str(
             "| parameter | type | default | allowed | description |\n|---|---|---|---|---|\n",
         );
-        for (name, entry) in parameters.inner.entries.lock().iter() {
+        parameters.for_each(|name, entry| {
             let description = entry.descriptor.description.replace('|', "\\|").replace('\n', " ");
             let fixed = if entry.descriptor.read_only { " Set at start only." } else { "" };
             let _ = writeln!(
@@ -25,7 +24,7 @@ pub fn markdown(nodes: &[Parameters]) -> String {
                 entry.default.to_string().replace('|', "\\|"),
                 entry.descriptor.constraint().replace('|', "\\|"),
             );
-        }
+        });
         page.push('\n');
     }
     page
@@ -37,7 +36,7 @@ mod tests {
     use crate::parameters::Descriptor;
 
     #[test]
-    fn the_page_shows_the_default_even_where_a_file_says_otherwise() {
+    fn the_page_shows_the_default_even_if_a_file_sets_another_value() {
         let parameters = Parameters::new(
             "/f1/action",
             vec![("rate".into(), crate::parameters::Value::Double(3.0))],

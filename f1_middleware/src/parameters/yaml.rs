@@ -3,7 +3,7 @@
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::Value;
+use super::value::Value;
 
 /// A YAML document with the order of its keys kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -146,7 +146,7 @@ impl Yaml {
 fn list(items: Vec<Yaml>) -> Result<Value, String> {
     let mixed = || "a list must hold values of one kind: booleans, numbers or texts".to_owned();
     match items.first() {
-        // YAML does not say of what an empty list is empty; `Value::coerce` adapts it to the
+        // YAML does not say what kind an empty list has; `Value::coerce` adapts it to the
         // declaration.
         None => Ok(Value::Strings(Vec::new())),
         Some(Yaml::Bool(_)) => items

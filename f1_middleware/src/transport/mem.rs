@@ -1,8 +1,8 @@
 //! The `mem` back end: topics and services inside one process, values passed as `Arc`.
 //!
-//! Quality of service matters as it does on a network, so that a mistake shows in a unit test: a
-//! reader is connected only where the writer offers what it asks, and transient-local samples reach
-//! late readers.
+//! Quality of service has the effect that it has on a network, so that a mistake shows in a unit
+//! test: a reader is connected only if the writer offers what it requests, and transient-local
+//! samples reach late readers.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -14,19 +14,16 @@ use super::*;
 use crate::clock::{Clock, TimeBase};
 use crate::qos::Durability;
 
-/// `RequestId::dialect` of a client in this process.
-pub(crate) const IN_PROCESS: u8 = u8::MAX;
+/// The first number of requests inside a process, apart from those of any network.
+const FIRST_NUMBER: i64 = 1 << 50;
 
-/// Numbers of requests inside a process, apart from those of any network.
-const IN_PROCESS_NUMBERS: i64 = 1 << 50;
-
-struct Reader {
+struct TopicReader {
     id: u64,
     qos: Qos,
-    sink: Arc<dyn SampleSink>,
+    handler: Arc<dyn SampleHandler>,
 }
 
-struct Writer {
+struct TopicWriter {
     id: u64,
     qos: Qos,
     kept: VecDeque<(Value, MessageInfo)>,
@@ -34,20 +31,20 @@ struct Writer {
 
 struct Topic {
     type_name: &'static str,
-    readers: Vec<Reader>,
-    writers: Vec<Writer>,
+    readers: Vec<TopicReader>,
+    writers: Vec<TopicWriter>,
 }
 
-struct Served {
+struct Service {
     type_name: &'static str,
-    sink: Weak<dyn RequestSink>,
+    handler: Weak<dyn RequestHandler>,
 }
 
 #[derive(Default)]
 struct Registry {
     topics: BTreeMap<String, Topic>,
-    services: BTreeMap<String, Served>,
-    clients: BTreeMap<[u8; 16], Weak<dyn ResponseSink>>,
+    services: BTreeMap<String, Service>,
+    clients: BTreeMap<[u8; 16], Weak<dyn ResponseHandler>>,
     nodes: Vec<String>,
 }
 
@@ -64,7 +61,7 @@ pub struct MemBus {
 }
 
 impl MemBus {
-    /// A bus of its own: contexts meet only where they share it.
+    /// A new bus: only contexts that share it are connected.
     pub fn new() -> MemBus {
         MemBus::default()
     }
@@ -136,15 +133,15 @@ impl Transport for MemTransport {
         self.bus.inner.registry.lock().nodes.retain(|existing| *existing != name);
     }
 
-    fn advertise(&self, spec: TopicSpec) -> Result<Arc<dyn Outlet>> {
+    fn create_writer(&self, spec: TopicSpec) -> Result<Arc<dyn Writer>> {
         let id = self.bus.inner.id();
         let mut registry = self.bus.inner.registry.lock();
         let topic = registry.topic(&spec)?;
         for reader in &topic.readers {
-            warn_unserved(&spec.name, &spec.qos, &reader.qos);
+            warn_unservice(&spec.name, &spec.qos, &reader.qos);
         }
-        topic.writers.push(Writer { id, qos: spec.qos, kept: VecDeque::new() });
-        Ok(Arc::new(MemOutlet {
+        topic.writers.push(TopicWriter { id, qos: spec.qos, kept: VecDeque::new() });
+        Ok(Arc::new(MemWriter {
             bus: self.bus.inner.clone(),
             clock: self.clock.clone(),
             topic: spec.name,
@@ -154,70 +151,82 @@ impl Transport for MemTransport {
         }))
     }
 
-    fn subscribe(&self, spec: TopicSpec, sink: Arc<dyn SampleSink>) -> Result<Arc<dyn Inlet>> {
+    fn create_reader(
+        &self,
+        spec: TopicSpec,
+        handler: Arc<dyn SampleHandler>,
+    ) -> Result<Arc<dyn Reader>> {
         let id = self.bus.inner.id();
         let mut registry = self.bus.inner.registry.lock();
         let topic = registry.topic(&spec)?;
         let mut kept = Vec::new();
         for writer in &topic.writers {
-            warn_unserved(&spec.name, &writer.qos, &spec.qos);
+            warn_unservice(&spec.name, &writer.qos, &spec.qos);
             if writer.qos.serves(&spec.qos).is_ok()
                 && spec.qos.durability == Durability::TransientLocal
             {
                 kept.extend(writer.kept.iter().cloned());
             }
         }
-        topic.readers.push(Reader { id, qos: spec.qos, sink: sink.clone() });
+        topic.readers.push(TopicReader { id, qos: spec.qos, handler: handler.clone() });
         drop(registry);
         for (value, info) in kept {
-            sink.deliver(value, info);
+            handler.deliver(value, info);
         }
-        Ok(Arc::new(MemInlet { bus: self.bus.inner.clone(), topic: spec.name, qos: spec.qos, id }))
+        Ok(Arc::new(MemReader { bus: self.bus.inner.clone(), topic: spec.name, qos: spec.qos, id }))
     }
 
-    fn serve(&self, spec: ServiceSpec, sink: Arc<dyn RequestSink>) -> Result<Arc<dyn ServerPort>> {
+    fn create_server(
+        &self,
+        spec: ServiceSpec,
+        handler: Arc<dyn RequestHandler>,
+    ) -> Result<Arc<dyn Server>> {
         let mut registry = self.bus.inner.registry.lock();
-        if registry.services.get(&spec.name).is_some_and(|served| served.sink.strong_count() > 0) {
+        if registry
+            .services
+            .get(&spec.name)
+            .is_some_and(|service| service.handler.strong_count() > 0)
+        {
             return Err(Error::AlreadyExists { what: "service", name: spec.name });
         }
         registry.services.insert(
             spec.name.clone(),
-            Served { type_name: spec.type_name, sink: Arc::downgrade(&sink) },
+            Service { type_name: spec.type_name, handler: Arc::downgrade(&handler) },
         );
-        Ok(Arc::new(MemServer { bus: self.bus.inner.clone(), name: spec.name, sink }))
+        Ok(Arc::new(MemServer { bus: self.bus.inner.clone(), name: spec.name, handler }))
     }
 
-    fn client(
+    fn create_client(
         &self,
         spec: ServiceSpec,
-        sink: Arc<dyn ResponseSink>,
-    ) -> Result<Arc<dyn ClientPort>> {
+        handler: Arc<dyn ResponseHandler>,
+    ) -> Result<Arc<dyn Client>> {
         let client = identity(self.bus.inner.id());
-        self.bus.inner.registry.lock().clients.insert(client, Arc::downgrade(&sink));
+        self.bus.inner.registry.lock().clients.insert(client, Arc::downgrade(&handler));
         Ok(Arc::new(MemClient {
             bus: self.bus.inner.clone(),
             name: spec.name,
             type_name: spec.type_name,
             client,
-            sequence: AtomicI64::new(IN_PROCESS_NUMBERS),
-            _sink: sink,
+            sequence: AtomicI64::new(FIRST_NUMBER),
+            _handler: handler,
         }))
     }
 
     fn shut_down(&self) {}
 }
 
-fn warn_unserved(topic: &str, offered: &Qos, requested: &Qos) {
+fn warn_unservice(topic: &str, offered: &Qos, requested: &Qos) {
     if let Err(policy) = offered.serves(requested) {
         tracing::warn!(
             topic,
             policy,
-            "a reader asks for more than a writer offers: they are not connected"
+            "a reader requests a stronger quality of service than a writer offers: they are not connected"
         );
     }
 }
 
-struct MemOutlet {
+struct MemWriter {
     bus: Arc<BusInner>,
     clock: Clock,
     topic: String,
@@ -226,7 +235,7 @@ struct MemOutlet {
     sequence: AtomicI64,
 }
 
-impl Outlet for MemOutlet {
+impl Writer for MemWriter {
     fn publish(&self, value: Value) -> Result<()> {
         let info = MessageInfo {
             source_stamp: self.clock.now(),
@@ -243,20 +252,20 @@ impl Outlet for MemOutlet {
                 writer.kept.pop_front();
             }
         }
-        let sinks: Vec<Arc<dyn SampleSink>> = topic
+        let handlers: Vec<Arc<dyn SampleHandler>> = topic
             .readers
             .iter()
             .filter(|reader| self.qos.serves(&reader.qos).is_ok())
-            .map(|reader| reader.sink.clone())
+            .map(|reader| reader.handler.clone())
             .collect();
         drop(registry);
-        for sink in sinks {
-            sink.deliver(value.clone(), info.clone());
+        for handler in handlers {
+            handler.deliver(value.clone(), info.clone());
         }
         Ok(())
     }
 
-    fn readers(&self) -> usize {
+    fn reader_count(&self) -> usize {
         let registry = self.bus.registry.lock();
         registry.topics.get(&self.topic).map_or(0, |topic| {
             topic.readers.iter().filter(|reader| self.qos.serves(&reader.qos).is_ok()).count()
@@ -264,7 +273,7 @@ impl Outlet for MemOutlet {
     }
 }
 
-impl Drop for MemOutlet {
+impl Drop for MemWriter {
     fn drop(&mut self) {
         if let Some(topic) = self.bus.registry.lock().topics.get_mut(&self.topic) {
             topic.writers.retain(|writer| writer.id != self.id);
@@ -272,15 +281,15 @@ impl Drop for MemOutlet {
     }
 }
 
-struct MemInlet {
+struct MemReader {
     bus: Arc<BusInner>,
     topic: String,
     qos: Qos,
     id: u64,
 }
 
-impl Inlet for MemInlet {
-    fn writers(&self) -> usize {
+impl Reader for MemReader {
+    fn writer_count(&self) -> usize {
         let registry = self.bus.registry.lock();
         registry.topics.get(&self.topic).map_or(0, |topic| {
             topic.writers.iter().filter(|writer| writer.qos.serves(&self.qos).is_ok()).count()
@@ -288,28 +297,28 @@ impl Inlet for MemInlet {
     }
 }
 
-impl Drop for MemInlet {
+impl Drop for MemReader {
     fn drop(&mut self) {
-        // The sink may own things that end other endpoints: let it go outside the lock.
-        let mut gone = Vec::new();
+        // Dropped outside the lock: the handler may own other endpoints.
+        let mut removed = Vec::new();
         if let Some(topic) = self.bus.registry.lock().topics.get_mut(&self.topic) {
-            gone.extend(topic.readers.extract_if(.., |reader| reader.id == self.id));
+            removed.extend(topic.readers.extract_if(.., |reader| reader.id == self.id));
         }
-        drop(gone);
+        drop(removed);
     }
 }
 
 struct MemServer {
     bus: Arc<BusInner>,
     name: String,
-    sink: Arc<dyn RequestSink>,
+    handler: Arc<dyn RequestHandler>,
 }
 
-impl ServerPort for MemServer {
+impl Server for MemServer {
     fn respond(&self, id: RequestId, response: Value) -> Result<()> {
-        let sink = self.bus.registry.lock().clients.get(&id.client).and_then(Weak::upgrade);
-        if let Some(sink) = sink {
-            sink.deliver(id.sequence, response);
+        let handler = self.bus.registry.lock().clients.get(&id.client).and_then(Weak::upgrade);
+        if let Some(handler) = handler {
+            handler.deliver(id.sequence, response);
         }
         Ok(())
     }
@@ -318,8 +327,8 @@ impl ServerPort for MemServer {
 impl Drop for MemServer {
     fn drop(&mut self) {
         let mut registry = self.bus.registry.lock();
-        let own = Arc::downgrade(&self.sink);
-        if registry.services.get(&self.name).is_some_and(|served| served.sink.ptr_eq(&own)) {
+        let own = Arc::downgrade(&self.handler);
+        if registry.services.get(&self.name).is_some_and(|service| service.handler.ptr_eq(&own)) {
             registry.services.remove(&self.name);
         }
     }
@@ -331,31 +340,33 @@ struct MemClient {
     type_name: &'static str,
     client: [u8; 16],
     sequence: AtomicI64,
-    _sink: Arc<dyn ResponseSink>,
+    _handler: Arc<dyn ResponseHandler>,
 }
 
 impl MemClient {
-    fn server(&self) -> Result<Option<Arc<dyn RequestSink>>> {
+    fn server(&self) -> Result<Option<Arc<dyn RequestHandler>>> {
         let registry = self.bus.registry.lock();
         match registry.services.get(&self.name) {
-            Some(served) if served.type_name != self.type_name => Err(Error::TypeMismatch {
+            Some(service) if service.type_name != self.type_name => Err(Error::TypeMismatch {
                 name: self.name.clone(),
-                existing: served.type_name.to_owned(),
+                existing: service.type_name.to_owned(),
                 asked: self.type_name.to_owned(),
             }),
-            Some(served) => Ok(served.sink.upgrade()),
+            Some(service) => Ok(service.handler.upgrade()),
             None => Ok(None),
         }
     }
 }
 
-impl ClientPort for MemClient {
+impl Client for MemClient {
     fn send(&self, request: Value) -> Result<i64> {
         let sequence = self.sequence.fetch_add(1, Ordering::SeqCst) + 1;
-        // Without a server the request is lost, as on a network; the caller's timeout tells.
+        // Without a server the request is lost, as on a network; the caller's timeout reports it.
         if let Some(server) = self.server()? {
-            server
-                .deliver(RequestId { client: self.client, sequence, dialect: IN_PROCESS }, request);
+            server.deliver(
+                RequestId { client: self.client, sequence, origin: RequestOrigin::InProcess },
+                request,
+            );
         }
         Ok(sequence)
     }

@@ -1,10 +1,9 @@
-//! The one trait that a back end implements, and what crosses it.
+//! The trait that each back end implements, and what crosses it.
 //!
-//! Names that cross it are absolute and remapped. Values cross as `Arc`; a back end that leaves the
-//! process turns them into CDR with the functions in [`TypeSupport`], `mem` passes them on as they
-//! are.
+//! Names that cross it are absolute and remapped. Values cross as `Arc`; `mem` passes them on as
+//! they are, a back end that leaves the process encodes them as CDR with [`TypeSupport`].
 
-// `mem` alone encodes nothing and refuses nothing.
+// `mem` alone encodes and refuses nothing.
 #![cfg_attr(not(any(feature = "dds", feature = "rcl", feature = "rcl-check")), allow(dead_code))]
 
 pub(crate) mod mem;
@@ -29,7 +28,7 @@ pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 
 type Encode = fn(&(dyn Any + Send + Sync)) -> std::result::Result<Vec<u8>, String>;
 
-/// What a back end must know of a message type.
+/// What a back end knows of a message type.
 #[derive(Clone, Copy)]
 pub(crate) struct TypeSupport {
     /// `sensor_msgs/msg/Image`.
@@ -70,6 +69,16 @@ impl TypeSupport {
         })
     }
 
+    /// As [`TypeSupport::decode`], for a caller that adds the topic to the error itself.
+    #[cfg(feature = "dds")]
+    pub(crate) fn decode_body(
+        &self,
+        bytes: &[u8],
+        big_endian: bool,
+    ) -> std::result::Result<Value, String> {
+        (self.decode)(bytes, big_endian).map_err(|reason| format!("not a {}: {reason}", self.name))
+    }
+
     /// The message in `bytes`, CDR without its header.
     pub(crate) fn decode(&self, topic: &str, bytes: &[u8], big_endian: bool) -> Result<Value> {
         (self.decode)(bytes, big_endian).map_err(|reason| Error::Encoding {
@@ -94,7 +103,7 @@ impl NodeName {
     }
 }
 
-/// A topic endpoint to make.
+/// What a topic endpoint is made from.
 #[derive(Clone)]
 pub(crate) struct TopicSpec {
     pub(crate) node: NodeName,
@@ -103,8 +112,8 @@ pub(crate) struct TopicSpec {
     pub(crate) qos: Qos,
 }
 
-/// A service endpoint to make. `type_name` is `std_srvs/srv/Trigger`, or for the services inside an
-/// action `control_msgs/action/FollowJointTrajectory_SendGoal`.
+/// What a service endpoint is made from. `type_name` is `std_srvs/srv/Trigger`, or for the services
+/// inside an action `control_msgs/action/FollowJointTrajectory_SendGoal`.
 #[derive(Clone)]
 pub(crate) struct ServiceSpec {
     pub(crate) node: NodeName,
@@ -118,7 +127,7 @@ pub(crate) struct ServiceSpec {
 /// What is known of a sample beside its content.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MessageInfo {
-    /// When the writer published it, on the writer's clock; zero where the back end does not tell.
+    /// When the writer published it, on the writer's clock; zero if the back end does not say.
     pub source_stamp: Time,
     /// The writer.
     pub publisher: [u8; 16],
@@ -127,58 +136,67 @@ pub struct MessageInfo {
 }
 
 /// Which request a response answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RequestId {
     pub(crate) client: [u8; 16],
     pub(crate) sequence: i64,
-    /// How the back end speaks to this client, where it knows several ways.
-    pub(crate) dialect: u8,
+    pub(crate) origin: RequestOrigin,
 }
 
-/// Takes what arrives on a topic. Called from any thread; must not block.
-pub(crate) trait SampleSink: Send + Sync {
+/// Where a request came from, and with that how it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RequestOrigin {
+    InProcess,
+    #[cfg(feature = "dds")]
+    Dds(f1_dds::ServiceMapping),
+    #[cfg(any(feature = "rcl", feature = "rcl-check"))]
+    Rcl,
+}
+
+/// Receives the samples of a topic. Called from any thread; must not block.
+pub(crate) trait SampleHandler: Send + Sync {
     fn deliver(&self, value: Value, info: MessageInfo);
-    /// A sample that could not be decoded.
+    /// A sample could not be decoded.
     fn refuse(&self, error: Error);
 }
 
-/// Takes the requests of a service.
-pub(crate) trait RequestSink: Send + Sync {
+/// Receives the requests of a service.
+pub(crate) trait RequestHandler: Send + Sync {
     fn deliver(&self, id: RequestId, request: Value);
     fn refuse(&self, error: Error);
 }
 
-/// Takes the responses to one client.
-pub(crate) trait ResponseSink: Send + Sync {
+/// Receives the responses to one client.
+pub(crate) trait ResponseHandler: Send + Sync {
     fn deliver(&self, sequence: i64, response: Value);
     fn refuse(&self, error: Error);
 }
 
 /// The sending end of a topic.
-pub(crate) trait Outlet: Send + Sync {
+pub(crate) trait Writer: Send + Sync {
     fn publish(&self, value: Value) -> Result<()>;
     /// Readers that are connected.
-    fn readers(&self) -> usize;
-    /// Messages that were accepted and then given up for newer ones, because the network or a
-    /// reader stalled.
-    fn dropped(&self) -> u64 {
+    fn reader_count(&self) -> usize;
+    /// Messages that were accepted and then dropped for newer ones, because the network or a reader
+    /// stalled.
+    fn dropped_count(&self) -> u64 {
         0
     }
 }
 
 /// The receiving end of a topic; dropping it ends the subscription.
-pub(crate) trait Inlet: Send + Sync {
+pub(crate) trait Reader: Send + Sync {
     /// Writers that are connected.
-    fn writers(&self) -> usize;
+    fn writer_count(&self) -> usize;
 }
 
 /// The answering end of a service; dropping it withdraws the service.
-pub(crate) trait ServerPort: Send + Sync {
+pub(crate) trait Server: Send + Sync {
     fn respond(&self, id: RequestId, response: Value) -> Result<()>;
 }
 
-/// The asking end of a service.
-pub(crate) trait ClientPort: Send + Sync {
+/// The calling end of a service.
+pub(crate) trait Client: Send + Sync {
     /// Sends and returns the sequence number that the response will carry.
     fn send(&self, request: Value) -> Result<i64>;
     /// Whether a server is connected.
@@ -187,14 +205,25 @@ pub(crate) trait ClientPort: Send + Sync {
 
 /// A back end.
 pub(crate) trait Transport: Send + Sync {
-    /// Makes a node known to others.
+    /// Adds a node to the graph.
     fn add_node(&self, node: &NodeName) -> Result<()>;
     fn remove_node(&self, node: &NodeName);
-    fn advertise(&self, spec: TopicSpec) -> Result<Arc<dyn Outlet>>;
-    fn subscribe(&self, spec: TopicSpec, sink: Arc<dyn SampleSink>) -> Result<Arc<dyn Inlet>>;
-    fn serve(&self, spec: ServiceSpec, sink: Arc<dyn RequestSink>) -> Result<Arc<dyn ServerPort>>;
-    fn client(&self, spec: ServiceSpec, sink: Arc<dyn ResponseSink>)
-    -> Result<Arc<dyn ClientPort>>;
-    /// Leaves the network; endpoints that still exist go silent.
+    fn create_writer(&self, spec: TopicSpec) -> Result<Arc<dyn Writer>>;
+    fn create_reader(
+        &self,
+        spec: TopicSpec,
+        handler: Arc<dyn SampleHandler>,
+    ) -> Result<Arc<dyn Reader>>;
+    fn create_server(
+        &self,
+        spec: ServiceSpec,
+        handler: Arc<dyn RequestHandler>,
+    ) -> Result<Arc<dyn Server>>;
+    fn create_client(
+        &self,
+        spec: ServiceSpec,
+        handler: Arc<dyn ResponseHandler>,
+    ) -> Result<Arc<dyn Client>>;
+    /// Leaves the network; endpoints that still exist send and receive nothing more.
     fn shut_down(&self);
 }

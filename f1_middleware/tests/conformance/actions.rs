@@ -1,4 +1,4 @@
-//! FollowJointTrajectory both ways: accepted, told of, succeeded, canceled.
+//! FollowJointTrajectory both ways: accepted, feedback, succeeded, canceled.
 
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -37,8 +37,8 @@ fn result(text: &str) -> FollowJointTrajectoryResult {
     }
 }
 
-/// A server of ours that tells of each goal ten times a second and ends it after a second, or when
-/// canceled.
+/// A server of ours that sends feedback ten times a second and ends each goal after a second, or
+/// when canceled.
 fn serve(pair: &Pair) -> (ActionServer<FollowJointTrajectory>, Receiver<Vec<u8>>) {
     let (sender, receiver) = channel();
     let node = pair.node.clone();
@@ -77,7 +77,7 @@ fn serve(pair: &Pair) -> (ActionServer<FollowJointTrajectory>, Receiver<Vec<u8>>
     (server, receiver)
 }
 
-/// Numbers that JSON carries exactly, because the peer tells what it got as JSON.
+/// Numbers that JSON holds exactly, because the peer reports what it received as JSON.
 fn goal() -> FollowJointTrajectoryGoal {
     let mut goal = FollowJointTrajectoryGoal::default();
     goal.trajectory.joint_names = vec!["shoulder".to_owned(), "elbow".to_owned()];
@@ -117,8 +117,8 @@ fn the_peer_sends_us_a_goal() {
     assert_eq!(reply["accepted"], true);
     assert_eq!(reply["status"], 4, "{reply}");
     assert_eq!(reply["result"], json_of(&result("there")));
-    let told = pair.peer.event("feedback", PATIENCE).unwrap();
-    assert_eq!(told["value"], json_of(&feedback()));
+    let received = pair.peer.event("feedback", PATIENCE).unwrap();
+    assert_eq!(received["value"], json_of(&feedback()));
 }
 
 #[test]
@@ -131,14 +131,14 @@ fn the_peer_cancels_its_goal() {
 }
 
 #[test]
-fn the_peer_is_told_that_a_goal_is_rejected() {
+fn the_peer_gets_the_rejection_of_its_goal() {
     let Some(mut pair) = service_pair() else { return };
     let (_server, _goals) = serve(&pair);
     let reply = peer_sends(&mut pair, &FollowJointTrajectoryGoal::default(), json!({}));
     assert_eq!((&reply["accepted"], &reply["answered"]), (&json!(false), &json!(true)));
 }
 
-/// A server of the peer's, and what we hear of a goal that we send it.
+/// Starts a server of the peer; returns the events of a goal that we send to it.
 fn send(
     pair: &mut Pair,
     goal: FollowJointTrajectoryGoal,
@@ -160,8 +160,8 @@ fn send(
             let _ = sender.send(match event {
                 GoalEvent::Accepted => "accepted".to_owned(),
                 GoalEvent::Rejected => "rejected".to_owned(),
-                GoalEvent::Feedback(told) => {
-                    assert_eq!(told, feedback());
+                GoalEvent::Feedback(received) => {
+                    assert_eq!(received, feedback());
                     "feedback".to_owned()
                 }
                 GoalEvent::Ended(outcome) => {
@@ -180,15 +180,15 @@ fn send(
         std::thread::sleep(wait);
         sent.cancel(|_| {}).unwrap();
     }
-    let mut heard = Vec::new();
+    let mut events = Vec::new();
     loop {
         let event = receiver.recv_timeout(PATIENCE).unwrap();
         let last = event != "accepted" && event != "feedback";
-        if heard.last() != Some(&event) {
-            heard.push(event);
+        if events.last() != Some(&event) {
+            events.push(event);
         }
         if last {
-            return heard;
+            return events;
         }
     }
 }
@@ -197,15 +197,15 @@ fn send(
 fn we_send_the_peer_a_goal() {
     let Some(mut pair) = service_pair() else { return };
     let goal = goal();
-    let heard = send(&mut pair, goal.clone(), None);
-    let taken = pair.peer.event("goal", PATIENCE).unwrap();
-    assert_eq!(taken["value"], json_of(&goal));
-    assert_eq!(heard, ["accepted", "feedback", "succeeded"]);
+    let events = send(&mut pair, goal.clone(), None);
+    let received = pair.peer.event("goal", PATIENCE).unwrap();
+    assert_eq!(received["value"], json_of(&goal));
+    assert_eq!(events, ["accepted", "feedback", "succeeded"]);
 }
 
 #[test]
 fn we_cancel_our_goal() {
     let Some(mut pair) = service_pair() else { return };
-    let heard = send(&mut pair, goal(), Some(Duration::from_millis(300)));
-    assert_eq!(heard.last().map(String::as_str), Some("canceled"), "{heard:?}");
+    let events = send(&mut pair, goal(), Some(Duration::from_millis(300)));
+    assert_eq!(events.last().map(String::as_str), Some("canceled"), "{events:?}");
 }

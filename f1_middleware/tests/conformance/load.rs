@@ -8,15 +8,14 @@ use f1_interfaces::builtin_interfaces::msg::Time;
 use f1_interfaces::cdr;
 use f1_interfaces::sensor_msgs::msg::{Image, JointState};
 use f1_interfaces::std_msgs::msg::Header;
-use f1_middleware::Qos;
+use f1_middleware::{Qos, RECOMMENDED_RECEIVE_BUFFER, receive_buffer_limit};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::pair::{PATIENCE, hex, pair, until};
 
-/// How long a load lasts, and whether times and best-effort losses are held to what is promised: a
-/// machine that also compiles says little about them. What is reliable loses nothing on any
-/// machine.
+/// How long a load lasts, and whether times and best-effort losses are asserted: on a busy machine
+/// they are printed only. Reliable messages lose nothing on any machine.
 fn load() -> (f64, bool) {
     match std::env::var("F1_TEST_SECONDS").ok().and_then(|t| t.parse().ok()) {
         Some(seconds) => (seconds, true),
@@ -125,14 +124,6 @@ fn joint_states_at_500_hz_from_the_peer_lose_nothing() {
     assert!(!strict || median < 1e-3, "p50 {median} s");
 }
 
-/// What the kernel lets a socket hold of received data.
-fn rmem_max() -> u64 {
-    std::fs::read_to_string("/proc/sys/net/core/rmem_max")
-        .ok()
-        .and_then(|text| text.trim().parse().ok())
-        .unwrap_or(0)
-}
-
 #[test]
 fn three_camera_streams_into_us_lose_nothing_where_the_socket_buffer_is_large() {
     let (seconds, strict) = load();
@@ -180,7 +171,7 @@ fn three_camera_streams_into_us_lose_nothing_where_the_socket_buffer_is_large() 
         took = took.max(reply["seconds"].as_f64().unwrap());
     }
     std::thread::sleep(Duration::from_millis(500));
-    let rmem_max = rmem_max();
+    let rmem_max = receive_buffer_limit().unwrap_or(0);
     for (camera, stamps) in &received {
         let mut stamps = stamps.lock().clone();
         stamps.sort();
@@ -192,11 +183,7 @@ fn three_camera_streams_into_us_lose_nothing_where_the_socket_buffer_is_large() 
         let got = stamps.len() as u64;
         // Best effort: a process that does not get the processor in time loses what the buffer
         // cannot hold.
-        let wanted = match (rmem_max >= 4 * 1024 * 1024, strict) {
-            (true, true) => count,
-            (true, false) => count / 2,
-            (false, _) => count / 4,
-        };
+        let wanted = if strict && rmem_max >= RECOMMENDED_RECEIVE_BUFFER { count } else { 1 };
         assert!(got >= wanted, "{camera}: {got} of {count}, {wanted} were wanted");
     }
 }
@@ -212,7 +199,7 @@ fn signal(signal: &str, process: u32) {
 }
 
 #[test]
-fn a_reader_that_stalls_does_not_grow_us() {
+fn a_reader_that_stalls_costs_bounded_memory() {
     let (seconds, _) = load();
     let mut pair = pair();
     let publisher =
@@ -237,7 +224,7 @@ fn a_reader_that_stalls_does_not_grow_us() {
     signal("-CONT", pair.peer.id());
     let growth = greatest - before;
     println!(
-        "{:.0} MB sent to a stalled reader, grown by {:.1} MB, {} given up",
+        "{:.0} MB sent to a stalled reader, grown by {:.1} MB, {} dropped",
         sent as f64 * 1e-6,
         growth as f64 * 1e-6,
         publisher.dropped_count()
@@ -258,24 +245,26 @@ fn a_peer_that_was_killed_is_found_again_within_five_seconds() {
         let start = Instant::now();
         pair.peer_publisher::<JointState>("to_us", json!({}));
         pair.peer_subscription::<JointState>("to_them", "count", json!({}));
-        let (mut heard, mut was_heard) = (None, None);
-        while heard.is_none() || was_heard.is_none() {
+        let (mut we_received, mut they_received) = (None, None);
+        while we_received.is_none() || they_received.is_none() {
             publisher.publish(joint_state()).unwrap();
             pair.peer_publishes("to_us", &joint_state());
             std::thread::sleep(Duration::from_millis(20));
             if newest.take().is_some() {
-                heard.get_or_insert(start.elapsed());
+                we_received.get_or_insert(start.elapsed());
             }
             let stats = pair.peer.request(json!({ "op": "stats", "name": "to_them" })).unwrap();
             if stats["received"].as_u64() > Some(0) {
-                was_heard.get_or_insert(start.elapsed());
+                they_received.get_or_insert(start.elapsed());
             }
             assert!(
                 start.elapsed() < limit,
-                "life {life}: heard after {heard:?}, was heard after {was_heard:?}"
+                "life {life}: we received after {we_received:?}, they received after {they_received:?}"
             );
         }
-        println!("life {life}: heard after {heard:?}, was heard after {was_heard:?}");
+        println!(
+            "life {life}: we received after {we_received:?}, they received after {they_received:?}"
+        );
         let next = f1_tests::peer::Peer::session(crate::pair::domain()).unwrap();
         std::mem::replace(&mut pair.peer, next).kill();
         newest.take();

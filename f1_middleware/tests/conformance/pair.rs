@@ -8,10 +8,10 @@ use f1_middleware::{Backend, Context, ContextOptions, Node, NodeOptions};
 use f1_tests::peer::Peer;
 use serde_json::{Value, json};
 
-/// How long anything may take on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// After this long a condition has failed, far above what a busy machine needs.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Ours, theirs, and a namespace that no other test uses.
+/// Our node, the peer, and a namespace that no other test uses.
 pub struct Pair {
     pub context: Context,
     pub node: Node,
@@ -26,7 +26,7 @@ impl Drop for Pair {
     }
 }
 
-/// The domain of this process: tests of other processes may share it, hence the names.
+/// The domain of this process. Tests of other processes may share it: names are unique.
 pub fn domain() -> u16 {
     std::env::var("ROS_DOMAIN_ID").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
@@ -35,7 +35,7 @@ pub fn domain() -> u16 {
 pub fn pair() -> Pair {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let backend = if cfg!(feature = "rcl") { Backend::Rcl } else { Backend::Dds };
+    let backend = Backend::from_name(Backend::DEFAULT_NAME).unwrap();
     let prefix = format!("/conformance_{}_{count}", std::process::id());
     let context = Context::new(ContextOptions::new(backend)).unwrap();
     let options = NodeOptions::in_namespace(&prefix).on_own_thread();
@@ -43,14 +43,14 @@ pub fn pair() -> Pair {
     Pair { node, context, peer: Peer::session(domain()).unwrap(), prefix }
 }
 
-/// [`pair`], for tests of services and of what stands on them. The peer marks requests as
-/// rmw_cyclonedds does; `dds` speaks to each maker in its own way, but an installed ROS 2 in that
-/// of its RMW only.
+/// [`pair`], for tests of services and of what uses them. The peer marks requests as rmw_cyclonedds
+/// does; `dds` uses the form of each peer's vendor, an installed ROS 2 only that of its RMW.
 pub fn service_pair() -> Option<Pair> {
     let rmw = std::env::var("RMW_IMPLEMENTATION").unwrap_or_default();
     if cfg!(feature = "rcl") && !rmw.contains("cyclonedds") {
         eprintln!(
-            "not checked: services of Cyclone DDS and of RMW_IMPLEMENTATION={rmw:?} do not meet; set it to rmw_cyclonedds_cpp"
+            "not checked: services of Cyclone DDS and of RMW_IMPLEMENTATION={rmw:?} are not \
+             compatible; set it to rmw_cyclonedds_cpp"
         );
         return None;
     }

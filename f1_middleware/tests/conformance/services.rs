@@ -1,7 +1,6 @@
 //! Services both ways.
 
 use std::sync::mpsc::channel;
-use std::time::Duration;
 
 use f1_interfaces::std_srvs::srv::{
     SetBool, SetBoolRequest, SetBoolResponse, Trigger, TriggerResponse,
@@ -74,7 +73,7 @@ fn we_call_the_peer() {
             .unwrap();
         let answer = receiver.recv_timeout(PATIENCE).unwrap().unwrap();
         assert_eq!((answer.success, answer.message.as_str()), (true, "ok"));
-        let event = pair.peer.event("request", Duration::from_secs(5)).unwrap();
+        let event = pair.peer.event("request", PATIENCE).unwrap();
         assert_eq!(event["value"], json!({ "data": data }));
     }
 }

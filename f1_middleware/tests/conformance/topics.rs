@@ -105,7 +105,7 @@ fn images_cross_both_ways_unchanged() {
 }
 
 #[test]
-fn a_latched_string_reaches_who_comes_late() {
+fn a_latched_string_reaches_a_late_reader() {
     let mut pair = pair();
     let latched = json!({ "transient_local": true, "depth": 1 });
     let text = |data: &str| Text { data: data.to_owned() };
@@ -129,7 +129,7 @@ fn a_latched_string_reaches_who_comes_late() {
 }
 
 #[test]
-fn best_effort_hears_reliable_and_not_the_other_way() {
+fn best_effort_receives_from_reliable_and_not_the_other_way() {
     let mut pair = pair();
     let newest = pair.node.create_newest_subscription::<Text>("mixed", Qos::sensor_data()).unwrap();
     pair.peer_publisher::<Text>("mixed", json!({ "reliable": true }));

@@ -28,7 +28,7 @@ fn result(code: i32) -> FollowJointTrajectoryResult {
     FollowJointTrajectoryResult { error_code: code, ..Default::default() }
 }
 
-/// A server that takes goals for joint `a` and holds them.
+/// A server that accepts goals for joint `a` and keeps them.
 fn server(node: &Node) -> Goals {
     let goals: Goals = Arc::default();
     let into = goals.clone();
@@ -66,7 +66,7 @@ fn note(log: &Log) -> impl FnMut(GoalEvent<FollowJointTrajectory>) + Send + 'sta
 }
 
 #[test]
-fn a_goal_is_taken_reported_on_and_reached() {
+fn a_goal_is_accepted_gets_feedback_and_succeeds() {
     for pair in pairs() {
         let (a, b) =
             (pair.a.create_node("policy").unwrap(), pair.b.create_node("controller").unwrap());
@@ -83,19 +83,19 @@ fn a_goal_is_taken_reported_on_and_reached() {
         let log: Log = Arc::default();
         client.send(goal("a"), note(&log)).unwrap();
         pair.spin_until("the goal", || !goals.lock().is_empty() && !log.lock().is_empty());
-        let taken = goals.lock()[0].clone();
-        assert_eq!(taken.goal().trajectory.joint_names, ["a"], "{}", pair.name);
-        // The way for feedback may be discovered later than that for goals: tell it until it is
-        // heard.
+        let accepted_goal = goals.lock()[0].clone();
+        assert_eq!(accepted_goal.goal().trajectory.joint_names, ["a"], "{}", pair.name);
+        // The feedback topic may be discovered later than the goal service: sent until it
+        // arrives.
         pair.spin_until("feedback", || {
-            taken.feedback(FollowJointTrajectoryFeedback {
+            accepted_goal.feedback(FollowJointTrajectoryFeedback {
                 joint_names: vec!["a".into()],
                 ..Default::default()
             });
             log.lock().len() >= 2
         });
-        taken.succeed(result(0));
-        taken.abort(result(9));
+        accepted_goal.succeed(result(0));
+        accepted_goal.abort(result(9));
         pair.spin_until("the result", || {
             log.lock().last().is_some_and(|last| !last.starts_with("feedback"))
         });
@@ -126,22 +126,22 @@ fn a_goal_is_rejected_and_another_cancelled() {
         sent.cancel(move |accepted| *into.lock() = Some(accepted)).unwrap();
         pair.spin_until("the cancel", || agreed.lock().is_some());
         assert_eq!(*agreed.lock(), Some(true));
-        let taken = goals.lock()[0].clone();
-        assert!(taken.is_canceling());
-        taken.canceled(result(1));
+        let accepted_goal = goals.lock()[0].clone();
+        assert!(accepted_goal.is_canceling());
+        accepted_goal.canceled(result(1));
         pair.spin_until("the end", || cancelled.lock().len() == 2);
         assert_eq!(cancelled.lock()[1], "Canceled 1", "{}", pair.name);
-        // What has ended cannot be cancelled again.
+        // A goal that has ended cannot be cancelled again.
         let again = Arc::new(Mutex::new(None));
         let into = again.clone();
         sent.cancel(move |accepted| *into.lock() = Some(accepted)).unwrap();
         pair.spin_until("the second cancel", || again.lock().is_some());
-        assert_eq!(*again.lock(), Some(false), "{}: {:?}", pair.name, taken.status());
+        assert_eq!(*again.lock(), Some(false), "{}: {:?}", pair.name, accepted_goal.status());
     }
 }
 
 #[test]
-fn a_goal_takes_virtual_time_and_its_memory_is_freed() {
+fn a_goal_runs_on_virtual_time_and_is_forgotten_after_its_end() {
     let context = virtual_context();
     let node = context.create_node("n").unwrap();
     let worker = node.clone();
@@ -174,8 +174,8 @@ fn a_goal_takes_virtual_time_and_its_memory_is_freed() {
     drop(node);
 }
 
-/// A server that loses the first `lost` requests for a result, as a network does while discovery is
-/// one-sided. It tells of the goal's end at once.
+/// A server that loses the first `lost` requests for a result, as a network does while only one
+/// side has discovered the other. It reports the goal's end at once.
 fn forgetful_server(node: &Node, lost: usize) {
     let status =
         node.create_publisher::<GoalStatusArray>("arm/_action/status", Qos::latched()).unwrap();
@@ -206,7 +206,7 @@ fn forgetful_server(node: &Node, lost: usize) {
 }
 
 #[test]
-fn a_lost_result_is_asked_for_again_when_the_status_tells_of_the_end() {
+fn a_lost_result_is_requested_again_when_the_status_reports_the_end() {
     for lost in [0, 1, 3] {
         let context = virtual_context();
         let node = context.create_node("n").unwrap();
@@ -220,7 +220,7 @@ fn a_lost_result_is_asked_for_again_when_the_status_tells_of_the_end() {
 }
 
 #[test]
-fn a_result_that_never_comes_fails_within_the_time_that_servers_keep_it() {
+fn a_result_that_never_arrives_fails_within_the_time_that_servers_keep_it() {
     let context = virtual_context();
     let node = context.create_node("n").unwrap();
     forgetful_server(&node, usize::MAX);

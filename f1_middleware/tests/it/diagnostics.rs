@@ -24,12 +24,12 @@ fn a_node_reports_once_a_second() {
             report.raise(Level::Warn, "inference is late");
         }
     });
-    let heard = node
+    let received = node
         .create_newest_subscription::<DiagnosticArray>("/diagnostics", Qos::reliable())
         .unwrap();
     context.executor().spin_for(Duration::from_millis(3500));
-    assert_eq!(heard.counts().received, 3);
-    let message = heard.take().unwrap();
+    assert_eq!(received.counts().received, 3);
+    let message = received.take().unwrap();
     let status = &message.status[0];
     assert_eq!(
         (status.level, status.name.as_str(), status.message.as_str()),
@@ -39,7 +39,7 @@ fn a_node_reports_once_a_second() {
     assert_eq!(status.values[0].value, "12.5");
     *late.lock() = true;
     context.executor().spin_for(Duration::from_secs(1));
-    let message = heard.take().unwrap();
+    let message = received.take().unwrap();
     assert_eq!(
         (message.status[0].level, message.status[0].message.as_str()),
         (1, "inference is late")
@@ -47,21 +47,21 @@ fn a_node_reports_once_a_second() {
 }
 
 #[test]
-fn log_lines_reach_rosout_even_a_late_listener_and_follow_the_level() {
+fn log_lines_reach_rosout_and_a_late_subscription_too_from_the_level_on() {
     for pair in pairs_with("--ros-args --log-level n:=warn --disable-stdout-logs") {
         let (a, b) = (pair.a.create_node("n").unwrap(), pair.b.create_node("listener").unwrap());
-        a.logger().info("not let through");
+        a.logger().info("below the level");
         a.logger().warn("battery low");
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let into = heard.clone();
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let into = received.clone();
         let _subscription = b
             .create_subscription::<Log>("/rosout", Qos::rosout(), move |line, _| {
                 into.lock().push((line.level, line.name.clone(), line.msg.clone()));
             })
             .unwrap();
-        pair.spin_until("the line", || !heard.lock().is_empty());
+        pair.spin_until("the line", || !received.lock().is_empty());
         assert_eq!(
-            *heard.lock(),
+            *received.lock(),
             [(30, "n".to_owned(), "battery low".to_owned())],
             "{}",
             pair.name
@@ -71,8 +71,8 @@ fn log_lines_reach_rosout_even_a_late_listener_and_follow_the_level() {
             a.logger()
                 .throttled(Severity::Debug, "key", Duration::from_secs(60), || "once".to_owned());
         }
-        pair.spin_until("the second line", || heard.lock().len() == 2);
+        pair.spin_until("the second line", || received.lock().len() == 2);
         pair.b.executor().spin_for(Duration::from_millis(50));
-        assert_eq!(heard.lock().len(), 2, "{}", pair.name);
+        assert_eq!(received.lock().len(), 2, "{}", pair.name);
     }
 }

@@ -79,12 +79,12 @@ fn ask(pair: &Pair, client: &ServiceClient<ChangeState>, id: u8, label: &str) ->
 }
 
 #[test]
-fn a_tool_walks_a_node_through_its_life() {
+fn a_tool_takes_a_node_through_all_its_states() {
     for pair in pairs() {
         let (tool, node) =
             (pair.a.create_node("tool").unwrap(), pair.b.create_node("action").unwrap());
         let script = Scripted::default();
-        let life = Lifecycle::manage(&node, script.clone()).unwrap();
+        let lifecycle = Lifecycle::manage(&node, script.clone()).unwrap();
         let events = Arc::new(Mutex::new(Vec::new()));
         let into = events.clone();
         let _subscription = tool
@@ -117,7 +117,7 @@ fn a_tool_walks_a_node_through_its_life() {
         assert!(ask(&pair, &change, TransitionMessage::TRANSITION_DEACTIVATE, ""));
         assert!(ask(&pair, &change, TransitionMessage::TRANSITION_CLEANUP, ""));
         assert!(ask(&pair, &change, TransitionMessage::TRANSITION_UNCONFIGURED_SHUTDOWN, ""));
-        assert_eq!(life.state(), State::Finalized);
+        assert_eq!(lifecycle.state(), State::Finalized);
         assert_eq!(
             script.0.lock().calls,
             ["configure", "activate", "deactivate", "cleanup", "shutdown"]
@@ -129,19 +129,19 @@ fn a_tool_walks_a_node_through_its_life() {
 }
 
 #[test]
-fn failures_lead_back_and_errors_lead_through_on_error() {
+fn a_failure_leads_back_and_an_error_to_on_error() {
     let context = virtual_context();
     let node = context.create_node("n").unwrap();
     let script = Scripted::default();
-    let life = Lifecycle::manage(&node, script.clone()).unwrap();
+    let lifecycle = Lifecycle::manage(&node, script.clone()).unwrap();
     script.0.lock().outcome = Some(Outcome::Failure);
-    life.change(Transition::Configure, |success| assert!(!success));
-    assert_eq!(life.state(), State::Unconfigured);
+    lifecycle.change(Transition::Configure, |success| assert!(!success));
+    assert_eq!(lifecycle.state(), State::Unconfigured);
     script.0.lock().outcome = Some(Outcome::Error);
-    life.change(Transition::Configure, |success| assert!(!success));
-    assert_eq!(life.state(), State::ErrorProcessing);
+    lifecycle.change(Transition::Configure, |success| assert!(!success));
+    assert_eq!(lifecycle.state(), State::ErrorProcessing);
     context.executor().spin_once(std::time::Duration::ZERO);
-    assert_eq!(life.state(), State::Unconfigured);
+    assert_eq!(lifecycle.state(), State::Unconfigured);
     assert_eq!(script.0.lock().calls, ["configure", "configure", "error"]);
 }
 
@@ -150,27 +150,27 @@ fn only_one_transition_runs_at_a_time_and_a_forgotten_one_is_an_error() {
     let context = virtual_context();
     let node = context.create_node("n").unwrap();
     let script = Scripted::default();
-    let life = Lifecycle::manage(&node, script.clone()).unwrap();
+    let lifecycle = Lifecycle::manage(&node, script.clone()).unwrap();
     script.0.lock().hold = true;
-    life.change(Transition::Configure, |_| {});
-    assert_eq!(life.state(), State::Configuring);
-    life.change(Transition::Configure, |success| assert!(!success));
+    lifecycle.change(Transition::Configure, |_| {});
+    assert_eq!(lifecycle.state(), State::Configuring);
+    lifecycle.change(Transition::Configure, |success| assert!(!success));
     assert_eq!(script.0.lock().calls.len(), 1);
     let forgotten = script.0.lock().held.take();
     drop(forgotten);
-    assert_eq!(life.state(), State::ErrorProcessing);
+    assert_eq!(lifecycle.state(), State::ErrorProcessing);
 }
 
 #[test]
-fn autostart_walks_up_to_active() {
+fn autostart_leads_to_active() {
     let context = virtual_context();
     let node = context.create_node("n").unwrap();
-    let life = Lifecycle::manage(&node, Scripted::default()).unwrap();
+    let lifecycle = Lifecycle::manage(&node, Scripted::default()).unwrap();
     let reached = Arc::new(Mutex::new(None));
     let into = reached.clone();
-    life.start(move |success| *into.lock() = Some(success));
+    lifecycle.start(move |success| *into.lock() = Some(success));
     context.executor().spin_once(std::time::Duration::ZERO);
-    assert_eq!((*reached.lock(), life.is_active()), (Some(true), true));
+    assert_eq!((*reached.lock(), lifecycle.is_active()), (Some(true), true));
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn the_graph_of_transitions_is_that_of_rcl() {
     );
 }
 
-/// Its transitions end on another thread before the callback that began them returns.
+/// Its transitions end on another thread before the callback that started them returns.
 struct Hasty;
 
 impl Hasty {
@@ -235,11 +235,11 @@ impl ManagedNode for Hasty {
 fn a_transition_that_ends_before_its_callback_returns_is_followed_by_the_next() {
     let context = Context::new(ContextOptions::new(Backend::mem())).unwrap();
     let node = context.create_node_with("hasty", NodeOptions::default().on_own_thread()).unwrap();
-    let life = Lifecycle::manage(&node, Hasty).unwrap();
+    let lifecycle = Lifecycle::manage(&node, Hasty).unwrap();
     let (sender, ended) = std::sync::mpsc::channel();
-    life.start(move |active| sender.send(active).unwrap());
+    lifecycle.start(move |active| sender.send(active).unwrap());
     assert_eq!(ended.recv_timeout(Duration::from_secs(30)), Ok(true));
-    assert_eq!(life.state(), State::Active);
+    assert_eq!(lifecycle.state(), State::Active);
     context.shutdown();
     context.join();
 }

@@ -1,13 +1,12 @@
-//! What every back end must do alike, and what stands above them.
+//! What is the same on every back end, and what stands above the back ends.
 
-// A test that meets the unexpected must fail, helpers included.
+// Tests fail by panicking, helpers included.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 
 mod actions;
 mod diagnostics;
-mod image;
 mod lifecycle;
 #[cfg(feature = "dds")]
 mod network;

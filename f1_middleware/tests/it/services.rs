@@ -51,7 +51,7 @@ fn a_service_answers_each_caller_with_its_own_answer() {
 }
 
 #[test]
-fn an_answer_may_come_later() {
+fn a_service_may_answer_later() {
     for pair in pairs() {
         let (a, b) =
             (pair.a.create_node("asker").unwrap(), pair.b.create_node("answerer").unwrap());
@@ -136,7 +136,7 @@ fn parameters_are_read_set_listed_and_described_from_outside() {
             string_value: value.into(),
             ..ParameterValue::default()
         };
-        pair.spin_until("a way for events", || events.publisher_count() > 0);
+        pair.spin_until("the connection for events", || events.publisher_count() > 0);
         while events.take().is_some() {}
         let set = a.create_client::<SetParameters>("/action/set_parameters").unwrap();
         let request = vec![parameter("rate", double(20.0)), parameter("device", text("cuda"))];

@@ -1,4 +1,4 @@
-//! Pairs of contexts that can hear each other, one pair a back end of this build.
+//! Pairs of contexts that are connected, one pair for each back end of this build.
 
 use std::time::Duration;
 
@@ -14,10 +14,11 @@ pub struct Pair {
     _alone: Option<MutexGuard<'static, ()>>,
 }
 
-/// Tests share a domain, and names: those on a network run one after another.
+/// Tests share a domain and names: those on a network run one after another.
 static ALONE: Mutex<()> = Mutex::new(());
 
-pub const LIMIT: Duration = Duration::from_secs(10);
+/// After this long a condition has failed: far above what a busy machine needs.
+pub const LIMIT: Duration = Duration::from_secs(60);
 
 pub fn args(line: &str) -> RosArgs {
     RosArgs::parse(line.split_whitespace()).unwrap().0
@@ -61,12 +62,12 @@ pub fn pairs_with(line: &str) -> Vec<Pair> {
     pairs
 }
 
-/// Keeps this test process apart from others on the machine.
+/// Chooses a domain for this test process, apart from others on the machine.
 #[cfg(any(feature = "dds", feature = "rcl"))]
 fn private_domain() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
-        // A child process of a test stays in its parent's domain.
+        // A child process of a test uses its parent's domain.
         if std::env::var_os("F1_TEST_PART").is_some() {
             return;
         }
@@ -85,7 +86,7 @@ pub fn virtual_context() -> Context {
     context(Backend::mem_virtual(), "")
 }
 
-/// Keeps other tests off the network while a test runs there without a [`Pair`].
+/// Waits until no other test uses the network, for a test that uses it without a [`Pair`].
 #[cfg(feature = "dds")]
 pub fn alone() -> MutexGuard<'static, ()> {
     private_domain();

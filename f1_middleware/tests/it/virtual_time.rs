@@ -1,4 +1,4 @@
-//! The same callbacks on a virtual clock, twice with the same outcome.
+//! Two runs on a virtual clock have the same outcome.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,8 @@ fn run() -> Vec<(i64, String)> {
         let (log, clock) = (log.clone(), node.clock());
         kept.push(
             node.create_subscription::<Text>("chatter", Qos::reliable(), move |text, _| {
-                log.lock().push((clock.now().nanoseconds(), format!("{name} heard {}", text.data)));
+                log.lock()
+                    .push((clock.now().nanoseconds(), format!("{name} received {}", text.data)));
             })
             .unwrap(),
         );
@@ -36,5 +37,5 @@ fn two_runs_are_the_same_to_the_nanosecond() {
     let first = run();
     assert_eq!(first.len(), 2 * (33 + 14));
     assert_eq!(first, run());
-    assert_eq!(first[0], (1_030_000_000, "fast heard fast".to_owned()));
+    assert_eq!(first[0], (1_030_000_000, "fast received fast".to_owned()));
 }

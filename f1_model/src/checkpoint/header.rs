@@ -1,4 +1,4 @@
-//! The header of a safetensors file, believed only after it was checked.
+//! The header of a safetensors file, checked before it is used.
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ pub struct FileTensor {
     pub shape: Vec<usize>,
     /// First byte, counted from the start of the file.
     pub start: usize,
-    /// Byte behind the last.
+    /// The byte after the last.
     pub end: usize,
 }
 

@@ -1,4 +1,4 @@
-//! A file mapped into memory, given back to the system piece by piece while it is read.
+//! A memory-mapped file whose pages are released while it is read.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use memmap2::{Mmap, UncheckedAdvice};
 
 use crate::{Error, Result};
 
-/// Pages are given back after this many bytes, so that a loading model is not resident twice.
+/// Pages are released after this many bytes, so that a model is not resident twice while it loads.
 const WINDOW: usize = 64 << 20;
 
 /// A read-only mapping.
@@ -26,8 +26,8 @@ impl MappedFile {
                 faults: vec!["the file is empty".to_string()],
             });
         }
-        // SAFETY: the mapping is private to this value and only read. Somebody truncating the file
-        // meanwhile would end the process; checkpoints are replaced by renaming, never
+        // SAFETY: the mapping is private to this value and only read. If another program truncated
+        // the file, this process would be killed; checkpoints are replaced by renaming and never
         // written in place.
         #[allow(
             unsafe_code,
@@ -49,7 +49,7 @@ impl MappedFile {
         &self.map
     }
 
-    /// Hands the range over in pieces of whole elements, releasing the pages behind.
+    /// Calls `read` with pieces of whole elements and releases the pages behind them.
     pub(super) fn read(
         &self,
         start: usize,
@@ -62,11 +62,11 @@ impl MappedFile {
         while at < end {
             let next = (at + step).min(end);
             take(self.map.get(at..next).unwrap_or_default());
-            // Rounded inward to pages: neighbours are still to be read.
+            // Rounded inward to whole pages: the neighbouring bytes are still to be read.
             let (from, to) = (at.next_multiple_of(4096), next / 4096 * 4096);
             if from < to {
-                // SAFETY: a read-only mapping of a file; dropped pages come back from the file when
-                // touched again.
+                // SAFETY: a read-only mapping of a file; released pages are read from the file
+                // again when they are accessed.
                 #[allow(unsafe_code, reason = "releases pages that were read")]
                 let released = unsafe {
                     self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, from, to - from)

@@ -1,5 +1,5 @@
-//! Checkpoints: official names, strict, memory-mapped, written back so that the reference code can
-//! read them.
+//! Checkpoints under official names: memory-mapped, strictly checked, and written so that the
+//! reference code can read them.
 
 mod group;
 mod header;
@@ -26,14 +26,14 @@ use crate::weights::{Weights, initial_values};
 use crate::{Error, Result};
 use map::MappedFile;
 
-/// What a load found beside the tensors it wanted.
+/// The report of a load.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadReport {
     /// Tensors read.
     pub loaded: usize,
     /// Tensors missing in the file and initialised instead, sorted.
     pub initialised: Vec<String>,
-    /// Tensors in the file that nobody reads: unused heads, other tools' buffers, parts the
+    /// Tensors of the file that are not used: unused heads, other tools' buffers, parts that the
     /// configuration leaves out.
     pub ignored: Vec<String>,
 }
@@ -41,10 +41,10 @@ pub struct LoadReport {
 /// How to load.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadPrecision {
-    /// BF16 keeps what the published files hold in bf16 in bf16, the rest in f32; F32 widens
-    /// everything.
+    /// With BF16, tensors that are bf16 in the published files are bf16, the others f32; with F32 all
+    /// are f32.
     pub dtype: DType,
-    /// Initialise what is missing instead of refusing.
+    /// Initialise missing tensors instead of refusing the file.
     pub allow_missing: bool,
 }
 
@@ -67,7 +67,7 @@ impl CheckpointFiles {
     /// either.
     ///
     /// # Errors
-    /// A file is missing, truncated or lies about itself; every fault is listed.
+    /// A file is missing or truncated, or its header is wrong; every fault is listed.
     pub fn open(path: &Path) -> Result<Self> {
         let located = locate(path)?;
         let paths = if located.extension().is_some_and(|extension| extension == "json") {
@@ -115,12 +115,12 @@ impl CheckpointFiles {
         names::official(name)
     }
 
-    /// Whether a name belongs to another tool and is read by nobody here.
+    /// Whether a name belongs to another tool and is not used here.
     pub fn is_foreign(name: &str) -> bool {
         names::foreign(name)
     }
 
-    /// Official names and what the files hold under them, sorted.
+    /// Official names and their tensors in the files, sorted.
     pub fn tensors(&self) -> impl Iterator<Item = (&str, &FileTensor)> {
         self.tensors.iter().map(|(name, (_, tensor))| (name.as_str(), tensor))
     }
@@ -220,7 +220,7 @@ impl CheckpointFiles {
         for spec in specs.iter().filter(|spec| spec.kind != Kind::Unused) {
             let dtype = target_type(spec, precision.dtype);
             match self.tensors.get(&spec.name) {
-                // A model with other scales keeps everything but its positions.
+                // A model with other scales keeps all tensors but its positions.
                 Some((_, found))
                     if found.shape != spec.shape
                         && precision.allow_missing
@@ -260,7 +260,7 @@ impl CheckpointFiles {
         Ok((Weights::new(loaded), report))
     }
 
-    /// Names nobody knows; what is known but not read goes to the report.
+    /// Unknown names; tensors that are known but not used go to the report.
     fn extra(
         &self,
         specs: &[ParameterSpec],
@@ -346,7 +346,7 @@ fn of_positions(spec: &ParameterSpec) -> bool {
     .any(|name| spec.name.ends_with(name))
 }
 
-/// Buffers that follow from the configuration or that nobody reads: a file may lack them.
+/// Buffers that follow from the configuration or are not used: a file may lack them.
 fn derivable(spec: &ParameterSpec) -> bool {
     spec.name.ends_with("lvl_1L") || spec.name.ends_with("ema_vocab_hit_SV")
 }

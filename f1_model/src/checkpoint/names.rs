@@ -1,11 +1,11 @@
-//! Names found in files, and the official name each stands for.
+//! The official name of each name in a file.
 
 use crate::parameters::{ACTION, TEXT_EMBEDDING};
 
 /// The official name of a name found in a file.
 ///
-/// Tied tensors are saved under either name; `lerobot/pi0_base` leaves out `model.` and nests
-/// PaliGemma the way newer libraries do.
+/// Tied tensors have two names; `lerobot/pi0_base` leaves out `model.` and nests PaliGemma as newer
+/// libraries do.
 pub(crate) fn official(name: &str) -> String {
     let name = name.strip_prefix("module.").unwrap_or(name);
     let name = if name.starts_with("model.") { name.to_string() } else { format!("model.{name}") };
@@ -21,8 +21,8 @@ pub(crate) fn official(name: &str) -> String {
     }
 }
 
-/// Tensors of other tools that a policy file may carry and nobody here reads: normalisation buffers
-/// of LeRobot, the action expert's text embedding, an unused pooling head.
+/// Tensors of other tools that a policy file may hold and that are not used here: normalisation
+/// buffers of LeRobot, the action expert's text embedding, a pooling head.
 pub(crate) fn foreign(name: &str) -> bool {
     let name = name.strip_prefix("model.").unwrap_or(name);
     name.starts_with("normalize_")
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_names_of_a_tied_tensor_are_one() {
+    fn both_names_of_a_tied_tensor_have_one_official_name() {
         assert_eq!(official("vae.quant_conv.bias"), "model.vae.quant_conv.bias");
         let tied = "model.paligemma_with_expert.paligemma.language_model.model.embed_tokens.weight";
         assert_eq!(official(tied), TEXT_EMBEDDING);

@@ -1,5 +1,4 @@
-//! The VAR tokenizer as published: a pickle, of which only the tensors are read and nothing is
-//! executed.
+//! The VAR tokenizer as published: a pickle. Only its tensors are read, and nothing is executed.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -14,11 +13,10 @@ use crate::{Error, Result};
 /// Every tensor of a VAR tokenizer `.pth` under its official name (`model.vae.*`), as stored.
 ///
 /// # Errors
-/// The file is no such pickle.
+/// The file is not such a pickle.
 pub(crate) fn read_pickle(path: &Path) -> Result<HashMap<String, Tensor>> {
     std::fs::metadata(path).map_err(|source| Error::io(path, source))?;
-    // The pickle reader is foreign code on foreign bytes: a panic in it is a damaged file, not a
-    // crash.
+    // The library that parses pickles may panic on a damaged file: that becomes an error.
     let read = std::panic::catch_unwind(|| -> candle_core::Result<_> {
         let file = PthTensors::new(path, None)?;
         let mut tensors = HashMap::new();
@@ -40,7 +38,7 @@ pub(crate) fn read_pickle(path: &Path) -> Result<HashMap<String, Tensor>> {
 /// Reads a VAR tokenizer `.pth` under official names (`model.vae.*`), in f32.
 ///
 /// # Errors
-/// The file is no such pickle, or a tensor is missing, extra, mis-shaped or not finite; every fault
+/// The file is not such a pickle, or a tensor is missing, extra, mis-shaped or not finite; every fault
 /// is listed.
 pub fn load_var_tokenizer(
     path: &Path,

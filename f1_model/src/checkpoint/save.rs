@@ -1,4 +1,4 @@
-//! Writing a checkpoint that the reference code can load.
+//! Writes a checkpoint that the reference code can load.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -15,8 +15,9 @@ use crate::{Error, Result};
 
 /// Writes `model.safetensors` and `config.json` into `folder`.
 ///
-/// `dtype` F32 keeps every value; BF16 stores what the published files hold in bf16 in bf16. Each
-/// file is written beside its name and renamed, so that a reader never sees half a file.
+/// `dtype` F32 keeps every value; with BF16, tensors that are bf16 in the published files are
+/// stored so. Each file is written under another name and renamed, so that no reader gets half a
+/// file.
 ///
 /// # Errors
 /// The folder cannot be written, or a tensor is missing.
@@ -66,7 +67,7 @@ pub fn save_with_weights(
     }
     let mut text =
         serde_json::to_string(&header).map_err(|error| Error::input(error.to_string()))?;
-    // Readers like the data to start at a multiple of eight.
+    // The data starts at a multiple of eight bytes, as readers expect.
     text.push_str(&" ".repeat(text.len().next_multiple_of(8) - text.len()));
     let mut failed = None;
     replace(&folder.join("model.safetensors"), |file| {

@@ -192,6 +192,11 @@ pub struct RunConfig {
 }
 
 /// A whole model.
+///
+/// ```
+/// let released = f1_model::Config::released();
+/// assert_eq!(released.generation.map(|generation| generation.tokens()), Some(680));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// SigLIP.

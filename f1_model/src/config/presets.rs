@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// Vocabulary of the text embedding the weights come from.
+/// Vocabulary of PaliGemma's text embedding.
 const TEXT_VOCABULARY: usize = 257_152;
 
 impl Config {
@@ -106,7 +106,7 @@ impl Config {
 }
 
 impl RunConfig {
-    /// What holds for the released weights, which say nothing themselves.
+    /// The `f1` block of the released weights, whose files have none.
     pub fn released() -> Self {
         Self {
             attention: AttentionMode::Released,

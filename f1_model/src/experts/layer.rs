@@ -1,17 +1,19 @@
-//! One decoder layer of one expert (Gemma layout), cut where the shared attention goes through it.
+//! One decoder layer of one expert (Gemma layout), in two parts: before and after the shared
+//! attention.
 
 use candle_core::Tensor;
+use f1_kernels as ops;
 
+use crate::Result;
 use crate::config::ExpertConfig;
 use crate::linear::{Linear, Quant};
 use crate::weights::Weights;
-use crate::{Result, ops};
 
 /// RMSNorm that multiplies by one plus its weight, in f32.
 #[derive(Clone)]
 pub struct RmsNorm {
     weight: Tensor,
-    /// One plus the weight, when the weight is not being trained.
+    /// One plus the weight, if the weight is not trained.
     scale: Option<Tensor>,
     epsilon: f64,
 }
@@ -31,8 +33,8 @@ impl RmsNorm {
         Ok(Self { weight, scale, epsilon })
     }
 
-    /// Adds what the layer before left to be added, and normalises the last dimension of the sum;
-    /// returns both.
+    /// `x` plus `delta` of the layer before, if there is one, and the norm of the sum over the last
+    /// dimension.
     ///
     /// # Errors
     /// The width does not fit.
@@ -55,12 +57,12 @@ impl RmsNorm {
 /// Queries, keys and values of one expert's tokens, not rotated, `[batch, tokens, heads or
 /// kv_heads, head_dim]`.
 pub(super) struct Projected {
-    /// None where nobody asks.
+    /// None where they are not needed.
     pub(super) query: Option<Tensor>,
-    /// Whether the queries are rotated already.
+    /// Whether the queries are already rotated.
     pub(super) turned: bool,
-    /// All three as one product left them, `[batch, tokens, heads + 2 kv_heads, head_dim]`, where
-    /// one did.
+    /// All three as the result of one product, `[batch, tokens, heads + 2 kv_heads, head_dim]`, if
+    /// they come from one.
     pub(super) all: Option<Tensor>,
     pub(super) key: Tensor,
     pub(super) value: Tensor,
@@ -83,7 +85,7 @@ pub struct DecoderLayer {
     fp8: bool,
 }
 
-/// Weights that multiply the same numbers, below one another.
+/// Concatenated weights that multiply the same input.
 #[derive(Clone)]
 struct Joined {
     query_key_value: Linear,
@@ -125,9 +127,8 @@ impl DecoderLayer {
         })
     }
 
-    /// Puts weights that multiply the same numbers below one another: one product in place of
-    /// three, one in place of two. For weights that are not trained; quantised ones stay as
-    /// they are.
+    /// Concatenates weights that multiply the same input: one product instead of three, one instead
+    /// of two. For weights that are not trained; quantised ones stay unchanged.
     pub(super) fn join(&mut self) -> Result<()> {
         let (Some(mut query_key_value), Some(mut gate_up)) = (
             Linear::join([&mut self.q_proj, &mut self.k_proj, &mut self.v_proj])?,
@@ -145,7 +146,7 @@ impl DecoderLayer {
         Ok(())
     }
 
-    /// Whether a gradient is wanted of any weight.
+    /// Whether any weight is tracked for a gradient.
     pub(super) fn is_trained(&self) -> bool {
         let linears = [
             &self.q_proj,
@@ -161,7 +162,7 @@ impl DecoderLayer {
             || linears.into_iter().any(Linear::is_trained)
     }
 
-    /// The layer's input after what the layer before left to be added, and its norm, the input of
+    /// The layer's input (`hidden` plus the `delta` of the layer before) and its norm, the input of
     /// the attention.
     pub(super) fn input_norm(
         &self,
@@ -210,8 +211,8 @@ impl DecoderLayer {
         Ok(self.q_proj.forward(x)?.reshape((batch, tokens, heads, width))?)
     }
 
-    /// Everything after the attention: output projection, residual, norm, MLP. What the MLP adds is
-    /// returned beside what it is to be added to: the next norm does it.
+    /// The part after the attention: output projection, residual, norm, MLP. Returns the residual
+    /// stream and the MLP's output, which the next norm adds.
     pub(super) fn finish(&self, hidden: &Tensor, attended: &Tensor) -> Result<(Tensor, Tensor)> {
         let (hidden, x) =
             self.post_attention_layernorm.forward(hidden, Some(&self.o_proj.forward(attended)?))?;

@@ -2,35 +2,37 @@
 //!
 //! In every layer each expert present normalises and projects its own tokens; queries, keys and
 //! values are joined along the sequence, rotated, attended once and split again; each expert then
-//! applies its own output projection, residual, norm and MLP. Who sees whom is given as [`Block`]s:
-//! in every mode of this model a run of rows sees a run of keys that starts at the first key, so no
-//! mask is ever built.
+//! applies its own output projection, residual, norm and MLP. [`Block`]s say which keys a row
+//! attends to: in every mode of this model consecutive rows attend to the keys from the first one
+//! up to a limit, so no mask is needed.
 
+mod cache;
 mod layer;
 mod rope;
 
+pub use cache::KvCache;
 pub use layer::{DecoderLayer, RmsNorm};
 pub use rope::{RopeTable, RopeTables};
 
-pub use crate::kernels::Block;
+pub use f1_kernels::Block;
 
 use candle_core::{DType, Device, Tensor};
-use layer::Projected;
+use f1_kernels::{self as ops, device};
 
 use crate::config::ExpertConfig;
 use crate::linear::Quant;
 use crate::recorder::Recorder;
 use crate::weights::Weights;
-use crate::{Error, Result, device, ops};
+use crate::{Error, Result};
 
 /// The experts by role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Sees and reads.
+    /// Reads images and the prompt.
     Understanding,
-    /// Foresees.
+    /// Predicts the foresight image.
     Generation,
-    /// Acts.
+    /// Generates actions.
     Action,
 }
 
@@ -45,7 +47,7 @@ impl Role {
     }
 }
 
-/// Which rows of a stream are wanted after the last layer; the rest of the last layer is skipped.
+/// The rows of a stream whose output is needed; the rest of the last layer is skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// All rows.
@@ -58,213 +60,12 @@ pub enum Wanted {
 
 /// One expert's tokens in a pass.
 pub struct Stream {
-    /// Whose tokens.
+    /// The expert.
     pub role: Role,
     /// Their embeddings `[batch, tokens, hidden]`.
     pub hidden: Tensor,
-    /// What is wanted of them.
+    /// The output that is needed.
     pub wanted: Wanted,
-}
-
-/// Rotated keys and values of earlier passes, a pair for each layer, `[batch, tokens, kv_heads,
-/// head_dim]`.
-#[derive(Clone, Default)]
-pub struct KvCache {
-    layers: Vec<(Tensor, Tensor)>,
-    /// Tokens held; the tensors may have room for more.
-    filled: usize,
-    /// What the layers are views of, if they have room: `[2 layers, batch, room, kv_heads,
-    /// head_dim]`.
-    room: Option<Tensor>,
-}
-
-impl KvCache {
-    /// Empty, with room for `shape`'s tokens: `[batch, tokens, kv_heads, head_dim]`. Passes write
-    /// in place what fits, instead of copying everything before it anew; keys and values that
-    /// carry a gradient are never written so.
-    ///
-    /// # Errors
-    /// The device refuses the memory.
-    pub fn with_capacity(
-        layers: usize,
-        shape: [usize; 4],
-        dtype: DType,
-        device: &Device,
-    ) -> Result<Self> {
-        let [batch, tokens, heads, width] = shape;
-        let room = Tensor::zeros((2 * layers, batch, tokens, heads, width), dtype, device)?;
-        Self::of_block(room, 0)
-    }
-
-    /// A cache in a block as [`KvCache::block`] has it, of which the first `filled` tokens are
-    /// held.
-    pub(crate) fn of_block(room: Tensor, filled: usize) -> Result<Self> {
-        let layers =
-            (0..room.dim(0)? / 2).map(|layer| Ok((room.get(2 * layer)?, room.get(2 * layer + 1)?)));
-        Ok(Self { layers: layers.collect::<Result<_>>()?, filled, room: Some(room) })
-    }
-
-    /// The memory of all layers, if it is one block, `[2 layers, batch, tokens and room, kv_heads,
-    /// head_dim]`.
-    pub(crate) fn block(&self) -> Option<&Tensor> {
-        self.room.as_ref()
-    }
-
-    /// Tokens held.
-    pub fn len(&self) -> usize {
-        self.filled
-    }
-
-    /// A copy with room for `tokens` more.
-    ///
-    /// Of several passes that follow the same cache with room only the last one's tokens stay, in
-    /// every cache that they returned: for the steps of the flow, whose caches nobody keeps.
-    ///
-    /// # Errors
-    /// The device refuses the memory.
-    pub fn with_room(&self, tokens: usize) -> Result<Self> {
-        let Some((key, _)) = self.layers.first() else {
-            return Err(Error::input("a cache without layers has no room to give"));
-        };
-        let (batch, _, heads, width) = key.dims4()?;
-        let shape = [batch, self.filled + tokens, heads, width];
-        let copy = Self::with_capacity(self.layers.len(), shape, key.dtype(), key.device())?;
-        copy.copy_from(self)?;
-        Ok(Self { filled: self.filled, ..copy })
-    }
-
-    /// Writes what `other` holds over the first tokens of this one, which has room for it.
-    ///
-    /// # Errors
-    /// It has not.
-    pub fn copy_from(&self, other: &Self) -> Result<()> {
-        match (&self.room, &other.room) {
-            (Some(room), Some(from)) if from.dim(2)? == other.filled => {
-                Ok(room.slice_set(from, 2, 0)?)
-            }
-            _ => {
-                for ((key, value), (from_key, from_value)) in self.layers.iter().zip(&other.layers)
-                {
-                    key.slice_set(&from_key.narrow(1, 0, other.filled)?.contiguous()?, 1, 0)?;
-                    value.slice_set(&from_value.narrow(1, 0, other.filled)?.contiguous()?, 1, 0)?;
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// Whether the next `tokens` tokens, of which `key` has some, are written in place.
-    fn writes(&self, tokens: usize, key: &Tensor) -> Result<bool> {
-        match &self.room {
-            Some(room) => Ok(!key.track_op() && self.filled + tokens <= room.dim(2)?),
-            None => Ok(false),
-        }
-    }
-
-    /// Keys and values of layer `index` with those of new tokens behind those held, `new` one
-    /// stream after another. Queries that lie in one piece with their keys are rotated with
-    /// them.
-    fn extended(
-        &self,
-        index: usize,
-        new: &mut [Projected],
-        rope: &RopeTable,
-    ) -> Result<(Tensor, Tensor)> {
-        let lengths =
-            new.iter().map(|new| new.key.dim(1)).collect::<candle_core::Result<Vec<_>>>()?;
-        let total: usize = lengths.iter().sum();
-        let held = self.layers.get(index);
-        if let Some((key, value)) = held
-            && new
-                .iter()
-                .try_fold(true, |all, new| Ok::<_, Error>(all && self.writes(total, &new.key)?))?
-        {
-            let mut first = 0;
-            for (new, tokens) in new.iter_mut().zip(lengths) {
-                let angles = rope.rows(first, tokens)?;
-                let (at, angles) = (self.filled + first, angles.angles());
-                match (&self.room, new.all.take(), &new.query) {
-                    (Some(room), Some(all), Some(query)) => {
-                        let layer = room.narrow(0, 2 * index, 2)?;
-                        let query = ops::rope_joined(&all, query.dim(2)?, &layer, at, angles)?;
-                        (new.query, new.turned) = (Some(query), true);
-                    }
-                    _ => {
-                        ops::write_rows(key, at, &new.key, Some(angles))?;
-                        ops::write_rows(value, at, &new.value, None)?;
-                    }
-                }
-                first += tokens;
-            }
-            let all = self.filled + total;
-            return Ok((key.narrow(1, 0, all)?, value.narrow(1, 0, all)?));
-        }
-        let join_of = |part: fn(&Projected) -> &Tensor| {
-            join(&new.iter().map(|new| part(new).clone()).collect::<Vec<_>>(), 1)
-        };
-        let key = ops::rope(&join_of(|new| &new.key)?, rope.angles())?;
-        let value = join_of(|new| &new.value)?;
-        let behind = |old: &Tensor, new: Tensor| -> Result<Tensor> {
-            match self.filled {
-                0 => Ok(new),
-                filled => Ok(Tensor::cat(&[&old.narrow(1, 0, filled)?, &new], 1)?),
-            }
-        };
-        match held {
-            Some((old_key, old_value)) => Ok((behind(old_key, key)?, behind(old_value, value)?)),
-            None => Ok((key, value)),
-        }
-    }
-
-    /// This cache after a pass that left `layers` and added `tokens`.
-    fn followed_by(&self, layers: Vec<(Tensor, Tensor)>, tokens: usize) -> Result<Self> {
-        let filled = self.filled + tokens;
-        // Written in place, the layers are views of the same memory still.
-        match &self.room {
-            Some(room)
-                if filled <= room.dim(2)? && !layers.iter().any(|(key, _)| key.track_op()) =>
-            {
-                Self::of_block(room.clone(), filled)
-            }
-            _ => Ok(Self { layers, filled, room: None }),
-        }
-    }
-
-    /// Its first `tokens` tokens; the next pass that follows them writes over what lies behind.
-    ///
-    /// # Errors
-    /// It holds fewer.
-    pub fn first(&self, tokens: usize) -> Result<Self> {
-        if tokens > self.filled {
-            return Err(Error::input(format!(
-                "the first {tokens} of {} cached tokens",
-                self.filled
-            )));
-        }
-        match &self.room {
-            Some(room) => Self::of_block(room.clone(), tokens),
-            None => {
-                let first = |tensor: &Tensor| tensor.narrow(1, 0, tokens);
-                let layers =
-                    self.layers.iter().map(|(key, value)| Ok((first(key)?, first(value)?)));
-                Ok(Self { layers: layers.collect::<Result<_>>()?, filled: tokens, room: None })
-            }
-        }
-    }
-
-    /// Whether nothing is held.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Keys and values of each layer.
-    ///
-    /// # Errors
-    /// The tensor operation fails.
-    pub fn layers(&self) -> Result<Vec<(Tensor, Tensor)>> {
-        let held = |tensor: &Tensor| tensor.narrow(1, 0, self.filled);
-        self.layers.iter().map(|(key, value)| Ok((held(key)?, held(value)?))).collect()
-    }
 }
 
 /// One decoder stack.
@@ -302,7 +103,7 @@ pub struct Experts {
 }
 
 impl Experts {
-    /// Joins the stacks; `config` is any of theirs, since heads are shared.
+    /// Combines the stacks; `config` is that of any stack, since all have the same heads.
     pub fn new(
         understanding: Expert,
         generation: Option<Expert>,
@@ -319,8 +120,7 @@ impl Experts {
         }
     }
 
-    /// Puts weights that multiply the same numbers below one another, where none of them is
-    /// trained.
+    /// Concatenates weights that multiply the same input, where none of them is trained.
     ///
     /// # Errors
     /// The device refuses the memory.
@@ -334,8 +134,8 @@ impl Experts {
             .try_for_each(DecoderLayer::join)
     }
 
-    /// A cache with room for `tokens` tokens; without room while weights are trained, whose keys
-    /// and values carry a gradient.
+    /// A cache with capacity for `tokens` tokens; without capacity while weights are trained,
+    /// because their keys and values carry a gradient.
     ///
     /// # Errors
     /// The device refuses the memory.
@@ -369,8 +169,8 @@ impl Experts {
     /// One pass over the streams in order, after the tokens of `cache`.
     ///
     /// `blocks` cover all rows of all streams in order; `key_bias` `[batch, 1, cached + new]` is
-    /// added to the scores. Returns each stream's normed output (`None` where nothing was
-    /// wanted, one row where the last was) and the cache with the new keys and values appended.
+    /// added to the scores. Returns each stream's normed output (`None` where none is needed, one
+    /// row where only the last is) and the cache with the new keys and values appended.
     ///
     /// # Errors
     /// A stream's expert is absent, or the blocks do not cover the rows.
@@ -395,9 +195,9 @@ impl Experts {
                 "attention blocks {blocks:?} do not cover {total} rows"
             )));
         }
-        let _uploads = device::uploads_once(rope.angles().device());
+        let _uploads = device::cache_uploads(rope.angles().device());
         let depth = self.understanding.layers.len();
-        // What each stream's last layer left to be added to it.
+        // The output of each stream's last MLP, which is not yet added to its residual stream.
         let mut deltas: Vec<Option<Tensor>> = streams.iter().map(|_| None).collect();
         let mut kept = Vec::with_capacity(depth);
         for index in 0..depth {
@@ -503,12 +303,4 @@ impl Experts {
 
 fn layer_of(expert: &Expert, index: usize) -> Result<&DecoderLayer> {
     expert.layers.get(index).ok_or_else(|| Error::input(format!("an expert has no layer {index}")))
-}
-
-/// Concatenation that costs nothing for a single part.
-fn join(parts: &[Tensor], dim: usize) -> Result<Tensor> {
-    match parts {
-        [single] => Ok(single.clone()),
-        parts => Ok(Tensor::cat(parts, dim)?),
-    }
 }

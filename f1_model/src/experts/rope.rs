@@ -13,7 +13,7 @@ pub struct RopeTable {
 }
 
 impl RopeTable {
-    /// For one row of positions a batch element.
+    /// The table of these positions, one row for each batch element.
     ///
     /// # Errors
     /// The rows differ in length.
@@ -43,12 +43,12 @@ impl RopeTable {
         Ok(Self { angles: Tensor::from_vec(cos, (2, positions.len(), tokens, half), device)? })
     }
 
-    /// As [`crate::kernels::rope`] takes them.
+    /// The angles in the layout of [`f1_kernels::rope`].
     pub fn angles(&self) -> &Tensor {
         &self.angles
     }
 
-    /// Of `tokens` tokens from `first` on.
+    /// The table of `tokens` tokens from `first` on.
     ///
     /// # Errors
     /// There are fewer.
@@ -57,11 +57,11 @@ impl RopeTable {
     }
 }
 
-/// Tables of all positions from the first on, made when somebody needs one so long, each at least
-/// twice as long as the one before.
+/// Tables of all positions from 0 on, computed on demand, each at least twice as long as the one
+/// before.
 ///
-/// None is ever freed: a recorded CUDA graph reads the one it was recorded with at its address.
-/// Together they are less than twice the longest.
+/// They are never freed, because a recorded CUDA graph reads its table at the same address at each
+/// launch. Together they are less than twice as long as the longest.
 #[derive(Clone)]
 pub struct RopeTables {
     head_dim: usize,
@@ -77,12 +77,12 @@ impl RopeTables {
         Self { head_dim, base, device: device.clone(), tables: Arc::default() }
     }
 
-    /// For one row of positions a batch element.
+    /// The table of these positions, one row for each batch element.
     ///
     /// # Errors
     /// The rows differ in length, or the device refuses the memory.
     pub fn of(&self, positions: &[Vec<i64>]) -> Result<RopeTable> {
-        // Without padding every row is the same and goes on by one.
+        // Without padding all rows are equal and consecutive.
         let same = positions.windows(2).all(|pair| pair[0] == pair[1]);
         let rows = if same { positions.get(..1).unwrap_or(positions) } else { positions };
         match rows {
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_table_leaves_the_shorter_one_where_it_was() {
+    fn a_longer_table_does_not_move_the_shorter_one() {
         let tables = RopeTables::new(16, 10_000.0, &Device::Cpu);
         let address = |table: &RopeTable| {
             let (storage, _) = table.angles().storage_and_layout();
@@ -151,7 +151,7 @@ mod tests {
         let short = address(&tables.of(&[vec![0, 1, 2]]).unwrap());
         let long = address(&tables.of(&[(0..2000).collect()]).unwrap());
         assert_ne!(short, long);
-        // Nobody holds either any more but the tables themselves.
+        // Only the tables themselves still hold both.
         assert_eq!(address(&tables.of(&[vec![1, 2]]).unwrap()), short);
         assert_eq!(address(&tables.of(&[(5..1500).collect()]).unwrap()), long);
         assert_eq!(tables.tables.lock().unwrap().len(), 2);

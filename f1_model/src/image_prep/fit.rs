@@ -1,5 +1,5 @@
-//! Fitting a camera image into the understanding expert's size with its aspect kept: bilinear,
-//! half-pixel centres, no antialias.
+//! Fits a camera image into the understanding expert's size and keeps its aspect ratio: bilinear,
+//! half-pixel centres, no antialiasing.
 
 use image::RgbImage;
 
@@ -12,11 +12,11 @@ pub struct Planes {
     pub height: usize,
     /// Width.
     pub width: usize,
-    /// One plane a channel.
+    /// One plane for each channel.
     pub planes: Vec<Vec<f32>>,
 }
 
-/// Fits planes into `width` x `height`, `pad` at the left and the top.
+/// Fits planes into `width` x `height`, with `pad` at the left and the top.
 ///
 /// # Errors
 /// An image without pixels.
@@ -54,7 +54,7 @@ pub(super) fn fitted(image: &RgbImage, width: usize, height: usize) -> Result<Ve
     Ok(out)
 }
 
-/// Where every target pixel comes from.
+/// The source pixels and weights of every target pixel.
 pub(super) struct Fit {
     width: usize,
     /// Columns and rows of padding.
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_image_is_fitted_as_its_planes_are() {
+    fn an_image_is_fitted_as_its_planes_are() {
         for (w, h, width, height) in [(20, 10, 8, 8), (7, 9, 16, 16), (8, 8, 8, 8), (1, 30, 5, 4)] {
             let image = RgbImage::from_fn(w, h, |x, y| {
                 image::Rgb([(17 * x) as u8, (29 * y) as u8, (x * y * 5) as u8])

@@ -1,4 +1,4 @@
-//! Images for one network: on a GPU their pixels are uploaded as they are, fitted and shrunk
+//! Prepares images for one network. For a GPU the 8-bit pixels are uploaded, and fitted or shrunk
 //! there.
 
 use candle_core::{Device, Tensor};
@@ -6,8 +6,7 @@ use image::RgbImage;
 
 use crate::Result;
 
-/// Prepares images on a device; on a GPU it keeps the tables of the sizes that come again and
-/// again.
+/// Prepares images on a device; for a GPU it caches the tables of recent image sizes.
 #[derive(Default)]
 pub(crate) struct ImageUploader {
     #[cfg(feature = "cuda")]
@@ -18,7 +17,7 @@ impl ImageUploader {
     /// As [`super::prepare_camera`], `size` = width and height.
     ///
     /// # Errors
-    /// See there.
+    /// As there.
     pub(crate) fn camera(
         &self,
         image: &RgbImage,
@@ -35,7 +34,7 @@ impl ImageUploader {
     /// As [`super::prepare_frame`].
     ///
     /// # Errors
-    /// See there.
+    /// As there.
     pub(crate) fn frame(
         &self,
         image: &RgbImage,
@@ -60,8 +59,8 @@ mod on_gpu {
 
     use super::super::fit::Fit;
     use super::super::{Shrink, centre, frame_size, square};
-    use crate::kernels::{FitOp, ShrinkOp};
     use crate::{Error, Result};
+    use f1_kernels::{FitOp, ShrinkOp};
 
     /// Sizes of images whose tables are kept.
     const SIZES: usize = 16;
@@ -69,7 +68,7 @@ mod on_gpu {
     /// Width and height.
     type Size = (usize, usize);
 
-    /// The newest tables, by what they were made for.
+    /// The most recent tables, by the sizes that they belong to.
     struct Newest<K, T>(Mutex<Vec<(K, Arc<T>)>>);
 
     impl<K, T> Default for Newest<K, T> {
@@ -93,7 +92,7 @@ mod on_gpu {
         }
     }
 
-    /// Of fits by source and target, of shrinks by source, side and ratio.
+    /// Tables of fits by source and target, and of shrinks by source, side and ratio.
     #[derive(Default)]
     pub(super) struct Tables {
         fits: Newest<(Size, Size), (FitOp, Tensor)>,
@@ -163,7 +162,7 @@ mod on_gpu {
 
         #[test]
         fn a_gpu_prepares_the_same_bits_as_a_processor() {
-            let (gpu, tables) = (crate::device::cuda().expect("a GPU"), Tables::default());
+            let (gpu, tables) = (f1_kernels::device::cuda().expect("a GPU"), Tables::default());
             for (width, height) in
                 [(640, 480), (480, 640), (37, 50), (300, 1), (224, 224), (1280, 720)]
             {
@@ -171,7 +170,7 @@ mod on_gpu {
                     let value = |factor: u32| (factor * x * x + 31 * y * (x + 1)) as u8;
                     image::Rgb([value(1), value(3), value(7)])
                 });
-                // The second time from the tables that were kept.
+                // The second time from the cached tables.
                 for _ in 0..2 {
                     let bits =
                         |tensor: Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();

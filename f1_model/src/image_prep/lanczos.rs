@@ -1,26 +1,26 @@
-//! Shrinking as Pillow's Lanczos does: separable, support widened by the scale, 22-bit weights, 8
-//! bits between the passes.
+//! Shrinking with Pillow's Lanczos filter: separable, support widened by the scale, 22-bit weights,
+//! 8 bits between the passes.
 
+use f1_kernels::arch;
 use image::RgbImage;
 use rayon::prelude::*;
 
-use crate::kernels::simd::arch;
 use crate::{Error, Result};
 
 /// Fractional bits of the fixed-point weights.
 const PRECISION: u32 = 22;
-/// One half, so that the shift rounds.
+/// One half, which makes the shift round.
 const ROUND: i32 = 1 << (PRECISION - 1);
-/// Rows that the pass across takes at once: their pixels of one column lie side by side, as those
-/// of one row do in the pass down.
+/// Rows in a block of the horizontal pass: their pixels of one column are consecutive in memory, as
+/// those of one row are in the vertical pass.
 const ROWS: usize = 16;
-/// Bytes of one column of such a block.
+/// Bytes of one column of a block.
 const LANES: usize = 3 * ROWS;
 
 /// First source index and fixed-point weights of each target index.
 type Weights = Vec<(usize, Vec<i32>)>;
 
-/// A cut-out of the shrunk image.
+/// A rectangle of the shrunk image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     /// Columns before it.
@@ -34,14 +34,14 @@ pub struct Window {
 }
 
 impl Window {
-    /// The whole of a `width` x `height` image.
+    /// All of a `width` x `height` image.
     #[must_use]
     pub fn whole(width: u32, height: u32) -> Self {
         Self { left: 0, top: 0, width, height }
     }
 }
 
-/// Shrinks images of one size to a window of another: only what the window shows is computed.
+/// Shrinks images of one size and crops a window: only the window's pixels are computed.
 #[derive(Debug, Clone)]
 pub struct Shrink {
     source: (u32, u32),
@@ -53,17 +53,17 @@ pub struct Shrink {
 }
 
 impl Shrink {
-    /// From `source` = (width, height) to `target`, of which `window` is kept.
+    /// From `source` (width, height) to `target`, of which `window` is kept.
     ///
     /// # Errors
-    /// A size without pixels; a window that leaves the target.
+    /// A size without pixels, or a window outside the target.
     pub fn new(source: (u32, u32), target: (u32, u32), window: Window) -> Result<Self> {
         if source.0 == 0 || source.1 == 0 || window.width == 0 || window.height == 0 {
             return Err(Error::input("an image without pixels"));
         }
         let Window { left, top, width, height } = window;
-        let leaves = |from: u32, length: u32, room: u32| {
-            from.checked_add(length).is_none_or(|end| end > room)
+        let leaves = |from: u32, length: u32, size: u32| {
+            from.checked_add(length).is_none_or(|end| end > size)
         };
         if leaves(left, width, target.0) || leaves(top, height, target.1) {
             return Err(Error::input(format!(
@@ -78,15 +78,15 @@ impl Shrink {
         Ok(Self { source, window, across, down, rows: (first, end) })
     }
 
-    /// The window of the shrunk `image`, on this thread: for many that are shrunk side by side.
+    /// The window of the shrunk `image`, computed by this thread: for many images in parallel.
     ///
     /// # Errors
-    /// An image of another size than was announced.
+    /// The image has another size than `source`.
     pub fn apply(&self, image: &RgbImage) -> Result<RgbImage> {
         self.shrunk(image, false)
     }
 
-    /// As [`Shrink::apply`], shared by rayon's threads: for one that somebody waits for.
+    /// As [`Shrink::apply`], computed by rayon's threads: for a single image at low latency.
     ///
     /// # Errors
     /// As [`Shrink::apply`].
@@ -122,7 +122,7 @@ impl Shrink {
         RgbImage::from_raw(width, height, out).ok_or_else(|| Error::input("image size overflow"))
     }
 
-    /// The rows that are needed, each with the window's columns.
+    /// The needed rows, each shrunk to the window's columns.
     fn pass_across(&self, pixels: &[u8], shared: bool) -> Vec<u8> {
         let (source_stride, columns) = (self.source.0 as usize * 3, self.across.len());
         let (first, end) = self.rows;
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn every_window_is_a_cut_out_of_what_the_definition_gives() {
+    fn every_window_is_a_part_of_the_image_shrunk_by_the_definition() {
         for ((w, h), (width, height)) in
             [((37, 50), (20, 27)), ((64, 48), (85, 64)), ((16, 33), (16, 33)), ((5, 3), (1, 1))]
         {
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_that_leave_the_image_and_other_sizes_are_refused() {
+    fn windows_outside_the_image_and_other_sizes_are_refused() {
         let whole = Window::whole(4, 4);
         let beyond = Window { left: 1, ..whole };
         let error = Shrink::new((8, 8), (4, 4), beyond).unwrap_err().to_string();

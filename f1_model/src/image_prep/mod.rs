@@ -35,7 +35,7 @@ pub fn frame_size(width: u32, height: u32, side: usize, ratio: f64) -> (u32, u32
     if width <= height { (short, longer(height, width)) } else { (longer(width, height), short) }
 }
 
-/// Rounds as Python does.
+/// Rounds half to even, as Python does.
 fn round_half_even(value: f64) -> f64 {
     let rounded = value.round();
     if (value - value.trunc()).abs() == 0.5 && rounded % 2.0 != 0.0 {
@@ -66,7 +66,7 @@ pub fn prepare_frame(image: &RgbImage, side: usize, ratio: f64, device: &Device)
     .map_err(Error::from)
 }
 
-/// The square window of a shrunk frame that the tokenizer sees.
+/// The square window of a shrunk frame that the tokenizer encodes.
 pub fn square(side: usize, left: u32, top: u32) -> Window {
     Window { left, top, width: side as u32, height: side as u32 }
 }

@@ -1,10 +1,10 @@
 //! Blocks shared by encoder and decoder.
 
 use candle_core::Tensor;
+use f1_kernels::{self as ops, Conv2dGeometry, Conv2dWeights};
 
-use crate::kernels::{Conv2dGeometry, Conv2dWeights};
+use crate::Result;
 use crate::weights::Weights;
-use crate::{Result, ops};
 
 /// GroupNorm epsilon of the tokenizer.
 const EPSILON: f64 = 1e-6;

@@ -14,11 +14,12 @@ pub use quantizer::{Disturbed, Quantizer, QuantizerLoss};
 pub use resize::{area_matrix, bicubic_matrix, resize_map};
 
 use candle_core::Tensor;
+use f1_kernels::device;
 
 use crate::config::GenerationConfig;
 use crate::recorder::Recorder;
 use crate::weights::Weights;
-use crate::{Error, Result, device};
+use crate::{Error, Result};
 use blocks::Conv;
 use decoder::Decoder;
 use encoder::Encoder;
@@ -66,7 +67,7 @@ impl Painter {
     /// # Errors
     /// The map has another size.
     pub fn decode_unclamped(&self, f_hat: &Tensor, recorder: &mut Recorder) -> Result<Tensor> {
-        let _uploads = device::uploads_once(f_hat.device());
+        let _uploads = device::cache_uploads(f_hat.device());
         let x = self.post_quant_conv.forward(f_hat)?;
         recorder.keep("post_quant_conv", &x);
         self.decoder.forward(&x, recorder)
@@ -116,7 +117,7 @@ impl VqVae {
                 side = self.side
             )));
         }
-        let _uploads = device::uploads_once(images.device());
+        let _uploads = device::cache_uploads(images.device());
         let features = self.quant_conv.forward(&self.encoder.forward(images, recorder)?)?;
         recorder.keep("quant_conv", &features);
         Ok(features)

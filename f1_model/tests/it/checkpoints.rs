@@ -1,4 +1,4 @@
-//! Checkpoints: strict, every fault named, written so that they read back.
+//! Checkpoints: strictly checked, every fault named, readable after they are written.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -105,7 +105,7 @@ fn missing_tensors_may_be_initialised_and_are_listed() {
 #[test]
 fn a_model_with_other_scales_may_start_from_this_one() {
     let mut config = tiny_config();
-    let generation = config.generation.as_mut().expect("it foresees");
+    let generation = config.generation.as_mut().expect("a generation expert");
     let last = *generation.scales.last().expect("scales");
     generation.scales[1] = last - 1;
     let strict = checkpoint::load(&tiny(), &config, LoadPrecision::default(), &Device::Cpu);
@@ -115,7 +115,7 @@ fn a_model_with_other_scales_may_start_from_this_one() {
         checkpoint::load(&tiny(), &config, precision, &Device::Cpu).expect("initialised instead");
     assert!(report.initialised.iter().all(|name| name.contains("pos") || name.ends_with("lvl_1L")));
     assert!(report.initialised.len() >= 3, "{:?}", report.initialised);
-    // Anything else of another shape is refused all the same.
+    // Other tensors of another shape are still refused.
     config.understanding.hidden_size += 8;
     assert!(checkpoint::load(&tiny(), &config, precision, &Device::Cpu).is_err());
 }
@@ -210,7 +210,7 @@ fn a_pi0_file_loads_without_generation_expert() {
         .filter(|spec| spec.kind != Kind::Unused)
         .map(|spec| spec.name)
         .collect();
-    // The layout newer libraries write, without `model.` and with LeRobot's buffers.
+    // The layout of newer libraries, without `model.` and with LeRobot's buffers.
     let mut all: HashMap<String, Tensor> = tensors()
         .into_iter()
         .filter(|(name, _)| wanted.contains(name))
@@ -267,7 +267,7 @@ fn file_with_header(header: &str, data: usize) -> String {
 }
 
 #[test]
-fn a_header_that_lies_is_refused() {
+fn a_wrong_header_is_refused() {
     let huge = u64::MAX;
     for (header, data, part) in [
         (r#"{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,8]}}"#.to_string(), 16, "a: shape"),
@@ -354,7 +354,7 @@ fn inspection_finds_what_is_wrong() {
 #[test]
 fn a_var_tokenizer_is_read_under_official_names() {
     let mut config = tiny_config();
-    let generation = config.generation.as_mut().expect("foresees");
+    let generation = config.generation.as_mut().expect("a generation expert");
     generation.tokenizer = f1_model::config::TokenizerConfig {
         vocab_size: 40,
         z_channels: 8,

@@ -1,4 +1,4 @@
-//! One test binary for this room: one module a behaviour.
+//! One test binary for this crate, one module for each behaviour.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,7 +10,6 @@
 mod checkpoints;
 mod configs;
 mod foresight;
-mod goldens;
 #[cfg(feature = "cuda")]
 mod gpu;
 mod policy;

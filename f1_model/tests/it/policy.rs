@@ -1,4 +1,4 @@
-//! The user's type: deterministic, guided, honest about what it lacks.
+//! `F1Policy`: deterministic, guided, with clear errors.
 
 use candle_core::{Device, Tensor};
 use f1_model::checkpoint::{self, LoadPrecision};
@@ -52,14 +52,14 @@ fn the_same_observation_gives_the_same_chunk() {
 }
 
 #[test]
-fn one_pass_over_the_scales_makes_the_vectors_that_the_tokens_stand_for() {
+fn one_pass_over_the_scales_gives_tokens_and_their_vectors() {
     let policy = load();
     let frames = (0..3).map(|k| policy.prepare_frame(&image(k + 9, 80, 60)).expect("prepared"));
     let frames: Vec<_> = frames.map(|frame| frame.tensor().clone()).collect();
     let network = policy.network();
     let (tokens, vectors) =
         network.encode_frames(&Tensor::stack(&frames, 0).expect("a batch")).expect("encoded");
-    let quantizer = network.foresight().expect("foresees").tokenizer.quantizer();
+    let quantizer = network.foresight().expect("a generation expert").tokenizer.quantizer();
     let wanted = quantizer.next_scale_input(&tokens).expect("vectors");
     let bits =
         |tensor: &Tensor| tensor.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("numbers");
@@ -71,8 +71,8 @@ fn joined_weights_and_keys_in_place_change_nothing() {
     joined_changes_nothing(&Device::Cpu, 1e-5);
 }
 
-/// What GPUs compute with: weights joined, keys and values written in place; and what a recorder
-/// sees: neither.
+/// Compares the forms that GPUs compute with (weights joined, keys and values written in place)
+/// with those of a recorder (neither).
 pub fn joined_changes_nothing(device: &Device, tolerance: f32) {
     let config = tiny_config();
     let (weights, _) =
@@ -82,7 +82,7 @@ pub fn joined_changes_nothing(device: &Device, tolerance: f32) {
     joined.join().expect("joined");
     let random = |shape: &[usize]| Tensor::rand(-1f32, 1f32, shape, device).expect("a tensor");
     let side = config.vision.image_size;
-    let frame = plain.foresight().expect("foresees").config.frame_side();
+    let frame = plain.foresight().expect("a generation expert").config.frame_side();
     let (images, frames) =
         (random(&[2, 3, side, side]), random(&[config.run.history_frames, 3, frame, frame]));
     let (state, noise) = (
@@ -206,7 +206,7 @@ fn without_a_generation_expert_there_is_no_foresight() {
 }
 
 #[test]
-fn what_cannot_be_is_refused() {
+fn impossible_inputs_are_refused() {
     let policy = load();
     let message = policy.encode_prompt("pick the cube").expect_err("no tokenizer").to_string();
     assert!(message.contains("tokenizer.json"), "{message}");
@@ -271,7 +271,7 @@ fn memory_stays_flat_over_observations() {
     let before = resident();
     (0..cases as u32).for_each(&mut observe);
     let after = resident();
-    // Other tests run in this process; a leak of one observation's tensors would be far more.
+    // Other tests run in this process; leaked tensors of the observations would be far more.
     assert!(
         after < before + 64 * 1024,
         "{before} KiB before, {after} KiB after {cases} observations"

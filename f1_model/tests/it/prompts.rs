@@ -1,5 +1,5 @@
-//! The instruction as tokens, with a tokenizer small enough to read: pieces of the kind PaliGemma's
-//! file has.
+//! The instruction as tokens, with a small tokenizer whose pieces are of the kind in PaliGemma's
+//! file.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ fn tokenizer() -> Value {
     };
     json!({
         "version": "1.0",
-        // What the file asks for here is not what the model was trained with.
+        // The model was not trained with these settings: they must be ignored.
         "truncation": {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0},
         "padding": {"strategy": {"Fixed": 30}, "direction": "Left", "pad_to_multiple_of": null, "pad_id": 0,
                     "pad_type_id": 0, "pad_token": "<pad>"},

@@ -1,4 +1,4 @@
-//! Small models and places.
+//! Small models and their folders.
 
 use std::path::PathBuf;
 

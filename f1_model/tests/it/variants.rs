@@ -1,4 +1,5 @@
-//! Other sizes than the golden ones: what must agree with itself does, in both attention modes.
+//! Other sizes than the golden ones: different ways to compute the same agree, in both attention
+//! modes.
 
 use candle_core::{DType, Device, Tensor};
 use f1_model::checkpoint;
@@ -148,8 +149,7 @@ fn padding_changes_nothing() {
             .collect();
         let plain = policy.act_from(&prefix, &[0.3, -0.1], &noise, None).expect("acted");
 
-        // The same with an absent camera in front and a padded prompt, as a batch of training would
-        // hold it.
+        // The same with an absent camera first and a padded prompt, as in a training batch.
         let image = camera.tensor().unsqueeze(0).expect("a batch");
         let tokens = config.vision.tokens();
         let mut flags = vec![false; tokens];
@@ -175,8 +175,12 @@ fn padding_changes_nothing() {
             0,
         )
         .expect("frames");
-        let vectors =
-            network.foresight().expect("foresees").tokenizer.quantizer().history_vectors(&frames);
+        let vectors = network
+            .foresight()
+            .expect("a generation expert")
+            .tokenizer
+            .quantizer()
+            .history_vectors(&frames);
         let vectors = vectors.expect("vectors").unsqueeze(0).expect("a batch");
         let mut source = TokenSource::Greedy;
         let state = network
@@ -205,7 +209,7 @@ fn padding_changes_nothing() {
         let mut recorder = Recorder::on();
         let recorded =
             network.act(&state, &proprioception, &noise, None, &mut recorder).expect("acted");
-        // Keys and values written in place are those of a cache that grows by copies.
+        // Keys and values written in place equal those of a cache that grows by copies.
         assert!(distance(&recorded, &batch) < 1e-5, "{name}: {}", distance(&recorded, &batch));
         let first = recorder.into_tensors().remove("act.step0.v_t").expect("kept");
         let velocity =
@@ -244,7 +248,7 @@ fn batch(config: &Config, frame_tokens: Option<Tensor>) -> Batch {
 #[test]
 fn teacher_forcing_on_own_tokens_repeats_the_generation() {
     for (name, mut config) in both_modes() {
-        let generation = config.generation.as_mut().expect("foresees");
+        let generation = config.generation.as_mut().expect("a generation expert");
         generation.num_resolutions = generation.scales.len();
         let (side, frames) = (generation.frame_side(), config.run.history_frames);
         let weights = checkpoint::random(&config, 5, DType::F32, &Device::Cpu).expect("random");
@@ -274,7 +278,7 @@ fn the_action_loss_of_several_draws_is_their_mean() {
     let (_, config) = both_modes().remove(0);
     let set = ParameterSet::random(&config, 7, &Device::Cpu, |_| false).expect("random");
     let network = F1Network::new(&config, &set.weights(), None).expect("builds");
-    let generation = config.generation.clone().expect("foresees");
+    let generation = config.generation.clone().expect("a generation expert");
     let frames = config.run.history_frames;
     let ids: Vec<u32> = (0..2 * frames * generation.total_tokens()).map(|i| i as u32 % 7).collect();
     let ids =
@@ -299,7 +303,7 @@ fn the_action_loss_of_several_draws_is_their_mean() {
 #[test]
 fn every_trained_parameter_of_the_joint_stage_has_a_gradient() {
     for (name, config) in both_modes() {
-        let generation = config.generation.clone().expect("foresees");
+        let generation = config.generation.clone().expect("a generation expert");
         let set = ParameterSet::random(&config, 7, &Device::Cpu, |group| {
             group != f1_model::parameters::Group::Tokenizer
         })
@@ -325,7 +329,7 @@ fn every_trained_parameter_of_the_joint_stage_has_a_gradient() {
         let last = format!("layers.{}", config.understanding.layers - 1);
         for parameter in set.trained() {
             let id = &parameter.spec.name;
-            // Nothing reads the understanding tokens after their last keys and values.
+            // The understanding tokens are not used after their last keys and values.
             let dead = id.contains("language_model")
                 && (id.contains("model.norm")
                     || id.contains(&last)

@@ -4,5 +4,5 @@
 mod node;
 mod settings;
 
-pub use node::{Action, NAME};
+pub use node::Action;
 pub use settings::{ActionSettings, Joining};

@@ -9,22 +9,22 @@ use f1_interfaces::f1_msgs::msg::ActionChunk;
 use f1_interfaces::geometry_msgs::msg::PoseStamped;
 use f1_interfaces::nav_msgs::msg::Path;
 use f1_interfaces::std_msgs::msg::Header;
-use f1_interfaces::std_srvs::srv::{Trigger, TriggerResponse};
-use f1_middleware::{Clock, Node, Publisher, Qos, Urgency, Worker};
+use f1_interfaces::std_srvs::srv::TriggerResponse;
+use f1_middleware::{Clock, Node, Publisher, Urgency, Worker};
 use f1_model::{ActRequest, RtcGuidance};
 use f1_robot::decode::{ChunkStamp, DecodeWarning};
 use f1_robot::{RawChunk, splice};
 use parking_lot::Mutex;
 
 use super::settings::{ActionSettings, Joining};
+use crate::condition::{Condition, Restart, Source};
 use crate::core::Core;
 use crate::error::{NodeError, NodeResult};
+use crate::names::ACTION as NAME;
 use crate::observation::{Foreseen, PolicyChunk};
 use crate::resources::Resources;
 use crate::stages::stage;
-
-/// Name of the node, and of its entries on the board.
-pub const NAME: &str = "action";
+use crate::topics;
 
 /// What `act` made of one observation.
 struct Acted {
@@ -71,10 +71,10 @@ impl Action {
     /// Parameters or names that the middleware refuses.
     pub fn new(node: Node, core: Arc<Core>) -> NodeResult<Self> {
         ActionSettings::declare(node.parameters())?;
-        let told = core.clone();
-        let service = node.create_service::<Trigger>("action/reset", move |_| {
-            told.restart("action/reset was called");
-            TriggerResponse { success: true, message: format!("epoch {}", told.epoch()) }
+        let shared = core.clone();
+        let service = topics::RESET_ACTION.offer(&node, move |_| {
+            shared.restart(Restart::ActionReset);
+            TriggerResponse { success: true, message: format!("epoch {}", shared.epoch()) }
         })?;
         node.keep(service);
         Ok(Self { node, core, configured: Mutex::new(None) })
@@ -95,14 +95,10 @@ impl Action {
         let node = &self.node;
         let settings = ActionSettings::read(node.parameters())?;
         let latency = Duration::from_secs_f64(settings.virtual_latency);
-        let one = Qos::reliable().keep_last(1);
-        let arms = &resources.robot.file().arms;
-        let paths = arms
+        let paths = topics::PATH
+            .names(&resources.robot, &[])
             .iter()
-            .map(|arm| match arms.len() {
-                1 => node.create_publisher("action/path", one),
-                _ => node.create_publisher(&format!("action/path/{}", arm.name), one),
-            })
+            .map(|name| topics::PATH.publisher_on(node, name))
             .collect::<Result<Vec<_>, _>>()?;
         let shared = Arc::new(Shared {
             core: self.core.clone(),
@@ -111,7 +107,7 @@ impl Action {
             active: AtomicBool::new(false),
             clock: node.clock(),
             previous: Mutex::new(None),
-            chunk: node.create_publisher("action/chunk", one)?,
+            chunk: topics::CHUNK.publisher(node)?,
             paths,
         });
         shared.apply_settings();
@@ -136,12 +132,12 @@ impl Action {
                 move |outcome: Result<Acted, String>| done.acted(outcome),
             )?
         };
-        let taker = shared.clone();
-        self.core.prefixes.take_with(move |foreseen| {
-            if taker.active.load(Ordering::SeqCst) {
+        let receiving = shared.clone();
+        self.core.prefixes.handle(move |foreseen| {
+            if receiving.active.load(Ordering::SeqCst) {
                 worker.submit(foreseen);
             } else {
-                taker.core.pacer.lock().failed();
+                receiving.core.pacer.lock().failed();
             }
         });
         *self.configured.lock() = Some(shared);
@@ -157,7 +153,7 @@ impl Action {
         let shared = guard.as_ref().ok_or(NodeError::NotConfigured(NAME))?;
         *shared.previous.lock() = None;
         shared.active.store(true, Ordering::SeqCst);
-        self.core.board.lock().active.insert(NAME, true);
+        self.core.status.lock().active.insert(NAME, true);
         Ok(())
     }
 
@@ -166,9 +162,9 @@ impl Action {
         if let Some(shared) = &*self.configured.lock() {
             shared.active.store(false, Ordering::SeqCst);
         }
-        let mut board = self.core.board.lock();
-        board.active.insert(NAME, false);
-        board.condition("action", None);
+        let mut status = self.core.status.lock();
+        status.active.insert(NAME, false);
+        status.clear(&Source::Action);
     }
 
     /// Drops worker, topics and resources.
@@ -258,10 +254,7 @@ impl Shared {
             Ok(acted) => acted,
             Err(reason) => {
                 self.core.pacer.lock().failed();
-                self.core
-                    .board
-                    .lock()
-                    .condition("action", Some(format!("action failed: {reason}")));
+                self.core.status.lock().raise(Condition::ActionFailed(reason));
                 return;
             }
         };
@@ -271,18 +264,18 @@ impl Shared {
         if !self.active.load(Ordering::SeqCst) || epoch != self.core.epoch() {
             // Overtaken by a new instruction or a reset: a chunk of an older epoch is void.
             self.core.pacer.lock().failed();
-            self.core.board.lock().overtaken += 1;
+            self.core.status.lock().overtaken += 1;
             return;
         }
         acted.chunk.sequence = self.core.next_sequence();
         let rate_hz = self.resources.robot.rate_hz();
         self.core.pacer.lock().delivered(observation.stamp_ns, rate_hz, epoch, latency);
         {
-            let mut board = self.core.board.lock();
-            board.condition("action", None);
-            board.chunks += 1;
-            board.total_chunks += 1;
-            board.chunk_rate.tick(self.clock.now().nanoseconds());
+            let mut status = self.core.status.lock();
+            status.clear(&Source::Action);
+            status.chunks += 1;
+            status.total_chunks += 1;
+            status.chunk_rate.tick(self.clock.now().nanoseconds());
         }
         for warning in &acted.warnings {
             tracing::debug!(?warning, "decoding");
@@ -302,10 +295,10 @@ impl Shared {
         });
         let messages = self.paths(&acted);
         for (publisher, path) in self.paths.iter().zip(messages) {
-            warn_unpublished("action/path", publisher.publish(path));
+            warn_unpublished(topics::PATH.name, publisher.publish(path));
         }
         let message = self.message(acted, latency);
-        warn_unpublished("action/chunk", self.chunk.publish(message));
+        warn_unpublished(topics::CHUNK.name, self.chunk.publish(message));
     }
 
     fn message(&self, acted: Acted, latency: Duration) -> ActionChunk {

@@ -1,34 +1,6 @@
-//! What was foreseen against what came: PSNR, and the image that shows both.
+//! The foreseen image against the one that came: token agreement, and an image that shows both.
 
 use image::{RgbImage, imageops};
-
-/// Peak signal-to-noise ratio of two images of one size, dB; infinite when they are equal, `None`
-/// when their sizes differ.
-#[must_use]
-pub fn psnr(left: &RgbImage, right: &RgbImage) -> Option<f64> {
-    if left.dimensions() != right.dimensions() || left.is_empty() {
-        return None;
-    }
-    let squared: u64 = left
-        .as_raw()
-        .iter()
-        .zip(right.as_raw())
-        .map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2))
-        .sum();
-    let mean = squared as f64 / left.as_raw().len() as f64;
-    Some(if squared == 0 { f64::INFINITY } else { 10.0 * (255.0 * 255.0 / mean).log10() })
-}
-
-/// Mean absolute difference of the pixel values, 0..1; NaN when the sizes differ.
-#[must_use]
-pub fn mean_absolute_error(left: &RgbImage, right: &RgbImage) -> f64 {
-    if left.dimensions() != right.dimensions() || left.is_empty() {
-        return f64::NAN;
-    }
-    let sum: u64 =
-        left.as_raw().iter().zip(right.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
-    sum as f64 / left.as_raw().len() as f64 / 255.0
-}
 
 /// Share of equal tokens, 0..1; `None` when there are none or their numbers differ.
 #[must_use]
@@ -72,16 +44,6 @@ pub fn comparison(now: &RgbImage, foreseen: &RgbImage, came: &RgbImage, psnr_db:
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn psnr_of_a_known_difference() {
-        let black = RgbImage::new(4, 4);
-        let grey = RgbImage::from_pixel(4, 4, image::Rgb([10, 10, 10]));
-        // 10 log10(255^2 / 10^2), by hand.
-        assert!((psnr(&black, &grey).unwrap() - 28.1308).abs() < 1e-3);
-        assert_eq!(psnr(&black, &black), Some(f64::INFINITY));
-        assert_eq!(psnr(&black, &RgbImage::new(3, 4)), None);
-    }
 
     #[test]
     fn tokens_agree_by_share() {

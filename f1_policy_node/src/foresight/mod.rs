@@ -4,5 +4,5 @@ pub mod comparison;
 mod node;
 mod settings;
 
-pub use node::{Foresight, NAME};
+pub use node::Foresight;
 pub use settings::{ForesightSettings, load_options};

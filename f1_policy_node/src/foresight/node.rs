@@ -5,28 +5,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use f1_image::{mean_absolute_error, psnr};
 use f1_interfaces::builtin_interfaces::msg::Time as WireTime;
 use f1_interfaces::f1_msgs::msg::ForesightError;
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image};
 use f1_interfaces::std_msgs::msg::Header;
-use f1_middleware::{Node, Publisher, Qos, Urgency, Worker};
+use f1_middleware::{Node, Publisher, Urgency, Worker};
 use f1_model::sampling::TokenSource;
 use f1_model::{CameraInput, HistoryFrame, PolicyInput, Prefix};
 use image::RgbImage;
 use parking_lot::Mutex;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
-use super::comparison::{comparison, mean_absolute_error, psnr, token_agreement};
+use super::comparison::{comparison, token_agreement};
 use super::settings::ForesightSettings;
+use crate::condition::{Condition, Source};
 use crate::core::Core;
 use crate::error::{NodeError, NodeResult};
+use crate::names::FORESIGHT as NAME;
 use crate::observation::{CameraFrame, Foreseen, Observation};
 use crate::resources::Resources;
 use crate::seed::seed_from_stamp;
 use crate::stages::stage;
-
-/// Name of the node, and of its entries on the board.
-pub const NAME: &str = "foresight";
+use crate::topics;
 
 /// An image that was foreseen and waits for its moment.
 struct Expectation {
@@ -112,15 +113,11 @@ impl Foresight {
         let resources = self.core.acquire(NAME)?;
         let node = &self.node;
         let settings = ForesightSettings::read(node.parameters())?;
-        let one = Qos::reliable().keep_last(1);
-        // Best effort where a lost packet of a large sample would stall the writer, reliable
-        // elsewhere.
-        let image_qos = if node.context().backend() == "dds" { one.best_effort() } else { one };
         let publishers = Publishers {
-            image: node.create_publisher("foresight/image", image_qos)?,
-            compressed: node.create_publisher("foresight/image/compressed", one)?,
-            comparison: node.create_publisher("foresight/comparison", one)?,
-            error: node.create_publisher("foresight/error", Qos::reliable())?,
+            image: topics::FORESIGHT_IMAGE.publisher(node)?,
+            compressed: topics::FORESIGHT_COMPRESSED.publisher(node)?,
+            comparison: topics::FORESIGHT_COMPARISON.publisher(node)?,
+            error: topics::FORESIGHT_ERROR.publisher(node)?,
         };
         let stride = resources.stride();
         let latency = Duration::from_secs_f64(settings.virtual_latency);
@@ -184,11 +181,11 @@ impl Foresight {
                 perceive.set_virtual_latency(Duration::from_secs_f64(settings.virtual_latency));
             }
         });
-        let (taker, submit, clock) = (shared.clone(), perceive.clone(), node.clock());
-        self.core.observations.take_with(move |observation| {
-            taker.offered(&observation, &submit, clock.steady(), clock.now().nanoseconds());
+        let (receiving, submit, clock) = (shared.clone(), perceive.clone(), node.clock());
+        self.core.observations.handle(move |observation| {
+            receiving.offered(&observation, &submit, clock.steady(), clock.now().nanoseconds());
             // Off the path to motion, after inference was given its work.
-            if let Some(due) = taker.due(&observation) {
+            if let Some(due) = receiving.due(&observation) {
                 compare.submit(Arrived { due, observation });
             }
         });
@@ -213,7 +210,7 @@ impl Foresight {
                 pacer.failed();
             }
         }
-        self.core.board.lock().active.insert(NAME, true);
+        self.core.status.lock().active.insert(NAME, true);
         Ok(())
     }
 
@@ -222,10 +219,10 @@ impl Foresight {
         if let Some(configured) = &*self.configured.lock() {
             configured.shared.active.store(false, Ordering::SeqCst);
         }
-        let mut board = self.core.board.lock();
-        board.active.insert(NAME, false);
-        board.condition("foresight", None);
-        board.condition("foresight image", None);
+        let mut status = self.core.status.lock();
+        status.active.insert(NAME, false);
+        status.clear(&Source::Foresight);
+        status.clear(&Source::ForesightImage);
     }
 
     /// Drops workers, topics and resources.
@@ -257,7 +254,7 @@ impl Shared {
             pacer.began(now);
         }
         if worker.submit(observation.clone()) {
-            self.core.board.lock().overtaken += 1;
+            self.core.status.lock().overtaken += 1;
         }
     }
 
@@ -299,9 +296,9 @@ impl Shared {
     fn perceived(&self, outcome: Result<Foreseen, String>, imagine: &Worker<Foreseen>) {
         match outcome {
             Ok(foreseen) if self.active.load(Ordering::SeqCst) => {
-                self.core.board.lock().condition("foresight", None);
+                self.core.status.lock().clear(&Source::Foresight);
                 let shown = self.resources.foresees().then(|| foreseen.clone());
-                // Motion first, the image of it after.
+                // The chunk first, the image after it.
                 if !self.core.prefixes.send(foreseen) {
                     self.core.pacer.lock().failed();
                 }
@@ -312,10 +309,7 @@ impl Shared {
             Ok(_) => self.core.pacer.lock().failed(),
             Err(reason) => {
                 self.core.pacer.lock().failed();
-                self.core
-                    .board
-                    .lock()
-                    .condition("foresight", Some(format!("foresight failed: {reason}")));
+                self.core.status.lock().raise(Condition::ForesightFailed(reason));
             }
         }
     }
@@ -328,10 +322,8 @@ impl Shared {
         let settings = self.settings.lock().clone();
         let observation = &foreseen.observation;
         let header = self.header(observation, observation.stamp_ns + self.stride_ns);
-        let raw =
-            settings.publish_raw.then(|| f1_middleware::image::encode(&image, header.clone()));
-        let compressed =
-            settings.publish_compressed.then(|| f1_middleware::image::encode_png(&image, header));
+        let raw = settings.publish_raw.then(|| f1_image::encode(&image, header.clone()));
+        let compressed = settings.publish_compressed.then(|| f1_image::encode_png(&image, header));
         let compressed = compressed.transpose().map_err(|error| error.to_string())?;
         Ok(Imagined { foreseen, image, raw, compressed })
     }
@@ -340,22 +332,25 @@ impl Shared {
         if !self.active.load(Ordering::SeqCst) {
             return;
         }
-        let failed = outcome.as_ref().err().map(|reason| format!("foresight image: {reason}"));
-        self.core.board.lock().condition("foresight image", failed);
+        let failed = outcome.as_ref().err().cloned().map(Condition::ForesightImage);
+        self.core.status.lock().set(&Source::ForesightImage, failed);
         let Ok(Imagined { foreseen, image, raw, compressed }) = outcome else { return };
         if let Some(message) = raw {
-            self.publish("foresight/image", self.publishers.image.publish(message));
+            self.publish(topics::FORESIGHT_IMAGE.name, self.publishers.image.publish(message));
         }
         if let Some(message) = compressed {
-            self.publish("foresight/image/compressed", self.publishers.compressed.publish(message));
+            self.publish(
+                topics::FORESIGHT_COMPRESSED.name,
+                self.publishers.compressed.publish(message),
+            );
         }
         if self.settings.lock().compare {
             let (observation, prefix) = (foreseen.observation, foreseen.prefix);
             let foreseen_ns = observation.stamp_ns + self.stride_ns;
-            let sequence = self.core.board.lock().chunks;
+            let sequence = self.core.status.lock().chunks;
             let mut waiting = self.waiting.lock();
             waiting.push_back(Expectation { observation, prefix, image, foreseen_ns, sequence });
-            // Moments that never come (a camera died) must not pile up.
+            // Moments that never come (a camera stopped) must not accumulate.
             while waiting.len() > 32 {
                 waiting.pop_front();
             }
@@ -430,7 +425,7 @@ impl Shared {
             confidence: f64::from(mean(expected.prefix.token_confidence())),
             psnr_if_still: still,
         };
-        Some(Compared { error: message, sheet: f1_middleware::image::encode(&sheet, header) })
+        Some(Compared { error: message, sheet: f1_image::encode(&sheet, header) })
     }
 
     fn compared(&self, compared: Vec<Compared>) {
@@ -439,13 +434,16 @@ impl Shared {
         }
         let replan_psnr = self.settings.lock().replan_psnr;
         for Compared { error, sheet } in compared {
-            self.core.board.lock().foresight = Some((error.psnr, error.token_agreement));
-            // A plan of an epoch that has ended is not left a second time.
+            self.core.status.lock().foresight = Some((error.psnr, error.token_agreement));
+            // A chunk of an epoch that has ended is not replaced a second time.
             if replan_psnr > 0.0 && error.psnr < replan_psnr && error.epoch == self.core.epoch() {
                 self.core.pacer.lock().demand();
             }
-            self.publish("foresight/error", self.publishers.error.publish(error));
-            self.publish("foresight/comparison", self.publishers.comparison.publish(sheet));
+            self.publish(topics::FORESIGHT_ERROR.name, self.publishers.error.publish(error));
+            self.publish(
+                topics::FORESIGHT_COMPARISON.name,
+                self.publishers.comparison.publish(sheet),
+            );
         }
     }
 

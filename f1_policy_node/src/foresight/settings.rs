@@ -15,7 +15,7 @@ pub struct ForesightSettings {
     /// A foreseen image is compared with the frame nearest to its moment, if that is within this
     /// distance, ns.
     pub compare_slop_ns: i64,
-    /// Below this PSNR the plan is left and the next observation is taken at once, dB; 0 never.
+    /// Below this PSNR the next observation is inferred at once, dB; 0 never.
     pub replan_psnr: f64,
     /// How long inference appears to take on a virtual clock, s.
     pub virtual_latency: f64,
@@ -93,7 +93,7 @@ impl ForesightSettings {
             0.0,
             0.0,
             60.0,
-            "A foreseen image that is worse than this shows that the world left the plan: replan at once, dB; 0: never.",
+            "A foreseen image that is worse than this shows that the scene departs from the foresight: infer anew at once, dB; 0: never.",
         )?;
         double(
             "virtual_latency",

@@ -1,5 +1,5 @@
-//! A camera that repeats the same frame looks alive to every stamp check and shows a world that
-//! stands still.
+//! A camera that repeats the same frame passes every check of stamps, and its image no longer shows
+//! the scene.
 
 /// Watches one camera for identical frames.
 #[derive(Debug, Default)]

@@ -1,30 +1,27 @@
-//! From messages to observations: decoding, stamps, matching, and what is said about sources that
-//! do not deliver.
+//! From messages to observations: decoding, checks of stamps, matching.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use f1_image::{ImageError, decode, decode_compressed, into_rgb};
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image, JointState};
 use f1_middleware::Clock;
-use f1_middleware::image::{ImageError, decode, decode_compressed, into_rgb};
 use f1_model::HistoryFrame;
 use image::RgbImage;
 use parking_lot::Mutex;
 
 use super::frozen::FrozenWatch;
 use super::history::{HistoryRing, HistorySettings};
-use super::joints::JointBuffer;
-use super::matching::{StampFault, StampMatcher};
+use super::matching::StampFault;
 use super::settings::PerceptionSettings;
+use super::synchroniser::{JointsTaken, MatchedSet, StampRefused, Synchroniser};
+use crate::condition::{Check, Condition, Restart, Sensor, Source};
 use crate::core::Core;
 use crate::error::{NodeError, NodeResult};
-use crate::observation::{CameraFrame, JointSample, Observation};
+use crate::observation::{CameraFrame, Observation};
 use crate::resources::Resources;
 use crate::stages::{StageTimes, stage};
-
-/// The board's entry while a network that was trained on whole histories waits for one.
-const HISTORY: &str = "history";
 
 /// A camera message as it came.
 pub(super) enum CameraMessage {
@@ -40,7 +37,7 @@ impl CameraMessage {
         }
     }
 
-    /// The pixels. Those of an unpadded rgb8 message that nobody else holds are moved, not copied.
+    /// The pixels. Those of an unpadded rgb8 message with no other owner are moved, not copied.
     fn decode(self) -> Result<RgbImage, ImageError> {
         match self {
             CameraMessage::Raw(message) => {
@@ -68,23 +65,22 @@ pub(super) struct Decoded {
 
 /// What is known of one camera, or of the joints; times on the steady clock.
 #[derive(Clone, Default)]
-struct Source {
+pub(super) struct Health {
     /// When a message last came.
-    heard: Duration,
-    /// When one was last good.
-    used: Duration,
-    /// Why the last one was not.
-    fault: Option<String>,
+    pub received: Duration,
+    /// When one could last be used.
+    pub used: Duration,
+    /// Why the last one could not.
+    pub fault: Option<String>,
 }
 
 /// Buffers of one activation.
-struct Buffers {
-    matcher: StampMatcher<CameraFrame>,
-    joints: JointBuffer,
-    cameras: Vec<Source>,
-    joint_source: Source,
+pub(super) struct Buffers {
+    pub synchroniser: Synchroniser<CameraFrame>,
+    pub cameras: Vec<Health>,
+    pub joints: Health,
     /// When messages last belonged together.
-    matched: Duration,
+    pub matched: Duration,
     last_history: Duration,
 }
 
@@ -94,12 +90,12 @@ pub(super) struct Shared {
     pub resources: Arc<Resources>,
     pub settings: PerceptionSettings,
     pub active: AtomicBool,
-    clock: Clock,
-    buffers: Mutex<Buffers>,
+    pub clock: Clock,
+    pub buffers: Mutex<Buffers>,
     history: Mutex<HistoryRing<HistoryFrame>>,
-    /// (index in the robot file, required) of the cameras that are subscribed, in the matcher's
-    /// order.
-    pub sources: Vec<(usize, bool)>,
+    /// (index in the robot file, required) of the cameras that are subscribed, in the
+    /// synchroniser's order.
+    pub cameras: Vec<(usize, bool)>,
     names: Vec<String>,
 }
 
@@ -129,13 +125,13 @@ impl Shared {
                 names[camera]
             ));
         }
-        let sources: Vec<(usize, bool)> = cameras
+        let used: Vec<(usize, bool)> = cameras
             .iter()
             .enumerate()
             .filter(|(_, camera)| camera.mask)
             .map(|(index, camera)| (index, !optional.contains(&camera.name)))
             .collect();
-        let required: Vec<bool> = sources.iter().map(|(_, required)| *required).collect();
+        let required: Vec<bool> = used.iter().map(|(_, required)| *required).collect();
         if !required.contains(&true) {
             return wrong("at least one camera must be required".into());
         }
@@ -151,10 +147,9 @@ impl Shared {
             },
         };
         let buffers = Buffers {
-            matcher: StampMatcher::new(settings.matching(), &required),
-            joints: JointBuffer::default(),
-            cameras: vec![Source::default(); sources.len()],
-            joint_source: Source::default(),
+            synchroniser: Synchroniser::new(&resources.robot, &settings, required),
+            cameras: vec![Health::default(); used.len()],
+            joints: Health::default(),
             matched: Duration::ZERO,
             last_history: Duration::ZERO,
         };
@@ -166,48 +161,47 @@ impl Shared {
             clock,
             buffers: Mutex::new(buffers),
             history: Mutex::new(HistoryRing::new(history)),
-            sources,
+            cameras: used,
             names,
         }))
     }
 
-    fn key(&self, source: usize) -> String {
-        format!("camera {}", self.names[self.sources[source].0])
+    /// The camera at this place of the synchroniser.
+    pub fn sensor(&self, camera: usize) -> Sensor {
+        Sensor::Camera(self.names[self.cameras[camera].0].clone())
     }
 
     /// A camera message came. Whether it is worth decoding: its stamp is neither ahead of the clock
     /// nor long past.
-    pub fn heard(&self, source: usize, stamp_ns: i64, arrived: Duration, now_ns: i64) -> bool {
+    pub fn received(&self, camera: usize, stamp_ns: i64, arrived: Duration, now_ns: i64) -> bool {
         if !self.active.load(Ordering::SeqCst) {
             return false;
         }
-        self.buffers.lock().cameras[source].heard = arrived;
-        let key = self.key(source);
-        let fault = self.stamp_fault(&key, stamp_ns, now_ns);
-        if let Some(fault) = fault {
-            self.buffers.lock().cameras[source].fault = Some(fault);
-            self.core.board.lock().dropped_frames += 1;
+        self.buffers.lock().cameras[camera].received = arrived;
+        if let Some(fault) = self.stamp_fault(&self.sensor(camera), stamp_ns, now_ns) {
+            self.buffers.lock().cameras[camera].fault = Some(fault.to_string());
+            self.core.status.lock().dropped_frames += 1;
             return false;
         }
         true
     }
 
-    /// What is wrong with a stamp; notes it on the board. After the first one from the future
-    /// everything starts anew.
-    fn stamp_fault(&self, key: &str, stamp_ns: i64, now_ns: i64) -> Option<String> {
-        let seconds = |ns: i64| ns as f64 * 1e-9;
-        let ahead_ns = stamp_ns.saturating_sub(now_ns);
-        let future = ahead_ns > self.settings.future_ns;
-        let fault = if future {
-            Some(format!("{key}: its stamp lies {:.3} s in the future", seconds(ahead_ns)))
-        } else if -ahead_ns > self.settings.stale_ns {
-            Some(format!("{key}: its stamp lies {:.3} s in the past", seconds(-ahead_ns)))
-        } else {
-            None
-        };
-        let news = self.core.board.lock().condition(&format!("{key} stamp"), fault.clone());
-        if future && news {
-            self.start_anew(fault.as_deref().unwrap_or_default());
+    /// What is wrong with a stamp; notes it in the status. The first one from the future empties
+    /// the buffers.
+    fn stamp_fault(&self, sensor: &Sensor, stamp_ns: i64, now_ns: i64) -> Option<Condition> {
+        let refused = StampRefused::of(stamp_ns, now_ns, &self.settings);
+        let sensor = sensor.clone();
+        let fault = refused.map(|refused| match refused {
+            StampRefused::Ahead(ns) => {
+                Condition::StampAhead { sensor: sensor.clone(), seconds: ns as f64 * 1e-9 }
+            }
+            StampRefused::Past(ns) => {
+                Condition::StampPast { sensor: sensor.clone(), seconds: ns as f64 * 1e-9 }
+            }
+        });
+        let news = self.core.status.lock().set(&sensor.source(Check::Stamp), fault.clone());
+        if news && let Some(Condition::StampAhead { sensor, seconds }) = fault.clone() {
+            self.start_anew(Restart::StampAhead { sensor, seconds });
         }
         fault
     }
@@ -215,12 +209,12 @@ impl Shared {
     /// Runs on the camera's decoder: pixels, frozen check, and the history frame when one is due.
     pub fn decode(
         &self,
-        source: usize,
+        camera: usize,
         arrival: Arrival,
         watch: &mut FrozenWatch,
         frame_id: &mut Arc<str>,
     ) -> Decoded {
-        let (camera, _) = self.sources[source];
+        let (camera, _) = self.cameras[camera];
         if frame_id.as_ref() != arrival.message.frame_id() {
             *frame_id = arrival.message.frame_id().into();
         }
@@ -256,31 +250,35 @@ impl Shared {
     }
 
     /// Runs on the executor.
-    pub fn decoded(&self, source: usize, decoded: Decoded, now_ns: i64) {
+    pub fn decoded(&self, camera: usize, decoded: Decoded, now_ns: i64) {
         if !self.active.load(Ordering::SeqCst) {
             return;
         }
-        let key = format!("camera {}", self.names[decoded.camera]);
-        let undecoded = decoded.outcome.as_ref().err().map(|reason| format!("{key}: {reason}"));
+        let name = || self.names[decoded.camera].clone();
+        let source = |check| Source::Camera(name(), check);
+        let unreadable = decoded.outcome.as_ref().err();
+        let unreadable = unreadable
+            .map(|reason| Condition::Unreadable { camera: name(), reason: reason.clone() });
         let frozen = self.settings.frozen_ns > 0 && decoded.frozen_ns > self.settings.frozen_ns;
         let seconds = decoded.frozen_ns as f64 * 1e-9;
-        let frozen = frozen.then(|| format!("{key}: the image has not changed for {seconds:.1} s"));
+        let frozen = frozen.then(|| Condition::Frozen { camera: name(), seconds });
         {
-            let mut board = self.core.board.lock();
-            board.dropped_frames += u64::from(undecoded.is_some());
-            board.condition(&format!("{key} decoding"), undecoded.clone());
-            if undecoded.is_none() {
-                board.condition(&format!("{key} frozen"), frozen.clone());
+            let mut status = self.core.status.lock();
+            status.dropped_frames += u64::from(unreadable.is_some());
+            status.set(&source(Check::Content), unreadable.clone());
+            if unreadable.is_none() {
+                status.set(&source(Check::Frozen), frozen.clone());
             }
         }
-        if undecoded.is_none() && self.sources[source].1 {
-            // A world that only seems to stand still must not be acted on to the end of the chunk.
-            self.core.hold(&format!("{key} frozen"), frozen.clone());
+        if unreadable.is_none() && self.cameras[camera].1 {
+            // A scene that only seems to stand still must not be acted on to the end of the chunk.
+            self.core.hold(&source(Check::Frozen), frozen.clone());
         }
         let (frame, history) = match (decoded.outcome, frozen) {
             (Ok(frame), None) => frame,
-            (_, reason) => {
-                self.buffers.lock().cameras[source].fault = undecoded.or(reason);
+            (_, frozen) => {
+                let fault = unreadable.or(frozen).map(|condition| condition.to_string());
+                self.buffers.lock().cameras[camera].fault = fault;
                 return;
             }
         };
@@ -290,78 +288,89 @@ impl Shared {
                 buffers.last_history = history;
             }
             let (stamp_ns, arrived) = (frame.stamp_ns, frame.arrived);
-            let pushed = buffers.matcher.push(source, stamp_ns, frame, now_ns);
-            let camera = &mut buffers.cameras[source];
+            let pushed = buffers.synchroniser.frame(camera, stamp_ns, frame, now_ns);
+            let health = &mut buffers.cameras[camera];
             match &pushed {
-                Ok(()) => (camera.used, camera.fault) = (arrived, None),
-                Err(fault) => camera.fault = Some(format!("{key}: {fault}")),
+                Ok(()) => (health.used, health.fault) = (arrived, None),
+                Err(fault) => health.fault = Some(format!("{}: {fault}", self.sensor(camera))),
             }
             pushed
         };
         match pushed {
             Ok(()) => self.assemble(),
-            // A repeated or reordered message is normal on best-effort links: counted, and told
-            // when nothing else comes.
+            // A repeated or reordered message is normal on best-effort links: it is counted, and
+            // named when nothing else comes.
             Err(StampFault::NotNewer { .. } | StampFault::Future { .. }) => {
-                self.core.board.lock().dropped_frames += 1;
+                self.core.status.lock().dropped_frames += 1;
             }
             Err(StampFault::ClockJump { back_ns }) => {
-                self.core.board.lock().dropped_frames += 1;
-                self.clock_jumped(Duration::from_nanos(back_ns.unsigned_abs()));
+                self.core.status.lock().dropped_frames += 1;
+                self.clock_jumped(back_ns);
             }
         }
     }
 
-    /// The clock went back: nothing that is kept can be compared with what comes.
-    pub fn clock_jumped(&self, back: Duration) {
-        self.start_anew(&format!("the clock jumped back by {:.3} s", back.as_secs_f64()));
+    /// The clock went back by `back_ns`: nothing that is kept can be compared with what comes.
+    pub fn clock_jumped(&self, back_ns: i64) {
+        self.start_anew(Restart::ClockBack { seconds: back_ns.unsigned_abs() as f64 * 1e-9 });
     }
 
     /// Empties the buffers and restarts the policy's memory: no motion until everything is fresh.
-    fn start_anew(&self, reason: &str) {
+    fn start_anew(&self, reason: Restart) {
         self.history.lock().clear();
-        {
-            let mut buffers = self.buffers.lock();
-            buffers.matcher.reset();
-            buffers.joints.clear();
-        }
+        self.buffers.lock().synchroniser.clear();
         self.core.restart(reason);
     }
 
-    /// A joint state came.
+    /// A message of joint states came.
     pub fn joints_arrived(&self, message: &JointState, arrived: Duration, now_ns: i64) {
         if !self.active.load(Ordering::SeqCst) {
             return;
         }
         let stamp_ns = message.header.stamp.nanoseconds();
-        self.buffers.lock().joint_source.heard = arrived;
-        let robot = &self.resources.robot;
-        let sample = robot.joint_vector(&message.name, &message.position).and_then(|positions| {
-            let state = self.resources.encoder.encode(&message.name, &message.position)?;
-            Ok(JointSample { stamp_ns, positions, state, arrived })
-        });
-        let unusable = sample.as_ref().err().map(ToString::to_string);
-        self.core.board.lock().condition("joint states", unusable.clone());
-        let fault = unusable.or_else(|| self.stamp_fault("joint states", stamp_ns, now_ns));
-        let sample = match (sample, fault) {
-            (Ok(sample), None) => sample,
-            (_, fault) => {
-                self.buffers.lock().joint_source.fault = fault;
+        {
+            let mut buffers = self.buffers.lock();
+            buffers.joints.received = arrived;
+            if !buffers.synchroniser.concerns(message) {
                 return;
             }
-        };
-        let jumped_ns = {
-            let mut buffers = self.buffers.lock();
-            (buffers.joint_source.used, buffers.joint_source.fault) = (arrived, None);
-            let jumped = buffers.joints.newest().map_or(0, |newest| newest.stamp_ns - stamp_ns);
-            buffers.joints.push(sample);
-            jumped
-        };
-        self.core.board.lock().joints_ns = Some(stamp_ns);
-        if jumped_ns > self.settings.jump_ns {
-            self.clock_jumped(Duration::from_nanos(jumped_ns.unsigned_abs()));
         }
-        self.assemble();
+        if let Some(fault) = self.stamp_fault(&Sensor::Joints, stamp_ns, now_ns) {
+            self.buffers.lock().joints.fault = Some(fault.to_string());
+            return;
+        }
+        let encode = |names: &[String], positions: &[f64]| {
+            let vector = self.resources.robot.joint_vector(names, positions)?;
+            Ok((vector, self.resources.encoder.encode(names, positions)?))
+        };
+        let taken = {
+            let mut buffers = self.buffers.lock();
+            let taken = buffers.synchroniser.joint_states(message, stamp_ns, arrived, &encode);
+            match &taken {
+                JointsTaken::Sample => {
+                    (buffers.joints.used, buffers.joints.fault) = (arrived, None);
+                }
+                JointsTaken::Refused(reason) => buffers.joints.fault = Some(reason.clone()),
+                JointsTaken::Nothing | JointsTaken::ClockBack(_) => {}
+            }
+            taken
+        };
+        let source = Source::JointStates(Check::Content);
+        match taken {
+            JointsTaken::Sample => {
+                {
+                    let mut status = self.core.status.lock();
+                    status.clear(&source);
+                    status.joints_ns = Some(stamp_ns);
+                }
+                self.assemble();
+            }
+            JointsTaken::Refused(reason) => {
+                self.core.status.lock().raise(Condition::Joints(reason));
+            }
+            JointsTaken::ClockBack(back_ns) => self.clock_jumped(back_ns),
+            JointsTaken::Nothing => {}
+        }
     }
 
     /// Puts the newest observation together, if one is complete, and hands it on.
@@ -369,33 +378,14 @@ impl Shared {
         let instruction = match self.core.instruction() {
             Ok(instruction) => instruction,
             Err(error) => {
-                self.core
-                    .board
-                    .lock()
-                    .condition("instruction", Some(format!("instruction: {error}")));
+                let refused = Condition::InstructionRefused(error.to_string());
+                self.core.status.lock().raise(refused);
                 return;
             }
         };
-        let observation = {
+        let (set, history, missing_ns, last_history) = {
             let mut buffers = self.buffers.lock();
-            let slop = self.settings.slop_ns;
-            // The joints must have arrived before a set is taken: a set is served once.
-            let Some(newest) = self
-                .sources
-                .iter()
-                .enumerate()
-                .filter(|(_, (_, required))| *required)
-                .map(|(source, _)| buffers.matcher.newest_ns(source))
-                .min()
-                .flatten()
-            else {
-                return;
-            };
-            if buffers.joints.newest().is_none_or(|joints| joints.stamp_ns < newest - slop) {
-                return;
-            }
-            let Some(set) = buffers.matcher.newest() else { return };
-            let Some(joints) = buffers.joints.nearest(set.stamp_ns, slop).cloned() else { return };
+            let Some(set) = buffers.synchroniser.take() else { return };
             buffers.matched = self.clock.steady();
             let (history, missing_ns) = if self.resources.foresees() {
                 let ring = self.history.lock();
@@ -406,127 +396,48 @@ impl Shared {
             } else {
                 (Vec::new(), 0)
             };
-            let mut cameras = vec![None; self.names.len()];
-            let (mut decode, mut arrived) = (Duration::ZERO, joints.arrived);
-            for ((camera, _), value) in self.sources.iter().zip(set.values) {
-                if let Some((_, frame)) = value {
-                    decode += frame.decode;
-                    arrived = arrived.max(frame.arrived);
-                    cameras[*camera] = Some(frame);
-                }
-            }
-            let times =
-                StageTimes { decode, history: buffers.last_history, ..StageTimes::default() };
-            let stamp_ns = set.stamp_ns;
-            {
-                let mut board = self.core.board.lock();
-                board.observation_ns = Some(stamp_ns);
-                board.observation_rate.tick(stamp_ns);
-            }
-            let waits = self.resources.policy.config().run.full_history && missing_ns > 0;
-            let seconds = missing_ns as f64 * 1e-9;
-            let reason = waits.then(|| format!("{HISTORY}: {seconds:.1} s of images are missing"));
-            self.core.board.lock().condition(HISTORY, reason);
-            let (Some(instruction), false) = (instruction, waits) else { return };
-            Observation { stamp_ns, cameras, history, joints, instruction, arrived, times }
+            (set, history, missing_ns, buffers.last_history)
         };
-        self.core.observations.send(Arc::new(observation));
-    }
-
-    /// Names sources that send nothing, or nothing that can be used.
-    pub fn look_for_silence(&self, now: Duration) {
-        if !self.active.load(Ordering::SeqCst) {
-            return;
-        }
-        let limit = Duration::from_nanos(self.settings.silent_ns.unsigned_abs());
-        let (cameras, joints, apart) = {
-            let buffers = self.buffers.lock();
-            let apart = self.apart(&buffers, now, limit);
-            (buffers.cameras.clone(), buffers.joint_source.clone(), apart)
-        };
-        let no_clock = self.clock.is_simulated() && self.clock.now().nanoseconds() == 0;
-        let mut board = self.core.board.lock();
-        board.condition(
-            "clock",
-            no_clock.then(|| "use_sim_time is set, but nothing came on /clock".into()),
-        );
-        board.condition("synchronisation", apart);
-        let mut told = |key: &str, source: &Source| {
-            let silent = now.saturating_sub(source.heard);
-            let unused = now.saturating_sub(source.used);
-            let reason = if silent > limit {
-                Some(format!("{key}: nothing received for {:.1} s", silent.as_secs_f64()))
-            } else if unused > limit {
-                let fault = source.fault.as_deref();
-                fault.map(|fault| {
-                    format!("nothing usable for {:.1} s: {fault}", unused.as_secs_f64())
-                })
-            } else {
-                None
-            };
-            board.condition(&format!("{key} silent"), reason);
-        };
-        for ((camera, required), source) in self.sources.iter().zip(&cameras) {
-            if *required {
-                told(&format!("camera {}", self.names[*camera]), source);
+        let MatchedSet { stamp_ns, frames, joints } = set;
+        let mut cameras = vec![None; self.names.len()];
+        let (mut decode, mut arrived) = (Duration::ZERO, joints.arrived);
+        for ((camera, _), frame) in self.cameras.iter().zip(frames) {
+            if let Some((_, frame)) = frame {
+                decode += frame.decode;
+                arrived = arrived.max(frame.arrived);
+                cameras[*camera] = Some(frame);
             }
         }
-        told("joint states", &joints);
-    }
-
-    /// Why nothing fits together although every source delivers: the two whose newest stamps are
-    /// furthest apart.
-    fn apart(&self, buffers: &Buffers, now: Duration, limit: Duration) -> Option<String> {
-        let fresh = |source: &Source| now.saturating_sub(source.used) <= limit;
-        let unmatched = now.saturating_sub(buffers.matched);
-        let cameras = self.sources.iter().zip(&buffers.cameras).enumerate();
-        let required: Vec<_> = cameras.filter(|(_, ((_, required), _))| *required).collect();
-        if unmatched <= limit
-            || !fresh(&buffers.joint_source)
-            || !required.iter().all(|(_, (_, s))| fresh(s))
+        let times = StageTimes { decode, history: last_history, ..StageTimes::default() };
+        let waits = self.resources.policy.config().run.full_history && missing_ns > 0;
         {
-            return None;
+            let mut status = self.core.status.lock();
+            status.observation_ns = Some(stamp_ns);
+            status.observation_rate.tick(stamp_ns);
+            let seconds = missing_ns as f64 * 1e-9;
+            let missing = waits.then_some(Condition::HistoryMissing { seconds });
+            status.set(&Source::History, missing);
         }
-        let mut stamps: Vec<(i64, String)> = required
-            .iter()
-            .filter_map(|(source, _)| {
-                Some((buffers.matcher.newest_ns(*source)?, self.key(*source)))
-            })
-            .chain(
-                buffers.joints.newest().map(|newest| (newest.stamp_ns, "joint states".to_owned())),
-            )
-            .collect();
-        stamps.sort();
-        let ((oldest, late), (newest, early)) = (stamps.first()?, stamps.last()?);
-        Some(format!(
-            "no observation for {:.1} s: stamps of {late} lie {:.3} s before those of {early}, sync_slop is {:.3} s",
-            unmatched.as_secs_f64(),
-            (newest - oldest) as f64 * 1e-9,
-            self.settings.slop_ns as f64 * 1e-9
-        ))
+        let (Some(instruction), false) = (instruction, waits) else { return };
+        let observation =
+            Observation { stamp_ns, cameras, history, joints, instruction, arrived, times };
+        self.core.observations.send(Arc::new(observation));
     }
 
     /// A new activation, at `now` on the steady clock.
     pub fn restart(&self, now: Duration) {
         self.history.lock().clear();
         let mut buffers = self.buffers.lock();
-        buffers.matcher.reset();
-        buffers.joints.clear();
-        buffers.cameras.fill(Source { heard: now, used: now, fault: None });
-        buffers.joint_source = Source { heard: now, used: now, fault: None };
+        buffers.synchroniser.clear();
+        let fresh = Health { received: now, used: now, fault: None };
+        buffers.cameras.fill(fresh.clone());
+        buffers.joints = fresh;
         buffers.matched = now;
     }
 
-    /// Nothing of what was said about sources holds any longer.
+    /// Conditions of sensors no longer hold once the node is inactive.
     pub fn clear_conditions(&self) {
         self.core.release_holds();
-        let mut board = self.core.board.lock();
-        board.conditions.retain(|source, _| {
-            !(source.starts_with("camera ")
-                || source.starts_with("joint states")
-                || source == "synchronisation"
-                || source == HISTORY
-                || source == "clock")
-        });
+        self.core.status.lock().conditions.retain(|source, _| !source.is_of_perception());
     }
 }

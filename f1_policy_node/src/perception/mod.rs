@@ -7,6 +7,8 @@ pub mod joints;
 pub mod matching;
 mod node;
 mod settings;
+mod silence;
+pub mod synchroniser;
 
-pub use node::{NAME, Perception};
+pub use node::Perception;
 pub use settings::PerceptionSettings;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use f1_interfaces::f1_msgs::srv::{SetInstruction, SetInstructionResponse};
-use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image, JointState};
-use f1_middleware::{ClockKind, Node, Qos, Urgency, Worker};
+use f1_interfaces::f1_msgs::srv::SetInstructionResponse;
+use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image};
+use f1_middleware::{ClockKind, Node, Urgency, Worker};
 use parking_lot::Mutex;
 
 use super::frozen::FrozenWatch;
@@ -14,10 +14,8 @@ use super::intake::{Arrival, CameraMessage, Decoded, Shared};
 use super::settings::PerceptionSettings;
 use crate::core::Core;
 use crate::error::{NodeError, NodeResult};
-use crate::instruction;
-
-/// Name of the node, and of its entries on the board.
-pub const NAME: &str = "perception";
+use crate::names::PERCEPTION as NAME;
+use crate::{instruction, topics};
 
 /// The node `perception`: subscriptions live while it is configured, observations flow while it is
 /// active.
@@ -42,27 +40,26 @@ impl Perception {
     pub fn new(node: Node, core: Arc<Core>) -> NodeResult<Self> {
         PerceptionSettings::declare(node.parameters())?;
         core.set_instruction(&node.parameters().get::<String>("instruction")?);
-        let told = core.clone();
+        let by_parameter = core.clone();
         node.parameters().on_change(move |changes| {
             for (name, value) in changes {
                 if name == "instruction"
                     && let f1_middleware::parameters::Value::String(text) = value
                 {
-                    told.set_instruction(text);
+                    by_parameter.set_instruction(text);
                 }
             }
         });
-        let told = core.clone();
+        let by_topic = core.clone();
         node.keep(instruction::subscribe(&node, move |message| {
-            told.set_instruction(&message.data);
+            by_topic.set_instruction(&message.data);
         })?);
-        let told = core.clone();
-        let service =
-            node.create_service::<SetInstruction>("perception/set_instruction", move |request| {
-                let changed = told.set_instruction(&request.instruction);
-                let message = if changed { "" } else { "that is the instruction already" };
-                SetInstructionResponse { success: true, message: message.to_owned() }
-            })?;
+        let by_service = core.clone();
+        let service = topics::SET_INSTRUCTION.offer(&node, move |request| {
+            let changed = by_service.set_instruction(&request.instruction);
+            let message = if changed { "" } else { "that is the instruction already" };
+            SetInstructionResponse { success: true, message: message.to_owned() }
+        })?;
         node.keep(service);
         Ok(Self { node, core, configured: Mutex::new(None) })
     }
@@ -82,8 +79,8 @@ impl Perception {
         let settings = PerceptionSettings::read(self.node.parameters())?;
         let shared = Shared::new(self.core.clone(), resources, settings, self.node.clock())?;
         let mut keep: Vec<Box<dyn std::any::Any + Send + Sync>> = Vec::new();
-        for source in 0..shared.sources.len() {
-            self.subscribe_camera(&shared, source, &mut keep)?;
+        for camera in 0..shared.cameras.len() {
+            self.subscribe_camera(&shared, camera, &mut keep)?;
         }
         self.subscribe_joints(&shared, &mut keep)?;
         let watch = shared.clone();
@@ -96,14 +93,11 @@ impl Perception {
                 move || watch.look_for_silence(clock.steady())
             },
         )));
-        let (weak, executor) = (Arc::downgrade(&shared), self.node.executor());
-        self.node.clock().on_jump_back(move |jump| {
-            // Told where /clock arrives: the work is done on the node's own thread.
-            if let Some(shared) = weak.upgrade() {
-                let back = jump.before.since(jump.after);
-                executor.post(move || shared.clock_jumped(back));
-            }
-        });
+        let jumped = shared.clone();
+        keep.push(Box::new(self.node.on_jump_back(move |jump| {
+            let back_ns = i64::try_from(jump.before.since(jump.after).as_nanos());
+            jumped.clock_jumped(back_ns.unwrap_or(i64::MAX));
+        })));
         *self.configured.lock() = Some(Configured { shared, _keep: keep });
         Ok(())
     }
@@ -118,7 +112,7 @@ impl Perception {
         configured.shared.restart(self.node.steady_now());
         self.core.set_future(configured.shared.settings.future_ns);
         configured.shared.active.store(true, Ordering::SeqCst);
-        self.core.board.lock().active.insert(NAME, true);
+        self.core.status.lock().active.insert(NAME, true);
         Ok(())
     }
 
@@ -128,7 +122,7 @@ impl Perception {
             configured.shared.active.store(false, Ordering::SeqCst);
             configured.shared.clear_conditions();
         }
-        self.core.board.lock().active.insert(NAME, false);
+        self.core.status.lock().active.insert(NAME, false);
     }
 
     /// Drops subscriptions, workers and resources.
@@ -141,11 +135,11 @@ impl Perception {
     fn subscribe_camera(
         &self,
         shared: &Arc<Shared>,
-        source: usize,
+        camera: usize,
         keep: &mut Vec<Box<dyn std::any::Any + Send + Sync>>,
     ) -> NodeResult<()> {
-        let (camera, _) = shared.sources[source];
-        let description = shared.resources.robot.file().cameras[camera].clone();
+        let (index, _) = shared.cameras[camera];
+        let description = shared.resources.robot.file().cameras[index].clone();
         let worker = {
             let (shared, done) = (shared.clone(), shared.clone());
             let clock = self.node.clock();
@@ -156,44 +150,36 @@ impl Perception {
                 &format!("decode {}", description.name),
                 Urgency::Motion,
                 Duration::ZERO,
-                move |arrival: Arrival| shared.decode(source, arrival, &mut watch, &mut frame_id),
-                move |decoded: Decoded| done.decoded(source, decoded, clock.now().nanoseconds()),
+                move |arrival: Arrival| shared.decode(camera, arrival, &mut watch, &mut frame_id),
+                move |decoded: Decoded| done.decoded(camera, decoded, clock.now().nanoseconds()),
             )?
         };
         let worker = Arc::new(worker);
         let clock = self.node.clock();
-        let qos = Qos::sensor_data();
         let (shared, submit) = (shared.clone(), worker.clone());
-        let heard = move |message: CameraMessage, stamp_ns: i64| {
+        let received = move |message: CameraMessage, stamp_ns: i64| {
             let arrived = clock.steady();
-            if shared.heard(source, stamp_ns, arrived, clock.now().nanoseconds())
+            if shared.received(camera, stamp_ns, arrived, clock.now().nanoseconds())
                 && submit.submit(Arrival { message, stamp_ns, arrived })
             {
-                shared.core.board.lock().dropped_frames += 1;
+                shared.core.status.lock().dropped_frames += 1;
             }
         };
+        let topic = &description.topic;
         if description.compressed {
-            keep.push(Box::new(self.node.create_subscription::<CompressedImage>(
-                &description.topic,
-                qos,
-                {
-                    move |message, _| {
-                        let stamp_ns = message.header.stamp.nanoseconds();
-                        heard(CameraMessage::Compressed(message), stamp_ns);
-                    }
-                },
-            )?));
+            let callback = move |message: Arc<CompressedImage>, _| {
+                let stamp_ns = message.header.stamp.nanoseconds();
+                received(CameraMessage::Compressed(message), stamp_ns);
+            };
+            let subscription =
+                topics::COMPRESSED_CAMERA.subscription_to(&self.node, topic, callback)?;
+            keep.push(Box::new(subscription));
         } else {
-            keep.push(Box::new(self.node.create_subscription::<Image>(
-                &description.topic,
-                qos,
-                {
-                    move |message, _| {
-                        let stamp_ns = message.header.stamp.nanoseconds();
-                        heard(CameraMessage::Raw(message), stamp_ns);
-                    }
-                },
-            )?));
+            let callback = move |message: Arc<Image>, _| {
+                let stamp_ns = message.header.stamp.nanoseconds();
+                received(CameraMessage::Raw(message), stamp_ns);
+            };
+            keep.push(Box::new(topics::CAMERA.subscription_to(&self.node, topic, callback)?));
         }
         keep.push(Box::new(worker));
         Ok(())
@@ -204,16 +190,14 @@ impl Perception {
         shared: &Arc<Shared>,
         keep: &mut Vec<Box<dyn std::any::Any + Send + Sync>>,
     ) -> NodeResult<()> {
-        let topic = shared.resources.robot.file().joint_states.clone();
-        let (shared, clock) = (shared.clone(), self.node.clock());
-        let subscription = self.node.create_subscription::<JointState>(
-            &topic,
-            Qos::sensor_data(),
-            move |message, _| {
-                shared.joints_arrived(&message, clock.steady(), clock.now().nanoseconds());
-            },
-        )?;
-        keep.push(Box::new(subscription));
+        for topic in topics::JOINT_STATES.names(&shared.resources.robot, &[]) {
+            let (shared, clock) = (shared.clone(), self.node.clock());
+            let subscription =
+                topics::JOINT_STATES.subscription_to(&self.node, &topic, move |message, _| {
+                    shared.joints_arrived(&message, clock.steady(), clock.now().nanoseconds());
+                })?;
+            keep.push(Box::new(subscription));
+        }
         Ok(())
     }
 }

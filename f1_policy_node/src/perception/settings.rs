@@ -4,6 +4,15 @@ use f1_middleware::parameters::{Descriptor, ParameterError, Parameters};
 
 use super::matching::MatchSettings;
 
+// Defaults, s.
+const SLOP: f64 = 0.05;
+const FUTURE: f64 = 0.1;
+const STALE: f64 = 1.0;
+const JUMP: f64 = 0.5;
+const FROZEN: f64 = 1.0;
+const SILENT: f64 = 1.0;
+const JOINT_AGE: f64 = 0.25;
+
 /// The parameters of the node `perception`, read when it is configured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PerceptionSettings {
@@ -19,6 +28,8 @@ pub struct PerceptionSettings {
     pub frozen_ns: i64,
     /// A camera that sends nothing for longer is silent, ns.
     pub silent_ns: i64,
+    /// The joints of one observation were measured at most so far apart, ns.
+    pub joint_age_ns: i64,
     /// Distance of two encoded history frames, ns; 0 takes the data set's step.
     pub history_period_ns: i64,
     /// Cameras that may be absent: they are masked then.
@@ -44,45 +55,52 @@ impl PerceptionSettings {
         };
         seconds(
             "sync_slop",
-            0.05,
+            SLOP,
             0.001,
             1.0,
             "Largest distance of the stamps in one observation, s. Cameras that run free give sets of different tightness; the tight ones are taken.",
         )?;
         seconds(
             "future_tolerance",
-            0.1,
+            FUTURE,
             0.0,
             10.0,
             "How far a stamp may lie ahead of ROS time, s; beyond it the message is refused.",
         )?;
         seconds(
             "stale_after",
-            1.0,
+            STALE,
             0.01,
             60.0,
             "A message whose stamp lies further in the past is refused, s: the sender's clock is wrong, or the link too slow.",
         )?;
         seconds(
             "clock_jump",
-            0.5,
+            JUMP,
             0.01,
             60.0,
             "A stamp this far before the last one of its source is a jump of the clock, s: buffers restart.",
         )?;
         seconds(
             "frozen_after",
-            1.0,
+            FROZEN,
             0.0,
             60.0,
             "A camera whose image does not change for longer counts as frozen and stops motion, s; 0: never.",
         )?;
         seconds(
             "silent_after",
-            1.0,
+            SILENT,
             0.05,
             60.0,
             "A camera or the joint states that send nothing for longer are named in status and diagnostics, s.",
+        )?;
+        seconds(
+            "joint_age",
+            JOINT_AGE,
+            0.001,
+            60.0,
+            "The joints of one observation were measured at most so far apart, s: drivers of one robot may send at different rates, and one that stops ends the observations.",
         )?;
         seconds(
             "history_period",
@@ -115,9 +133,27 @@ impl PerceptionSettings {
             jump_ns: ns("clock_jump")?,
             frozen_ns: ns("frozen_after")?,
             silent_ns: ns("silent_after")?,
+            joint_age_ns: ns("joint_age")?,
             history_period_ns: ns("history_period")?,
             optional_cameras: parameters.get("optional_cameras")?,
         })
+    }
+
+    /// The defaults, for what runs without a node.
+    #[must_use]
+    pub fn offline() -> Self {
+        let ns = |seconds: f64| (seconds * 1e9).round() as i64;
+        Self {
+            slop_ns: ns(SLOP),
+            future_ns: ns(FUTURE),
+            stale_ns: ns(STALE),
+            jump_ns: ns(JUMP),
+            frozen_ns: ns(FROZEN),
+            silent_ns: ns(SILENT),
+            joint_age_ns: ns(JOINT_AGE),
+            history_period_ns: 0,
+            optional_cameras: Vec::new(),
+        }
     }
 
     /// What the matcher tolerates.

@@ -3,17 +3,16 @@
 //! recording that was itself made on a virtual clock gives its own output again.
 
 use f1_interfaces::Message;
-use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image, JointState};
-use f1_interfaces::std_msgs::msg::{Bool, String as StringMessage};
-use f1_middleware::{Context, Node, NodeOptions, Publisher, Qos, Time};
+use f1_middleware::{Context, Node, NodeOptions, Publisher, Time};
 use f1_robot::Robot;
 
 use super::{Bag, BagMessage};
-use crate::error::NodeResult;
+use crate::error::{NodeError, NodeResult};
+use crate::topics::{self, Direction, Topic, Visitor};
 
 /// Plays the inputs of a recording: cameras, joint states, instruction and locks.
 pub struct Replay {
-    node: Node,
+    _node: Node,
     inputs: Vec<Input>,
     messages: Vec<BagMessage>,
 }
@@ -23,6 +22,34 @@ type Publish = Box<dyn Fn(&BagMessage) -> NodeResult<()>>;
 struct Input {
     topic: String,
     publisher: Publish,
+}
+
+/// Opens a publisher for each of the policy's inputs.
+struct Opening<'a> {
+    node: Node,
+    robot: &'a Robot,
+    locks: &'a [String],
+    inputs: Vec<Input>,
+}
+
+impl Visitor for Opening<'_> {
+    type Error = NodeError;
+
+    fn topic<T: Message>(&mut self, topic: &Topic<T>) -> NodeResult<()> {
+        if topic.direction != Direction::In {
+            return Ok(());
+        }
+        for name in topic.names(self.robot, self.locks) {
+            let publisher: Publisher<T> = self.node.create_publisher(&name, topic.replay_qos())?;
+            let publish = move |message: &BagMessage| -> NodeResult<()> {
+                publisher.publish(message.decode::<T>()?)?;
+                Ok(())
+            };
+            let topic = self.node.resolve_topic(&name)?;
+            self.inputs.push(Input { topic, publisher: Box::new(publish) });
+        }
+        Ok(())
+    }
 }
 
 impl Replay {
@@ -52,20 +79,10 @@ impl Replay {
     ) -> NodeResult<Self> {
         let options = NodeOptions { rosout: false, ..NodeOptions::in_namespace(namespace) };
         let node = context.create_node_with("replay", options)?;
-        let mut replay = Self { node, inputs: Vec::new(), messages: Vec::new() };
-        let file = robot.file();
-        for camera in file.cameras.iter().filter(|camera| camera.mask) {
-            if camera.compressed {
-                replay.input::<CompressedImage>(&camera.topic, Qos::reliable())?;
-            } else {
-                replay.input::<Image>(&camera.topic, Qos::reliable())?;
-            }
-        }
-        replay.input::<JointState>(&file.joint_states, Qos::reliable())?;
-        replay.input::<StringMessage>("instruction", Qos::latched())?;
-        for lock in locks {
-            replay.input::<Bool>(lock, Qos::reliable())?;
-        }
+        let mut opening = Opening { node, robot, locks, inputs: Vec::new() };
+        topics::visit(&mut opening)?;
+        let Opening { node, inputs, .. } = opening;
+        let mut replay = Self { _node: node, inputs, messages: Vec::new() };
         for message in bag.messages() {
             let message = message?;
             if replay.inputs.iter().any(|input| input.topic == message.topic) {
@@ -73,17 +90,6 @@ impl Replay {
             }
         }
         Ok(replay)
-    }
-
-    fn input<T: Message>(&mut self, topic: &str, qos: Qos) -> NodeResult<()> {
-        let publisher: Publisher<T> = self.node.create_publisher(topic, qos)?;
-        let topic = self.node.resolve_topic(topic)?;
-        let publish = move |message: &BagMessage| -> NodeResult<()> {
-            publisher.publish(message.decode::<T>()?)?;
-            Ok(())
-        };
-        self.inputs.push(Input { topic, publisher: Box::new(publish) });
-        Ok(())
     }
 
     /// Number of input messages.

@@ -5,17 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use f1_interfaces::Message;
-use f1_interfaces::f1_msgs::msg::{ActionChunk, ForesightError, PolicyStatus, SafetyEvent};
-use f1_interfaces::nav_msgs::msg::Path as PathMessage;
-use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image, JointState};
-use f1_interfaces::std_msgs::msg::{Bool, String as StringMessage};
-use f1_interfaces::trajectory_msgs::msg::JointTrajectory;
-use f1_middleware::{Context, Node, NodeOptions, Qos};
+use f1_middleware::{Context, Node, NodeOptions};
 use f1_robot::Robot;
 
 use super::Recorder;
-use crate::error::NodeResult;
+use crate::error::{NodeError, NodeResult};
 use crate::instruction;
+use crate::topics::{self, INSTRUCTION, Topic, Visitor};
 
 /// A recording that runs until it is finished.
 pub struct RecordSession {
@@ -25,14 +21,17 @@ pub struct RecordSession {
     _keep: Vec<Box<dyn std::any::Any + Send + Sync>>,
 }
 
-struct Opening {
+/// Subscribes to each topic that is recorded.
+struct Opening<'a> {
     node: Node,
+    robot: &'a Robot,
+    locks: &'a [String],
     recorder: Arc<Recorder>,
     messages: Arc<AtomicU64>,
     keep: Vec<Box<dyn std::any::Any + Send + Sync>>,
 }
 
-impl Opening {
+impl Opening<'_> {
     /// What writes a topic's messages, with the time at which they come.
     fn writing<T: Message>(&self, topic: &str) -> NodeResult<impl Fn(&T) + Send + Sync + 'static> {
         let name = self.node.resolve_topic(topic)?;
@@ -45,26 +44,33 @@ impl Opening {
             Err(error) => tracing::error!(%error, "not recorded"),
         })
     }
+}
 
-    fn topic<T: Message>(&mut self, topic: &str, qos: Qos) -> NodeResult<()> {
-        let write = self.writing::<T>(topic)?;
-        let subscription =
-            self.node.create_subscription::<T>(topic, qos, move |message, _| write(&message))?;
-        self.keep.push(Box::new(subscription));
-        Ok(())
-    }
+impl Visitor for Opening<'_> {
+    type Error = NodeError;
 
-    fn instruction(&mut self) -> NodeResult<()> {
-        let write = self.writing::<StringMessage>("instruction")?;
-        self.keep.push(Box::new(instruction::subscribe(&self.node, write)?));
+    fn topic<T: Message>(&mut self, topic: &Topic<T>) -> NodeResult<()> {
+        // The instruction has two subscriptions, see `instruction`.
+        if topic.recorded == 0 || topic.name == INSTRUCTION.name {
+            return Ok(());
+        }
+        for name in topic.names(self.robot, self.locks) {
+            let write = self.writing::<T>(&name)?;
+            let subscription = self.node.create_subscription::<T>(
+                &name,
+                topic.recording_qos(),
+                move |message, _| write(&message),
+            )?;
+            self.keep.push(Box::new(subscription));
+        }
         Ok(())
     }
 }
 
 impl RecordSession {
-    /// Opens the file and subscribes: cameras, joint states, instruction and the safety filter's
-    /// `locks`; foresight, chunk, path, trajectories, events and status. What goes through
-    /// services and actions (instructions, goals of controllers) is not in the file.
+    /// Opens the file and subscribes to the topics of [`topics`] that are recorded, the safety
+    /// filter's `locks` among them. What goes through services and actions (instructions, goals of
+    /// controllers) is not in the file.
     ///
     /// # Errors
     /// A file that cannot be made, topics that the middleware refuses.
@@ -78,44 +84,13 @@ impl RecordSession {
         let node = context.create_node_with("recorder", NodeOptions::in_namespace(namespace))?;
         let recorder = Arc::new(Recorder::create(path)?);
         recorder.begin(node.now().nanoseconds())?;
-        let mut opening = Opening { node, recorder, messages: Arc::default(), keep: Vec::new() };
-        let file = robot.file();
-        let sensor = Qos::sensor_data().keep_last(30);
-        for camera in file.cameras.iter().filter(|camera| camera.mask) {
-            if camera.compressed {
-                opening.topic::<CompressedImage>(&camera.topic, sensor)?;
-            } else {
-                opening.topic::<Image>(&camera.topic, sensor)?;
-            }
-        }
-        opening.topic::<JointState>(&file.joint_states, Qos::sensor_data().keep_last(200))?;
-        let reliable = Qos::reliable().keep_last(20);
-        opening.instruction()?;
-        for lock in locks {
-            opening.topic::<Bool>(lock, reliable)?;
-        }
-        opening.topic::<Image>("foresight/image", reliable.best_effort())?;
-        opening.topic::<Image>("foresight/comparison", reliable)?;
-        opening.topic::<ForesightError>("foresight/error", reliable)?;
-        opening.topic::<ActionChunk>("action/chunk", reliable)?;
-        match file.arms.as_slice() {
-            [_] => opening.topic::<PathMessage>("action/path", reliable)?,
-            arms => {
-                for arm in arms {
-                    opening.topic::<PathMessage>(&format!("action/path/{}", arm.name), reliable)?;
-                }
-            }
-        }
-        for controller in robot.controllers() {
-            let name = match controller.namespace.as_str() {
-                "" => controller.name.clone(),
-                space => format!("{space}/{}", controller.name),
-            };
-            opening.topic::<JointTrajectory>(&format!("{name}/joint_trajectory"), reliable)?;
-        }
-        opening.topic::<SafetyEvent>("safety_filter/event", reliable.keep_last(100))?;
-        opening.topic::<PolicyStatus>("status", reliable.transient_local())?;
-        let Opening { node, recorder, messages, keep } = opening;
+        let (messages, keep) = (Arc::default(), Vec::new());
+        let mut opening = Opening { node, robot, locks, recorder, messages, keep };
+        topics::visit(&mut opening)?;
+        let write = opening.writing(INSTRUCTION.name)?;
+        let subscriptions = instruction::subscribe(&opening.node, write)?;
+        opening.keep.push(Box::new(subscriptions));
+        let Opening { node, recorder, messages, keep, .. } = opening;
         Ok(Self { recorder, messages, _node: node, _keep: keep })
     }
 

@@ -107,8 +107,8 @@ impl Recorder {
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        // A recording that is dropped unfinished still gets its summary; a failure was nobody's to
-        // handle any more.
+        // A recording that is dropped unfinished still gets its summary; a failure can only be
+        // logged.
         if self.writer.lock().is_some()
             && let Err(error) = self.finish()
         {

@@ -1,5 +1,4 @@
-//! The filter's decisions as messages, without a flood: what stays the same for a while is told
-//! once a second.
+//! The filter's decisions as messages: one that stays the same is sent once a second.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +12,10 @@ use f1_robot::safety::{Event, Response, Rule};
 #[derive(Debug, Default)]
 pub struct EventLog {
     sequence: u64,
-    told: BTreeMap<(Rule, Option<String>, u8), i64>,
+    sent: BTreeMap<(Rule, Option<String>, u8), i64>,
 }
 
-/// The same event is told again after this long, ns.
+/// The same event is sent again after this long, ns.
 const REPEAT_NS: i64 = 1_000_000_000;
 
 impl EventLog {
@@ -38,13 +37,13 @@ impl EventLog {
                 action_of(event.action)
             };
             let key = (event.rule, event.joint.clone(), action);
-            // An event about a chunk is told every time: chunks are few.
+            // An event about a chunk is sent every time: chunks are few.
             let repeated = chunk.is_none()
-                && self.told.get(&key).is_some_and(|at| (0..REPEAT_NS).contains(&(now_ns - at)));
+                && self.sent.get(&key).is_some_and(|at| (0..REPEAT_NS).contains(&(now_ns - at)));
             if repeated {
                 continue;
             }
-            self.told.insert(key, now_ns);
+            self.sent.insert(key, now_ns);
             self.sequence += 1;
             let mut message = self.message(event, robot, now_ns, chunk, action);
             if event.rule == Rule::Lock && event.joint.is_none() && !demand.is_empty() {
@@ -52,7 +51,7 @@ impl EventLog {
             }
             messages.push(message);
         }
-        self.told.retain(|_, at| (0..REPEAT_NS).contains(&(now_ns - *at)));
+        self.sent.retain(|_, at| (0..REPEAT_NS).contains(&(now_ns - *at)));
         messages
     }
 

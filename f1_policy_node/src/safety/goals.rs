@@ -10,18 +10,19 @@ use f1_middleware::action::{ClientGoal, GoalEvent, GoalStatus};
 use f1_middleware::{ActionClient, Node, Result};
 use parking_lot::Mutex;
 
-use super::output::Objection;
+use super::controllers::Answers;
+use crate::topics::FOLLOW_JOINT_TRAJECTORY;
 
 /// Sends trajectories as goals of FollowJointTrajectory. A new goal pre-empts the one that runs:
 /// the controller replaces its trajectory by splicing, exactly as on the topic, and ends the old
-/// goal as aborted or cancelled, which is expected and not told.
+/// goal as aborted or cancelled, which is expected and not reported.
 pub(super) struct TrajectoryGoals {
     client: ActionClient<FollowJointTrajectory>,
-    objection: Objection,
+    answers: Answers,
     state: Arc<Mutex<State>>,
 }
 
-/// Counts goals, so that only the newest one's end is told.
+/// Counts goals, so that only the newest one's end is reported.
 #[derive(Default)]
 struct State {
     newest: u64,
@@ -30,10 +31,9 @@ struct State {
 }
 
 impl TrajectoryGoals {
-    pub(super) fn open(node: &Node, controller: &str, objection: Objection) -> Result<Self> {
-        let name = format!("{controller}/follow_joint_trajectory");
-        let client = node.create_action_client::<FollowJointTrajectory>(&name)?;
-        Ok(Self { client, objection, state: Arc::default() })
+    pub(super) fn open(node: &Node, controller: &str, answers: Answers) -> Result<Self> {
+        let client = node.create_action_client(&FOLLOW_JOINT_TRAJECTORY.named(controller))?;
+        Ok(Self { client, answers, state: Arc::default() })
     }
 
     pub(super) fn send(&self, trajectory: JointTrajectory) -> Result<()> {
@@ -43,7 +43,7 @@ impl TrajectoryGoals {
             state.newest
         };
         let goal = FollowJointTrajectoryGoal { trajectory, ..FollowJointTrajectoryGoal::default() };
-        let (state, objection) = (self.state.clone(), self.objection.clone());
+        let (state, answers) = (self.state.clone(), self.answers.clone());
         let sent = self.client.send(goal, move |event| {
             {
                 let mut state = state.lock();
@@ -55,18 +55,17 @@ impl TrajectoryGoals {
                 }
             }
             match event {
-                GoalEvent::Accepted => objection(None),
-                GoalEvent::Rejected => objection(Some("the trajectory was rejected".into())),
+                GoalEvent::Accepted => answers.accepted(),
+                GoalEvent::Rejected => answers.refused("the trajectory was rejected".into()),
                 GoalEvent::Failed(error) => {
-                    objection(Some(format!("the goal was not answered: {error}")))
+                    answers.refused(format!("the goal was not answered: {error}"))
                 }
                 GoalEvent::Ended(outcome) if outcome.status == GoalStatus::Aborted => {
                     let result = outcome.result;
                     let (code, reason) = (result.error_code, reason(result.error_code));
                     let text = result.error_string;
-                    objection(Some(format!(
-                        "the trajectory was aborted: {reason} ({code}) {text}"
-                    )));
+                    answers
+                        .refused(format!("the trajectory was aborted: {reason} ({code}) {text}"));
                 }
                 GoalEvent::Feedback(_) | GoalEvent::Ended(_) => {}
             }

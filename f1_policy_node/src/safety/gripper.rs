@@ -1,4 +1,5 @@
-//! Grippers behind an action: a checked trajectory becomes goals, each when its moment has come.
+//! Grippers behind an action: a checked trajectory becomes goals, each sent when its moment has
+//! come.
 
 use std::sync::Arc;
 
@@ -11,14 +12,15 @@ use f1_middleware::{ActionClient, Node, Result};
 use f1_robot::safety::{CheckedPoint, CheckedTrajectory};
 use parking_lot::Mutex;
 
-use super::output::Objection;
+use super::controllers::Answers;
+use crate::topics::{GRIPPER_COMMAND, PARALLEL_GRIPPER_COMMAND};
 
 enum GripperClient {
     Command(ActionClient<GripperCommand>),
     Parallel(ActionClient<ParallelGripperCommand>),
 }
 
-/// What the gripper follows and was last told.
+/// The trajectory that the gripper follows and the position of its last goal.
 #[derive(Default)]
 struct State {
     trajectory: Option<CheckedTrajectory>,
@@ -31,7 +33,7 @@ pub(super) struct GripperGoals {
     effort: f64,
     /// A change smaller than this while it moves is none, rad or m.
     coarse: f64,
-    objection: Objection,
+    answers: Answers,
     state: Arc<Mutex<State>>,
 }
 
@@ -54,16 +56,16 @@ impl GripperGoals {
         parallel: bool,
         effort: Option<f64>,
         range: f64,
-        objection: Objection,
+        answers: Answers,
     ) -> Result<Self> {
-        let name = format!("{controller}/gripper_cmd");
         let client = if parallel {
+            let name = PARALLEL_GRIPPER_COMMAND.named(controller);
             GripperClient::Parallel(node.create_action_client(&name)?)
         } else {
-            GripperClient::Command(node.create_action_client(&name)?)
+            GripperClient::Command(node.create_action_client(&GRIPPER_COMMAND.named(controller))?)
         };
         let coarse = (0.05 * range).max(SAME);
-        Ok(Self { client, effort: effort.unwrap_or(0.0), coarse, objection, state: Arc::default() })
+        Ok(Self { client, effort: effort.unwrap_or(0.0), coarse, answers, state: Arc::default() })
     }
 
     /// From now on this trajectory is followed.
@@ -72,7 +74,7 @@ impl GripperGoals {
         self.tick(now_ns)
     }
 
-    /// Sends a goal if the gripper is to go elsewhere than it was told.
+    /// Sends a goal if the gripper is to go elsewhere than its last goal says.
     pub(super) fn tick(&self, now_ns: i64) -> Result<()> {
         let (target, names) = {
             let mut state = self.state.lock();
@@ -92,8 +94,8 @@ impl GripperGoals {
                 let mut goal = GripperCommandGoal::default();
                 goal.command.position = target;
                 goal.command.max_effort = self.effort;
-                let told = self.told(target);
-                client.send(goal, move |event| told(answer(&event)))?;
+                let report = self.report(target);
+                client.send(goal, move |event| report(answer(&event)))?;
             }
             GripperClient::Parallel(client) => {
                 let command = JointState {
@@ -102,38 +104,47 @@ impl GripperGoals {
                     effort: if self.effort > 0.0 { vec![self.effort] } else { Vec::new() },
                     ..JointState::default()
                 };
-                let told = self.told(target);
+                let report = self.report(target);
                 let goal = ParallelGripperCommandGoal { command };
-                client.send(goal, move |event| told(answer(&event)))?;
+                client.send(goal, move |event| report(answer(&event)))?;
             }
         }
         Ok(())
     }
 
-    /// What to do with the answer: a goal that was not taken is sent again.
-    fn told(&self, target: f64) -> impl Fn(Option<Option<String>>) + Send + 'static {
-        let (state, objection) = (self.state.clone(), self.objection.clone());
-        move |answer| {
-            let Some(answer) = answer else { return };
-            if answer.is_some() {
-                let mut state = state.lock();
-                if state.last == Some(target) {
-                    state.last = None;
+    /// What to do with the answer: a goal that was not accepted is sent again.
+    fn report(&self, target: f64) -> impl Fn(Option<Answer>) + Send + 'static {
+        let (state, answers) = (self.state.clone(), self.answers.clone());
+        move |answer| match answer {
+            None => {}
+            Some(Answer::Accepted) => answers.accepted(),
+            Some(Answer::Refused(reason)) => {
+                {
+                    let mut state = state.lock();
+                    if state.last == Some(target) {
+                        state.last = None;
+                    }
                 }
+                answers.refused(reason);
             }
-            objection(answer);
         }
     }
 }
 
-/// `None`: nothing new; `Some(None)`: taken; `Some(Some(reason))`: not taken. That a gripper does
-/// not reach its goal is no fault: it holds something.
-fn answer<A: f1_interfaces::Action>(event: &GoalEvent<A>) -> Option<Option<String>> {
+/// What a gripper's controller answers to a goal.
+enum Answer {
+    Accepted,
+    Refused(String),
+}
+
+/// The answer in an event; `None`: the event brings none. That a gripper does not reach its goal is
+/// no fault: it holds something.
+fn answer<A: f1_interfaces::Action>(event: &GoalEvent<A>) -> Option<Answer> {
     match event {
-        GoalEvent::Accepted => Some(None),
-        GoalEvent::Rejected => Some(Some("the gripper command was rejected".into())),
+        GoalEvent::Accepted => Some(Answer::Accepted),
+        GoalEvent::Rejected => Some(Answer::Refused("the gripper command was rejected".into())),
         GoalEvent::Failed(error) => {
-            Some(Some(format!("the gripper command was not answered: {error}")))
+            Some(Answer::Refused(format!("the gripper command was not answered: {error}")))
         }
         GoalEvent::Feedback(_) | GoalEvent::Ended(_) => None,
     }

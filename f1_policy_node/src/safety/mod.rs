@@ -1,13 +1,13 @@
 //! The node `safety_filter`: the only owner of publishers to controllers.
 
+mod controllers;
 mod events;
 mod goals;
 mod gripper;
-mod locks;
 mod motion;
 mod node;
-mod output;
+mod outputs;
 mod settings;
 
-pub use node::{NAME, SafetyFilterNode, Stopper};
+pub use node::{SafetyFilterNode, Stopper, WeakStopper};
 pub use settings::SafetySettings;

@@ -1,5 +1,5 @@
 //! What happens between a chunk and the controllers: every step of the filter, what demands a stop,
-//! what is said of it.
+//! and its events and status.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,43 +10,51 @@ use f1_interfaces::sensor_msgs::msg::JointState;
 use f1_middleware::{Clock, Publisher};
 use f1_robot::Robot;
 use f1_robot::safety::{
-    Event, FilterInput, FilterOutput, FilterSettings, MeasuredState, Response, Rule, SafetyFilter,
-    Splice, Verdict,
+    Event, FilterInput, FilterOutput, FilterSettings, Locks, MeasuredState, Response, Rule,
+    SafetyFilter, Splice, Verdict,
 };
 use parking_lot::Mutex;
 
 use super::events::{EventLog, sentence};
-use super::locks::Locks;
-use super::output::Outputs;
+use super::outputs::Outputs;
 use super::settings::SafetySettings;
 use crate::action::Joining;
-use crate::board::MotionState;
+use crate::condition::{Condition, Restart, Source};
 use crate::core::Core;
+use crate::measured::{JointMerge, Merged};
 use crate::observation::PolicyChunk;
 use crate::stages::stage;
+use crate::status::MotionState;
+use crate::topics::RESET_FILTER;
 
 /// Below this part of its velocity limit a measured joint is at rest: above the noise of encoders.
 const AT_REST: f64 = 0.005;
 /// How long after the end of a motion joints that lag behind it are waited for.
 const FOLLOWS: Duration = Duration::from_secs(1);
+/// A stamp of a joint this far before its last one is a jump of the clock, ns.
+const JUMP_NS: i64 = 500_000_000;
+/// How long a caller waits for the filter's lock to ask whether the robot moves.
+const ASK: Duration = Duration::from_millis(200);
 
 /// The filter with what it last saw; behind one lock, so that every step is whole.
 struct Guarded {
     filter: SafetyFilter,
     log: EventLog,
     locks: Locks,
+    /// What was measured of each joint, by whichever driver.
+    merge: JointMerge,
+    /// All joints together, for the next step.
     state: Option<MeasuredState>,
-    /// When the joints were last heard, on the steady clock.
-    heard: Option<Duration>,
+    /// When joints were last measured, on the steady clock.
+    measured: Option<Duration>,
     /// Whether any joint was then faster than [`AT_REST`].
     fast: bool,
-    /// What a watchdog said when it stopped the robot; until it moves again.
+    /// The text of the watchdog that stopped the robot; until it moves again.
     watchdog: Option<String>,
     /// The clock went back: what runs is not known, the next measured state is brought to rest.
     unknown: bool,
     /// Whether goals of controllers may still be open after a stop.
     open_goals: bool,
-    ensemble_decay: f64,
 }
 
 /// What demands that the robot stands still, beside the filter's own watchdogs.
@@ -58,8 +66,9 @@ struct Demands {
     holds: Vec<String>,
     /// The locks' events.
     locks: Vec<Event>,
-    /// How long the joints are silent while the robot moves, on the steady clock.
-    silent: Option<Duration>,
+    /// The joint that was measured longest ago while the robot moves, and how long ago, on the
+    /// steady clock.
+    silent: Option<(String, Duration)>,
 }
 
 impl Demands {
@@ -68,9 +77,9 @@ impl Demands {
     }
 
     fn reason(&self) -> String {
-        let silent = self
-            .silent
-            .map(|age| format!("joint states are silent for {:.2} s", age.as_secs_f64()));
+        let silent = self.silent.as_ref().map(|(joint, age)| {
+            format!("joint states are silent for {:.2} s ({joint})", age.as_secs_f64())
+        });
         self.stop.iter().chain(&self.holds).chain(&silent).cloned().collect::<Vec<_>>().join("; ")
     }
 }
@@ -84,10 +93,14 @@ pub(super) struct Shared {
     outputs: Outputs,
     events: Publisher<SafetyEvent>,
     pub active: AtomicBool,
-    /// Someone asked for a stop (service, deactivation, shut-down, a fault); only a reset or an
+    /// A stop was asked for (service, deactivation, shut-down, a fault); only a reset or an
     /// activation takes it back.
-    stop: Mutex<Option<String>>,
+    stop: StopRequest,
 }
+
+/// The reason of a stop that was asked for. It is set without the filter's lock: a step that is
+/// held up obeys it when it goes on.
+pub(super) type StopRequest = Arc<Mutex<Option<String>>>;
 
 impl Shared {
     pub fn new(
@@ -98,20 +111,21 @@ impl Shared {
         locks: Locks,
         outputs: Outputs,
         events: Publisher<SafetyEvent>,
+        stop: StopRequest,
     ) -> Self {
         let guarded = Guarded {
             filter,
             log: EventLog::default(),
             locks,
+            merge: JointMerge::new(&robot, JUMP_NS),
             state: None,
-            heard: None,
+            measured: None,
             fast: false,
             watchdog: None,
             unknown: false,
             open_goals: false,
-            ensemble_decay: 0.0,
         };
-        let (guarded, stop) = (Mutex::new(guarded), Mutex::new(None));
+        let guarded = Mutex::new(guarded);
         Self { core, robot, clock, guarded, outputs, events, active: AtomicBool::new(false), stop }
     }
 
@@ -122,34 +136,72 @@ impl Shared {
             let mut guarded = self.guarded.lock();
             guarded.filter.restart(self.core.epoch());
             guarded.watchdog = None;
+            self.note_unchecked_links(&mut guarded);
         }
         self.active.store(true, Ordering::SeqCst);
     }
 
+    /// Names the links whose distances nothing checks, in the log and as an event.
+    fn note_unchecked_links(&self, guarded: &mut Guarded) {
+        let links = self.robot.clearance().unchecked();
+        if links.is_empty() {
+            return;
+        }
+        let reason = format!("links without a collision shape, not checked: {}", links.join(", "));
+        tracing::warn!("{reason}");
+        let now = self.clock.now().nanoseconds();
+        let noted = SafetyEvent::ACTION_NOTED;
+        let message = guarded.log.note(now, "self_clearance", noted, &reason);
+        self.publish(message);
+    }
+
     /// A measured state came; the next step takes it.
+    /// Joints were measured; the next step takes all joints together, each as it was last measured.
     pub fn joints(&self, message: &JointState) {
-        let now_ns = self.clock.now().nanoseconds();
+        let (now_ns, steady) = (self.clock.now().nanoseconds(), self.clock.steady());
         let stamp_ns = message.header.stamp.nanoseconds();
         // Clocks of two machines differ: a little ahead is now, further ahead is refused by the
         // filter.
         let ahead = (1..=self.core.future_ns()).contains(&(stamp_ns - now_ns));
+        let stamp_ns = if ahead { now_ns } else { stamp_ns };
         let mut guarded = self.guarded.lock();
-        guarded.heard = Some(self.clock.steady());
-        guarded.fast = message.name.iter().zip(&message.velocity).any(|(name, velocity)| {
+        match guarded.merge.push(message, stamp_ns, steady) {
+            Ok(Merged::Measured | Merged::ClockBack(_)) => {}
+            Ok(Merged::Nothing) => return,
+            Err(_) => {
+                // The filter refuses it with an event.
+                guarded.state = Some(MeasuredState {
+                    stamp: stamp_ns,
+                    names: message.name.clone(),
+                    positions: message.position.clone(),
+                    velocities: message.velocity.clone(),
+                });
+                return;
+            }
+        }
+        let Some(joints) = guarded.merge.joints() else { return };
+        guarded.measured = Some(steady);
+        guarded.fast = joints.names.iter().zip(&joints.velocities).any(|(name, velocity)| {
             let joint = self.robot.joint_index(name).map(|index| &self.robot.joints()[index]);
             joint.is_some_and(|joint| velocity.abs() > AT_REST * joint.velocity)
         });
+        let limit_ns = (guarded.filter.settings().joint_state_age * 1e9) as i64;
+        if let Some(reason) = joints.apart(limit_ns) {
+            // The state as a whole is as old as its oldest joint: the watchdog runs on.
+            self.core.status.lock().raise(Condition::MeasuredRefused(reason));
+            return;
+        }
         guarded.state = Some(MeasuredState {
-            stamp: if ahead { now_ns } else { stamp_ns },
-            names: message.name.clone(),
-            positions: message.position.clone(),
-            velocities: message.velocity.clone(),
+            stamp: joints.stamp_ns,
+            names: joints.names,
+            positions: joints.positions,
+            velocities: joints.velocities,
         });
     }
 
-    /// A lock's heartbeat. One that engages acts at once.
-    pub fn lock_heard(&self, name: &str, locked: bool) {
-        self.guarded.lock().locks.hear(name, self.clock.steady(), locked);
+    /// A lock's message came. One that engages acts at once.
+    pub fn lock_received(&self, name: &str, locked: bool) {
+        self.guarded.lock().locks.receive(name, self.clock.steady(), locked);
         if locked {
             self.tick();
         }
@@ -161,7 +213,7 @@ impl Shared {
             return;
         }
         let key = (policy_chunk.chunk.epoch, policy_chunk.chunk.sequence);
-        let ((sent, settled), took) = stage!("filter", || {
+        let ((sent, refused), took) = stage!("filter", || {
             let mut guarded = self.guarded.lock();
             self.join_as(&mut guarded, policy_chunk.joining);
             if guarded.state.is_some() {
@@ -176,28 +228,28 @@ impl Shared {
             }
             (followed, self.refusal(&output))
         });
-        let mut board = self.core.board.lock();
-        board.condition("chunk", settled);
+        let mut status = self.core.status.lock();
+        status.set(&Source::Chunk, refused);
         if sent {
-            board.condition("restart", None);
-            board.stages = policy_chunk.times;
-            board.stages.filter += took;
-            board.note_latency(self.clock.steady().saturating_sub(policy_chunk.arrived));
+            status.clear(&Source::Restart);
+            status.stages = policy_chunk.times;
+            status.stages.filter += took;
+            status.note_latency(self.clock.steady().saturating_sub(policy_chunk.arrived));
         }
     }
 
-    /// Why a chunk was refused, in words.
-    fn refusal(&self, output: &FilterOutput) -> Option<String> {
+    /// Why a chunk was refused.
+    fn refusal(&self, output: &FilterOutput) -> Option<Condition> {
         let refused = output.events.iter().filter(|event| event.action == Response::Refused);
         let reasons: Vec<String> = refused.map(|event| sentence(event, &self.robot)).collect();
-        (output.verdict == Verdict::Rejected)
-            .then(|| format!("the last chunk was not followed: {}", reasons.join("; ")))
+        let rejected = output.verdict == Verdict::Rejected;
+        rejected.then(|| Condition::ChunkRefused(reasons.join("; ")))
     }
 
     /// Sets how the filter joins chunks, where the action node's choice has changed.
     fn join_as(&self, guarded: &mut Guarded, joining: Joining) {
         let splice = match joining {
-            Joining::Ensemble => Splice::Ensemble { decay: guarded.ensemble_decay },
+            Joining::Ensemble => Splice::Ensemble,
             Joining::Replace | Joining::Rtc => Splice::Replace,
         };
         if guarded.filter.settings().splice != splice {
@@ -221,38 +273,35 @@ impl Shared {
         self.note_inference();
     }
 
-    /// Says so when inference takes longer than the watchdog allows.
+    /// Sets a condition when inference takes longer than the watchdog allows.
     fn note_inference(&self) {
         let limit = self.guarded.lock().filter.settings().inference_age;
         let since = self.core.pacer.lock().in_flight_since();
         let age = since.map(|since| self.clock.steady().saturating_sub(since).as_secs_f64());
         let late = age.filter(|age| *age > limit);
-        let reason = late.map(|age| {
-            format!(
-                "inference takes {age:.1} s so far; the robot rests at the end of its last chunk"
-            )
-        });
-        self.core.board.lock().condition("inference", reason);
+        let late = late.map(|seconds| Condition::InferenceLate { seconds });
+        self.core.status.lock().set(&Source::Inference, late);
     }
 
     fn demands(&self, guarded: &Guarded, now_ns: i64) -> Demands {
         let (steady, settings) = (self.clock.steady(), guarded.filter.settings());
-        // Stamps are ROS time, which may stand still with /clock; that the joints are silent is
-        // seen on the steady clock too.
+        // Stamps are ROS time, which may stand still with /clock; that a joint is silent is seen on
+        // the steady clock too.
         let limit = Duration::from_secs_f64(settings.joint_state_age);
         let silent = guarded
-            .heard
-            .map(|heard| steady.saturating_sub(heard))
-            .filter(|age| *age > limit && guarded.filter.moves(now_ns));
+            .merge
+            .longest_silent()
+            .map(|(joint, arrived)| (joint.to_owned(), steady.saturating_sub(arrived)))
+            .filter(|(_, age)| *age > limit && guarded.filter.moves(now_ns));
         let mut demands = Demands {
             stop: self.stop.lock().clone(),
             holds: self.core.holds(),
             locks: Vec::new(),
             silent,
         };
-        for (event, reason) in guarded.locks.closed(steady) {
-            demands.locks.push(event);
-            demands.holds.push(reason);
+        for lock in guarded.locks.engaged(steady) {
+            demands.locks.push(lock.event());
+            demands.holds.push(lock.to_string());
         }
         if guarded.unknown {
             demands.holds.push("the clock jumped back".into());
@@ -319,9 +368,8 @@ impl Shared {
     /// The reason why the filter does not take the measured joints.
     fn note_measured(&self, output: &FilterOutput) {
         let refused = output.events.iter().find(|event| of_measured(event));
-        let reason = refused
-            .map(|event| format!("joint states at the filter: {}", sentence(event, &self.robot)));
-        self.core.board.lock().condition("measured state", reason);
+        let refused = refused.map(|event| Condition::MeasuredRefused(sentence(event, &self.robot)));
+        self.core.status.lock().set(&Source::MeasuredState, refused);
     }
 
     fn note(
@@ -340,22 +388,22 @@ impl Shared {
             Some(event) => sentence(event, &self.robot),
             None => "stopped".into(),
         };
-        let mut board = self.core.board.lock();
+        let mut status = self.core.status.lock();
         if !output.trajectories.is_empty() {
-            board.trajectory_rate.tick(now_ns);
+            status.trajectory_rate.tick(now_ns);
         }
         let intervened = |event: &&Event| {
             matches!(event.action, Response::Clamped | Response::Cut | Response::Refused)
         };
-        board.interventions += output.events.iter().filter(intervened).count() as u64;
-        board.locks = demands.locks.iter().filter_map(|event| event.joint.clone()).collect();
-        board.motion = if output.events.iter().any(|event| event.rule == Rule::Latch) {
-            MotionState::Latched(
-                "too many interventions of the safety filter; safety_filter/reset releases it"
-                    .into(),
-            )
+        status.interventions += output.events.iter().filter(intervened).count() as u64;
+        status.locks = demands.locks.iter().filter_map(|event| event.joint.clone()).collect();
+        status.motion = if output.events.iter().any(|event| event.rule == Rule::Latch) {
+            MotionState::Latched(format!(
+                "too many interventions of the safety filter; {} releases it",
+                RESET_FILTER.name
+            ))
         } else if let Some(reason) = &demands.stop {
-            MotionState::Latched(format!("{reason}; safety_filter/reset releases it"))
+            MotionState::Latched(format!("{reason}; {} releases it", RESET_FILTER.name))
         } else if output.verdict == Verdict::Stopped {
             if watchdog {
                 guarded.watchdog = Some(stopped.clone());
@@ -372,33 +420,28 @@ impl Shared {
     }
 
     /// A new epoch: what runs brakes to rest, and the next chunk starts from the measured state.
-    pub fn restarted(&self, epoch: u64, reason: &str) {
+    pub fn restarted(&self, epoch: u64, reason: &Restart) {
+        let reason = reason.to_string();
         tracing::info!(epoch, reason, "restart");
         let mut guarded = self.guarded.lock();
         let now = self.clock.now().nanoseconds();
         guarded.watchdog = None;
         if self.active.load(Ordering::SeqCst) {
             if guarded.filter.moves(now) {
-                self.step(&mut guarded, None, Some(reason));
+                self.step(&mut guarded, None, Some(&reason));
             } else {
-                let message = guarded.log.note(now, "restart", SafetyEvent::ACTION_NOTED, reason);
+                let message = guarded.log.note(now, "restart", SafetyEvent::ACTION_NOTED, &reason);
                 self.publish(message);
             }
         }
         guarded.filter.restart(epoch);
     }
 
-    /// Sets the decay of `ensemble`.
-    pub fn set_ensemble_decay(&self, decay: f64) {
-        self.guarded.lock().ensemble_decay = decay;
-    }
-
     /// Parameters were changed; they hold from the next step on.
     pub fn change_settings(&self, settings: Result<SafetySettings, String>) {
         let Ok(settings) = settings else { return };
         let mut guarded = self.guarded.lock();
-        guarded.locks.set_timeout(settings.lock_timeout);
-        guarded.ensemble_decay = settings.ensemble_decay;
+        guarded.locks.set_timeout(settings.lock_timeout());
         let splice = guarded.filter.settings().splice;
         if let Err(faults) =
             guarded.filter.set_settings(FilterSettings { splice, ..settings.filter })
@@ -424,21 +467,21 @@ impl Shared {
             let mut guarded = self.guarded.lock();
             guarded.filter.reset();
             guarded.watchdog = None;
-            let (now, reason) = (self.clock.now().nanoseconds(), "safety_filter/reset was called");
-            let message = guarded.log.note(now, "latch", SafetyEvent::ACTION_RELEASED, reason);
+            let (now, reason) = (self.clock.now().nanoseconds(), Restart::FilterReset.to_string());
+            let message = guarded.log.note(now, "latch", SafetyEvent::ACTION_RELEASED, &reason);
             self.publish(message);
         }
-        self.core.restart("safety_filter/reset was called");
+        self.core.restart(Restart::FilterReset);
     }
 
-    /// Whether anything that was sent still moves, or the joints have not yet followed it to rest.
-    pub fn moves(&self) -> bool {
+    /// Whether anything that was sent still moves, or the joints have not yet followed it to rest;
+    /// `None` when the filter's lock is not free in time, so that it is not known.
+    pub fn moves(&self) -> Option<bool> {
         let now = self.clock.now().nanoseconds();
-        self.guarded.try_lock_for(Duration::from_millis(200)).is_some_and(|guarded| {
-            let told = guarded.heard.is_some_and(|heard| self.clock.steady() < heard + FOLLOWS);
-            let follows = || guarded.filter.moves(now.saturating_sub(FOLLOWS.as_nanos() as i64));
-            guarded.filter.moves(now) || (told && guarded.fast && follows())
-        })
+        let guarded = self.guarded.try_lock_for(ASK)?;
+        let recent = guarded.measured.is_some_and(|at| self.clock.steady() < at + FOLLOWS);
+        let follows = || guarded.filter.moves(now.saturating_sub(FOLLOWS.as_nanos() as i64));
+        Some(guarded.filter.moves(now) || (recent && guarded.fast && follows()))
     }
 }
 
@@ -446,4 +489,44 @@ impl Shared {
 fn of_measured(event: &Event) -> bool {
     event.action == Response::Refused
         && matches!(event.rule, Rule::Finite | Rule::Names | Rule::State)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use f1_middleware::{Backend, Context, ContextOptions};
+
+    use super::*;
+    use crate::resources::ResourceError;
+    use crate::topics::EVENT;
+
+    #[test]
+    fn while_a_step_holds_the_filter_it_is_not_known_whether_the_robot_moves() {
+        let context = Context::new(ContextOptions::new(Backend::mem_virtual())).unwrap();
+        let node = context.create_node("safety_filter").unwrap();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/robots/bench_arm.yaml");
+        let robot = Arc::new(Robot::load(&file).unwrap());
+        let none = || Err(ResourceError::Parameter("model is not set".into()));
+        let core = Core::new(Box::new(none), 1);
+        let outputs = Outputs::open(&node, &robot, false, &BTreeMap::new(), &core).unwrap();
+        let shared = Shared::new(
+            core,
+            robot.clone(),
+            node.clock(),
+            SafetyFilter::new(robot, FilterSettings::default()),
+            Locks::new(&[], Duration::from_millis(500)),
+            outputs,
+            EVENT.publisher(&node).unwrap(),
+            StopRequest::default(),
+        );
+        assert_eq!(shared.moves(), Some(false));
+        let step = shared.guarded.lock();
+        assert_eq!(shared.moves(), None);
+        assert!(!shared.stop_within("a test", Duration::from_millis(1)));
+        drop(step);
+        assert_eq!(shared.moves(), Some(false));
+        assert_eq!(shared.stop.lock().as_deref(), Some("a test"));
+    }
 }

@@ -1,32 +1,32 @@
-//! The node `safety_filter`: its life, its parameters, what it listens to.
+//! The node `safety_filter`: its life, its parameters, its subscriptions.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use f1_interfaces::sensor_msgs::msg::JointState;
-use f1_interfaces::std_msgs::msg::Bool;
-use f1_interfaces::std_srvs::srv::{Trigger, TriggerResponse};
-use f1_middleware::{ClockKind, Node, Qos};
-use f1_robot::safety::SafetyFilter;
+use f1_interfaces::std_srvs::srv::TriggerResponse;
+use f1_middleware::{ClockKind, Node};
+use f1_robot::safety::{Locks, SafetyFilter};
 use parking_lot::Mutex;
 
-use super::locks::Locks;
-use super::motion::Shared;
-use super::output::Outputs;
+use super::motion::{Shared, StopRequest};
+use super::outputs::Outputs;
 use super::settings::SafetySettings;
-use crate::core::Core;
+use crate::core::{Core, RestartHandler};
 use crate::error::{NodeError, NodeResult};
+use crate::names::SAFETY_FILTER as NAME;
+use crate::topics;
 
-/// Name of the node, and of its entries on the board.
-pub const NAME: &str = "safety_filter";
+/// How long a caller waits for the node's lock.
+const ASK: Duration = Duration::from_millis(200);
 
 /// The node `safety_filter`: the only owner of publishers to controllers.
 pub struct SafetyFilterNode {
     node: Node,
     core: Arc<Core>,
     configured: Arc<Mutex<Option<Configured>>>,
+    stop: StopRequest,
 }
 
 struct Configured {
@@ -39,29 +39,52 @@ struct Configured {
 #[derive(Clone)]
 pub struct Stopper {
     configured: Arc<Mutex<Option<Configured>>>,
+    stop: StopRequest,
 }
 
 impl Stopper {
     /// Sends the braking trajectories now and keeps everything stopped. Returns `false` when the
-    /// filter could not be reached in time (its lock is held by a thread that failed): the
-    /// controllers then end on the braking tail of what they already have.
+    /// filter could not be reached in time (another thread holds its lock): the filter stops at its
+    /// next step, and should it never come to one, the controllers end on the braking tail of what
+    /// they already have.
     pub fn stop(&self, reason: &str) -> bool {
-        let Some(guard) = self.configured.try_lock_for(Duration::from_millis(200)) else {
-            return false;
-        };
+        *self.stop.lock() = Some(reason.to_owned());
+        let Some(guard) = self.configured.try_lock_for(ASK) else { return false };
         match &*guard {
-            Some(configured) => configured.shared.stop_within(reason, Duration::from_millis(200)),
+            Some(configured) => configured.shared.stop_within(reason, ASK),
             None => true,
         }
     }
 
-    /// Whether anything that was sent still moves, or the joints have not yet followed it to rest.
+    /// A handle that keeps neither the node nor its publishers alive, for the context's own hooks.
     #[must_use]
-    pub fn moves(&self) -> bool {
-        let Some(guard) = self.configured.try_lock_for(Duration::from_millis(200)) else {
-            return false;
-        };
-        guard.as_ref().is_some_and(|configured| configured.shared.moves())
+    pub fn downgrade(&self) -> WeakStopper {
+        WeakStopper { configured: Arc::downgrade(&self.configured), stop: self.stop.clone() }
+    }
+
+    /// Whether anything that was sent still moves, or the joints have not yet followed it to rest;
+    /// `None` when it cannot be known because another thread holds a lock for too long. A caller
+    /// that waits for rest must not take that for rest.
+    #[must_use]
+    pub fn moves(&self) -> Option<bool> {
+        let guard = self.configured.try_lock_for(ASK)?;
+        guard.as_ref().map_or(Some(false), |configured| configured.shared.moves())
+    }
+}
+
+/// A [`Stopper`] that does not keep the node alive.
+#[derive(Clone)]
+pub struct WeakStopper {
+    configured: Weak<Mutex<Option<Configured>>>,
+    stop: StopRequest,
+}
+
+impl WeakStopper {
+    /// The stopper, while the node lives.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Stopper> {
+        let configured = self.configured.upgrade()?;
+        Some(Stopper { configured, stop: self.stop.clone() })
     }
 }
 
@@ -74,25 +97,24 @@ impl SafetyFilterNode {
         SafetySettings::declare(node.parameters())?;
         node.parameters().validate()?;
         let configured: Arc<Mutex<Option<Configured>>> = Arc::default();
-        let stopper = Stopper { configured: configured.clone() };
-        node.keep(node.create_service::<Trigger>("safety_filter/stop", move |_| {
-            let success = stopper.stop("safety_filter/stop was called");
+        let stop = StopRequest::default();
+        let stopper = Stopper { configured: configured.clone(), stop: stop.clone() };
+        node.keep(topics::STOP.offer(&node, move |_| {
+            let success = stopper.stop(&format!("{} was called", topics::STOP.name));
             TriggerResponse { success, message: String::new() }
         })?);
         let reached = configured.clone();
-        node.keep(node.create_service::<Trigger>("safety_filter/reset", move |_| {
-            match &*reached.lock() {
-                Some(configured) => {
-                    configured.shared.reset();
-                    TriggerResponse { success: true, message: String::new() }
-                }
-                None => TriggerResponse {
-                    success: false,
-                    message: "safety_filter is not configured".into(),
-                },
+        node.keep(topics::RESET_FILTER.offer(&node, move |_| match &*reached.lock() {
+            Some(configured) => {
+                configured.shared.reset();
+                TriggerResponse { success: true, message: String::new() }
             }
+            None => TriggerResponse {
+                success: false,
+                message: "safety_filter is not configured".into(),
+            },
         })?);
-        Ok(Self { node, core, configured })
+        Ok(Self { node, core, configured, stop })
     }
 
     /// The ROS node.
@@ -104,7 +126,7 @@ impl SafetyFilterNode {
     /// Stops motion from elsewhere.
     #[must_use]
     pub fn stopper(&self) -> Stopper {
-        Stopper { configured: self.configured.clone() }
+        Stopper { configured: self.configured.clone(), stop: self.stop.clone() }
     }
 
     /// Loads the resources, opens the controllers, the joint states and the locks.
@@ -126,9 +148,8 @@ impl SafetyFilterNode {
         let outputs =
             Outputs::open(node, &robot, settings.follow_joint_trajectory, &efforts, &self.core)?;
         let filter = SafetyFilter::new(robot.clone(), settings.filter.clone());
-        let locks = Locks::new(&settings.locks, settings.lock_timeout);
-        let events =
-            node.create_publisher("safety_filter/event", Qos::reliable().keep_last(100))?;
+        let locks = Locks::new(&settings.locks, settings.lock_timeout());
+        let events = topics::EVENT.publisher(node)?;
         let shared = Arc::new(Shared::new(
             self.core.clone(),
             robot.clone(),
@@ -137,22 +158,22 @@ impl SafetyFilterNode {
             locks,
             outputs,
             events,
+            self.stop.clone(),
         ));
-        shared.set_ensemble_decay(settings.ensemble_decay);
         let mut keep: Vec<Box<dyn std::any::Any + Send + Sync>> = Vec::new();
-        let heard = shared.clone();
-        keep.push(Box::new(node.create_subscription::<JointState>(
-            &robot.file().joint_states,
-            Qos::sensor_data(),
-            move |message, _| heard.joints(&message),
-        )?));
-        for name in &settings.locks {
-            let (heard, lock) = (shared.clone(), name.clone());
-            keep.push(Box::new(node.create_subscription::<Bool>(
-                name,
-                Qos::reliable().keep_last(1),
-                move |message, _| heard.lock_heard(&lock, message.data),
+        for topic in topics::JOINT_STATES.names(&robot, &[]) {
+            let measured = shared.clone();
+            keep.push(Box::new(topics::JOINT_STATES.subscription_to(
+                node,
+                &topic,
+                move |message, _| measured.joints(&message),
             )?));
+        }
+        for name in topics::LOCK.names(&robot, &settings.locks) {
+            let (received, lock) = (shared.clone(), name.clone());
+            keep.push(Box::new(topics::LOCK.subscription_to(node, &name, move |message, _| {
+                received.lock_received(&lock, message.data)
+            })?));
         }
         let ticking = shared.clone();
         let period = Duration::from_secs_f64(1.0 / settings.rate_hz);
@@ -165,14 +186,14 @@ impl SafetyFilterNode {
             }
         });
         let weak = Arc::downgrade(&shared);
-        let told: crate::core::Restart = Box::new(move |epoch, reason| {
+        let restarted: RestartHandler = Box::new(move |epoch, reason| {
             if let Some(shared) = weak.upgrade() {
                 shared.restarted(epoch, reason);
             }
         });
-        self.core.restarts.lock().insert(NAME, told);
-        let taker = shared.clone();
-        self.core.chunks.take_with(move |chunk| taker.chunk(chunk));
+        self.core.restarts.lock().insert(NAME, restarted);
+        let following = shared.clone();
+        self.core.chunks.handle(move |chunk| following.chunk(chunk));
         *self.configured.lock() = Some(Configured { shared, _keep: keep });
         Ok(())
     }
@@ -185,7 +206,7 @@ impl SafetyFilterNode {
         let guard = self.configured.lock();
         let configured = guard.as_ref().ok_or(NodeError::NotConfigured(NAME))?;
         configured.shared.activate();
-        self.core.board.lock().active.insert(NAME, true);
+        self.core.status.lock().active.insert(NAME, true);
         Ok(())
     }
 
@@ -195,7 +216,7 @@ impl SafetyFilterNode {
             configured.shared.stop_within("safety_filter was deactivated", Duration::from_secs(1));
             configured.shared.active.store(false, Ordering::SeqCst);
         }
-        self.core.board.lock().active.insert(NAME, false);
+        self.core.status.lock().active.insert(NAME, false);
     }
 
     /// Drops controllers, subscriptions and resources.
@@ -204,5 +225,24 @@ impl SafetyFilterNode {
         self.core.chunks.close();
         *self.configured.lock() = None;
         self.core.release(NAME);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn while_another_thread_holds_the_lock_it_is_not_known_whether_the_robot_moves() {
+        let configured: Arc<Mutex<Option<Configured>>> = Arc::default();
+        let stopper = Stopper { configured: configured.clone(), stop: StopRequest::default() };
+        assert_eq!(stopper.moves(), Some(false));
+        let held = configured.lock();
+        assert_eq!(stopper.moves(), None);
+        // The stop is not lost: the filter obeys it at its next step.
+        assert!(!stopper.stop("a test"));
+        assert_eq!(stopper.stop.lock().as_deref(), Some("a test"));
+        drop(held);
+        assert_eq!(stopper.moves(), Some(false));
     }
 }

@@ -1,9 +1,10 @@
-//! The parameters of the node `safety_filter`.
+//! The parameters of the node `safety_filter`: the filter's own, which come from its table
+//! ([`FilterSettings::parameters`]), and a few of the node.
 
 use std::time::Duration;
 
-use f1_middleware::parameters::{Descriptor, ParameterError, Parameters, Proposal};
-use f1_robot::safety::{FilterSettings, LatchSettings, Mode, Speed, Splice};
+use f1_middleware::parameters::{Descriptor, ParameterError, ParameterType, Parameters, Proposal};
+use f1_robot::safety::{Allowed, FilterSettings, Parameter, ParameterValue};
 
 /// The parameters of the node `safety_filter`.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,45 +18,66 @@ pub struct SafetySettings {
     pub follow_joint_trajectory: bool,
     /// Topics of the locks.
     pub locks: Vec<String>,
-    /// A lock that is silent for longer counts as locked.
-    pub lock_timeout: Duration,
-    /// The decay of `ensemble`.
-    pub ensemble_decay: f64,
 }
 
-/// Reads one parameter, from the parameters as they stand or from a proposed set.
+/// Where values are read from: the parameters as they stand, or a proposed set.
 trait Source {
-    fn double(&self, name: &str) -> Result<f64, String>;
-    fn integer(&self, name: &str) -> Result<i64, String>;
-    fn flag(&self, name: &str) -> Result<bool, String>;
-    fn text(&self, name: &str) -> Result<String, String>;
-    fn texts(&self, name: &str) -> Result<Vec<String>, String>;
+    fn get<T: ParameterType>(&self, name: &str) -> Result<T, String>;
 }
 
-macro_rules! source {
-    ($type:ty) => {
-        impl Source for $type {
-            fn double(&self, name: &str) -> Result<f64, String> {
-                self.get(name).map_err(|error| error.to_string())
-            }
-            fn integer(&self, name: &str) -> Result<i64, String> {
-                self.get(name).map_err(|error| error.to_string())
-            }
-            fn flag(&self, name: &str) -> Result<bool, String> {
-                self.get(name).map_err(|error| error.to_string())
-            }
-            fn text(&self, name: &str) -> Result<String, String> {
-                self.get(name).map_err(|error| error.to_string())
-            }
-            fn texts(&self, name: &str) -> Result<Vec<String>, String> {
-                self.get(name).map_err(|error| error.to_string())
-            }
-        }
+impl Source for Parameters {
+    fn get<T: ParameterType>(&self, name: &str) -> Result<T, String> {
+        Parameters::get(self, name).map_err(|error| error.to_string())
+    }
+}
+
+impl Source for Proposal<'_> {
+    fn get<T: ParameterType>(&self, name: &str) -> Result<T, String> {
+        Proposal::get(self, name)
+    }
+}
+
+/// Declares one parameter of the filter.
+fn declare(
+    parameters: &Parameters,
+    parameter: &Parameter<FilterSettings>,
+) -> Result<(), ParameterError> {
+    let descriptor = Descriptor::new(parameter.description());
+    let descriptor = match parameter.allowed {
+        Allowed::Any => descriptor,
+        Allowed::Doubles(from, to) => descriptor.doubles(from, to),
+        Allowed::Integers(from, to) => descriptor.integers(from, to),
+        Allowed::OneOf(words) => descriptor.one_of(words.iter().copied()),
     };
+    match parameter.default_value() {
+        ParameterValue::Double(value) => {
+            parameters.declare(parameter.name, value, descriptor).map(drop)
+        }
+        ParameterValue::Integer(value) => {
+            parameters.declare(parameter.name, value, descriptor).map(drop)
+        }
+        ParameterValue::Bool(value) => {
+            parameters.declare(parameter.name, value, descriptor).map(drop)
+        }
+        ParameterValue::Text(value) => {
+            parameters.declare(parameter.name, value, descriptor).map(drop)
+        }
+    }
 }
 
-source!(Parameters);
-source!(Proposal<'_>);
+/// Reads one parameter of the filter.
+fn read(
+    source: &impl Source,
+    parameter: &Parameter<FilterSettings>,
+) -> Result<ParameterValue, String> {
+    let name = parameter.name;
+    Ok(match parameter.default_value() {
+        ParameterValue::Double(_) => ParameterValue::Double(source.get(name)?),
+        ParameterValue::Integer(_) => ParameterValue::Integer(source.get(name)?),
+        ParameterValue::Bool(_) => ParameterValue::Bool(source.get(name)?),
+        ParameterValue::Text(_) => ParameterValue::Text(source.get(name)?),
+    })
+}
 
 impl SafetySettings {
     /// Declares the parameters with their ranges, and refuses sets that are not valid as a whole.
@@ -63,143 +85,30 @@ impl SafetySettings {
     /// # Errors
     /// A given value of another kind or outside its range.
     pub fn declare(parameters: &Parameters) -> Result<(), ParameterError> {
-        let defaults = FilterSettings::default();
-        let latch = defaults.latch.unwrap_or(LatchSettings { count: 10, window: 10.0 });
-        let double = |name: &str, default: f64, from: f64, to: f64, text: &str| {
-            parameters.declare(name, default, Descriptor::new(text).doubles(from, to)).map(|_| ())
-        };
+        for parameter in FilterSettings::parameters() {
+            declare(parameters, parameter)?;
+        }
         parameters.declare(
-            "mode",
-            "clamp".to_owned(),
-            Descriptor::new(
-                "What happens to a chunk that breaks a limit: reject refuses it, clamp makes it harmless.",
-            )
-            .one_of(["reject", "clamp"]),
-        )?;
-        parameters.declare(
-            "speed",
-            "full".to_owned(),
-            Descriptor::new(
-                "End-effector speed: full or teach (0.25 m/s unless the robot file says otherwise).",
-            )
-            .one_of(["full", "teach"]),
-        )?;
-        double("rate", 50.0, 5.0, 1000.0, "How often watchdogs and locks are looked at, Hz.")?;
-        double(
-            "margin",
-            defaults.margin,
-            0.0,
-            0.49,
-            "Distance to a position limit within which motion toward it is not allowed, as a part of the joint's range.",
-        )?;
-        double(
-            "lead",
-            0.02,
-            0.0,
-            1.0,
-            "The running motion is kept for so long after a chunk before the new one takes over, s: the time that a message takes to the controller.",
-        )?;
-        double(
-            "position_tolerance",
-            defaults.position_tolerance,
-            1e-6,
-            10.0,
-            "Measured and running position further apart than this: the measured state wins, rad or m.",
-        )?;
-        double(
-            "velocity_tolerance",
-            defaults.velocity_tolerance,
-            1e-6,
-            100.0,
-            "The same for velocity, rad/s or m/s.",
-        )?;
-        double(
-            "tracking_delay",
-            defaults.tracking_delay,
-            0.0,
-            1.0,
-            "A robot follows its set-points with a delay of up to this, s: measured states are compared with the range that the set-points went through in this time.",
-        )?;
-        double(
-            "resume_tolerance",
-            0.01,
-            1e-6,
-            10.0,
-            "After a stop the measured state wins already when it is further away than this, rad or m.",
-        )?;
-        double(
-            "chunk_age",
-            defaults.chunk_age,
-            1e-3,
-            3600.0,
-            "A chunk whose observation is older than this is refused, s.",
-        )?;
-        double(
-            "observation_age",
-            defaults.observation_age,
-            1e-3,
-            3600.0,
-            "Watchdog: the robot moves and the newest chunk's observation is older than this, s.",
-        )?;
-        double(
-            "joint_state_age",
-            defaults.joint_state_age,
-            1e-3,
-            3600.0,
-            "Watchdog: the robot moves and its joints were not measured for this long, s.",
-        )?;
-        double(
-            "inference_age",
-            defaults.inference_age,
-            1e-3,
-            3600.0,
-            "Watchdog: the robot moves and no chunk came for this long, s.",
-        )?;
-        double(
-            "ensemble_decay",
-            0.01,
-            0.0,
-            10.0,
-            "Weights of ensemble are exp(-decay * rank), oldest chunk first.",
+            "rate",
+            50.0,
+            Descriptor::new("How often watchdogs and locks are looked at. Unit: Hz.")
+                .doubles(5.0, 1000.0),
         )?;
         parameters.declare(
             "locks",
             Vec::<String>::new(),
             Descriptor::new(
-                "Topics of std_msgs/Bool that can stop the robot: true stops, and silence stops too.",
+                "Topics of std_msgs/Bool that can stop the robot: true stops, and silence stops \
+                 too.",
             )
             .read_only(),
-        )?;
-        double(
-            "lock_timeout",
-            0.5,
-            0.01,
-            60.0,
-            "A lock that is silent for longer counts as locked, s.",
-        )?;
-        parameters.declare(
-            "latch_count",
-            i64::try_from(latch.count).unwrap_or(10),
-            Descriptor::new("So many interventions within latch_window stop the robot until safety_filter/reset; 0: never.").integers(0, 10_000),
-        )?;
-        double("latch_window", latch.window, 0.01, 3600.0, "See latch_count, s.")?;
-        parameters.declare(
-            "clearance",
-            defaults.clearance,
-            Descriptor::new("Check self and scene clearance."),
-        )?;
-        double(
-            "longest_stretch",
-            defaults.longest_stretch,
-            1.0,
-            1000.0,
-            "A chunk that could only be followed in more than so many times its own duration (plus ten seconds) is refused.",
         )?;
         parameters.declare(
             "follow_joint_trajectory",
             false,
             Descriptor::new(
-                "Send goals of FollowJointTrajectory instead of messages on <controller>/joint_trajectory.",
+                "Send goals of FollowJointTrajectory instead of messages on \
+                 <controller>/joint_trajectory.",
             )
             .read_only(),
         )?;
@@ -218,38 +127,47 @@ impl SafetySettings {
         Self::from_source(parameters)
     }
 
-    fn from_source(source: &dyn Source) -> Result<Self, String> {
-        let locks = source.texts("locks")?;
-        let timeout = source.double("lock_timeout")?;
-        let count = usize::try_from(source.integer("latch_count")?).unwrap_or(0);
-        let filter = FilterSettings {
-            mode: if source.text("mode")? == "reject" { Mode::Reject } else { Mode::Clamp },
-            speed: if source.text("speed")? == "teach" { Speed::Teach } else { Speed::Full },
-            splice: Splice::Replace,
-            margin: source.double("margin")?,
-            lead: source.double("lead")?,
-            position_tolerance: source.double("position_tolerance")?,
-            velocity_tolerance: source.double("velocity_tolerance")?,
-            tracking_delay: source.double("tracking_delay")?,
-            resume_tolerance: source.double("resume_tolerance")?,
-            chunk_age: source.double("chunk_age")?,
-            observation_age: source.double("observation_age")?,
-            joint_state_age: source.double("joint_state_age")?,
-            inference_age: source.double("inference_age")?,
-            // The node watches the locks itself, on the steady clock.
-            locks: Vec::new(),
-            latch: (count > 0)
-                .then_some(LatchSettings { count, window: source.double("latch_window")? }),
-            clearance: source.flag("clearance")?,
-            longest_stretch: source.double("longest_stretch")?,
-        };
+    fn from_source(source: &impl Source) -> Result<Self, String> {
+        let mut filter = FilterSettings::default();
+        for parameter in FilterSettings::parameters() {
+            parameter.set(&mut filter, &read(source, parameter)?)?;
+        }
         Ok(Self {
             filter,
-            rate_hz: source.double("rate")?,
-            follow_joint_trajectory: source.flag("follow_joint_trajectory")?,
-            locks,
-            lock_timeout: Duration::from_secs_f64(timeout),
-            ensemble_decay: source.double("ensemble_decay")?,
+            rate_hz: source.get("rate")?,
+            follow_joint_trajectory: source.get("follow_joint_trajectory")?,
+            locks: source.get("locks")?,
         })
+    }
+
+    /// A lock that is silent for longer counts as engaged.
+    #[must_use]
+    pub fn lock_timeout(&self) -> Duration {
+        Duration::from_secs_f64(self.filter.lock_timeout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_node_s_defaults_are_the_filter_s() {
+        let parameters = Parameters::new("/f1/safety_filter", Vec::new());
+        SafetySettings::declare(&parameters).unwrap();
+        let settings = SafetySettings::read(&parameters).unwrap();
+        assert_eq!(settings.filter, FilterSettings::default());
+    }
+
+    #[test]
+    fn a_set_that_is_invalid_as_a_whole_is_refused_and_the_old_one_stays() {
+        let parameters = Parameters::new("/f1/safety_filter", Vec::new());
+        SafetySettings::declare(&parameters).unwrap();
+        let error = parameters.set("resume_tolerance", 5.0).unwrap_err();
+        assert!(error.to_string().contains("position_tolerance"), "{error}");
+        let settings = SafetySettings::read(&parameters).unwrap();
+        assert_eq!(settings.filter, FilterSettings::default());
+        parameters.set("lead", 0.1).unwrap();
+        assert_eq!(SafetySettings::read(&parameters).unwrap().filter.lead, 0.1);
     }
 }

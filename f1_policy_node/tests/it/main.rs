@@ -3,5 +3,5 @@
 // Helpers of tests may fail loudly, as the tests themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod parameters;
-mod process;
+mod pages;
+mod release;

@@ -1,12 +1,17 @@
-//! Lines of bytes through the filter: every line is answered, and no answer moves a joint faster than its limit.
+//! Lines of bytes through the filter: every line is answered, and no answer moves a joint faster
+//! than its limit.
 #![no_main]
 
 use std::sync::{Arc, OnceLock};
 
 use f1_robot::Robot;
-use f1_robot::safety::requests::Server;
 use f1_robot::safety::FilterSettings;
 use libfuzzer_sys::fuzz_target;
+use requests::Server;
+
+// The lines of `f1 filter`: a program's module, which no crate exports.
+#[path = "../../../f1_cli/src/commands/filter/requests.rs"]
+mod requests;
 
 fn robot() -> Arc<Robot> {
     static ROBOT: OnceLock<Arc<Robot>> = OnceLock::new();

@@ -1,40 +1,54 @@
-//! Capsules that enclose the collision shapes of a URDF.
+//! Convex collision shapes: the hull of a few points, grown by a radius. One point makes a sphere,
+//! two make a capsule.
 
 use nalgebra::{Isometry3, Point3, Vector3};
 use urdf_rs::Geometry;
 
+use super::gjk::hull_distance;
 use crate::kinematics::isometry;
 
 /// More strips than this are not cut out of one box.
 const MAX_STRIPS: f64 = 8.0;
 
-/// The ends of a capsule's segment and its radius, in the link's frame.
-pub(super) type Shape = (Point3<f64>, Point3<f64>, f64);
+/// A convex shape fixed to a link: the hull of `points`, grown by `radius`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shape {
+    /// The points in the link's frame, m.
+    pub points: Vec<Point3<f64>>,
+    /// The radius, m.
+    pub radius: f64,
+}
 
-/// The capsules that enclose a collision shape.
-pub(super) fn capsules(collision: &urdf_rs::Collision) -> Result<Vec<Shape>, &'static str> {
-    let pose = isometry(&collision.origin);
-    let numbers = collision.origin.xyz.iter().chain(collision.origin.rpy.iter());
-    if numbers.clone().any(|number| !number.is_finite()) {
-        return Err("the collision shape's origin is not finite");
+impl Shape {
+    fn capsule(a: Point3<f64>, b: Point3<f64>, radius: f64) -> Self {
+        Self { points: vec![a, b], radius }
     }
+
+    /// The distance of a point (in the link's frame) from the shape, m; 0 inside.
+    pub fn distance(&self, point: &Point3<f64>) -> f64 {
+        (hull_distance(&self.points, std::slice::from_ref(point), f64::INFINITY) - self.radius)
+            .max(0.0)
+    }
+}
+
+/// The shapes that enclose a collision shape of the URDF that is no mesh.
+pub(super) fn primitive(collision: &urdf_rs::Collision) -> Result<Vec<Shape>, &'static str> {
+    let pose = isometry(&collision.origin);
     let positive = |sizes: &[f64]| sizes.iter().all(|size| size.is_finite() && *size > 0.0);
     match &collision.geometry {
         Geometry::Sphere { radius } if positive(&[*radius]) => {
             let center = pose * Point3::origin();
-            Ok(vec![(center, center, *radius)])
+            Ok(vec![Shape { points: vec![center], radius: *radius }])
         }
         // The rim of a cylinder's end is one radius away from the end of its axis.
         Geometry::Cylinder { radius, length } | Geometry::Capsule { radius, length }
             if positive(&[*radius, *length]) =>
         {
             let half = Vector3::new(0.0, 0.0, 0.5 * length);
-            Ok(vec![(pose * Point3::from(-half), pose * Point3::from(half), *radius)])
+            Ok(vec![Shape::capsule(pose * Point3::from(-half), pose * Point3::from(half), *radius)])
         }
         Geometry::Box { size } if positive(&size.0) => Ok(strips(&pose, &size.0)),
-        Geometry::Mesh { .. } => {
-            Err("a mesh cannot be a collision shape here; use boxes, cylinders and spheres")
-        }
+        Geometry::Mesh { .. } => Err("a mesh is no primitive shape"),
         _ => Err("the collision shape's sizes must be greater than 0"),
     }
 }
@@ -54,7 +68,11 @@ fn strips(pose: &Isometry3<f64>, size: &[f64; 3]) -> Vec<Shape> {
             center[axes[1]] = -0.5 * middle + (i as f64 + 0.5) * width;
             let mut half = Vector3::zeros();
             half[axes[0]] = 0.5 * long;
-            (pose * Point3::from(center - half), pose * Point3::from(center + half), radius)
+            Shape::capsule(
+                pose * Point3::from(center - half),
+                pose * Point3::from(center + half),
+                radius,
+            )
         })
         .collect()
 }

@@ -121,7 +121,8 @@ impl Kinematics {
             start.resize(self.dof(), 0.0);
             for (i, &joint) in joints.iter().enumerate() {
                 let limit = &limits[joint];
-                start[joint] = limit.lower + (limit.upper - limit.lower) * halton(restart, i);
+                let (lower, upper) = limit.range();
+                start[joint] = lower + (upper - lower) * halton(restart, i);
             }
             let next = self.descend(arm, target, &start, limits, options);
             let score = |s: &InverseSolution| {
@@ -228,6 +229,7 @@ fn bounded_step(
             let pull = DVector::from_fn(count, |i, _| {
                 let limit = &limits[joints[i]];
                 let range = (limit.upper - limit.lower).max(1e-9);
+                // A joint without bounds has no middle to be drawn to: its range is infinite.
                 if held[i] { 0.0 } else { 0.2 * (limit.middle() - vector[joints[i]]) / range }
             }) * error.norm().min(1.0);
             step += &pull - free.transpose() * cholesky.solve(&(&free * &pull));

@@ -19,6 +19,8 @@ pub(crate) struct TreeLink {
     /// The parent link's index and the joint between.
     pub(crate) parent: Option<(usize, urdf_rs::Joint)>,
     pub(crate) collision: Vec<urdf_rs::Collision>,
+    /// Whether the URDF shows something of it: it is more than a frame.
+    pub(crate) is_visible: bool,
 }
 
 impl Tree {
@@ -95,6 +97,7 @@ impl Tree {
             name: link.name.clone(),
             parent,
             collision: link.collision.clone(),
+            is_visible: !link.visual.is_empty() || !link.collision.is_empty(),
         };
         ordered.extend(roots.iter().map(|root| link(root, None)));
         let mut next = 0;

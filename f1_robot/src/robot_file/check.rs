@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::reader::Faults;
 use super::{
     ActionPart, Binarise, CameraRole, ControllerInterface, JointLimit, MAX_ENTRIES, RobotFile,
-    RotationFormat, StatePart,
+    RotationFormat, StatePart, full_name,
 };
 
 /// The fastest action rate, Hz.
@@ -36,7 +36,7 @@ pub(crate) fn check(file: &RobotFile, faults: &mut Faults) {
     if file.urdf.is_empty() {
         faults.add("urdf", "empty");
     }
-    topic(&file.joint_states, "joint_states", faults);
+    joint_states(file, faults);
     cameras(file, faults);
     arms(file, faults);
     grippers(file, faults);
@@ -76,6 +76,21 @@ fn topic(value: &str, path: &str, faults: &mut Faults) {
     if !relative.split('/').all(good) {
         faults.add(path, format!("`{value}` is not a topic name"));
     }
+}
+
+fn joint_states(file: &RobotFile, faults: &mut Faults) {
+    let topics = file.joint_states.as_slice();
+    if topics.is_empty() {
+        faults.add("joint_states", "at least one topic is needed");
+    }
+    let path = |index: usize| match topics.len() {
+        1 => "joint_states".to_owned(),
+        _ => format!("joint_states[{index}]"),
+    };
+    for (index, name) in topics.iter().enumerate() {
+        topic(name, &path(index), faults);
+    }
+    twice(topics.iter().enumerate().map(|(i, t)| (path(i), t.as_str())), "topic", faults);
 }
 
 /// Reports names that occur twice.
@@ -206,15 +221,8 @@ fn state(file: &RobotFile, faults: &mut Faults) {
                 if part.joints.is_empty() {
                     faults.add(format!("{at}.joints"), "empty");
                 }
-                if !part.scale.is_empty() && part.scale.len() != part.joints.len() {
-                    faults.add(
-                        format!("{at}.scale"),
-                        format!("{} factors for {} joints", part.scale.len(), part.joints.len()),
-                    );
-                }
-                for (j, _) in part.scale.iter().enumerate().filter(|(_, scale)| **scale == 0.0) {
-                    faults.add(format!("{at}.scale[{j}]"), "must not be 0");
-                }
+                scale(&part.scale, part.joints.len(), &at, faults);
+                offset(&part.offset, part.joints.len(), &at, faults);
             }
             StatePart::EndEffectorPose(part) => {
                 let exists = file.arm(&part.arm).is_some();
@@ -233,6 +241,23 @@ fn state(file: &RobotFile, faults: &mut Faults) {
             }
             StatePart::Padding(part) => padding(part.width, &at, faults),
         }
+    }
+}
+
+/// A factor for each joint, or none.
+fn scale(scale: &[f64], joints: usize, at: &str, faults: &mut Faults) {
+    if !scale.is_empty() && scale.len() != joints {
+        faults.add(format!("{at}.scale"), format!("{} factors for {joints} joints", scale.len()));
+    }
+    for (j, _) in scale.iter().enumerate().filter(|(_, scale)| **scale == 0.0) {
+        faults.add(format!("{at}.scale[{j}]"), "must not be 0");
+    }
+}
+
+/// An offset for each joint, or none.
+fn offset(offset: &[f64], joints: usize, at: &str, faults: &mut Faults) {
+    if !offset.is_empty() && offset.len() != joints {
+        faults.add(format!("{at}.offset"), format!("{} offsets for {joints} joints", offset.len()));
     }
 }
 
@@ -257,8 +282,15 @@ fn action(file: &RobotFile, faults: &mut Faults) {
     for (i, part) in file.action.parts.iter().enumerate() {
         let at = format!("action.parts[{i}]");
         let joints = match part {
-            ActionPart::JointPositions(part) => Some(&part.joints),
-            ActionPart::JointDeltas(part) => Some(&part.joints),
+            ActionPart::JointPositions(part) => {
+                scale(&part.scale, part.joints.len(), &at, faults);
+                offset(&part.offset, part.joints.len(), &at, faults);
+                Some(&part.joints)
+            }
+            ActionPart::JointDeltas(part) => {
+                scale(&part.scale, part.joints.len(), &at, faults);
+                Some(&part.joints)
+            }
             _ => None,
         };
         if let Some(joints) = joints {
@@ -321,11 +353,11 @@ fn controllers(file: &RobotFile, faults: &mut Faults) {
     if file.controllers.is_empty() {
         faults.add("controllers", "at least one controller is needed");
     }
-    let full = |i: usize| format!("{}/{}", file.controllers[i].namespace, file.controllers[i].name);
+    let full = |i: usize| full_name(&file.controllers[i].namespace, &file.controllers[i].name);
     for (i, controller) in file.controllers.iter().enumerate() {
         let at = format!("controllers[{i}]");
-        name(&controller.name, &format!("{at}.name"), faults);
-        if !controller.namespace.is_empty() {
+        topic(&controller.name, &format!("{at}.name"), faults);
+        if !matches!(controller.namespace.as_str(), "" | "/") {
             topic(&controller.namespace, &format!("{at}.namespace"), faults);
         }
         if (0..i).any(|j| full(j) == full(i)) {
@@ -446,6 +478,20 @@ fn surroundings(file: &RobotFile, faults: &mut Faults) {
     ] {
         if value < 0.0 {
             faults.add(format!("clearance.{key}"), "is negative");
+        }
+    }
+    for (link, shapes) in &file.collision_shapes {
+        let at = format!("collision_shapes.{link}");
+        if shapes.is_empty() {
+            faults.add(&at, "empty; a link without shapes is listed in `unchecked_links`");
+        }
+        for (i, shape) in shapes.iter().enumerate() {
+            if shape.points.is_empty() {
+                faults.add(format!("{at}[{i}].points"), "at least one point is needed");
+            }
+            if shape.radius < 0.0 || (shape.radius == 0.0 && shape.points.len() < 2) {
+                faults.add(format!("{at}[{i}].radius"), "must be greater than 0");
+            }
         }
     }
     for (i, pair) in file.clearance.ignore.iter().enumerate().filter(|(_, pair)| pair.len() != 2) {

@@ -33,6 +33,8 @@ section! {
         pub units: AngleUnit = AngleUnit::Radians,
         /// A factor for each joint (a mirrored finger has -1); empty: all 1.
         pub scale: Vec<f64> = Vec::new(),
+        /// What is added to each joint after unit and scale; empty: nothing.
+        pub offset: Vec<f64> = Vec::new(),
     }
 }
 
@@ -112,6 +114,43 @@ words! {
     }
 }
 
+/// How one joint is written in a vector: `position / unit * scale + offset`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct JointUnits {
+    /// Vector units in one radian or metre.
+    pub factor: f64,
+    /// What is added.
+    pub offset: f64,
+}
+
+impl JointUnits {
+    /// The units of the joint at `index` of a part. A sliding joint is in metres whatever `units`
+    /// say.
+    pub fn new(
+        units: AngleUnit,
+        sliding: bool,
+        scale: &[f64],
+        offset: &[f64],
+        index: usize,
+    ) -> Self {
+        let unit = if sliding { 1.0 } else { units.radians() };
+        Self {
+            factor: scale.get(index).copied().unwrap_or(1.0) / unit,
+            offset: offset.get(index).copied().unwrap_or(0.0),
+        }
+    }
+
+    /// A position, rad or m, as the vector's number.
+    pub fn write(&self, position: f64) -> f64 {
+        position * self.factor + self.offset
+    }
+
+    /// The position, rad or m, that the vector's number stands for.
+    pub fn read(&self, number: f64) -> f64 {
+        (number - self.offset) / self.factor
+    }
+}
+
 impl AngleUnit {
     /// Radians in one unit.
     pub fn radians(self) -> f64 {
@@ -155,6 +194,10 @@ section! {
         pub joints: Vec<String>,
         /// Their unit.
         pub units: AngleUnit = AngleUnit::Radians,
+        /// A factor for each joint, as in the state; empty: all 1.
+        pub scale: Vec<f64> = Vec::new(),
+        /// What is added to each joint after unit and scale; empty: nothing.
+        pub offset: Vec<f64> = Vec::new(),
     }
 }
 
@@ -165,6 +208,8 @@ section! {
         pub joints: Vec<String>,
         /// Their unit.
         pub units: AngleUnit = AngleUnit::Radians,
+        /// A factor for each joint, as in the state; empty: all 1.
+        pub scale: Vec<f64> = Vec::new(),
         /// What each delta is added to.
         pub reference: DeltaReference,
     }

@@ -34,9 +34,9 @@ impl fmt::Display for Fault {
 
 /// The faults found so far.
 ///
-/// A value that cannot be read is replaced by a placeholder so that reading goes on; what is said
-/// later about a placeholder would be noise, so faults at, below or above a place that could not be
-/// read are dropped.
+/// A value that cannot be read is replaced by a placeholder so that reading goes on; faults that
+/// are found later in a placeholder would be noise, so faults at, below or above a place that could
+/// not be read are dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     pub(crate) list: Vec<Fault>,
@@ -294,7 +294,7 @@ macro_rules! words {
 }
 pub(crate) use words;
 
-/// Declares an enum of sections told apart by the key `kind`.
+/// Declares an enum of sections distinguished by the key `kind`.
 macro_rules! kinds {
     ($(#[$meta:meta])* pub enum $name:ident {
         $(#[$first_meta:meta])* $first:ident($first_section:ident) = $first_word:literal

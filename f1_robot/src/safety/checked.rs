@@ -70,7 +70,7 @@ impl CheckedTrajectory {
             })
             .collect();
         Self {
-            controller: controller.name.clone(),
+            controller: controller.full_name(),
             joint_names: controller
                 .joints
                 .iter()
@@ -81,7 +81,7 @@ impl CheckedTrajectory {
         }
     }
 
-    /// The controller's name.
+    /// The controller's name with its namespace: see [`ControllerJoints::full_name`].
     pub fn controller(&self) -> &str {
         &self.controller
     }

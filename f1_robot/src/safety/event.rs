@@ -1,8 +1,8 @@
-//! What the filter says about its decisions.
+//! The filter's decisions: verdicts and events.
 
 use serde::{Serialize, Serializer};
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -21,7 +21,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
-    /// A number is not finite, or too large to be meant.
+    /// A number is not finite, or too large to be plausible.
     Finite,
     /// Joint names are missing, unknown, repeated or in another order.
     Names,
@@ -83,7 +83,7 @@ pub enum Rule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Response {
-    /// Only said.
+    /// Only reported.
     Reported,
     /// A value was moved to its limit.
     Clamped,

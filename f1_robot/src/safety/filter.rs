@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use self::measured::Measured;
 use self::origin::join;
+use super::latch::Latch;
 use super::plan::{Planned, Planner, Row};
 use super::settings::{FilterSettings, Mode};
 use super::space::{RobotSpace, Space};
 use super::stop::Running;
-use super::watch::{self, Latch, Locks, Seen};
+use super::watchdogs::{self, Seen};
 use super::{Bounds, CheckedTrajectory, Event, Response, Rule, Verdict, verify};
 use crate::decode::due;
 use crate::trajectory::{Motion, SECOND, Stamp, State, nanoseconds, seconds};
@@ -28,7 +29,8 @@ pub struct MeasuredState {
     pub names: Vec<String>,
     /// rad or m, as many.
     pub positions: Vec<f64>,
-    /// rad/s or m/s, as many; empty: none was measured, taken as zero.
+    /// rad/s or m/s, at most as many. One that is not a number, or that the list is too short for,
+    /// was not measured: it counts as zero and is not compared with the running motion.
     pub velocities: Vec<f64>,
 }
 
@@ -41,7 +43,7 @@ pub struct FilterInput {
     pub state: Option<MeasuredState>,
     /// A new chunk, if one came.
     pub chunk: Option<RawChunk>,
-    /// True: stop.
+    /// True: stop. A caller with several locks passes whether any of [`super::Locks`] is engaged.
     pub lock: bool,
 }
 
@@ -60,7 +62,7 @@ pub struct FilterOutput {
 /// So many motions are remembered at most.
 const LONGEST_TRAIL: usize = 32;
 
-/// After so many tracking delays at rest a robot stands where it was led.
+/// After so many tracking delays at rest a robot has reached its last set-point.
 const SETTLED: i64 = 5;
 
 /// How far one joint's measured state may be from the running motion.
@@ -92,6 +94,50 @@ fn tolerances(bounds: &[Bounds], grippers: &[bool], settings: &FilterSettings) -
 
 /// The safety filter. Nothing it returns breaks a limit, whatever comes in; `docs/safety.md` says
 /// how and why.
+///
+/// A stop that a lock demands comes in as [`FilterInput::lock`]. [`super::Locks`] keeps the locks
+/// themselves, on a clock of its caller's.
+///
+/// ```
+/// # use std::path::Path;
+/// # use std::sync::Arc;
+/// use f1_robot::safety::{FilterInput, FilterSettings, MeasuredState, SafetyFilter, Verdict};
+/// use f1_robot::{RawChunk, Robot};
+///
+/// # fn main() -> Result<(), f1_robot::RobotFileError> {
+/// # let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+/// let robot = Arc::new(Robot::load(&root.join("config/robots/bench_arm.yaml"))?);
+/// let names: Vec<String> = robot.joints().iter().map(|joint| joint.name.clone()).collect();
+/// let mut filter = SafetyFilter::new(robot.clone(), FilterSettings::default());
+/// // Measured at home; the chunk asks for one radian of the first joint at once.
+/// let mut far = robot.home().to_vec();
+/// far[0] += 1.0;
+/// let output = filter.step(&FilterInput {
+///     now: 0,
+///     state: Some(MeasuredState {
+///         stamp: 0,
+///         names: names.clone(),
+///         positions: robot.home().to_vec(),
+///         velocities: Vec::new(),
+///     }),
+///     chunk: Some(RawChunk {
+///         stamp: 0,
+///         sequence: 1,
+///         epoch: 0,
+///         joint_names: names,
+///         rate_hz: robot.rate_hz(),
+///         rows: vec![far],
+///     }),
+///     lock: false,
+/// });
+/// // The motion takes more time, so that it keeps every limit; the events say why.
+/// assert_eq!(output.verdict, Verdict::Modified);
+/// assert!(!output.events.is_empty());
+/// // One trajectory for each controller, which ends at rest.
+/// assert_eq!(output.trajectories.len(), robot.controllers().len());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct SafetyFilter {
     joints: Vec<JointLimits>,
@@ -102,7 +148,6 @@ pub struct SafetyFilter {
     rate_hz: f64,
     space: Option<Arc<dyn Space>>,
     settings: FilterSettings,
-    locks: Locks,
     latch: Latch,
     now: Option<Stamp>,
     seen: Seen,
@@ -161,8 +206,7 @@ impl SafetyFilter {
             controllers,
             rate_hz,
             space,
-            locks: Locks::new(&settings.locks),
-            latch: Latch::new(settings.latch),
+            latch: Latch::new(&settings),
             now: None,
             seen: Seen::default(),
             running: None,
@@ -186,8 +230,7 @@ impl SafetyFilter {
         &self.settings
     }
 
-    /// Changes mode, speed, watchdogs and the like; locks and latch keep their state unless theirs
-    /// change.
+    /// Changes the parameters; the latch keeps its state unless its own parameters change.
     ///
     /// # Errors
     /// All that is wrong with the new parameters; the old ones stay.
@@ -196,11 +239,9 @@ impl SafetyFilter {
         if !faults.is_empty() {
             return Err(faults);
         }
-        if settings.locks != self.settings.locks {
-            self.locks = Locks::new(&settings.locks);
-        }
-        if settings.latch != self.settings.latch {
-            self.latch = Latch::new(settings.latch);
+        let latch = |settings: &FilterSettings| (settings.latch_count, settings.latch_window);
+        if latch(&settings) != latch(&self.settings) {
+            self.latch = Latch::new(&settings);
         }
         let grippers: Vec<bool> =
             self.tolerances.iter().map(|tolerance| tolerance.gripper).collect();
@@ -217,11 +258,6 @@ impl SafetyFilter {
     /// How far measured and running position may be apart, rad (m), joint by joint.
     pub fn position_tolerances(&self) -> impl Iterator<Item = f64> {
         self.tolerances.iter().map(|tolerance| tolerance.position)
-    }
-
-    /// A lock's heartbeat; `false` if there is no such lock.
-    pub fn hear_lock(&mut self, name: &str, now: Stamp, locked: bool) -> bool {
-        self.locks.hear(name, now, locked)
     }
 
     /// Clears a latched stop.
@@ -253,7 +289,7 @@ impl SafetyFilter {
         self.last_stamp = None;
     }
 
-    /// One step: checks what came in and says what to send. To be called for every chunk and
+    /// One step: checks what came in and returns what to send. To be called for every chunk and
     /// measured state, and often enough for the watchdogs.
     pub fn step(&mut self, input: &FilterInput) -> FilterOutput {
         let mut events = Vec::new();
@@ -315,12 +351,11 @@ impl SafetyFilter {
         events.push(
             Event::new(Rule::Clock, Response::Restarted).numbers(seconds(now), seconds(before)),
         );
-        // When the running motion is, on the new clock, nobody knows.
+        // The running motion's place on the new clock is unknown.
         self.lost |= self.running.take().is_some();
         self.trail.clear();
         self.measured = None;
         self.seen = Seen::default();
-        self.locks.forget();
         self.latch.forget_times();
         self.forget_history();
         self.fresh_after = Some(now);
@@ -332,12 +367,11 @@ impl SafetyFilter {
     fn stops(&self, now: Stamp, lock: bool) -> Vec<Event> {
         let mut stops = Vec::new();
         if self.moves(now) {
-            stops.extend(watch::bites(&self.seen, &self.settings, now));
+            stops.extend(watchdogs::expired(&self.seen, &self.settings, now));
         }
         if lock {
             stops.push(Event::new(Rule::Lock, Response::Stopped));
         }
-        stops.extend(self.locks.engaged(now));
         stops.extend(self.latch.latched());
         stops
     }
@@ -353,11 +387,11 @@ impl SafetyFilter {
         if restart {
             self.history.clear();
         }
-        let rows = self.spliced(chunk);
         let Some((at, first, before, measured)) = self.origin(now, restart) else {
             events.push(Event::new(Rule::State, Response::Refused));
             return (Verdict::Rejected, None);
         };
+        let rows = self.spliced(self.unwrapped(chunk, &first));
         // The stop of a measured state is needed in any case, to know that there is one; that of a
         // running motion only if nothing else can be done.
         let stop = if measured {

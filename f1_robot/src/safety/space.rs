@@ -152,7 +152,7 @@ pub struct Breach {
 /// Time between samples where it has to be looked closely, seconds.
 const STEP: f64 = 0.01;
 
-/// Distances beyond what is allowed by more than this are not told apart, m.
+/// Distances that exceed what is allowed by more than this are not distinguished, m.
 const FAR: f64 = 0.3;
 
 /// The greatest size of a curve in Bernstein form.
@@ -285,7 +285,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Looks where an end effector is; how far outside its box.
+    /// Computes where an end effector is; returns how far outside its box.
     fn workspace(&mut self, arm: usize, time: i64) -> f64 {
         let Some((min, max)) = self.space.workspace(arm) else {
             self.arms[arm].left = f64::INFINITY;

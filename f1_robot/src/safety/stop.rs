@@ -1,4 +1,4 @@
-//! Stops: of the running motion, and of a robot that was found moving.
+//! Stops: of the running motion, and of a robot that was measured moving.
 //!
 //! Why a stop always exists. The running motion was released with its own end at rest, within all
 //! limits; so at any instant "play on to the end" is a stop within all limits. Everything here only
@@ -77,8 +77,8 @@ pub fn running(running: &Running, at: Stamp, bounds: &[Bounds]) -> Running {
     }
     let mut delay = 4_000_000;
     while at + delay < running.motion.end() {
-        // A knot too close to the instant from which the joints brake would leave a sliver: brake
-        // at the knot.
+        // A knot too close to the instant from which the joints brake would leave a very short
+        // segment: brake at the knot.
         let knots = running.motion.times().iter().map(|time| running.motion.start() + time);
         let near = knots.into_iter().find(|knot| (knot - (at + delay)).abs() < GRID);
         let from = near.unwrap_or(at + delay);

@@ -1,6 +1,6 @@
-//! Stopping along the path: the running motion is played on, slower and slower, until it stands
-//! still. The joints stay where the running motion would have led them, so what was proved of the
-//! path (bounds, clearance, workspace) holds for the stop.
+//! Stopping along the path: the running motion is played on, slower and slower, until it is at
+//! rest. The joints stay on the running motion's path, so what was proved of the path (bounds,
+//! clearance, workspace) holds for the stop.
 
 use super::{Motion, Quintic, Stamp, State, nanoseconds, seconds};
 

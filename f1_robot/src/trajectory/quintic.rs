@@ -14,7 +14,7 @@ pub struct State {
 }
 
 impl State {
-    /// Standing still.
+    /// At rest.
     pub const fn rest(position: f64) -> Self {
         Self { position, velocity: 0.0, acceleration: 0.0 }
     }

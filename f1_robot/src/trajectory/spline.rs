@@ -182,7 +182,7 @@ pub fn through(
             });
         }
     }
-    let mut motion = Motion::with_room(start, first, n + 4);
+    let mut motion = Motion::with_capacity(start, first, n + 4);
     let mut time = 0;
     for i in 0..n {
         let (before, duration) = (time, waypoints.durations[i]);

@@ -18,6 +18,7 @@ fn unit(dims: usize) -> DatasetStatistics {
         q01: vec![-1.0; dims],
         q99: vec![1.0; dims],
         count: vec![1],
+        ignored: Vec::new(),
     };
     DatasetStatistics { state: vector(dims), action: vector(dims) }
 }

@@ -1,13 +1,15 @@
 //! Whatever comes in, what goes out is harmless. `F1_TEST_CASES` chunks (a few thousand by
 //! default).
 
+use std::f64::consts::TAU;
+
 use f1_robot::robot_file::ControllerInterface;
 use f1_robot::safety::{
-    FilterInput, FilterSettings, LatchSettings, MeasuredState, Mode, SafetyFilter, Splice, Verdict,
+    FilterInput, FilterSettings, MeasuredState, Mode, SafetyFilter, Splice, Verdict,
 };
 use f1_robot::{ControllerJoints, JointLimits, RawChunk};
 
-use crate::checker::Stranger;
+use crate::checker::Checker;
 
 /// SplitMix64: the same cases everywhere.
 pub struct Random(pub u64);
@@ -73,7 +75,8 @@ pub fn controllers(counts: &[usize]) -> Vec<ControllerJoints> {
         .collect()
 }
 
-/// Two arms with grippers; now and then a limit of zero.
+/// Two arms with grippers; now and then a limit of zero, a joint that turns without end, one of its
+/// kind with bounds.
 fn random_joints(random: &mut Random) -> (Vec<JointLimits>, Vec<ControllerJoints>) {
     let counts = [1 + random.below(7), 1, 1 + random.below(7), 1];
     let total: usize = counts.iter().sum();
@@ -82,14 +85,25 @@ fn random_joints(random: &mut Random) -> (Vec<JointLimits>, Vec<ControllerJoints
             let lower = random.within(-3.0, 1.0);
             let mut zero = |x: f64| if random.one_in(40) { 0.0 } else { x };
             let (velocity, acceleration, jerk) = (zero(1.0), zero(1.0), zero(1.0));
-            joint(
+            let bounded = joint(
                 format!("joint{i}"),
                 lower,
                 lower + if random.one_in(30) { 0.0 } else { random.within(0.02, 5.0) },
                 velocity * random.within(0.05, 4.0),
                 acceleration * random.within(0.3, 20.0),
                 jerk * random.within(3.0, 3000.0),
-            )
+            );
+            match random.below(12) {
+                // A joint that turns without end, now and then with bounds of its own.
+                0 | 1 => JointLimits {
+                    lower: f64::NEG_INFINITY,
+                    upper: f64::INFINITY,
+                    continuous: true,
+                    ..bounded
+                },
+                2 => JointLimits { continuous: true, ..bounded },
+                _ => bounded,
+            }
         })
         .collect();
     (joints, controllers(&counts))
@@ -99,7 +113,7 @@ struct Scene {
     joints: Vec<JointLimits>,
     rate: f64,
     filter: SafetyFilter,
-    stranger: Stranger,
+    checker: Checker,
     now: i64,
     sequence: u64,
 }
@@ -109,14 +123,12 @@ fn scene(random: &mut Random) -> Scene {
     let rate = [5.0, 10.0, 15.0, 30.0, 50.0][random.below(5)];
     let settings = FilterSettings {
         mode: if random.one_in(4) { Mode::Reject } else { Mode::Clamp },
-        splice: if random.one_in(4) {
-            Splice::Ensemble { decay: random.unit() }
-        } else {
-            Splice::Replace
-        },
+        splice: if random.one_in(4) { Splice::Ensemble } else { Splice::Replace },
+        ensemble_decay: random.unit(),
         margin: if random.one_in(3) { random.within(0.0, 0.1) } else { 0.0 },
         lead: if random.one_in(4) { random.within(0.0, 0.05) } else { 0.0 },
-        latch: random.one_in(3).then_some(LatchSettings { count: 5, window: 1.0 }),
+        latch_count: if random.one_in(3) { 5 } else { 0 },
+        latch_window: 1.0,
         ..FilterSettings::default()
     };
     assert!(settings.faults().is_empty());
@@ -125,32 +137,34 @@ fn scene(random: &mut Random) -> Scene {
         joints,
         rate,
         filter,
-        stranger: Stranger::default(),
+        checker: Checker::default(),
         now: random.below(1 << 40) as i64,
         sequence: 0,
     }
 }
 
-/// A joint state near where the robot should be, or a wild one.
+/// A joint state near where the robot should be, or anywhere.
 fn random_state(random: &mut Random, scene: &Scene) -> Option<MeasuredState> {
     if random.one_in(30) {
         return None;
     }
     let running = scene.filter.running_at(scene.now);
-    let wild = running.is_none() || random.one_in(12);
+    let anywhere = running.is_none() || random.one_in(12);
     let (mut positions, mut velocities) = (Vec::new(), Vec::new());
     for (i, joint) in scene.joints.iter().enumerate() {
         let (p, v) = match &running {
-            Some(running) if !wild => {
+            Some(running) if !anywhere => {
                 (running[i].position + random.within(-1e-3, 1e-3), running[i].velocity)
             }
             _ => {
-                let range = joint.upper - joint.lower;
-                let p = random.within(joint.lower, joint.upper)
+                let (lower, upper) = joint.range();
+                let range = upper - lower;
+                let p = random.within(lower, upper)
                     + if random.one_in(10) { random.within(-range, range) } else { 0.0 };
                 (p, if random.one_in(4) { random.within(-1.5, 1.5) * joint.velocity } else { 0.0 })
             }
         };
+        let p = p + turns(random, joint);
         positions.push(if random.one_in(2000) {
             [f64::NAN, f64::INFINITY, 1e300, -1e30][random.below(4)]
         } else {
@@ -167,13 +181,26 @@ fn random_state(random: &mut Random, scene: &Scene) -> Option<MeasuredState> {
         names.pop();
     }
     if random.one_in(100) {
-        velocities.clear();
+        velocities.truncate(random.below(names.len() + 1));
+    }
+    if random.one_in(100) {
+        // Position-only hardware: not a number for some joints or for all.
+        for velocity in &mut velocities {
+            if random.one_in(2) {
+                *velocity = f64::NAN;
+            }
+        }
     }
     if random.one_in(200) && !names.is_empty() {
         names[0] = "joint1".into();
     }
     let stamp = scene.now - if random.one_in(20) { random.below(1 << 30) as i64 } else { 0 };
     Some(MeasuredState { stamp, names, positions, velocities })
+}
+
+/// Whole turns that make no difference to where a joint is: none, unless it turns without end.
+fn turns(random: &mut Random, joint: &JointLimits) -> f64 {
+    if joint.continuous && random.one_in(3) { TAU * (random.below(7) as f64 - 3.0) } else { 0.0 }
 }
 
 fn random_chunk(random: &mut Random, scene: &mut Scene) -> Option<RawChunk> {
@@ -184,7 +211,14 @@ fn random_chunk(random: &mut Random, scene: &mut Scene) -> Option<RawChunk> {
     let n = if random.one_in(50) { 0 } else { 1 + random.below(most) };
     let start: Vec<f64> = match scene.filter.running_at(scene.now) {
         Some(running) => running.iter().map(|state| state.position).collect(),
-        None => scene.joints.iter().map(|joint| random.within(joint.lower, joint.upper)).collect(),
+        None => scene
+            .joints
+            .iter()
+            .map(|joint| {
+                let (lower, upper) = joint.range();
+                random.within(lower, upper)
+            })
+            .collect(),
     };
     let kind = random.below(6);
     let mut rows = Vec::new();
@@ -197,24 +231,26 @@ fn random_chunk(random: &mut Random, scene: &mut Scene) -> Option<RawChunk> {
             .iter()
             .enumerate()
             .map(|(j, joint)| {
-                let range = joint.upper - joint.lower;
-                match kind {
+                let (lower, upper) = joint.range();
+                let range = upper - lower;
+                let asked = match kind {
                     0 => start[j],
                     1 => start[j] + 0.2 * range * ((frequency * t + phase).sin() - phase.sin()),
                     2 => {
                         walk[j] += random.within(-1.0, 1.0) * joint.velocity / scene.rate;
                         walk[j]
                     }
-                    3 => random.within(joint.lower - range, joint.upper + range),
+                    3 => random.within(lower - range, upper + range),
                     4 => {
                         if i % 2 == 0 {
-                            joint.lower
+                            lower
                         } else {
-                            joint.upper
+                            upper
                         }
                     }
                     _ => start[j] + 0.02 * range * (1.0 - (frequency * t).cos()),
-                }
+                };
+                asked + turns(random, joint)
             })
             .collect();
         rows.push(row);
@@ -285,12 +321,12 @@ fn whatever_comes_in_what_goes_out_is_harmless() {
             let chunk = random_chunk(&mut random, &mut scene);
             let input = FilterInput { now: scene.now, state, chunk, lock: random.one_in(15) };
             let known = scene.filter.running_at(scene.now).is_some();
-            let before = scene.stranger.before(scene.now, input.state.as_ref(), &scene.joints);
+            let before = scene.checker.before(scene.now, input.state.as_ref(), &scene.joints);
             let output = scene.filter.step(&input);
             done += 1;
             sent += usize::from(!output.trajectories.is_empty());
             counts[output.verdict as usize] += 1;
-            if let Err(fault) = scene.stranger.check(&before, &output, &scene.joints, 1e-3) {
+            if let Err(fault) = scene.checker.check(&before, &output, &scene.joints, 1e-3) {
                 panic!(
                     "case {done} (seed {seed}, known {known}): {fault}\n{:?}\n{:?}\n{:?}",
                     output.events, scene.joints, input
@@ -300,10 +336,14 @@ fn whatever_comes_in_what_goes_out_is_harmless() {
                 && let Some(chunk) = &input.chunk
                 && matches!(scene.filter.settings().splice, Splice::Replace)
             {
-                scene.stranger.meets(scene.now, &chunk.rows, chunk.stamp, scene.rate).unwrap();
+                let joints = scene.joints.clone();
+                scene
+                    .checker
+                    .meets(&joints, scene.now, &chunk.rows, chunk.stamp, scene.rate)
+                    .unwrap();
             }
             if scene.filter.running_at(scene.now).is_none() {
-                scene.stranger.sent = None;
+                scene.checker.sent = None;
             }
             assert!(output.verdict != Verdict::Stopped || !output.events.is_empty());
             if random.one_in(20) {

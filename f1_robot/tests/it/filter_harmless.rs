@@ -3,7 +3,7 @@
 use f1_robot::RawChunk;
 use f1_robot::safety::{FilterInput, FilterSettings, MeasuredState, SafetyFilter, Verdict};
 
-use crate::checker::Stranger;
+use crate::checker::Checker;
 use crate::filter_any_input::{controllers, joint};
 
 #[test]
@@ -19,7 +19,7 @@ fn a_slow_wave_is_followed_exactly_from_chunk_to_chunk() {
         None,
         FilterSettings::default(),
     );
-    let mut stranger = Stranger::default();
+    let mut checker = Checker::default();
     let wave = |t: f64, j: usize| 0.1 * j as f64 + 0.2 * (1.0 - (1.5 * t).cos());
     for k in 0..20 {
         let now = k * 300_000_000;
@@ -45,10 +45,10 @@ fn a_slow_wave_is_followed_exactly_from_chunk_to_chunk() {
             rate_hz: 10.0,
         };
         let input = FilterInput { now, state: Some(state), chunk: Some(chunk), lock: false };
-        let before = stranger.before(now, input.state.as_ref(), &joints);
+        let before = checker.before(now, input.state.as_ref(), &joints);
         let output = filter.step(&input);
         assert_eq!(output.verdict, Verdict::Accepted, "{:?}", output.events);
-        stranger.check(&before, &output, &joints, 1e-3).unwrap();
-        stranger.meets(now, &rows, now, 10.0).unwrap();
+        checker.check(&before, &output, &joints, 1e-3).unwrap();
+        checker.meets(&joints, now, &rows, now, 10.0).unwrap();
     }
 }

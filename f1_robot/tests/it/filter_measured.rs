@@ -40,7 +40,7 @@ fn followed_late(settings: FilterSettings, delay: f64) -> Vec<Rule> {
 }
 
 #[test]
-fn a_robot_that_follows_late_is_not_elsewhere() {
+fn a_robot_that_follows_late_causes_no_disagreement() {
     assert_eq!(followed_late(FilterSettings::default(), 0.06), []);
     // Without that knowledge, or later than it covers, the two disagree.
     let strict = FilterSettings { tracking_delay: 0.0, ..FilterSettings::default() };
@@ -49,7 +49,7 @@ fn a_robot_that_follows_late_is_not_elsewhere() {
 }
 
 #[test]
-fn a_robot_still_settling_after_a_stop_resumes_from_where_it_was_led() {
+fn a_robot_that_settles_after_a_stop_resumes_from_its_last_set_point() {
     let mut bench = nimble(FilterSettings::default());
     bench.send(smooth(&[0.0; 3], 0.3, 10));
     bench.wait(0.5);
@@ -67,6 +67,44 @@ fn a_robot_still_settling_after_a_stop_resumes_from_where_it_was_led() {
     let at = bench.state().positions;
     input.chunk = Some(bench.chunk(smooth(&at, 0.1, 10)));
     assert_eq!(rules(&bench.step(&input)), []);
+}
+
+#[test]
+fn a_velocity_that_is_not_measured_changes_nothing() {
+    // As the joints move, position-only hardware sends one of these instead of the velocities.
+    let unmeasured: [fn(&[f64]) -> Vec<f64>; 4] = [
+        |_| Vec::new(),
+        |measured| vec![f64::NAN; measured.len()],
+        |measured| measured[..1].to_vec(),
+        |measured| measured.iter().enumerate().map(|(i, v)| [*v, f64::NAN][i % 2]).collect(),
+    ];
+    let play = |velocities: &dyn Fn(&[f64]) -> Vec<f64>| {
+        let mut bench = nimble(FilterSettings::default());
+        let mut outputs = Vec::new();
+        for tick in 0..150 {
+            let at = bench.state().positions;
+            let way = if tick / 10 % 2 == 0 { 0.25 } else { -0.25 };
+            let rows = (tick % 10 == 0).then(|| {
+                (1..=5).map(|i| at.iter().map(|p| p + way * f64::from(i)).collect()).collect()
+            });
+            let mut input = bench.input(rows);
+            if let Some(state) = &mut input.state {
+                state.velocities = velocities(&state.velocities);
+            }
+            outputs.push(bench.step(&input));
+            bench.now += 20_000_000;
+        }
+        outputs
+    };
+    let measured = play(&|measured| measured.to_vec());
+    assert!(measured.iter().filter(|output| !output.trajectories.is_empty()).count() >= 10);
+    for velocities in unmeasured {
+        let outputs = play(&velocities);
+        for (tick, (one, other)) in measured.iter().zip(&outputs).enumerate() {
+            assert_eq!((one.verdict, rules(one)), (other.verdict, rules(other)), "tick {tick}");
+            assert_eq!(one.trajectories.len(), other.trajectories.len(), "tick {tick}");
+        }
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use f1_robot::safety::{
 };
 use f1_robot::{RawChunk, Robot};
 
-use crate::checker::Stranger;
+use crate::checker::Checker;
 use crate::filter_any_input::{Random, cases};
 
 const ROBOTS: [&str; 6] = ["bench_arm", "franka", "widowx", "google_robot", "genie1", "arx_lift2"];
@@ -59,9 +59,9 @@ fn shipped_robots_stay_within_their_limits_in_joints_and_in_space() {
             robot.file().end_effector_speed.full
         };
         let mode = if random.one_in(5) { Mode::Reject } else { Mode::Clamp };
-        let settings = FilterSettings { speed, mode, latch: None, ..FilterSettings::default() };
+        let settings = FilterSettings { speed, mode, latch_count: 0, ..FilterSettings::default() };
         let mut filter = SafetyFilter::new(robot.clone(), settings);
-        let mut stranger = Stranger::default();
+        let mut checker = Checker::default();
         let names: Vec<String> = robot.joints().iter().map(|joint| joint.name.clone()).collect();
         let mut now = 0;
         for k in 0..6 {
@@ -104,11 +104,11 @@ fn shipped_robots_stay_within_their_limits_in_joints_and_in_space() {
             };
             let input =
                 FilterInput { now, state: Some(state), chunk: Some(chunk), lock: random.one_in(8) };
-            let before = stranger.before(now, input.state.as_ref(), robot.joints());
+            let before = checker.before(now, input.state.as_ref(), robot.joints());
             let output = filter.step(&input);
             done += 1;
             counts[output.verdict as usize] += 1;
-            stranger
+            checker
                 .check(&before, &output, robot.joints(), 1e-3)
                 .unwrap_or_else(|fault| panic!("{} {fault}", robot.file().name));
             if !output.trajectories.is_empty() && output.verdict != Verdict::Stopped {

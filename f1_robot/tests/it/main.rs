@@ -5,16 +5,20 @@
 
 mod checker;
 mod clearance;
+mod continuous;
 mod decode;
+mod documentation;
 mod filter_any_input;
 mod filter_behaviour;
 mod filter_harmless;
 mod filter_measured;
-mod filter_requests;
 mod filter_shipped;
 mod forward_kinematics;
 mod inverse_kinematics;
+mod limits;
+mod meshes;
 mod robot_file;
 mod shipped;
 mod state;
 mod statistics;
+mod units;

@@ -54,6 +54,32 @@ fn every_shipped_robot_file_loads() {
 }
 
 #[test]
+fn joint_states_is_one_topic_or_a_list_of_topics() {
+    let base = std::fs::read_to_string(crate::shipped::fixture()).unwrap();
+    let read = |value: &str| RobotFile::parse(&format!("joint_states: {value}\n{base}"));
+    for (value, expected) in [
+        ("arm/joint_states", vec!["arm/joint_states"]),
+        ("[joint_states, /gripper/joint_states]", vec!["joint_states", "/gripper/joint_states"]),
+    ] {
+        let file = read(value).unwrap();
+        assert_eq!(file.joint_states.iter().collect::<Vec<_>>(), expected);
+        // What is written is what was read.
+        let written = serde_json::to_string(&file.joint_states).unwrap();
+        assert_eq!(read(&written).unwrap().joint_states, file.joint_states);
+    }
+    for (value, path) in [
+        ("[]", "joint_states: "),
+        ("7", "joint_states: "),
+        ("[a, 7]", "joint_states[1]: "),
+        ("[a, b c]", "joint_states[1]: "),
+        ("[a, b, a]", "joint_states[2]: "),
+    ] {
+        let faults = read(value).unwrap_err().to_string();
+        assert!(faults.contains(path), "{value}: {faults}");
+    }
+}
+
+#[test]
 fn the_bench_arm_has_seven_joints_and_a_gripper() {
     let robot = crate::shipped::load_fixture();
     assert_eq!((robot.dof(), robot.file().state_dim(), robot.file().action_dim()), (8, 8, 8));

@@ -17,6 +17,7 @@ fn flat(dims: usize) -> VectorStatistics {
         q01: Vec::new(),
         q99: Vec::new(),
         count: vec![1],
+        ignored: Vec::new(),
     }
 }
 

@@ -14,6 +14,7 @@ fn statistics() -> VectorStatistics {
         q01: vec![0.5, -8.0],
         q99: vec![1.5, 8.0],
         count: vec![100],
+        ignored: Vec::new(),
     }
 }
 

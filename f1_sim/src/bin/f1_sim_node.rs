@@ -2,13 +2,13 @@
 //!
 //! Options before `--ros-args`: none but `--help`, which lists the parameters.
 
-use std::path::Path;
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use f1_middleware::parameters::Descriptor;
 use f1_middleware::{Backend, Context, ContextOptions, NodeOptions, RosArgs};
-use f1_robot::Robot;
+use f1_robot::{Robot, share};
 use f1_sim::demonstrations::LEAD_IN;
 use f1_sim::node::{SimNode, SimOptions};
 use f1_sim::objects::Kind;
@@ -19,7 +19,7 @@ f1_sim_node [--ros-args -p NAME:=VALUE ...]
 
 The simulated bench as a robot on topics: joint states, two cameras, a trajectory controller; one episode after the other.
 
-  robot_file   the robot file (config/robots/bench_arm.yaml)
+  robot_file   a shipped robot's name, or a path to a robot file (bench_arm)
   task         dynamic, static or bin (dynamic)
   object       what is to be picked, as \"red cube\"; empty: drawn anew in each episode (empty)
   seed         fixes everything that is drawn (0)
@@ -31,7 +31,8 @@ The simulated bench as a robot on topics: joint states, two cameras, a trajector
 fn run() -> Result<(), Box<dyn std::error::Error>> {
     let (args, rest) = RosArgs::from_env()?;
     if rest.iter().any(|word| word == "--help" || word == "-h") {
-        println!("{HELP}");
+        // A reader that has gone is no fault.
+        let _ = writeln!(std::io::stdout(), "{HELP}");
         return Ok(());
     }
     if let Some(unknown) = rest.first() {
@@ -40,15 +41,16 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         )
         .into());
     }
-    let name = if cfg!(feature = "rcl") { "rcl" } else { "dds" };
-    let context = Context::new(ContextOptions { backend: Backend::from_name(name)?, args })?;
+    let backend = Backend::from_name(Backend::DEFAULT_NAME)?;
+    let context = Context::new(ContextOptions { backend, args })?;
     context.shutdown_on_signals()?;
     let node = context.create_node_with("bench_settings", NodeOptions::in_namespace("/f1"))?;
     let parameters = node.parameters();
     let text = |name: &str, default: &str, description: &str| {
         parameters.declare(name, default.to_owned(), Descriptor::new(description).read_only())
     };
-    let robot_file = text("robot_file", "config/robots/bench_arm.yaml", "The robot file.")?;
+    let robot_file =
+        text("robot_file", "bench_arm", "A shipped robot's name, or a path to a robot file.")?;
     let task = text("task", "dynamic", "dynamic, static or bin.")?.parse::<Task>()?;
     let object = text("object", "", "What is to be picked, as \"red cube\"; empty: drawn.")?;
     let seed = parameters.declare(
@@ -78,7 +80,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         100.0,
         Descriptor::new("Joint states a second, Hz.").doubles(10.0, 1000.0).read_only(),
     )?;
-    let robot = Arc::new(Robot::load(Path::new(&robot_file))?);
+    let robot = Arc::new(Robot::load(&share::robot_file(&robot_file)?)?);
     let mut settings =
         BenchSettings::new(task, Split::NewSpeeds, u64::from_ne_bytes(seed.to_ne_bytes()));
     settings.speed = (speed >= 0.0).then_some(speed);
@@ -95,11 +97,16 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
 fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(f1_middleware::log::filter("info")));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false)
+        .init();
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            // There is no other place to report it where stderr is closed.
+            let _ = writeln!(std::io::stderr(), "error: {error}");
             ExitCode::FAILURE
         }
     }

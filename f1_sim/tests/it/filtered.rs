@@ -26,7 +26,7 @@ fn restless_chunks_break_no_limit_at_the_controllers() {
             Bench::new(robot.clone(), BenchSettings::new(Task::Static, Split::Training, seed))
                 .unwrap();
         let settings =
-            FilterSettings { latch: None, clearance: false, ..FilterSettings::default() };
+            FilterSettings { latch_count: 0, clearance: false, ..FilterSettings::default() };
         let mut filter = SafetyFilter::new(robot.clone(), settings);
         let mut coming: Option<RawChunk> = None;
         for tick in 0..1000_i64 {

@@ -125,7 +125,7 @@ pub fn values(trainer: &Trainer) -> Vec<f32> {
     let slots = trainer.optimizer().slots();
     slots
         .iter()
-        .flat_map(|slot| slot.value().flatten_all().unwrap().to_vec1::<f32>().unwrap())
+        .flat_map(|slot| slot.value().unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap())
         .collect()
 }
 

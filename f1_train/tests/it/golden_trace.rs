@@ -1,4 +1,4 @@
-//! Five AdamW steps of the reference on random weights.
+//! Five AdamW steps of the reference on random weights, alone and on two ranks.
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use f1_model::training::Batch;
 use f1_train::RunFile;
 use f1_train::optimizer::{AdamW, Optimizer};
 use f1_train::parameters::Parameters;
+use f1_train::ranks::{Exchange, OnHost, Ranks, Threads};
 use f1_train::trainer::stage_loss;
 use serde_json::Value;
 
@@ -81,82 +82,170 @@ fn inputs(config: &Config, network: &F1Network) -> Batch {
     }
 }
 
-#[test]
-fn losses_norms_and_parameters_follow_the_reference() {
-    let trace: Value =
-        serde_json::from_str(&std::fs::read_to_string(golden("train_trace.json")).unwrap())
-            .unwrap();
-    let after =
-        candle_core::safetensors::load(golden("train_trace.safetensors"), &Device::Cpu).unwrap();
-    for stage in ["stage1", "stage3"] {
+/// The samples of a batch that a rank of two takes.
+fn half(batch: &Batch, rank: usize) -> Batch {
+    let of = |tensor: &Tensor| tensor.narrow(0, rank, 1).unwrap();
+    let rows = |flags: &[Vec<bool>]| vec![flags[rank].clone()];
+    Batch {
+        images: batch.images.iter().map(of).collect(),
+        image_valid: batch.image_valid.iter().map(|valid| vec![valid[rank]]).collect(),
+        prompt: of(&batch.prompt),
+        prompt_valid: rows(&batch.prompt_valid),
+        frame_tokens: batch.frame_tokens.as_ref().map(of),
+        state: of(&batch.state),
+        actions: of(&batch.actions),
+        action_is_pad: rows(&batch.action_is_pad),
+        noise: of(&batch.noise),
+        time: vec![batch.time[rank]],
+        more_draws: Vec::new(),
+    }
+}
+
+/// What the reference has recorded of a stage.
+struct Golden {
+    trace: Value,
+    stage: &'static str,
+}
+
+impl Golden {
+    fn load(stage: &'static str) -> Self {
+        let text = std::fs::read_to_string(golden("train_trace.json")).unwrap();
+        Self { trace: serde_json::from_str(&text).unwrap(), stage }
+    }
+
+    fn number(&self, key: &str) -> f64 {
+        self.trace["hyper"][key].as_f64().unwrap()
+    }
+
+    fn rate(&self, group: Group) -> f64 {
+        self.number(match group {
+            Group::Vision => "vision_encoder_lr",
+            Group::Understanding => "und_expert_lr",
+            Group::Action => "act_expert_lr",
+            _ => "gen_expert_lr",
+        })
+    }
+
+    fn config(&self) -> Config {
         let mut config = Config::load(&golden("f1_config.json")).unwrap();
         config.run.top_k = 1;
-        if let (true, Some(generation)) = (stage == "stage1", config.generation.as_mut()) {
+        if let (true, Some(generation)) = (self.stage == "stage1", config.generation.as_mut()) {
             generation.num_resolutions = generation.scales.len();
         }
-        let run = run(stage);
-        let precision = LoadPrecision { dtype: DType::F32, allow_missing: false };
-        let (weights, _) =
-            checkpoint::load(&golden("model.safetensors"), &config, precision, &Device::Cpu)
-                .unwrap();
-        let (parameters, slots) = Parameters::new(&config, &weights, &run, &Device::Cpu).unwrap();
-        let hyper = &trace["hyper"];
-        let number = |key: &str| hyper[key].as_f64().unwrap();
-        let settings = AdamW {
+        config
+    }
+
+    fn settings(&self) -> AdamW {
+        AdamW {
             betas: [0.9, 0.95],
-            eps: number("eps"),
-            weight_decay: number("weight_decay"),
-            clip_norm: number("clip_grad_norm"),
-        };
-        let mut optimizer = Optimizer::new(settings, slots);
-        let network = F1Network::new(&config, &parameters.weights().unwrap(), None).unwrap();
-        let batch = inputs(&config, &network);
-        let losses = trace[stage]["losses"].as_array().unwrap();
-        for (step, wanted) in losses.iter().enumerate() {
-            let network = F1Network::new(&config, &parameters.weights().unwrap(), None).unwrap();
-            let output = stage_loss(&network, &batch, &[], &run, 0).unwrap();
-            let loss = f64::from(output.loss.to_scalar::<f32>().unwrap());
-            close(stage, step, loss, wanted["loss"].as_f64().unwrap());
-            let mut store = output.loss.backward().unwrap();
-            let gradients = optimizer.collect(&mut store);
-            let norm = optimizer
-                .update(&gradients, |group| match group {
-                    Group::Vision => number("vision_encoder_lr"),
-                    Group::Understanding => number("und_expert_lr"),
-                    Group::Action => number("act_expert_lr"),
-                    _ => number("gen_expert_lr"),
-                })
-                .unwrap();
-            if let Some(wanted) = trace[stage]["grad_norm_before_clip"][step].as_f64() {
-                close(stage, step, norm, wanted);
-            }
+            eps: self.number("eps"),
+            weight_decay: self.number("weight_decay"),
+            clip_norm: self.number("clip_grad_norm"),
         }
+    }
+
+    /// Compares a step's loss and norm.
+    fn check_step(&self, step: usize, loss: f64, norm: f64) {
+        let close = |found: f64, wanted: f64| {
+            assert!(
+                (found - wanted).abs() <= 1e-3 * wanted.abs(),
+                "{} step {step}: {found}, reference {wanted}",
+                self.stage
+            );
+        };
+        let of_stage = &self.trace[self.stage];
+        close(loss, of_stage["losses"][step]["loss"].as_f64().unwrap());
+        if let Some(wanted) = of_stage["grad_norm_before_clip"][step].as_f64() {
+            close(norm, wanted);
+        }
+    }
+
+    fn steps(&self) -> usize {
+        self.trace[self.stage]["losses"].as_array().unwrap().len()
+    }
+
+    /// Compares the parameters after the last step.
+    fn check_parameters(&self, optimizer: &Optimizer) {
+        let path = golden("train_trace.safetensors");
+        let after = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
         let mut compared = 0;
         for slot in optimizer.slots() {
-            let Some(wanted) = after.get(&format!("{stage}.after5.{}", slot.name)) else {
+            let Some(wanted) = after.get(&format!("{}.after5.{}", self.stage, slot.name)) else {
                 continue;
             };
-            let difference: Vec<f32> = (slot.value() - wanted)
-                .unwrap()
-                .abs()
-                .unwrap()
-                .flatten_all()
-                .unwrap()
-                .to_vec1()
-                .unwrap();
+            let difference = (slot.value().unwrap() - wanted).unwrap().abs().unwrap();
+            let difference: Vec<f32> = difference.flatten_all().unwrap().to_vec1().unwrap();
             // Adam divides by the gradient's size: an entry without a gradient may end anywhere
             // within a few rates.
             let off = difference.iter().filter(|difference| **difference > 1e-4).count();
             assert!(off * 200 <= difference.len(), "{}: {off} of {}", slot.name, difference.len());
             compared += 1;
         }
-        assert!(compared >= 4, "{stage}: {compared} tensors compared");
+        assert!(compared >= 4, "{}: {compared} tensors compared", self.stage);
+    }
+
+    /// The training trace on one of `size` ranks, or alone.
+    fn follow(&self, ranks: Option<&Ranks>) {
+        let (config, run) = (self.config(), run(self.stage));
+        let precision = LoadPrecision { dtype: DType::F32, allow_missing: false };
+        let path = golden("model.safetensors");
+        let (weights, _) = checkpoint::load(&path, &config, precision, &Device::Cpu).unwrap();
+        let (rank, size) = ranks.map_or((0, 1), |ranks| (ranks.rank(), ranks.size()));
+        let (parameters, slots, layout) =
+            Parameters::shared(&config, &weights, &run, &Device::Cpu, rank, size, 4096).unwrap();
+        let mut exchange = ranks.map(|ranks| Exchange::new(ranks.clone(), layout, &Device::Cpu));
+        let mut optimizer = Optimizer::new(self.settings(), slots);
+        let network = F1Network::new(&config, &parameters.weights().unwrap(), None).unwrap();
+        let mut batch = inputs(&config, &network);
+        if ranks.is_some() {
+            batch = half(&batch, rank);
+        }
+        for step in 0..self.steps() {
+            let weights = match &mut exchange {
+                None => parameters.weights(),
+                Some(exchange) => {
+                    exchange.begin(Vec::new()).unwrap();
+                    parameters.weights_through(|slot, tensor| exchange.pass(slot, tensor))
+                }
+            };
+            let network = F1Network::new(&config, &weights.unwrap(), None).unwrap();
+            let output = stage_loss(&network, &batch, &[], &run, 0).unwrap();
+            let loss = f64::from(output.loss.to_scalar::<f32>().unwrap());
+            let mut store = output.loss.backward().unwrap();
+            let rate = |group| self.rate(group);
+            let Some(exchange) = &mut exchange else {
+                let gradients = optimizer.collect(&mut store);
+                let norm = optimizer.update(&gradients, rate).unwrap();
+                self.check_step(step, loss, norm);
+                continue;
+            };
+            let reduced = exchange.reduce(true, &[loss]).unwrap();
+            let losses = reduced.numbers.iter().map(|of| of[0]).sum::<f64>();
+            self.check_step(step, losses / size as f64, reduced.norm);
+            let update = optimizer.begin_update(reduced.norm);
+            exchange.update(&mut optimizer, &reduced.gradients, update, rate).unwrap();
+        }
+        self.check_parameters(&optimizer);
     }
 }
 
-fn close(stage: &str, step: usize, found: f64, wanted: f64) {
-    assert!(
-        (found - wanted).abs() <= 1e-3 * wanted.abs(),
-        "{stage} step {step}: {found}, reference {wanted}"
-    );
+#[test]
+fn losses_norms_and_parameters_follow_the_reference() {
+    for stage in ["stage1", "stage3"] {
+        Golden::load(stage).follow(None);
+    }
+}
+
+#[test]
+fn losses_norms_and_parameters_of_two_ranks_follow_the_reference() {
+    for stage in ["stage1", "stage3"] {
+        std::thread::scope(|scope| {
+            for threads in Threads::connected(2) {
+                scope.spawn(move || {
+                    let ranks = Ranks::new(OnHost::new(threads));
+                    Golden::load(stage).follow(Some(&ranks));
+                });
+            }
+        });
+    }
 }

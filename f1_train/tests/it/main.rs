@@ -10,7 +10,7 @@ mod golden_data;
 mod golden_trace;
 mod mixture;
 mod overfit;
-mod parallel;
+mod ranks;
 mod resume;
 mod shipped_runs;
 mod trouble;

@@ -101,3 +101,18 @@ fn a_run_file_that_changes_the_numbers_is_not_resumed() {
     let changed = fixture.run("stage1", "run", "batch: 3\nsteps: 2");
     assert!(open(changed, true).err().unwrap().to_string().contains("changed"));
 }
+
+#[test]
+fn a_run_is_resumed_with_more_updates_than_it_was_started_with() {
+    let fixture = Fixture::new();
+    // A constant rate: that of a cosine depends on the number of updates.
+    let run = |output: &str, steps: u64| {
+        let mut run = fixture.run("stage1", output, &format!("batch: 2\nsteps: {steps}"));
+        run.schedule.shape = f1_train::schedule::Shape::Constant;
+        run
+    };
+    let whole = train(run("whole", 4), false);
+    train(run("longer", 2), false);
+    let longer = train(run("longer", 4), true);
+    assert_eq!(values(&whole), values(&longer));
+}

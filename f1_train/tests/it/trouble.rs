@@ -1,4 +1,4 @@
-//! What goes wrong is said clearly, and nothing is lost.
+//! Faults are named with what to do about them, and no saved state is lost.
 
 use std::sync::atomic::AtomicBool;
 
@@ -29,7 +29,7 @@ fn a_damaged_episode_is_named() {
 }
 
 #[test]
-fn a_dimension_that_never_moves_is_named_with_its_mend() {
+fn a_dimension_that_never_moves_is_named_with_what_to_do() {
     let fixture = Fixture::new();
     let path = fixture.path("stats.json");
     let run = fixture.run("stage1", "run", "batch: 2\nsteps: 1");
@@ -87,8 +87,8 @@ fn a_full_disk_costs_nothing_that_was_saved() {
     for part in ["step_000000004.partial", "the disk is full", "--resume"] {
         assert!(message.contains(part), "{part}: {message}");
     }
-    // What was whole still is, no half is in the way, and the run goes on as if nothing had
-    // happened.
+    // The whole checkpoint is still there, the partial one is gone, and the run goes on with the
+    // numbers of an unbroken one.
     let left: Vec<String> = std::fs::read_dir(fixture.path("broken/checkpoints"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

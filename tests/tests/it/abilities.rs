@@ -12,74 +12,70 @@ use f1_interfaces::f1_msgs::msg::ActionChunk;
 use f1_interfaces::std_msgs::msg::String as Text;
 use f1_middleware::Qos;
 use f1_middleware::action::{CancelDecision, GoalDecision, GoalEvent, GoalStatus, ServerGoal};
-use f1_policy_node::board::PolicyState;
+use f1_policy_node::status::PolicyState;
 use parking_lot::Mutex;
 
+use crate::fake_robot::{FakeRobot, Setup};
 use crate::kit;
-use crate::puppet::{Puppet, Setup};
 
-fn positions(puppet: &Puppet) -> Vec<Vec<f64>> {
-    let heard = puppet.heard.lock();
-    heard.chunks.iter().map(|chunk| chunk.positions.clone()).collect()
+fn positions(fake: &FakeRobot) -> Vec<Vec<f64>> {
+    let log = fake.log.lock();
+    log.chunks.iter().map(|chunk| chunk.positions.clone()).collect()
 }
 
 #[test]
-fn a_network_trained_on_whole_histories_waits_for_one_and_says_so() {
-    let puppet = Puppet::start(Setup { full_history: true, ..Setup::bench() });
-    puppet.process.core().set_instruction("put the red cube into the bin");
-    puppet.run(0.25);
-    assert!(
-        puppet.status().reason.contains("s of images are missing"),
-        "{:?}",
-        puppet.status().reason
-    );
-    assert!(positions(&puppet).is_empty() && puppet.stands());
-    puppet.run(4.0);
-    puppet.assert_running();
-    let chunk = puppet.heard.lock().chunks[0].clone();
+fn a_network_trained_on_whole_histories_waits_for_one_and_reports_it() {
+    let fake = FakeRobot::start(Setup { full_history: true, ..Setup::bench() });
+    fake.process.core().set_instruction("put the red cube into the bin");
+    fake.run(0.25);
+    assert!(fake.status().reason.contains("s of images are missing"), "{:?}", fake.status().reason);
+    assert!(positions(&fake).is_empty() && fake.is_at_rest());
+    fake.run(4.0);
+    fake.assert_running();
+    let chunk = fake.log.lock().chunks[0].clone();
     let stamps: Vec<i64> = chunk.history_stamps.iter().map(|stamp| stamp.nanoseconds()).collect();
     assert!(stamps.is_sorted_by(|before, after| before < after), "repeated frames: {stamps:?}");
-    puppet.assert_limits();
+    fake.assert_limits();
 }
 
 #[test]
 fn an_optional_camera_may_be_absent() {
     let optional = &["-p", "/f1/perception:optional_cameras:=[wrist]"];
-    let puppet = Puppet::start(Setup::bench().with(optional));
-    puppet.fault(|faults| faults.dead = ["wrist"].into());
-    puppet.run(0.5);
-    puppet.process.core().set_instruction("put the red cube into the bin");
-    puppet.run(2.0);
-    puppet.assert_running();
-    assert!(puppet.heard.lock().chunks.iter().all(|chunk| chunk.camera_names == ["front"]));
+    let fake = FakeRobot::start(Setup::bench().with(optional));
+    fake.fault(|faults| faults.dead = ["wrist"].into());
+    fake.run(0.5);
+    fake.process.core().set_instruction("put the red cube into the bin");
+    fake.run(2.0);
+    fake.assert_running();
+    assert!(fake.log.lock().chunks.iter().all(|chunk| chunk.camera_names == ["front"]));
     // It is seen from the moment at which it comes.
-    puppet.fault(|faults| faults.dead.clear());
-    puppet.run(2.0);
-    let chunk = puppet.heard.lock().chunks.last().cloned().unwrap();
+    fake.fault(|faults| faults.dead.clear());
+    fake.run(2.0);
+    let chunk = fake.log.lock().chunks.last().cloned().unwrap();
     assert_eq!(chunk.camera_names, ["front", "wrist"]);
-    puppet.assert_limits();
+    fake.assert_limits();
 }
 
 #[test]
 fn the_camera_that_foresight_needs_cannot_be_optional() {
-    let puppet =
-        Puppet::start(Setup::bench().with(&["-p", "/f1/perception:optional_cameras:=[front]"]));
-    puppet.run(0.5);
-    assert!(!puppet.process.is_started());
-    assert_ne!(puppet.process.board().state().0, PolicyState::Running);
+    let fake =
+        FakeRobot::start(Setup::bench().with(&["-p", "/f1/perception:optional_cameras:=[front]"]));
+    fake.run(0.5);
+    assert!(!fake.process.is_started());
+    assert_ne!(fake.process.status().state().0, PolicyState::Running);
 }
 
 #[test]
 fn history_keeps_its_stride_in_time_whatever_the_frames_do() {
-    let puppet = Puppet::start(Setup { camera_rate: 30.0, ..Setup::bench() });
+    let fake = FakeRobot::start(Setup { camera_rate: 30.0, ..Setup::bench() });
     // Every third frame is lost, the others come up to 15 ms late.
-    puppet.fault(|faults| faults.irregular_ns = 15_000_000);
-    puppet.run(0.5);
-    puppet.process.core().set_instruction("put the red cube into the bin");
-    puppet.run(4.0);
-    puppet.assert_running();
-    let heard = puppet.heard.lock();
-    let full = heard.chunks.iter().filter(|chunk| chunk.header.stamp.nanoseconds() > 3_000_000_000);
+    fake.fault(|faults| faults.irregular_ns = 15_000_000);
+    fake.run(0.5);
+    fake.process.core().set_instruction("put the red cube into the bin");
+    fake.run(4.0);
+    fake.assert_running();
+    let log = fake.log.lock();
+    let full = log.chunks.iter().filter(|chunk| chunk.header.stamp.nanoseconds() > 3_000_000_000);
     let mut looked = 0;
     for chunk in full {
         let stamps: Vec<i64> =
@@ -96,20 +92,20 @@ fn history_keeps_its_stride_in_time_whatever_the_frames_do() {
 }
 
 #[test]
-fn ensemble_averages_what_overlapping_chunks_say() {
+fn ensemble_averages_overlapping_chunks() {
     let follow = |splice: &'static str| {
         let args = ["-p", splice, "-p", "/f1/action:replan_steps:=3"];
-        let puppet = Puppet::start(Setup { std: 0.01, ..Setup::bench().with(&args) });
-        puppet.run(0.5);
-        puppet.process.core().set_instruction("put the red cube into the bin");
-        puppet.run(1.5);
-        puppet.assert_running();
-        puppet.assert_limits();
-        let heard = puppet.heard.lock();
-        let arms = heard.trajectories.iter().filter(|one| one.controller == "arm_controller");
+        let fake = FakeRobot::start(Setup { std: 0.01, ..Setup::bench().with(&args) });
+        fake.run(0.5);
+        fake.process.core().set_instruction("put the red cube into the bin");
+        fake.run(1.5);
+        fake.assert_running();
+        fake.assert_limits();
+        let log = fake.log.lock();
+        let arms = log.trajectories.iter().filter(|one| one.controller == "arm_controller");
         let ends: Vec<Vec<f64>> =
             arms.map(|one| one.message.points.last().unwrap().positions.clone()).collect();
-        let chunks = heard.chunks.clone();
+        let chunks = log.chunks.clone();
         (chunks, ends)
     };
     let (replaced, plain) = follow("/f1/action:splice:=replace");
@@ -132,11 +128,11 @@ fn real_time_chunking_holds_the_rows_that_are_executed_anyway() {
         "-p",
         "/f1/foresight:virtual_latency:=0.2",
     ];
-    let puppet = Puppet::moving(Setup { std: 0.01, ..Setup::bench().with(&args) });
-    puppet.assert_limits();
-    let heard = puppet.heard.lock();
+    let fake = FakeRobot::moving(Setup { std: 0.01, ..Setup::bench().with(&args) });
+    fake.assert_limits();
+    let log = fake.log.lock();
     let mut held = 0;
-    for pair in heard.chunks.windows(2) {
+    for pair in log.chunks.windows(2) {
         let [before, after] = [&pair[0], &pair[1]];
         assert_eq!(after.splice, ActionChunk::SPLICE_RTC);
         let span =
@@ -157,26 +153,26 @@ fn real_time_chunking_holds_the_rows_that_are_executed_anyway() {
 
 #[test]
 fn after_a_stop_nothing_of_the_old_chunk_is_held() {
-    let puppet = Puppet::moving(Setup::bench().with(&["-p", "/f1/action:splice:=rtc"]));
-    puppet.fault(|faults| faults.joints_stopped = true);
-    puppet.run(1.0);
-    let before = puppet.heard.lock().chunks.len();
-    puppet.fault(|faults| faults.joints_stopped = false);
-    puppet.run(1.5);
-    let heard = puppet.heard.lock();
-    let first = &heard.chunks[before..];
+    let fake = FakeRobot::moving(Setup::bench().with(&["-p", "/f1/action:splice:=rtc"]));
+    fake.fault(|faults| faults.joints_stopped = true);
+    fake.run(1.0);
+    let before = fake.log.lock().chunks.len();
+    fake.fault(|faults| faults.joints_stopped = false);
+    fake.run(1.5);
+    let log = fake.log.lock();
+    let first = &log.chunks[before..];
     assert!(first[0].frozen_rows == 0, "{}", first[0].frozen_rows);
 }
 
 #[test]
-fn the_plan_is_left_when_the_world_leaves_it() {
+fn the_policy_infers_anew_when_the_scene_departs_from_the_foresight() {
     let chunks = |replan: &'static str| {
         let args = ["-p", "/f1/action:replan_steps:=12", "-p", replan];
-        let puppet = Puppet::start(Setup::bench().with(&args));
-        puppet.run(0.5);
-        puppet.process.core().set_instruction("put the red cube into the bin");
-        puppet.run(4.0);
-        positions(&puppet).len()
+        let fake = FakeRobot::start(Setup::bench().with(&args));
+        fake.run(0.5);
+        fake.process.core().set_instruction("put the red cube into the bin");
+        fake.run(4.0);
+        positions(&fake).len()
     };
     // Random weights foresee nothing: every comparison is far below 50 dB.
     let (patient, watchful) =
@@ -188,12 +184,12 @@ type Goals = Arc<Mutex<Vec<ServerGoal<FollowJointTrajectory>>>>;
 
 /// An action server as a JointTrajectoryController: a new goal replaces the one that runs.
 fn serve_arm(
-    puppet: &Puppet,
+    fake: &FakeRobot,
     commands: &Arc<Mutex<Vec<f1_interfaces::trajectory_msgs::msg::JointTrajectory>>>,
 ) -> Goals {
     let goals: Goals = Arc::default();
     let (taken, into) = (goals.clone(), commands.clone());
-    let server = puppet.node.create_action_server::<FollowJointTrajectory>(
+    let server = fake.node.create_action_server::<FollowJointTrajectory>(
         "arm_controller/follow_joint_trajectory",
         |_, _| GoalDecision::Accept,
         move |goal: ServerGoal<FollowJointTrajectory>| {
@@ -206,44 +202,44 @@ fn serve_arm(
         },
         |_| CancelDecision::Accept,
     );
-    puppet.node.keep(server.unwrap());
+    fake.node.keep(server.unwrap());
     goals
 }
 
 #[test]
 fn goals_are_replaced_smoothly_and_cancelled_after_a_stop() {
     let args = ["-p", "/f1/safety_filter:follow_joint_trajectory:=true"];
-    let puppet = Puppet::start(Setup::bench().with(&args));
+    let fake = FakeRobot::start(Setup::bench().with(&args));
     let commands = Arc::new(Mutex::new(Vec::new()));
-    let goals = serve_arm(&puppet, &commands);
-    let obey = || {
+    let goals = serve_arm(&fake, &commands);
+    let follow = || {
         for trajectory in std::mem::take(&mut *commands.lock()) {
-            puppet.command("arm_controller", &trajectory);
+            fake.command("arm_controller", &trajectory);
         }
     };
     let run = |steps: usize| {
         for _ in 0..steps {
-            puppet.run(0.005);
-            obey();
+            fake.run(0.005);
+            follow();
         }
     };
     run(100);
-    puppet.process.core().set_instruction("put the red cube into the bin");
+    fake.process.core().set_instruction("put the red cube into the bin");
     run(500);
-    let state = puppet.process.board().state();
+    let state = fake.process.status().state();
     // The gripper's controller has no server here, and status says so only when its goals are not
     // answered.
     assert!(goals.lock().len() >= 4, "{} goals; {state:?}", goals.lock().len());
     assert!(goals.lock().last().unwrap().is_active());
-    assert!(puppet.process.stopper().stop("test"));
+    assert!(fake.process.stopper().stop("test"));
     run(20);
     // The braking goal itself is followed to its end, then what is open is cancelled.
     run(200);
-    assert!(puppet.stands());
+    assert!(fake.is_at_rest());
     let last = goals.lock().last().cloned().unwrap();
     assert!(last.is_canceling(), "{:?}", last.status());
     last.canceled(Default::default());
-    puppet.assert_limits();
+    fake.assert_limits();
 }
 
 #[test]
@@ -258,11 +254,11 @@ fn grippers_follow_goals_of_their_action() {
                 ),
             )
         });
-        let puppet = Puppet::start(Setup::new(robot));
+        let fake = FakeRobot::start(Setup::new(robot));
         let targets: Arc<Mutex<Vec<f64>>> = Arc::default();
         let into = targets.clone();
         if parallel {
-            let server = puppet.node.create_action_server::<ParallelGripperCommand>(
+            let server = fake.node.create_action_server::<ParallelGripperCommand>(
                 "gripper_controller/gripper_cmd",
                 |_, _| GoalDecision::Accept,
                 move |goal| {
@@ -272,13 +268,13 @@ fn grippers_follow_goals_of_their_action() {
                 },
                 |_| CancelDecision::Accept,
             );
-            puppet.node.keep(server.unwrap());
+            fake.node.keep(server.unwrap());
         } else {
             let mut refusals = 2;
-            let server = puppet.node.create_action_server::<GripperCommand>(
+            let server = fake.node.create_action_server::<GripperCommand>(
                 "gripper_controller/gripper_cmd",
                 move |_, _| {
-                    // A gripper that is not homed yet refuses at first; what was refused is sent
+                    // A gripper that is not homed yet refuses at first; a refused goal is sent
                     // again.
                     refusals -= 1;
                     if refusals >= 0 { GoalDecision::Reject } else { GoalDecision::Accept }
@@ -289,13 +285,13 @@ fn grippers_follow_goals_of_their_action() {
                 },
                 |_| CancelDecision::Accept,
             );
-            puppet.node.keep(server.unwrap());
+            fake.node.keep(server.unwrap());
         }
-        puppet.run(0.5);
-        puppet.process.core().set_instruction("put the red cube into the bin");
-        puppet.run(3.0);
-        puppet.assert_running();
-        puppet.assert_limits();
+        fake.run(0.5);
+        fake.process.core().set_instruction("put the red cube into the bin");
+        fake.run(3.0);
+        fake.assert_running();
+        fake.assert_limits();
         let targets = targets.lock().clone();
         assert!(targets.len() >= 2, "{targets:?}");
         assert!(targets.iter().all(|target| (-1e-9..=0.05 + 1e-9).contains(target)), "{targets:?}");
@@ -304,26 +300,26 @@ fn grippers_follow_goals_of_their_action() {
     }
 }
 
-/// What a client of `execute_task` is told.
+/// What a client of `execute_task` receives.
 #[derive(Default)]
-struct Told {
+struct Answers {
     feedback: Vec<f1_interfaces::f1_msgs::action::ExecuteTaskFeedback>,
     ended: Option<(GoalStatus, ExecuteTaskResult)>,
 }
 
 type TaskClient = f1_middleware::ActionClient<ExecuteTask>;
 
-fn tasks(puppet: &Puppet) -> TaskClient {
-    puppet.node.create_action_client("execute_task").unwrap()
+fn tasks(fake: &FakeRobot) -> TaskClient {
+    fake.node.create_action_client("execute_task").unwrap()
 }
 
 fn execute(
     client: &TaskClient,
     instruction: &str,
     limit: f64,
-) -> (Arc<Mutex<Told>>, f1_middleware::action::ClientGoal) {
-    let told: Arc<Mutex<Told>> = Arc::default();
-    let into = told.clone();
+) -> (Arc<Mutex<Answers>>, f1_middleware::action::ClientGoal) {
+    let answers: Arc<Mutex<Answers>> = Arc::default();
+    let into = answers.clone();
     let goal = ExecuteTaskGoal {
         instruction: instruction.into(),
         time_limit: Duration::from_secs_f64(limit).try_into().unwrap(),
@@ -333,88 +329,88 @@ fn execute(
         GoalEvent::Ended(outcome) => into.lock().ended = Some((outcome.status, outcome.result)),
         _ => {}
     });
-    (told, sent.unwrap())
+    (answers, sent.unwrap())
 }
 
 #[test]
 fn a_task_runs_to_its_time_limit_with_feedback() {
-    let puppet = Puppet::start(Setup::bench());
-    let client = tasks(&puppet);
-    puppet.run(0.5);
-    let (told, _goal) = execute(&client, "put the red cube into the bin", 2.0);
-    puppet.run(1.8);
-    assert!(told.lock().ended.is_none());
+    let fake = FakeRobot::start(Setup::bench());
+    let client = tasks(&fake);
+    fake.run(0.5);
+    let (answers, _goal) = execute(&client, "put the red cube into the bin", 2.0);
+    fake.run(1.8);
+    assert!(answers.lock().ended.is_none());
     {
-        let told = told.lock();
-        let last = told.feedback.last().unwrap();
-        assert!(told.feedback.len() >= 10 && last.chunk_count >= 2, "{last:?}");
+        let answers = answers.lock();
+        let last = answers.feedback.last().unwrap();
+        assert!(answers.feedback.len() >= 10 && last.chunk_count >= 2, "{last:?}");
         assert!(last.elapsed.seconds() > 1.5 && last.foresight_psnr.is_finite(), "{last:?}");
     }
-    puppet.run(0.5);
-    let (status, result) = told.lock().ended.clone().unwrap();
+    fake.run(0.5);
+    let (status, result) = answers.lock().ended.clone().unwrap();
     assert_eq!(
         (status, result.outcome),
         (GoalStatus::Succeeded, ExecuteTaskResult::OUTCOME_TIME_LIMIT)
     );
     assert!((result.elapsed.seconds() - 2.0).abs() < 0.2, "{result:?}");
-    puppet.run(1.0);
-    puppet.assert_at_rest(
+    fake.run(1.0);
+    fake.assert_at_rest(
         &[f1_interfaces::f1_msgs::msg::PolicyStatus::STATE_WAITING],
         "no instruction",
     );
-    puppet.assert_limits();
+    fake.assert_limits();
 }
 
 #[test]
 fn a_task_is_cancelled_replaced_or_stopped() {
-    let puppet = Puppet::start(Setup::bench());
-    let client = tasks(&puppet);
-    puppet.run(0.5);
-    let (told, goal) = execute(&client, "put the red cube into the bin", 0.0);
-    puppet.run(1.5);
+    let fake = FakeRobot::start(Setup::bench());
+    let client = tasks(&fake);
+    fake.run(0.5);
+    let (answers, goal) = execute(&client, "put the red cube into the bin", 0.0);
+    fake.run(1.5);
     goal.cancel(|accepted| assert!(accepted)).unwrap();
-    puppet.run(1.0);
-    let ended = |told: &Arc<Mutex<Told>>| {
-        told.lock().ended.clone().map(|(status, result)| (status, result.outcome))
+    fake.run(1.0);
+    let ended = |answers: &Arc<Mutex<Answers>>| {
+        answers.lock().ended.clone().map(|(status, result)| (status, result.outcome))
     };
-    assert_eq!(ended(&told), Some((GoalStatus::Canceled, ExecuteTaskResult::OUTCOME_CANCELLED)));
-    puppet.assert_at_rest(
+    assert_eq!(ended(&answers), Some((GoalStatus::Canceled, ExecuteTaskResult::OUTCOME_CANCELLED)));
+    fake.assert_at_rest(
         &[f1_interfaces::f1_msgs::msg::PolicyStatus::STATE_WAITING],
         "no instruction",
     );
 
     let (first, _goal) = execute(&client, "put the red cube into the bin", 0.0);
-    puppet.run(0.5);
+    fake.run(0.5);
     let (second, _goal) = execute(&client, "put the blue cube into the bin", 0.0);
-    puppet.run(1.0);
+    fake.run(1.0);
     assert_eq!(ended(&first), Some((GoalStatus::Aborted, ExecuteTaskResult::OUTCOME_REPLACED)));
     assert_eq!(
-        (ended(&second), puppet.status().instruction.as_str()),
+        (ended(&second), fake.status().instruction.as_str()),
         (None, "put the blue cube into the bin")
     );
-    assert!(puppet.process.stopper().stop("test"));
-    puppet.run(1.0);
+    assert!(fake.process.stopper().stop("test"));
+    fake.run(1.0);
     assert_eq!(ended(&second), Some((GoalStatus::Aborted, ExecuteTaskResult::OUTCOME_STOPPED)));
-    puppet.assert_limits();
+    fake.assert_limits();
 }
 
 #[test]
-fn status_and_diagnostics_tell_the_times_of_the_stages() {
-    let puppet = Puppet::start(Setup::bench());
-    let said: Arc<Mutex<Vec<f1_interfaces::diagnostic_msgs::msg::DiagnosticStatus>>> =
+fn status_and_diagnostics_contain_the_times_of_the_stages() {
+    let fake = FakeRobot::start(Setup::bench());
+    let entries: Arc<Mutex<Vec<f1_interfaces::diagnostic_msgs::msg::DiagnosticStatus>>> =
         Arc::default();
-    let into = said.clone();
-    let heard =
-        puppet.node.create_subscription::<f1_interfaces::diagnostic_msgs::msg::DiagnosticArray>(
+    let into = entries.clone();
+    let log =
+        fake.node.create_subscription::<f1_interfaces::diagnostic_msgs::msg::DiagnosticArray>(
             "/diagnostics",
             f1_middleware::Qos::reliable(),
             move |message, _| into.lock().extend(message.status.iter().cloned()),
         );
-    puppet.node.keep(heard.unwrap());
-    puppet.run(0.5);
-    puppet.process.core().set_instruction("put the red cube into the bin");
-    puppet.run(3.0);
-    let status = puppet.status();
+    fake.node.keep(log.unwrap());
+    fake.run(0.5);
+    fake.process.core().set_instruction("put the red cube into the bin");
+    fake.run(3.0);
+    let status = fake.status();
     let times = [
         status.decode_time,
         status.resize_time,
@@ -430,8 +426,8 @@ fn status_and_diagnostics_tell_the_times_of_the_stages() {
     );
     assert!(status.observation_age < 0.2 && status.joint_state_age < 0.1);
     for node in ["perception", "foresight", "action", "safety_filter"] {
-        let said = said.lock();
-        let entry = said.iter().rfind(|entry| entry.name.contains(node)).unwrap();
+        let entries = entries.lock();
+        let entry = entries.iter().rfind(|entry| entry.name.contains(node)).unwrap();
         for key in [
             "decode (ms)",
             "image encoder (ms)",
@@ -447,25 +443,25 @@ fn status_and_diagnostics_tell_the_times_of_the_stages() {
 }
 
 #[test]
-fn an_instruction_is_heard_from_any_publisher_and_once() {
-    let puppet = Puppet::start(Setup::bench());
-    puppet.run(0.5);
-    let say = |publisher: &f1_middleware::Publisher<Text>, text: &str| {
+fn an_instruction_of_any_publisher_is_taken_once() {
+    let fake = FakeRobot::start(Setup::bench());
+    fake.run(0.5);
+    let publish = |publisher: &f1_middleware::Publisher<Text>, text: &str| {
         publisher.publish(Text { data: text.to_owned() }).unwrap();
     };
     // As `ros2 topic pub` makes it: nothing is kept.
-    let plain = puppet.node.create_publisher::<Text>("instruction", Qos::reliable()).unwrap();
-    say(&plain, "pick up the red cube");
-    puppet.run(1.0);
-    assert_eq!(puppet.status().instruction, "pick up the red cube");
+    let plain = fake.node.create_publisher::<Text>("instruction", Qos::reliable()).unwrap();
+    publish(&plain, "pick up the red cube");
+    fake.run(1.0);
+    assert_eq!(fake.status().instruction, "pick up the red cube");
 
-    let latched = puppet.node.create_publisher::<Text>("instruction", Qos::latched()).unwrap();
-    say(&latched, "pick up the blue ball");
-    puppet.run(1.0);
-    assert_eq!(puppet.status().instruction, "pick up the blue ball");
+    let latched = fake.node.create_publisher::<Text>("instruction", Qos::latched()).unwrap();
+    publish(&latched, "pick up the blue ball");
+    fake.run(1.0);
+    assert_eq!(fake.status().instruction, "pick up the blue ball");
     // Two at once come twice each; the second holds.
-    say(&latched, "pick up the red cube");
-    say(&latched, "pick up the green ball");
-    puppet.run(1.0);
-    assert_eq!(puppet.status().instruction, "pick up the green ball");
+    publish(&latched, "pick up the red cube");
+    publish(&latched, "pick up the green ball");
+    fake.run(1.0);
+    assert_eq!(fake.status().instruction, "pick up the green ball");
 }

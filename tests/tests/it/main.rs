@@ -1,4 +1,4 @@
-//! One test binary for all checks that cross rooms: one link, one module a subject.
+//! One test binary for all checks that cross crates: one link, one module a subject.
 
 // Helpers of tests may fail loudly, as the tests themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -6,14 +6,18 @@
 mod abilities;
 mod closed_loop;
 mod copies;
+mod documents;
+mod fake_robot;
 mod faults;
+mod features;
 mod kit;
 mod launch_files;
+mod loading;
 mod over_dds;
-mod puppet;
 mod replay;
 mod ros_packages;
 mod sampler;
 mod soak;
+mod sources;
 mod spans;
 mod wrapper;

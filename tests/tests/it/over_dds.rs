@@ -153,7 +153,7 @@ fn a_foreign_robot_gets_foresight_and_trajectories_and_the_networks_own_chunk() 
     };
     robot.stream("joint_states", &joints, 100.0, None);
     for (camera, name) in CAMERAS.iter().enumerate() {
-        let image = f1_middleware::image::encode(&image(camera, 0), Default::default());
+        let image = f1_image::encode(&image(camera, 0), Default::default());
         let length = image.data.len();
         robot.stream(&format!("{name}/image_raw"), &image, 30.0, Some((length, MARKED)));
     }
@@ -178,7 +178,7 @@ fn a_foreign_robot_gets_foresight_and_trajectories_and_the_networks_own_chunk() 
         let counts: Vec<_> = got.iter().map(|(topic, messages)| (topic, messages.len())).collect();
         let event = robot.peer.event("message", left);
         let event =
-            event.unwrap_or_else(|error| panic!("{error}; {counts:?}; {:?}", process.board()));
+            event.unwrap_or_else(|error| panic!("{error}; {counts:?}; {:?}", process.status()));
         let bytes = unhex(event["cdr"].as_str().unwrap());
         got.entry(event["name"].as_str().unwrap().to_owned()).or_default().push(bytes);
     }
@@ -197,13 +197,13 @@ fn a_foreign_robot_gets_foresight_and_trajectories_and_the_networks_own_chunk() 
             chunk.sequence, chunk.epoch
         );
         assert!(worst < 1e-5, "chunk {}: {worst}", chunk.sequence);
-        // Random weights still say something: a row that is all zeros would be a lost chunk.
+        // Random weights still give an output: a row of zeros would be a lost chunk.
         assert!(chunk.normalised.iter().any(|value| value.abs() > 0.1));
     }
     let image: Image = read(&got["foresight/image"][0]);
-    let raw = f1_middleware::image::decode(&image).unwrap();
+    let raw = f1_image::decode(&image).unwrap();
     let compressed: CompressedImage = read(&got["foresight/image/compressed"][0]);
-    let compressed = f1_middleware::image::decode_compressed(&compressed).unwrap();
+    let compressed = f1_image::decode_compressed(&compressed).unwrap();
     assert_eq!(raw.dimensions(), compressed.dimensions());
     let controllers = [("arm_controller", 7), ("gripper_controller", 1)];
     let stamps = controllers.map(|(controller, joints)| {

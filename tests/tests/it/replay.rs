@@ -62,7 +62,7 @@ fn replay(bag: &Bag, path: &Path) {
     let robot = Robot::load(&robot_file()).unwrap();
     let session = RecordSession::start(&context, &robot, "/f1", &process.locks(), path).unwrap();
     context.executor().spin_once(Duration::ZERO);
-    assert!(process.is_started(), "{:?}", process.board().state());
+    assert!(process.is_started(), "{:?}", process.status().state());
     let replay = Replay::open(&context, &robot, "/f1", &process.locks(), bag).unwrap();
     assert!(!replay.is_empty());
     replay.play(&context, Duration::from_secs(1)).unwrap();

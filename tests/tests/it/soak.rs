@@ -60,7 +60,7 @@ fn the_loop_in_a_process_of_its_own() {
         &ProcessOptions::default(),
     )
     .unwrap();
-    let node = context.create_node_with("witness", NodeOptions::in_namespace("/f1")).unwrap();
+    let node = context.create_node_with("observer", NodeOptions::in_namespace("/f1")).unwrap();
     let (chunks, trajectories, images) =
         (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let count = chunks.clone();
@@ -90,13 +90,15 @@ fn the_loop_in_a_process_of_its_own() {
     let executor = context.executor();
     let limit = Instant::now() + Duration::from_secs(120);
     while trajectories.load(Ordering::Relaxed) < 3 || images.load(Ordering::Relaxed) < 3 {
-        assert!(Instant::now() < limit, "no motion: {:?}", process.board().state());
+        assert!(Instant::now() < limit, "no motion: {:?}", process.status().state());
         executor.spin_for(Duration::from_millis(20));
     }
     let (start, length) = (Instant::now(), Duration::from_secs_f64(seconds()));
     let mut most = [0_u64; 2];
     let mut next_line = Duration::ZERO;
-    while start.elapsed() < length {
+    // A busy machine gets more time for the chunks that are asked for below.
+    let few = || chunks.load(Ordering::Relaxed) <= 5 && Instant::now() < limit + length;
+    while start.elapsed() < length || few() {
         executor.spin_for(Duration::from_millis(50));
         let half = usize::from(start.elapsed() > length / 2);
         most[half] = most[half].max(resident_bytes());
@@ -133,7 +135,7 @@ fn memory_stays_flat_over_the_closed_loop() {
         String::from_utf8_lossy(&output.stderr)
     );
     assert!(output.status.success(), "{text}");
-    let told: Vec<&str> = text.lines().filter(|line| line.contains(" MB")).collect();
-    assert!(told.len() > 5, "{text}");
-    println!("{}", told.join("\n"));
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains(" MB")).collect();
+    assert!(lines.len() > 5, "{text}");
+    println!("{}", lines.join("\n"));
 }

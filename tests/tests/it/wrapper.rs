@@ -32,8 +32,7 @@ impl Machine {
             machine.stand_in(&machine.bin(), name, "");
         }
         machine.stand_in(&machine.bin(), "id", "echo 0");
-        // Debian 12: rustup is not packaged.
-        machine.stand_in(&machine.bin(), "apt-cache", "exit 100");
+        machine.packages(&["build-essential"]);
         machine
     }
 
@@ -56,6 +55,17 @@ impl Machine {
         let text = format!("#!/bin/bash\necho \"{name} $*\" >>{}\n{body}\n", log.display());
         fs::write(&program, text).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// What apt could install. As on Debian 12, `apt-cache show` finds every name, because other
+    /// packages mention it.
+    fn packages(&self, names: &[&str]) {
+        let known = names.join(" | ");
+        let body = format!(
+            "[[ $1 == policy ]] || exit 0\n\
+             case $2 in {known}) echo '  Candidate: 1.2' ;; *) echo '  Candidate: (none)' ;; esac"
+        );
+        self.stand_in(&self.bin(), "apt-cache", &body);
     }
 
     fn without(&self, name: &str) {
@@ -155,7 +165,7 @@ fn with_yes_it_installs_what_it_named_and_builds() {
 #[test]
 fn a_packaged_rustup_is_preferred_to_its_installer() {
     let machine = Machine::new();
-    machine.stand_in(&machine.bin(), "apt-cache", "");
+    machine.packages(&["build-essential", "rustup"]);
     let (output, _) = machine.run(&["build"], &[]);
     let text = stderr(&output);
     assert!(text.contains("apt-get install rustup"), "{text}");

@@ -1,13 +1,18 @@
-//! What the robot was told to do at any moment, and how a data set writes it.
+//! Where the robot was sent at any moment, and how a data set writes it.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
 use f1_interfaces::f1_msgs::msg::ActionChunk;
 use f1_interfaces::trajectory_msgs::msg::JointTrajectory;
-use f1_robot::Robot;
-use f1_robot::robot_file::{ActionPart, DeltaFrame, DeltaReference, RotationFormat, StatePart};
+use f1_robot::robot_file::{
+    ActionPart, AngleUnit, DeltaFrame, DeltaReference, JointUnits, RotationFormat, StatePart,
+};
 use f1_robot::state::write_rotation;
+use f1_robot::{JointLimits, Robot};
 
 use super::episodes::nearest;
+use super::observations::Observed;
 use super::recorded::Recorded;
 use super::{Form, Source};
 
@@ -33,31 +38,115 @@ struct Motion {
 pub(super) struct Commands {
     /// Motions of each joint, by receipt: index of the motion and the joint's column in it.
     of_joint: Vec<Vec<(usize, usize)>>,
+    /// The robot's joints.
+    limits: Vec<JointLimits>,
     motions: Vec<Motion>,
     measured: Vec<(i64, Vec<f64>)>,
     stamps: Vec<i64>,
+    /// What of the messages was not used, and why.
+    pub notes: Vec<String>,
+}
+
+/// Why a message is no motion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Unusable {
+    NoJoint,
+    Velocities,
+    Contradiction,
+}
+
+impl Unusable {
+    fn text(self) -> &'static str {
+        match self {
+            Self::NoJoint => "name no joint of the robot file",
+            Self::Velocities => "have points with velocities only, which say no position",
+            Self::Contradiction => {
+                "contradict themselves (numbers of joints and positions, order of times, not finite)"
+            }
+        }
+    }
+}
+
+/// What was not used of the messages of one kind.
+#[derive(Default)]
+struct Leftovers {
+    unusable: BTreeMap<Unusable, usize>,
+    unknown: BTreeMap<String, usize>,
+}
+
+impl Leftovers {
+    /// Indices of the message's joints: column in the message, index in the robot.
+    fn known(&mut self, robot: &Robot, names: &[String]) -> Vec<(usize, usize)> {
+        let mut known = Vec::new();
+        let mut unknown = BTreeSet::new();
+        for (column, name) in names.iter().enumerate() {
+            match robot.joint_index(name) {
+                Some(index) => known.push((column, index)),
+                None => {
+                    unknown.insert(name);
+                }
+            }
+        }
+        for name in unknown {
+            *self.unknown.entry(name.clone()).or_default() += 1;
+        }
+        known
+    }
+
+    fn notes(&self, what: &str) -> Vec<String> {
+        let unknown = self.unknown.iter().map(|(joint, count)| {
+            format!("{count} {what} name the joint `{joint}`, which the robot file does not know; it is left out")
+        });
+        let unusable = self.unusable.iter();
+        unknown
+            .chain(unusable.map(|(why, count)| format!("{count} {what} {}", why.text())))
+            .collect()
+    }
 }
 
 impl Commands {
-    pub fn new(recorded: &Recorded, robot: &Robot, source: Source) -> Result<Self> {
-        let motions: Vec<Motion> = match source {
+    pub fn new(
+        recorded: &Recorded,
+        observed: &Observed,
+        robot: &Robot,
+        source: Source,
+    ) -> Result<Self> {
+        let mut leftovers = Leftovers::default();
+        let read: Vec<std::result::Result<Motion, Unusable>> = match source {
             Source::Trajectories => recorded
                 .trajectories
                 .iter()
-                .filter_map(|(at, t)| of_trajectory(robot, *at, t))
+                .map(|(at, message)| of_trajectory(robot, *at, message, &mut leftovers))
                 .collect(),
-            Source::Chunks => {
-                recorded.chunks.iter().filter_map(|(at, c)| of_chunk(robot, *at, c)).collect()
-            }
+            Source::Chunks => recorded
+                .chunks
+                .iter()
+                .map(|(at, message)| of_chunk(robot, *at, message, &mut leftovers))
+                .collect(),
             Source::Measured => Vec::new(),
         };
+        let count = read.len();
+        let mut motions = Vec::new();
+        for motion in read {
+            match motion {
+                Ok(motion) => motions.push(motion),
+                Err(why) => *leftovers.unusable.entry(why).or_default() += 1,
+            }
+        }
+        let what = if source == Source::Chunks { "chunks" } else { "trajectories" };
+        let notes = leftovers.notes(what);
         if motions.is_empty() && source != Source::Measured {
-            let what = match source {
-                Source::Chunks => "no chunk of the policy".to_owned(),
-                _ => format!("no trajectory on {}", recorded.trajectory_topics.join(" or ")),
+            let place = match source {
+                Source::Chunks => String::new(),
+                _ => format!(" on {}", recorded.trajectory_topics.join(" or ")),
+            };
+            let found = match (source, count) {
+                (Source::Chunks, 0) => "no chunk of the policy".to_owned(),
+                (_, 0) => format!("no trajectory{place}"),
+                _ => format!("none of {count} {what}{place} can be used ({})", notes.join("; ")),
             };
             bail!(
-                "{what}: take the action from elsewhere with --commands (trajectories, chunks, measured)"
+                "{found}: take the action from elsewhere with --commands (trajectories, chunks, measured)"
             );
         }
         let mut of_joint = vec![Vec::new(); robot.dof()];
@@ -66,17 +155,14 @@ impl Commands {
                 of_joint[*joint].push((index, column));
             }
         }
-        let measured: Vec<(i64, Vec<f64>)> = recorded
-            .joints
-            .iter()
-            .map(|joints| (joints.stamp_ns, joints.positions.clone()))
-            .collect();
+        let measured = observed.measured.clone();
         let stamps = measured.iter().map(|(stamp, _)| *stamp).collect();
-        Ok(Self { of_joint, motions, measured, stamps })
+        let limits = robot.joints().to_vec();
+        Ok(Self { of_joint, limits, motions, measured, stamps, notes })
     }
 
-    /// Where every joint is told to be at a time, rad or m; a joint that was told nothing yet is
-    /// where it is.
+    /// Where every joint is sent at a time, rad or m; a joint that was sent nowhere yet is where it
+    /// was measured.
     pub fn at(&self, time_ns: i64) -> Vec<f64> {
         (0..self.of_joint.len()).map(|joint| self.joint_at(joint, time_ns)).collect()
     }
@@ -97,8 +183,9 @@ impl Commands {
                 let (index, column) = motions[place];
                 let motion = &self.motions[index];
                 // Where it starts is where the one before it had come to.
-                motion.at(column, time_ns, || {
-                    self.among(&motions[..place], joint, motion.start_ns, deepest - 1)
+                motion.at(column, time_ns, |first| {
+                    let start = self.among(&motions[..place], joint, motion.start_ns, deepest - 1);
+                    self.limits[joint].near(start, first)
                 })
             }
             _ => self.measured_at(joint, time_ns),
@@ -111,15 +198,16 @@ impl Commands {
 }
 
 impl Motion {
-    /// Position of a joint; `before` gives it at the motion's start, which has no point of its own.
-    fn at(&self, column: usize, time_ns: i64, before: impl Fn() -> f64) -> f64 {
+    /// Position of a joint; `before` gives it at the motion's start, which has no point of its own,
+    /// on the turn of the first point.
+    fn at(&self, column: usize, time_ns: i64, before: impl Fn(f64) -> f64) -> f64 {
         let after = self.due_ns.partition_point(|due| *due <= time_ns);
         if after == self.due_ns.len() {
             return self.positions[after - 1][column];
         }
         let to = self.positions[after][column];
         if after == 0 {
-            let (from, span) = (before(), self.due_ns[0] - self.start_ns);
+            let (from, span) = (before(to), self.due_ns[0] - self.start_ns);
             return from
                 + (to - from)
                     * ((time_ns - self.start_ns) as f64 / span.max(1) as f64).clamp(0.0, 1.0);
@@ -141,51 +229,71 @@ impl Motion {
     }
 }
 
-fn of_trajectory(robot: &Robot, received_ns: i64, message: &JointTrajectory) -> Option<Motion> {
+fn of_trajectory(
+    robot: &Robot,
+    received_ns: i64,
+    message: &JointTrajectory,
+    leftovers: &mut Leftovers,
+) -> std::result::Result<Motion, Unusable> {
     let stamp = message.header.stamp.nanoseconds();
     let start_ns = if stamp == 0 { received_ns } else { stamp };
-    let joints: Option<Vec<usize>> =
-        message.joint_names.iter().map(|name| robot.joint_index(name)).collect();
-    let joints = joints?;
+    let points = &message.points;
+    if points.iter().any(|point| point.positions.is_empty() && !point.velocities.is_empty()) {
+        return Err(Unusable::Velocities);
+    }
     let due_ns: Vec<i64> =
-        message.points.iter().map(|point| start_ns + point.time_from_start.nanoseconds()).collect();
-    let positions: Vec<Vec<f64>> =
-        message.points.iter().map(|point| point.positions.clone()).collect();
-    let velocities: Vec<Vec<f64>> =
-        message.points.iter().map(|point| point.velocities.clone()).collect();
-    let velocities = if velocities.iter().all(|row| row.len() == joints.len()) {
-        velocities
-    } else {
-        Vec::new()
-    };
+        points.iter().map(|point| start_ns + point.time_from_start.nanoseconds()).collect();
+    let count = message.joint_names.len();
+    let known = leftovers.known(robot, &message.joint_names);
+    let positions = columns(points.iter().map(|point| point.positions.as_slice()), count, &known);
+    let velocities = columns(points.iter().map(|point| point.velocities.as_slice()), count, &known);
+    let positions = positions.ok_or(Unusable::Contradiction)?;
+    let joints = known.iter().map(|(_, joint)| *joint).collect();
+    let velocities = velocities.unwrap_or_default();
     motion(Motion { received_ns, start_ns, joints, due_ns, positions, velocities })
 }
 
-fn of_chunk(robot: &Robot, received_ns: i64, message: &ActionChunk) -> Option<Motion> {
-    let stamp = message.header.stamp.nanoseconds();
-    let joints: Option<Vec<usize>> =
-        message.joint_names.iter().map(|name| robot.joint_index(name)).collect();
-    let joints = joints?;
-    let positions: Vec<Vec<f64>> =
-        message.positions.chunks(joints.len().max(1)).map(<[f64]>::to_vec).collect();
-    let due_ns =
-        (0..positions.len()).map(|row| f1_robot::decode::due(stamp, row, message.rate)).collect();
-    motion(Motion {
-        received_ns,
-        start_ns: stamp,
-        joints,
-        due_ns,
-        positions,
-        velocities: Vec::new(),
-    })
+fn of_chunk(
+    robot: &Robot,
+    received_ns: i64,
+    message: &ActionChunk,
+    leftovers: &mut Leftovers,
+) -> std::result::Result<Motion, Unusable> {
+    let start_ns = message.header.stamp.nanoseconds();
+    let count = message.joint_names.len();
+    let known = leftovers.known(robot, &message.joint_names);
+    let positions = columns(message.positions.chunks(count.max(1)), count, &known);
+    let positions = positions.ok_or(Unusable::Contradiction)?;
+    let due_ns = (0..positions.len())
+        .map(|row| f1_robot::decode::due(start_ns, row, message.rate))
+        .collect();
+    let joints = known.iter().map(|(_, joint)| *joint).collect();
+    motion(Motion { received_ns, start_ns, joints, due_ns, positions, velocities: Vec::new() })
 }
 
-/// A motion, unless it says nothing or contradicts itself (a controller would refuse it).
-fn motion(motion: Motion) -> Option<Motion> {
-    let whole = motion.positions.iter().all(|row| row.len() == motion.joints.len())
-        && motion.positions.iter().flatten().all(|value| value.is_finite())
-        && motion.due_ns.is_sorted();
-    (whole && !motion.positions.is_empty() && !motion.joints.is_empty()).then_some(motion)
+/// The known columns of rows that must each have `count` values.
+fn columns<'a>(
+    rows: impl Iterator<Item = &'a [f64]>,
+    count: usize,
+    known: &[(usize, usize)],
+) -> Option<Vec<Vec<f64>>> {
+    rows.map(|row| {
+        (row.len() == count).then(|| known.iter().map(|(column, _)| row[*column]).collect())
+    })
+    .collect()
+}
+
+/// A motion, unless it holds nothing or contradicts itself (a controller would refuse it).
+fn motion(motion: Motion) -> std::result::Result<Motion, Unusable> {
+    if motion.joints.is_empty() {
+        return Err(Unusable::NoJoint);
+    }
+    let finite = motion.positions.iter().flatten().all(|value| value.is_finite());
+    if finite && motion.due_ns.is_sorted() && !motion.positions.is_empty() {
+        Ok(motion)
+    } else {
+        Err(Unusable::Contradiction)
+    }
 }
 
 /// How an action row is made of set-points.
@@ -231,29 +339,40 @@ impl<'a> Layout<'a> {
         out
     }
 
+    /// A set-point as it compares with the state that a data set writes for `now`.
+    fn near_state(&self, joint: usize, now: f64, next: f64) -> f64 {
+        let limits = &self.robot.joints()[joint];
+        limits.near(next, self.robot.canonical(&limits.name, now))
+    }
+
     /// The action that leads from the set-points `now` to those one step later.
     pub fn action(&self, now: &[f64], next: &[f64]) -> Vec<f32> {
         if self.form == Form::Joints {
-            return next.iter().map(|value| *value as f32).collect();
+            let positions = next.iter().zip(now).enumerate();
+            return positions
+                .map(|(joint, (next, now))| self.near_state(joint, *now, *next) as f32)
+                .collect();
         }
         let mut out: Vec<f64> = Vec::new();
-        let joints = |names: &[String], radians: f64| -> Vec<f64> {
-            let unit =
-                |index: usize| if self.robot.joints()[index].prismatic { 1.0 } else { radians };
-            names
-                .iter()
-                .filter_map(|name| self.robot.joint_index(name))
-                .map(|i| next[i] / unit(i))
-                .collect()
+        // Positions as the action layout writes them, near the state's: angles of joints that turn
+        // without end on the same turn.
+        let joints = |names: &[String], units: AngleUnit, scale: &[f64], offset: &[f64]| {
+            let written = names.iter().enumerate().filter_map(|(place, name)| {
+                let index = self.robot.joint_index(name)?;
+                let joint = &self.robot.joints()[index];
+                let units = JointUnits::new(units, joint.prismatic, scale, offset, place);
+                Some(units.write(self.near_state(index, now[index], next[index])))
+            });
+            written.collect::<Vec<f64>>()
         };
         let kinematics = self.robot.kinematics();
         for part in &self.robot.file().action.parts {
             match part {
                 ActionPart::JointPositions(part) => {
-                    out.extend(joints(&part.joints, part.units.radians()))
+                    out.extend(joints(&part.joints, part.units, &part.scale, &part.offset))
                 }
                 ActionPart::JointDeltas(part) => {
-                    out.extend(joints(&part.joints, part.units.radians()))
+                    out.extend(joints(&part.joints, part.units, &part.scale, &[]))
                 }
                 ActionPart::EndEffectorDelta(part) => {
                     let Some(arm) = kinematics.arm(&part.arm) else { continue };

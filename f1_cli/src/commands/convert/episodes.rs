@@ -1,16 +1,14 @@
 //! Cutting a recording into episodes of evenly spaced frames.
 
-use super::recorded::Recorded;
+use super::observations::Observed;
 
-/// One frame: which messages it is made of.
+/// One frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Frame {
     /// ns of ROS time.
     pub time_ns: i64,
-    /// Index of each camera's image.
-    pub images: Vec<usize>,
-    /// Index of the measurement.
-    pub joints: usize,
+    /// Index of the observation.
+    pub observation: usize,
 }
 
 /// Frames under one instruction without a gap.
@@ -18,74 +16,82 @@ pub(super) struct Frame {
 pub(super) struct Episode {
     pub task: String,
     pub frames: Vec<Frame>,
+    /// Why it ends, where neither the instruction nor the recording does.
+    pub ended: Option<String>,
 }
 
-/// Splits by instruction, and where a camera or the joints are silent for more than `gap` seconds.
-pub(super) fn split(recorded: &Recorded, fps: u32, gap: f64) -> Vec<Episode> {
-    let cameras: Vec<Vec<i64>> = recorded
-        .cameras
-        .iter()
-        .map(|camera| camera.images.iter().map(|(stamp, _)| *stamp).collect())
-        .collect();
-    let joints: Vec<i64> = recorded.joints.iter().map(|joints| joints.stamp_ns).collect();
-    let mut out = Vec::new();
-    for (number, (begin, task)) in recorded.instructions.iter().enumerate() {
+/// Splits by instruction, and where there is no new observation for more than `gap` seconds.
+pub(super) fn split(
+    instructions: &[(i64, String)],
+    observed: &Observed,
+    fps: u32,
+    gap: f64,
+) -> Vec<Episode> {
+    let stamps: Vec<i64> = observed.list.iter().map(|one| one.stamp_ns).collect();
+    // A sensor that stops is seen by the others, which go on.
+    let last_ns = observed.used.iter().filter_map(|(_, stamps)| stamps.last()).max();
+    let last_ns = last_ns.copied().unwrap_or(i64::MIN);
+    let mut episodes = Vec::new();
+    for (number, (begin, task)) in instructions.iter().enumerate() {
         if !task.is_empty() {
-            let end = recorded.instructions.get(number + 1).map_or(i64::MAX, |(end, _)| *end);
-            let runs = frames(&cameras, &joints, (*begin, end), fps, (gap * 1e9) as i64);
-            out.extend(runs.into_iter().map(|frames| Episode { task: task.clone(), frames }));
+            let end = instructions.get(number + 1).map_or(i64::MAX, |(end, _)| *end);
+            for run in runs(&stamps, (*begin, end), last_ns, fps, (gap * 1e9) as i64) {
+                let ended = run.silent.map(|(from_ns, to_ns)| observed.why_silent(from_ns, to_ns));
+                episodes.push(Episode { task: task.clone(), frames: run.frames, ended });
+            }
         }
     }
-    out
+    episodes
 }
 
-/// Runs of frames between `begin` and `end`. Every camera gives its newest image, as the policy
-/// would have seen it; of the joints, which are measured far more often, the nearest measurement is
-/// taken.
-fn frames(
-    cameras: &[Vec<i64>],
-    joints: &[i64],
-    (begin, end): (i64, i64),
-    fps: u32,
-    gap_ns: i64,
-) -> Vec<Vec<Frame>> {
-    let streams = || cameras.iter().map(Vec::as_slice).chain([joints]);
-    let first =
-        streams().filter_map(|stamps| stamps.first().copied()).max().unwrap_or(i64::MAX).max(begin);
-    let last = streams().filter_map(|stamps| stamps.last().copied()).min().unwrap_or(i64::MIN);
+/// Frames without a gap.
+#[derive(Debug, Default)]
+struct Run {
+    frames: Vec<Frame>,
+    /// Stamp of the last observation and the first moment at which it was too old, ns, where the
+    /// run ends for lack of observations.
+    silent: Option<(i64, i64)>,
+}
+
+/// Runs of frames between `begin` and `end`, to `last_ns`: each frame has the newest observation.
+/// A run ends with the frame that uses its last observation first: what repeats it was not seen.
+fn runs(stamps: &[i64], (begin, end): (i64, i64), last_ns: i64, fps: u32, gap_ns: i64) -> Vec<Run> {
+    let Some(first) = stamps.first() else { return Vec::new() };
     let mut runs = Vec::new();
-    let mut run: Vec<Frame> = Vec::new();
-    let mut start = first;
+    let mut run = Run::default();
+    let mut start = begin.max(*first);
     let mut step = 0i64;
     loop {
         // From the run's start anew each time: periods that are no whole nanoseconds must not add
         // up.
         let time_ns = start.saturating_add(step * 1_000_000_000 / i64::from(fps));
-        if time_ns > last || time_ns >= end {
+        if time_ns > last_ns || time_ns >= end {
             break;
         }
-        let newest =
-            |stamps: &[i64]| stamps.partition_point(|stamp| *stamp <= time_ns).checked_sub(1);
-        let silent = streams().find_map(|stamps| match newest(stamps) {
-            Some(index) if time_ns - stamps[index] <= gap_ns => None,
-            // Everything is there again at the next message of the one that was silent.
-            index => Some(stamps.get(index.map_or(0, |index| index + 1)).copied()),
-        });
-        if let Some(again) = silent {
-            runs.push(std::mem::take(&mut run));
-            let Some(again) = again else { break };
-            (start, step) = (again.max(time_ns + 1), 0);
-            continue;
+        let after = stamps.partition_point(|stamp| *stamp <= time_ns);
+        match after.checked_sub(1).filter(|index| time_ns - stamps[*index] <= gap_ns) {
+            Some(observation) => {
+                run.frames.push(Frame { time_ns, observation });
+                step += 1;
+            }
+            None => {
+                let used = run.frames.last().map(|frame| frame.observation);
+                run.silent = used.map(|index| (stamps[index], time_ns));
+                runs.push(std::mem::take(&mut run));
+                let Some(again) = stamps.get(after) else { break };
+                (start, step) = (*again, 0);
+            }
         }
-        run.push(Frame {
-            time_ns,
-            images: cameras.iter().map(|stamps| newest(stamps).unwrap_or(0)).collect(),
-            joints: nearest(joints, time_ns),
-        });
-        step += 1;
     }
     runs.push(run);
-    runs.retain(|run| !run.is_empty());
+    for run in &mut runs {
+        while let [.., before, last] = run.frames.as_slice()
+            && before.observation == last.observation
+        {
+            run.frames.pop();
+        }
+    }
+    runs.retain(|run| !run.frames.is_empty());
     runs
 }
 
@@ -111,32 +117,59 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_evenly_spaced_and_take_the_newest_image() {
-        let cameras = [every(33, 0, 1000), every(50, 20, 1000)];
-        let runs = frames(&cameras, &every(10, 0, 1000), (i64::MIN, i64::MAX), 10, 500 * MS);
+    fn frames_are_evenly_spaced_and_take_the_newest_observation() {
+        let runs = runs(&every(33, 20, 1000), (i64::MIN, i64::MAX), 1000 * MS, 10, 500 * MS);
         assert_eq!(runs.len(), 1);
-        let times: Vec<i64> = runs[0].iter().map(|frame| frame.time_ns / MS).collect();
+        let times: Vec<i64> = runs[0].frames.iter().map(|frame| frame.time_ns / MS).collect();
         assert_eq!(times, [20, 120, 220, 320, 420, 520, 620, 720, 820, 920]);
-        // At 120 ms the newest of 0, 33, 66, 99 and of 20, 70, 120.
-        assert_eq!(runs[0][1], Frame { time_ns: 120 * MS, images: vec![3, 2], joints: 12 });
+        // At 120 ms the newest of 20, 53, 86, 119.
+        assert_eq!(runs[0].frames[1], Frame { time_ns: 120 * MS, observation: 3 });
+        assert_eq!(runs[0].silent, None);
     }
 
     #[test]
-    fn a_silent_camera_ends_the_episode_and_the_next_begins_with_its_return() {
-        let mut camera = every(50, 0, 1000);
-        camera.extend(every(50, 3010, 4000));
-        let runs = frames(&[camera], &every(10, 0, 4000), (i64::MIN, i64::MAX), 10, 300 * MS);
-        let spans: Vec<(i64, i64)> =
-            runs.iter().map(|run| (run[0].time_ns / MS, run[run.len() - 1].time_ns / MS)).collect();
-        assert_eq!(spans, [(0, 1300), (3010, 3910)]);
+    fn an_episode_ends_with_the_last_observation_and_the_next_begins_with_the_next() {
+        let mut stamps = every(50, 0, 1000);
+        stamps.extend(every(50, 3010, 4000));
+        let runs = runs(&stamps, (i64::MIN, i64::MAX), 4000 * MS, 10, 300 * MS);
+        let spans: Vec<(i64, i64)> = runs
+            .iter()
+            .map(|run| &run.frames)
+            .map(|run| (run[0].time_ns / MS, run[run.len() - 1].time_ns / MS))
+            .collect();
+        assert_eq!(spans, [(0, 1000), (3010, 3910)]);
+        assert_eq!(runs[0].silent, Some((1000 * MS, 1400 * MS)));
+        assert_eq!(runs[1].silent, None);
+    }
+
+    #[test]
+    fn a_pause_that_is_shorter_than_the_gap_is_bridged() {
+        let mut stamps = every(50, 0, 1000);
+        stamps.extend(every(50, 1250, 2000));
+        let runs = runs(&stamps, (i64::MIN, i64::MAX), 2000 * MS, 10, 300 * MS);
+        assert_eq!((runs.len(), runs[0].frames.len()), (1, 21));
+    }
+
+    #[test]
+    fn an_episode_that_ends_before_the_recording_does_is_reported() {
+        let stamps = every(50, 0, 1000);
+        let all = (i64::MIN, i64::MAX);
+        let runs_to = |last: i64| runs(&stamps, all, last * MS, 10, 300 * MS);
+        let ends = |run: &Run| run.frames[run.frames.len() - 1].time_ns / MS;
+        assert_eq!((ends(&runs_to(3000)[0]), runs_to(3000)[0].silent.is_some()), (1000, true));
+        assert_eq!((ends(&runs_to(1200)[0]), runs_to(1200)[0].silent), (1000, None));
     }
 
     #[test]
     fn nothing_lies_outside_an_instruction() {
-        let camera = [every(50, 0, 2000)];
-        let runs = frames(&camera, &every(10, 0, 2000), (510 * MS, 1000 * MS), 10, 300 * MS);
-        let times: Vec<i64> = runs[0].iter().map(|frame| frame.time_ns / MS).collect();
+        let stamps = every(50, 0, 2000);
+        let runs = runs(&stamps, (510 * MS, 1000 * MS), 2000 * MS, 10, 300 * MS);
+        let times: Vec<i64> = runs[0].frames.iter().map(|frame| frame.time_ns / MS).collect();
         assert_eq!(times, [510, 610, 710, 810, 910]);
-        assert!(frames(&camera, &[], (0, 1000 * MS), 10, MS).is_empty());
+    }
+
+    #[test]
+    fn without_an_observation_there_is_no_episode() {
+        assert!(runs(&[], (0, 1000 * MS), 1000 * MS, 10, MS).is_empty());
     }
 }

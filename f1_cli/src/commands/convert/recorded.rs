@@ -1,4 +1,4 @@
-//! What a recording holds of a robot, in order of time.
+//! What a recording holds of a robot.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,16 @@ use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image, JointState};
 use f1_interfaces::std_msgs::msg::String as StringMessage;
 use f1_interfaces::trajectory_msgs::msg::JointTrajectory;
 use f1_policy_node::recording::{Bag, BagMessage};
+use f1_policy_node::topics;
 use f1_robot::Robot;
-use f1_robot::state::raw_state;
 use image::RgbImage;
 
-/// Stamps further than this from the time of receipt come from another clock and are not used, ns.
-const OTHER_CLOCK_NS: u64 = 5_000_000_000;
-
-/// The messages that matter, by their stamps.
+/// The messages that matter, in the order of their receipt.
 pub(super) struct Recorded {
     /// The robot's cameras that are there, in the robot file's order.
     pub cameras: Vec<CameraTrack>,
-    /// Measured joints, by stamp.
-    pub joints: Vec<Joints>,
+    /// Messages of joint states.
+    pub joints: Vec<RecordedJoints>,
     /// Instructions and when they began; an empty one ends the one before.
     pub instructions: Vec<(i64, String)>,
     /// Trajectories with the time of their receipt.
@@ -35,18 +32,25 @@ pub(super) struct Recorded {
 pub(super) struct CameraTrack {
     /// Name in the robot file.
     pub name: String,
-    /// Stamp and message, by stamp.
-    pub images: Vec<(i64, BagMessage)>,
+    pub images: Vec<RecordedImage>,
 }
 
-/// One measurement of all joints.
-pub(super) struct Joints {
-    /// ns of ROS time.
+/// One message of a camera; times are ns of ROS time.
+pub(super) struct RecordedImage {
     pub stamp_ns: i64,
-    /// In the order of the robot's joints, rad or m.
-    pub positions: Vec<f64>,
-    /// The state vector in the units of the robot file's layout.
-    pub state: Vec<f64>,
+    pub received_ns: i64,
+    /// Place in the recording.
+    pub order: usize,
+    message: BagMessage,
+}
+
+/// One message of joint states; times are ns of ROS time.
+pub(super) struct RecordedJoints {
+    pub stamp_ns: i64,
+    pub received_ns: i64,
+    /// Place in the recording.
+    pub order: usize,
+    pub message: JointState,
 }
 
 impl Recorded {
@@ -55,24 +59,19 @@ impl Recorded {
             bail!("the recording holds no message: was the robot running, and in this namespace?");
         }
         let file = robot.file();
-        let absolute = |topic: &str| resolve(namespace, topic);
+        let absolute = |topic: &str| topics::absolute(namespace, topic);
+        let all = |names: Vec<String>| names.iter().map(|name| absolute(name)).collect();
         let cameras: Vec<(String, String)> = file
             .cameras
             .iter()
             .filter(|camera| camera.mask)
             .map(|camera| (camera.name.clone(), absolute(&camera.topic)))
             .collect();
-        let joint_topic = absolute(&file.joint_states);
-        let trajectory_topics: Vec<String> = robot
-            .controllers()
-            .iter()
-            .map(|controller| match controller.namespace.as_str() {
-                "" => absolute(&format!("{}/joint_trajectory", controller.name)),
-                space => absolute(&format!("{space}/{}/joint_trajectory", controller.name)),
-            })
-            .collect();
-        let (told, status, chunk) =
-            (absolute("instruction"), absolute("status"), absolute("action/chunk"));
+        let joint_topics: Vec<String> = all(topics::JOINT_STATES.names(robot, &[]));
+        let trajectory_topics: Vec<String> = all(topics::JOINT_TRAJECTORY.names(robot, &[]));
+        let instruction = absolute(topics::INSTRUCTION.name);
+        let status = absolute(topics::STATUS.name);
+        let chunk = absolute(topics::CHUNK.name);
 
         let mut held: BTreeMap<String, usize> = BTreeMap::new();
         let mut recorded = Self {
@@ -86,34 +85,23 @@ impl Recorded {
             chunks: Vec::new(),
             trajectory_topics,
         };
-        let mut positions: BTreeMap<String, f64> = BTreeMap::new();
-        let (mut said, mut statuses) = (Vec::new(), Vec::new());
-        let mut unusable = None;
-        for message in bag.messages() {
+        let (mut given, mut statuses) = (Vec::new(), Vec::new());
+        for (order, message) in bag.messages().enumerate() {
             let message = message?;
             *held.entry(message.topic.clone()).or_default() += 1;
-            let received = message.stamp_ns;
+            let received_ns = message.stamp_ns;
             if let Some(number) = cameras.iter().position(|(_, topic)| *topic == message.topic) {
                 let stamp_ns = stamp_of_image(&message)?;
-                recorded.cameras[number].images.push((usable(stamp_ns, received), message));
-            } else if message.topic == joint_topic {
-                let state: JointState = message.decode()?;
-                // Several drivers may share the topic, each with its own joints.
-                positions.extend(state.name.iter().cloned().zip(state.position.iter().copied()));
-                let names: Vec<String> = positions.keys().cloned().collect();
-                let values: Vec<f64> = positions.values().copied().collect();
-                match (robot.joint_vector(&names, &values), raw_state(robot, &names, &values)) {
-                    (Ok(positions), Ok(state_vector)) => recorded.joints.push(Joints {
-                        stamp_ns: usable(state.header.stamp.nanoseconds(), received),
-                        positions,
-                        state: state_vector,
-                    }),
-                    (Err(fault), _) | (_, Err(fault)) => unusable = Some(fault),
-                }
+                let image = RecordedImage { stamp_ns, received_ns, order, message };
+                recorded.cameras[number].images.push(image);
+            } else if joint_topics.contains(&message.topic) {
+                let message: JointState = message.decode()?;
+                let stamp_ns = message.header.stamp.nanoseconds();
+                recorded.joints.push(RecordedJoints { stamp_ns, received_ns, order, message });
             } else if recorded.trajectory_topics.contains(&message.topic) {
-                recorded.trajectories.push((received, message.decode()?));
-            } else if message.topic == told {
-                said.push((received, message.decode::<StringMessage>()?.data));
+                recorded.trajectories.push((received_ns, message.decode()?));
+            } else if message.topic == instruction {
+                given.push((received_ns, message.decode::<StringMessage>()?.data));
             } else if message.topic == status {
                 let status: PolicyStatus = message.decode()?;
                 // What the policy does not follow at the moment is no demonstration of it.
@@ -121,9 +109,10 @@ impl Recorded {
                     status.state,
                     PolicyStatus::STATE_RUNNING | PolicyStatus::STATE_HOLDING
                 );
-                statuses.push((received, if follows { status.instruction } else { String::new() }));
+                let text = if follows { status.instruction } else { String::new() };
+                statuses.push((received_ns, text));
             } else if message.topic == chunk {
-                recorded.chunks.push((received, message.decode()?));
+                recorded.chunks.push((received_ns, message.decode()?));
             }
         }
         let topics = || {
@@ -131,56 +120,93 @@ impl Recorded {
                 held.iter().map(|(topic, count)| format!("{topic} ({count})")).collect();
             list.join(", ")
         };
-        for (track, (name, topic)) in recorded.cameras.iter_mut().zip(&cameras) {
+        for (track, (name, topic)) in recorded.cameras.iter().zip(&cameras) {
             if track.images.is_empty() {
                 bail!("no image of camera `{name}` on {topic}; the recording holds {}", topics());
             }
-            track.images.sort_by_key(|(stamp, _)| *stamp);
         }
+        let joint_topics = joint_topics.join(" or ");
         if recorded.joints.is_empty() {
-            match unusable {
-                Some(fault) => {
-                    return Err(fault).context(format!("no usable message on {joint_topic}"));
-                }
-                None => bail!("no joint states on {joint_topic}; the recording holds {}", topics()),
-            }
+            bail!("no joint states on {joint_topics}; the recording holds {}", topics());
         }
-        recorded.joints.sort_by_key(|joints| joints.stamp_ns);
+        recorded.names_every_joint(robot, &joint_topics)?;
         recorded.instructions = match task {
             Some(task) => vec![(i64::MIN, task.to_owned())],
-            None => instructions(said, statuses, &recorded.chunks),
+            None => instructions(given, statuses, &recorded.chunks),
         };
         if !recorded.instructions.iter().any(|(_, text)| !text.is_empty()) {
-            bail!("no instruction on {told}, {status} or {chunk}: give it with --task \"...\"");
+            bail!(
+                "no instruction on {instruction}, {status} or {chunk}: give it with --task \"...\""
+            );
         }
         Ok(recorded)
     }
 
-    /// Decodes one image of a camera.
-    pub fn image(&self, camera: usize, number: usize) -> Result<RgbImage> {
-        let track = &self.cameras[camera];
-        let (stamp, message) = &track.images[number];
-        let decoded = match message.decode::<Image>() {
-            Ok(image) => f1_middleware::image::into_rgb(image),
-            Err(_) => {
-                f1_middleware::image::decode_compressed(&message.decode::<CompressedImage>()?)
-            }
-        };
-        decoded.with_context(|| format!("camera `{}` at {:.3} s", track.name, *stamp as f64 * 1e-9))
+    /// Refuses a recording that never measures some of the robot's joints.
+    fn names_every_joint(&self, robot: &Robot, topics: &str) -> Result<()> {
+        let mut seen: BTreeMap<&str, f64> = BTreeMap::new();
+        for joints in &self.joints {
+            let measured = joints.message.name.iter().zip(&joints.message.position);
+            // A position that is not a number at one time is dropped with its message.
+            seen.extend(measured.map(|(name, position)| {
+                (name.as_str(), if position.is_nan() { 0.0 } else { *position })
+            }));
+        }
+        let names: Vec<String> = seen.keys().map(|name| (*name).to_owned()).collect();
+        let positions: Vec<f64> = seen.into_values().collect();
+        robot
+            .joint_vector(&names, &positions)
+            .map(|_| ())
+            .with_context(|| format!("no usable message on {topics}"))
+    }
+
+    /// Takes the times of receipt as stamps.
+    pub fn stamp_by_receipt(&mut self) {
+        for image in self.cameras.iter_mut().flat_map(|camera| &mut camera.images) {
+            image.stamp_ns = image.received_ns;
+        }
+        for joints in &mut self.joints {
+            joints.stamp_ns = joints.received_ns;
+        }
+    }
+
+    /// Moves all times of receipt back by `offset_ns`, onto the clock of the stamps.
+    pub fn shift_receipts(&mut self, offset_ns: i64) {
+        let shift = |time_ns: &mut i64| *time_ns = time_ns.saturating_sub(offset_ns);
+        for image in self.cameras.iter_mut().flat_map(|camera| &mut camera.images) {
+            shift(&mut image.received_ns);
+        }
+        self.joints.iter_mut().for_each(|joints| shift(&mut joints.received_ns));
+        self.instructions.iter_mut().for_each(|(time_ns, _)| shift(time_ns));
+        self.trajectories.iter_mut().for_each(|(time_ns, _)| shift(time_ns));
+        self.chunks.iter_mut().for_each(|(time_ns, _)| shift(time_ns));
     }
 }
 
-/// The policy's own word goes first: a goal of `execute_task` is never on the instruction's topic.
+impl CameraTrack {
+    /// Decodes one image.
+    pub fn image(&self, number: usize) -> Result<RgbImage> {
+        let RecordedImage { stamp_ns, message, .. } = &self.images[number];
+        let decoded = match message.decode::<Image>() {
+            Ok(image) => f1_image::into_rgb(image),
+            Err(_) => f1_image::decode_compressed(&message.decode::<CompressedImage>()?),
+        };
+        let seconds = *stamp_ns as f64 * 1e-9;
+        decoded.with_context(|| format!("camera `{}` at {seconds:.3} s", self.name))
+    }
+}
+
+/// The status of the policy goes first: a goal of `execute_task` is never on the instruction's topic.
 fn instructions(
-    said: Vec<(i64, String)>,
+    given: Vec<(i64, String)>,
     statuses: Vec<(i64, String)>,
     chunks: &[(i64, ActionChunk)],
 ) -> Vec<(i64, String)> {
     let any = |list: &[(i64, String)]| list.iter().any(|(_, text)| !text.is_empty());
     let list = if any(&statuses) {
         statuses
-    } else if any(&said) {
-        said
+    } else if any(&given) {
+        given
     } else {
         chunks.iter().map(|(received, chunk)| (*received, chunk.instruction.clone())).collect()
     };
@@ -200,23 +226,4 @@ fn stamp_of_image(message: &BagMessage) -> Result<i64> {
         Err(_) => message.decode::<CompressedImage>()?.header.stamp,
     };
     Ok(stamp.nanoseconds())
-}
-
-/// A message's own stamp, unless it has none or one of another clock.
-fn usable(stamp_ns: i64, received_ns: i64) -> i64 {
-    if stamp_ns == 0 || stamp_ns.abs_diff(received_ns) > OTHER_CLOCK_NS {
-        received_ns
-    } else {
-        stamp_ns
-    }
-}
-
-fn resolve(namespace: &str, topic: &str) -> String {
-    match topic.strip_prefix('/') {
-        Some(_) => topic.to_owned(),
-        None => match namespace.trim_matches('/') {
-            "" => format!("/{topic}"),
-            space => format!("/{space}/{topic}"),
-        },
-    }
 }

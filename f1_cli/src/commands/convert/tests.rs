@@ -16,6 +16,8 @@ use f1_sim::{BenchSettings, Split, Task};
 
 use super::*;
 
+mod rules;
+
 fn bench_arm() -> Arc<Robot> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     Arc::new(Robot::load(&root.join("config/robots/bench_arm.yaml")).unwrap())
@@ -34,11 +36,14 @@ fn args(from: &Path, output: &Path) -> Args {
         task: None,
         jpeg: false,
         gap: 0.5,
+        sync_slop: 0.05,
+        joint_age: 0.25,
+        stamps: Stamps::Header,
         min_frames: 10,
     }
 }
 
-/// Where joint 1 is told to be at a time since the start of the motion, s: out and back, slowly.
+/// Where joint 1 is sent at a time since the start of the motion, s: out and back, slowly.
 fn joint1(seconds: f64) -> f64 {
     0.15 * (1.0 - (seconds * 0.8).cos())
 }
@@ -52,13 +57,14 @@ fn record(path: &Path) {
     settings.image = [40, 30];
     let _sim = SimNode::start(&context, &robot, settings, &SimOptions::default()).unwrap();
     let session = RecordSession::start(&context, &robot, "f1", &[], path).unwrap();
-    let node = context.create_node_with("teacher", NodeOptions::in_namespace("/f1")).unwrap();
-    let told = node.create_publisher::<StringMessage>("instruction", Qos::latched()).unwrap();
+    let node = context.create_node_with("operator", NodeOptions::in_namespace("/f1")).unwrap();
+    let instruction =
+        node.create_publisher::<StringMessage>("instruction", Qos::latched()).unwrap();
     let sent = node
         .create_publisher::<JointTrajectory>("arm_controller/joint_trajectory", Qos::reliable())
         .unwrap();
     let executor = context.executor();
-    let say = |text: &str| told.publish(StringMessage { data: text.into() }).unwrap();
+    let instruct = |text: &str| instruction.publish(StringMessage { data: text.into() }).unwrap();
     executor.spin_for(Duration::from_millis(500));
     let home = robot.home()[..7].to_vec();
     let points = |steps: std::ops::RangeInclusive<u32>, began: f64| -> Vec<JointTrajectoryPoint> {
@@ -76,9 +82,9 @@ fn record(path: &Path) {
     };
     for step in 0..44 {
         match step {
-            0 => say("push the cube"),
-            20 => say(""),
-            26 => say("pull the cube"),
+            0 => instruct("push the cube"),
+            20 => instruct(""),
+            26 => instruct("pull the cube"),
             _ => {}
         }
         let header = Header {
@@ -118,7 +124,7 @@ fn a_recording_becomes_a_data_set_in_both_layouts() {
         let of_camera = messages.iter().filter(|message| message.topic == "/f1/front/image_raw");
         let mut images = of_camera.map(|message| message.decode::<Image>().unwrap());
         let image = images.rfind(|image| image.header.stamp.nanoseconds() <= time_ns).unwrap();
-        f1_middleware::image::into_rgb(image).unwrap()
+        f1_image::into_rgb(image).unwrap()
     };
     let began =
         messages.iter().find(|message| message.topic == "/f1/instruction").unwrap().stamp_ns;
@@ -150,7 +156,7 @@ fn a_recording_becomes_a_data_set_in_both_layouts() {
                     "frame {frame}: {action:?}"
                 );
                 assert!((f64::from(action[3]) - robot.home()[3]).abs() < 1e-6);
-                // The gripper was told nothing and stays open.
+                // The gripper was sent nowhere and stays open.
                 assert!((action[7] - 0.05).abs() < 2e-3, "{action:?}");
                 // The arm follows, a little behind.
                 let state = &table.state[frame];
@@ -209,7 +215,12 @@ fn what_a_recording_lacks_is_named() {
 
     // Topics are added one by one; each time the next one that is missing is named.
     let path = folder.path("part.mcap");
-    let image = Image {
+    let header = |stamp_ns| Header {
+        stamp: WireTime::saturating_from_nanoseconds(stamp_ns),
+        frame_id: String::new(),
+    };
+    let image = |stamp_ns| Image {
+        header: header(stamp_ns),
         width: 2,
         height: 1,
         encoding: "rgb8".into(),
@@ -224,11 +235,12 @@ fn what_a_recording_lacks_is_named() {
             let stamp_ns = 1_000_000_000 + frame * 50_000_000;
             for camera in cameras {
                 let topic = recorder.topic::<Image>(&format!("/f1/{camera}/image_raw")).unwrap();
-                topic.write(stamp_ns, &image).unwrap();
+                topic.write(stamp_ns, &image(stamp_ns)).unwrap();
             }
             if joints > 0 {
                 let topic = recorder.topic::<JointState>("/f1/joint_states").unwrap();
                 let state = JointState {
+                    header: header(stamp_ns),
                     name: names[..joints].to_vec(),
                     position: robot.home()[..joints].to_vec(),
                     ..JointState::default()

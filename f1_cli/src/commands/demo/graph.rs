@@ -10,11 +10,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use f1_interfaces::f1_msgs::msg::{ActionChunk, ForesightError, SafetyEvent};
 use f1_interfaces::sensor_msgs::msg::Image;
-use f1_middleware::{Backend, Context, ContextOptions, Node, NodeOptions, Qos};
+use f1_middleware::{Backend, Context, ContextOptions, Node, NodeOptions};
 use f1_model::LoadOptions;
 use f1_policy_node::process::{PolicyProcess, ProcessOptions};
 use f1_policy_node::recording::RecordSession;
 use f1_policy_node::resources::Resources;
+use f1_policy_node::topics;
 use f1_robot::Robot;
 use f1_sim::episode::Foreseen;
 use f1_sim::node::{SimNode, SimOptions};
@@ -131,7 +132,7 @@ impl Stage {
         let mut waited = Duration::ZERO;
         while !process.is_started() {
             if waited > Duration::from_secs(START) {
-                bail!("the nodes did not come up: {}", process.board().state().1);
+                bail!("the nodes did not come up: {}", process.status().state().1);
             }
             executor.spin_for(LOOK);
             waited += LOOK;
@@ -182,10 +183,10 @@ impl Stage {
         let core = process.core().clone();
         let into = heard.clone();
         node.keep(node.create_subscription::<ActionChunk>(
-            "action/chunk",
-            Qos::reliable(),
+            topics::CHUNK.name,
+            topics::CHUNK.recording_qos(),
             move |chunk, _| {
-                let stages = core.board.lock().stages;
+                let stages = core.status.lock().stages;
                 let mut heard = into.lock();
                 heard.latency_ms.push(stages.total().as_secs_f64() * 1e3);
                 let stamp = chunk.header.stamp.nanoseconds();
@@ -199,14 +200,14 @@ impl Stage {
         )?);
         let into = heard.clone();
         node.keep(node.create_subscription::<ForesightError>(
-            "foresight/error",
-            Qos::reliable(),
+            topics::FORESIGHT_ERROR.name,
+            topics::FORESIGHT_ERROR.recording_qos(),
             move |error, _| into.lock().errors.push((error.psnr, error.token_agreement)),
         )?);
         let into = heard.clone();
         node.keep(node.create_subscription::<SafetyEvent>(
-            "safety_filter/event",
-            Qos::reliable().keep_last(100),
+            topics::EVENT.name,
+            topics::EVENT.recording_qos(),
             move |event, _| into.lock().events.push((*event).clone()),
         )?);
         if images {
@@ -216,19 +217,19 @@ impl Stage {
             let into = heard.clone();
             node.keep(node.create_subscription::<Image>(
                 &topic,
-                Qos::sensor_data().keep_last(5),
+                topics::CAMERA.recording_qos(),
                 move |message, _| {
-                    if let Ok(image) = f1_middleware::image::decode(&message) {
+                    if let Ok(image) = f1_image::decode(&message) {
                         into.lock().seen.push_back((message.header.stamp.nanoseconds(), image));
                     }
                 },
             )?);
             let into = heard.clone();
             node.keep(node.create_subscription::<Image>(
-                "foresight/image",
-                Qos::reliable().best_effort().keep_last(5),
+                topics::FORESIGHT_IMAGE.name,
+                topics::FORESIGHT_IMAGE.recording_qos(),
                 move |message, _| {
-                    if let Ok(image) = f1_middleware::image::decode(&message) {
+                    if let Ok(image) = f1_image::decode(&message) {
                         into.lock().foreseen.push((message.header.stamp.nanoseconds(), image));
                     }
                 },

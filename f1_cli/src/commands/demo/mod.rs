@@ -19,7 +19,7 @@ use f1_sim::{BenchSettings, Outcome, Split, Task};
 use serde_json::{Value, json};
 
 use super::bench::{DeviceArg, QuantArg};
-use crate::share;
+use f1_robot::share;
 use graph::{Played, Stage};
 
 /// Arguments of `f1 demo`.

@@ -1,19 +1,28 @@
-//! Services, typed in r2r: our structures go through CDR into the types of the install.
+//! Services, typed in r2r: our structures are converted by CDR into the types of the install.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Weak;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::{Context as TaskContext, Poll};
+use std::time::Instant;
 
-use r2r::{Client, ServiceRequest, WrappedServiceTypeSupport, WrappedTypesupport};
+use parking_lot::Mutex;
+use r2r::{ServiceRequest, WrappedServiceTypeSupport, WrappedTypesupport};
 
+use super::node::{COUNT, Pending, RclNode, decode, drain, failed, profile, with_header};
 use super::types::{WithService, service};
-use super::*;
+use crate::error::{Error, Result};
+use crate::transport::{
+    Client, RequestHandler, RequestId, RequestOrigin, ResponseHandler, Server, ServiceSpec,
+    TypeSupport, Value,
+};
 
-/// Requests that may wait for their answers; the oldest is given up.
+/// Requests of one server that may wait for their answers; beyond that the oldest is dropped.
 const MAX_WAITING: usize = 100;
 
-/// The same at the asking end.
+/// Requests of one client that may wait for their answers.
 const MAX_UNANSWERED: i64 = 100;
 
 fn unknown(spec: &ServiceSpec) -> Error {
@@ -23,14 +32,14 @@ fn unknown(spec: &ServiceSpec) -> Error {
     ))
 }
 
-struct Server<S: WrappedServiceTypeSupport> {
+struct RclServer<S: WrappedServiceTypeSupport> {
     name: String,
     response: TypeSupport,
     waiting: Mutex<BTreeMap<i64, ServiceRequest<S>>>,
-    _sink: Arc<dyn RequestSink>,
+    _handler: Arc<dyn RequestHandler>,
 }
 
-impl<S> ServerPort for Server<S>
+impl<S> Server for RclServer<S>
 where
     S: WrappedServiceTypeSupport + Send + 'static,
 {
@@ -45,10 +54,10 @@ where
 
 struct Requests<S: WrappedServiceTypeSupport, R> {
     stream: R,
-    server: Weak<Server<S>>,
+    server: Weak<RclServer<S>>,
     request: TypeSupport,
     next: i64,
-    sink: Weak<dyn RequestSink>,
+    handler: Weak<dyn RequestHandler>,
 }
 
 impl<S, R> Pending for Requests<S, R>
@@ -57,7 +66,7 @@ where
     R: futures::Stream<Item = ServiceRequest<S>> + Unpin + Send,
 {
     fn poll(&mut self, task: &mut TaskContext<'_>) -> bool {
-        let (Some(server), Some(sink)) = (self.server.upgrade(), self.sink.upgrade()) else {
+        let (Some(server), Some(handler)) = (self.server.upgrade(), self.handler.upgrade()) else {
             return false;
         };
         let Requests { stream, request: support, next, .. } = self;
@@ -76,22 +85,25 @@ where
                         waiting.pop_first();
                     }
                     drop(waiting);
-                    sink.deliver(RequestId { client: [0; 16], sequence: *next, dialect: 0 }, value);
+                    handler.deliver(
+                        RequestId { client: [0; 16], sequence: *next, origin: RequestOrigin::Rcl },
+                        value,
+                    );
                 }
-                Err(error) => sink.refuse(error),
+                Err(error) => handler.refuse(error),
             }
         })
     }
 }
 
-struct Serve<'a> {
+struct CreateServer<'a> {
     node: &'a RclNode,
     spec: &'a ServiceSpec,
-    sink: Arc<dyn RequestSink>,
+    handler: Arc<dyn RequestHandler>,
 }
 
-impl WithService for Serve<'_> {
-    type Output = Result<Arc<dyn ServerPort>>;
+impl WithService for CreateServer<'_> {
+    type Output = Result<Arc<dyn Server>>;
 
     fn with<S>(self) -> Self::Output
     where
@@ -103,29 +115,29 @@ impl WithService for Serve<'_> {
             .node
             .with(|node| node.create_service::<S>(&self.spec.name, profile(&self.spec.qos)))
             .map_err(|error| failed(format!("offer service {}", self.spec.name), error))?;
-        let server = Arc::new(Server::<S> {
+        let server = Arc::new(RclServer::<S> {
             name: self.spec.name.clone(),
             response: self.spec.response,
             waiting: Mutex::new(BTreeMap::new()),
-            _sink: self.sink.clone(),
+            _handler: self.handler.clone(),
         });
         self.node.watch(Requests {
             stream,
             server: Arc::downgrade(&server),
             request: self.spec.request,
             next: 0,
-            sink: Arc::downgrade(&self.sink),
+            handler: Arc::downgrade(&self.handler),
         });
         Ok(server)
     }
 }
 
-pub(super) fn serve(
+pub(super) fn create_server(
     node: &Arc<RclNode>,
     spec: ServiceSpec,
-    sink: Arc<dyn RequestSink>,
-) -> Result<Arc<dyn ServerPort>> {
-    service(spec.type_name, Serve { node, spec: &spec, sink })
+    handler: Arc<dyn RequestHandler>,
+) -> Result<Arc<dyn Server>> {
+    service(spec.type_name, CreateServer { node, spec: &spec, handler })
         .unwrap_or_else(|| Err(unknown(&spec)))
 }
 
@@ -133,12 +145,12 @@ struct RclClient<S: WrappedServiceTypeSupport> {
     name: String,
     request: TypeSupport,
     response: TypeSupport,
-    client: Mutex<Client<S>>,
+    client: Mutex<r2r::Client<S>>,
     /// The sequence number given out last.
     last: Arc<AtomicI64>,
     ready: AtomicBool,
     node: Weak<RclNode>,
-    sink: Arc<dyn ResponseSink>,
+    handler: Arc<dyn ResponseHandler>,
 }
 
 struct Answer<T> {
@@ -147,15 +159,15 @@ struct Answer<T> {
     response: TypeSupport,
     sequence: i64,
     last: Arc<AtomicI64>,
-    sink: Weak<dyn ResponseSink>,
+    handler: Weak<dyn ResponseHandler>,
 }
 
 impl<T: WrappedTypesupport + Send> Pending for Answer<T> {
     fn poll(&mut self, task: &mut TaskContext<'_>) -> bool {
-        let Some(sink) = self.sink.upgrade() else { return false };
+        let Some(handler) = self.handler.upgrade() else { return false };
         let Poll::Ready(answer) = self.future.as_mut().poll(task) else {
-            // A server that went away never answers: its callers have timed out, and this must not
-            // pile up.
+            // A server that is gone never answers. Its callers get a timeout, and these futures
+            // must not accumulate.
             return self.last.load(Ordering::SeqCst) - self.sequence < MAX_UNANSWERED;
         };
         let value = answer
@@ -163,14 +175,14 @@ impl<T: WrappedTypesupport + Send> Pending for Answer<T> {
             .map_err(|error| failed(format!("read the answer of {}", self.name), error))
             .and_then(|bytes| decode(&self.response, &self.name, &bytes));
         match value {
-            Ok(value) => sink.deliver(self.sequence, value),
-            Err(error) => sink.refuse(error),
+            Ok(value) => handler.deliver(self.sequence, value),
+            Err(error) => handler.refuse(error),
         }
         false
     }
 }
 
-/// Asks again and again whether a server is there: r2r answers a question once, when one has come.
+/// Asks again and again whether a server exists: r2r's future completes once, when one does.
 struct Availability<S: WrappedServiceTypeSupport> {
     client: Weak<RclClient<S>>,
     question: Option<Pin<Box<dyn Future<Output = r2r::Result<()>> + Send>>>,
@@ -189,7 +201,7 @@ where
                     client.ready.store(outcome.is_ok(), Ordering::SeqCst);
                     self.question = None;
                 }
-                // The node has looked since the question was asked: there is no server.
+                // The node has spun since the question was asked: there is no server.
                 Poll::Pending => client.ready.store(false, Ordering::SeqCst),
             },
             None if self.asked.elapsed() >= COUNT => {
@@ -205,7 +217,7 @@ where
     }
 }
 
-impl<S> ClientPort for RclClient<S>
+impl<S> Client for RclClient<S>
 where
     S: WrappedServiceTypeSupport + Send + 'static,
     S::Response: Send,
@@ -216,7 +228,7 @@ where
         let request =
             S::Request::from_serialized_bytes(&bytes).map_err(|error| failed(action(), error))?;
         let Some(node) = self.node.upgrade() else {
-            return Err(failed(action(), "its node has ended"));
+            return Err(failed(action(), "its node does not exist any more"));
         };
         let future =
             self.client.lock().request(&request).map_err(|error| failed(action(), error))?;
@@ -227,7 +239,7 @@ where
             response: self.response,
             sequence,
             last: self.last.clone(),
-            sink: Arc::downgrade(&self.sink),
+            handler: Arc::downgrade(&self.handler),
         });
         Ok(sequence)
     }
@@ -237,14 +249,14 @@ where
     }
 }
 
-struct Connect<'a> {
+struct CreateClient<'a> {
     node: &'a Arc<RclNode>,
     spec: &'a ServiceSpec,
-    sink: Arc<dyn ResponseSink>,
+    handler: Arc<dyn ResponseHandler>,
 }
 
-impl WithService for Connect<'_> {
-    type Output = Result<Arc<dyn ClientPort>>;
+impl WithService for CreateClient<'_> {
+    type Output = Result<Arc<dyn Client>>;
 
     fn with<S>(self) -> Self::Output
     where
@@ -267,7 +279,7 @@ impl WithService for Connect<'_> {
             last: Arc::new(AtomicI64::new(0)),
             ready: AtomicBool::new(false),
             node: Arc::downgrade(self.node),
-            sink: self.sink,
+            handler: self.handler,
         });
         self.node.watch(Availability {
             client: Arc::downgrade(&client),
@@ -278,11 +290,11 @@ impl WithService for Connect<'_> {
     }
 }
 
-pub(super) fn client(
+pub(super) fn create_client(
     node: &Arc<RclNode>,
     spec: ServiceSpec,
-    sink: Arc<dyn ResponseSink>,
-) -> Result<Arc<dyn ClientPort>> {
-    service(spec.type_name, Connect { node, spec: &spec, sink })
+    handler: Arc<dyn ResponseHandler>,
+) -> Result<Arc<dyn Client>> {
+    service(spec.type_name, CreateClient { node, spec: &spec, handler })
         .unwrap_or_else(|| Err(unknown(&spec)))
 }

@@ -1,19 +1,24 @@
-//! Topics: serialized bytes, but for the feedback of actions, which r2r knows as types only.
+//! Topics: serialized bytes, except for the feedback of actions, which is typed in r2r.
 
 use std::marker::PhantomData;
-use std::sync::Weak;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::Context as TaskContext;
 
+use parking_lot::Mutex;
 use r2r::WrappedTypesupport;
 
+use super::node::{Counted, Pending, RclNode, decode, drain, failed, profile, with_header};
 use super::types::{WithMessage, feedback};
-use super::*;
+use crate::error::Result;
+use crate::transport::{MessageInfo, Reader, SampleHandler, TopicSpec, TypeSupport, Value, Writer};
 
 /// Sends bytes on a topic.
 trait Sender: Send {
     fn send(&self, bytes: &[u8]) -> r2r::Result<()>;
-    fn readers(&self) -> usize;
-    /// Leaves the topic; r2r keeps a publisher otherwise until the node ends.
-    fn leave(self: Box<Self>, node: &mut r2r::Node);
+    fn reader_count(&self) -> usize;
+    /// Ends the publisher, which r2r would keep until the node ends.
+    fn destroy(self: Box<Self>, node: &mut r2r::Node);
 }
 
 struct Raw(r2r::PublisherUntyped);
@@ -23,11 +28,11 @@ impl Sender for Raw {
         self.0.publish_raw(bytes)
     }
 
-    fn readers(&self) -> usize {
+    fn reader_count(&self) -> usize {
         self.0.get_inter_process_subscription_count().unwrap_or(0)
     }
 
-    fn leave(self: Box<Self>, node: &mut r2r::Node) {
+    fn destroy(self: Box<Self>, node: &mut r2r::Node) {
         node.destroy_publisher_untyped(self.0);
     }
 }
@@ -39,27 +44,27 @@ impl<T: WrappedTypesupport + Send + 'static> Sender for Typed<T> {
         self.0.publish(&T::from_serialized_bytes(bytes)?)
     }
 
-    fn readers(&self) -> usize {
+    fn reader_count(&self) -> usize {
         self.0.get_inter_process_subscription_count().unwrap_or(0)
     }
 
-    fn leave(self: Box<Self>, node: &mut r2r::Node) {
+    fn destroy(self: Box<Self>, node: &mut r2r::Node) {
         node.destroy_publisher(self.0);
     }
 }
 
-struct RclOutlet {
+struct RclWriter {
     topic: String,
     support: TypeSupport,
     node: Weak<RclNode>,
-    /// `None` only while it is dropped.
+    /// `None` only during the drop.
     sender: Mutex<Option<Box<dyn Sender>>>,
 }
 
-impl Outlet for RclOutlet {
+impl Writer for RclWriter {
     fn publish(&self, value: Value) -> Result<()> {
         let bytes = with_header(self.support.encode(&self.topic, &value)?);
-        // The node has left the graph: what still holds its endpoints is silent.
+        // A node that has left the graph publishes nothing, even if its endpoints still exist.
         if self.node.strong_count() == 0 {
             return Ok(());
         }
@@ -68,25 +73,25 @@ impl Outlet for RclOutlet {
         sent.map_err(|error| failed(format!("publish on {}", self.topic), error))
     }
 
-    fn readers(&self) -> usize {
-        self.sender.lock().as_ref().map_or(0, |sender| sender.readers())
+    fn reader_count(&self) -> usize {
+        self.sender.lock().as_ref().map_or(0, |sender| sender.reader_count())
     }
 }
 
-impl Drop for RclOutlet {
+impl Drop for RclWriter {
     fn drop(&mut self) {
         if let (Some(node), Some(sender)) = (self.node.upgrade(), self.sender.get_mut().take()) {
-            node.with(|node| sender.leave(node));
+            node.with(|node| sender.destroy(node));
         }
     }
 }
 
-struct AdvertiseTyped<'a> {
+struct CreateTypedWriter<'a> {
     node: &'a RclNode,
     spec: &'a TopicSpec,
 }
 
-impl WithMessage for AdvertiseTyped<'_> {
+impl WithMessage for CreateTypedWriter<'_> {
     type Output = r2r::Result<Box<dyn Sender>>;
 
     fn with<T: WrappedTypesupport + Send + 'static>(self) -> Self::Output {
@@ -97,10 +102,10 @@ impl WithMessage for AdvertiseTyped<'_> {
     }
 }
 
-pub(super) fn advertise(node: &Arc<RclNode>, spec: TopicSpec) -> Result<Arc<dyn Outlet>> {
+pub(super) fn create_writer(node: &Arc<RclNode>, spec: TopicSpec) -> Result<Arc<dyn Writer>> {
     let action = || format!("publish on {} ({})", spec.name, spec.support.name);
     let sender: Box<dyn Sender> =
-        match feedback(spec.support.name, AdvertiseTyped { node, spec: &spec }) {
+        match feedback(spec.support.name, CreateTypedWriter { node, spec: &spec }) {
             Some(made) => made.map_err(|error| failed(action(), error))?,
             None => Box::new(Raw(node
                 .with(|node| {
@@ -108,7 +113,7 @@ pub(super) fn advertise(node: &Arc<RclNode>, spec: TopicSpec) -> Result<Arc<dyn 
                 })
                 .map_err(|error| failed(action(), error))?)),
         };
-    Ok(Arc::new(RclOutlet {
+    Ok(Arc::new(RclWriter {
         topic: spec.name,
         support: spec.support,
         node: Arc::downgrade(node),
@@ -116,81 +121,81 @@ pub(super) fn advertise(node: &Arc<RclNode>, spec: TopicSpec) -> Result<Arc<dyn 
     }))
 }
 
-struct RawInlet<S> {
+struct RawSamples<S> {
     stream: S,
     topic: String,
     support: TypeSupport,
-    sink: Arc<dyn SampleSink>,
+    handler: Arc<dyn SampleHandler>,
     wanted: Weak<AtomicUsize>,
 }
 
-impl<S> RawInlet<S> {
-    fn take(topic: &str, support: &TypeSupport, sink: &Arc<dyn SampleSink>, bytes: &[u8]) {
+impl<S> RawSamples<S> {
+    fn take(topic: &str, support: &TypeSupport, handler: &Arc<dyn SampleHandler>, bytes: &[u8]) {
         match decode(support, topic, bytes) {
-            // r2r's raw subscription does not tell who published, and when.
-            Ok(value) => sink.deliver(value, MessageInfo::default()),
-            Err(error) => sink.refuse(error),
+            // r2r's raw subscription does not say who published and when.
+            Ok(value) => handler.deliver(value, MessageInfo::default()),
+            Err(error) => handler.refuse(error),
         }
     }
 }
 
-impl<S: futures::Stream<Item = Vec<u8>> + Unpin + Send> Pending for RawInlet<S> {
+impl<S: futures::Stream<Item = Vec<u8>> + Unpin + Send> Pending for RawSamples<S> {
     fn poll(&mut self, task: &mut TaskContext<'_>) -> bool {
-        let RawInlet { stream, topic, support, sink, wanted } = self;
+        let RawSamples { stream, topic, support, handler, wanted } = self;
         wanted.strong_count() > 0
-            && drain(stream, task, |bytes| RawInlet::<S>::take(topic, support, sink, &bytes))
+            && drain(stream, task, |bytes| RawSamples::<S>::take(topic, support, handler, &bytes))
     }
 }
 
-struct TypedInlet<S, T> {
-    raw: RawInlet<S>,
+struct TypedSamples<S, T> {
+    raw: RawSamples<S>,
     message: PhantomData<fn() -> T>,
 }
 
-impl<T, S> Pending for TypedInlet<S, T>
+impl<T, S> Pending for TypedSamples<S, T>
 where
     T: WrappedTypesupport + Send + 'static,
     S: futures::Stream<Item = T> + Unpin + Send,
 {
     fn poll(&mut self, task: &mut TaskContext<'_>) -> bool {
-        let RawInlet { stream, topic, support, sink, wanted } = &mut self.raw;
+        let RawSamples { stream, topic, support, handler, wanted } = &mut self.raw;
         wanted.strong_count() > 0
             && drain(stream, task, |message: T| match message.to_serialized_bytes() {
-                Ok(bytes) => RawInlet::<S>::take(topic, support, sink, &bytes),
-                Err(error) => sink.refuse(failed(format!("read {topic}"), error)),
+                Ok(bytes) => RawSamples::<S>::take(topic, support, handler, &bytes),
+                Err(error) => handler.refuse(failed(format!("read {topic}"), error)),
             })
     }
 }
 
-struct RclInlet {
+struct RclReader {
     count: Arc<AtomicUsize>,
 }
 
-impl Inlet for RclInlet {
-    fn writers(&self) -> usize {
+impl Reader for RclReader {
+    fn writer_count(&self) -> usize {
         self.count.load(Ordering::SeqCst)
     }
 }
 
-struct SubscribeTyped<'a> {
+struct CreateTypedReader<'a> {
     node: &'a RclNode,
     spec: &'a TopicSpec,
-    sink: Arc<dyn SampleSink>,
+    handler: Arc<dyn SampleHandler>,
     wanted: Weak<AtomicUsize>,
 }
 
-impl WithMessage for SubscribeTyped<'_> {
+impl WithMessage for CreateTypedReader<'_> {
     type Output = r2r::Result<()>;
 
     fn with<T: WrappedTypesupport + Send + 'static>(self) -> Self::Output {
         let stream =
             self.node.with(|node| node.subscribe::<T>(&self.spec.name, profile(&self.spec.qos)))?;
-        self.node.watch(TypedInlet {
-            raw: RawInlet {
+        self.node.watch(TypedSamples {
+            raw: RawSamples {
                 stream,
                 topic: self.spec.name.clone(),
                 support: self.spec.support,
-                sink: self.sink,
+                handler: self.handler,
                 wanted: self.wanted,
             },
             message: PhantomData::<fn() -> T>,
@@ -199,30 +204,31 @@ impl WithMessage for SubscribeTyped<'_> {
     }
 }
 
-pub(super) fn subscribe(
+pub(super) fn create_reader(
     node: &Arc<RclNode>,
     spec: TopicSpec,
-    sink: Arc<dyn SampleSink>,
-) -> Result<Arc<dyn Inlet>> {
+    handler: Arc<dyn SampleHandler>,
+) -> Result<Arc<dyn Reader>> {
     let action = || format!("subscribe to {} ({})", spec.name, spec.support.name);
     let count = Arc::new(AtomicUsize::new(0));
     let wanted = Arc::downgrade(&count);
-    let typed = SubscribeTyped { node, spec: &spec, sink: sink.clone(), wanted: wanted.clone() };
+    let typed =
+        CreateTypedReader { node, spec: &spec, handler: handler.clone(), wanted: wanted.clone() };
     match feedback(spec.support.name, typed) {
         Some(made) => made.map_err(|error| failed(action(), error))?,
         None => {
             let stream = node
                 .with(|node| node.subscribe_raw(&spec.name, spec.support.name, profile(&spec.qos)))
                 .map_err(|error| failed(action(), error))?;
-            node.watch(RawInlet {
+            node.watch(RawSamples {
                 stream,
                 topic: spec.name.clone(),
                 support: spec.support,
-                sink,
+                handler,
                 wanted: wanted.clone(),
             });
         }
     }
     node.counted.lock().push(Counted { topic: spec.name, count: wanted });
-    Ok(Arc::new(RclInlet { count }))
+    Ok(Arc::new(RclReader { count }))
 }

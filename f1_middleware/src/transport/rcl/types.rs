@@ -1,12 +1,12 @@
-//! Which ROS type belongs to a type name: services and the topics inside actions are typed in r2r.
+//! The table from type names to r2r's types, for services and the topics inside actions.
 //!
-//! r2r's own bindings (a machine without ROS) have those of every install. What an install adds is
-//! found by the build script: `lifecycle_msgs`, `std_srvs`, `control_msgs`, `f1_msgs` and
-//! `test_msgs` are in this table when they are sourced while building.
+//! r2r's own bindings (for a machine without ROS) have the packages of every install. The build
+//! script finds the others: `lifecycle_msgs`, `std_srvs`, `control_msgs`, `f1_msgs` and `test_msgs`
+//! are in this table if they are sourced during the build.
 
 use r2r::{WrappedActionTypeSupport, WrappedServiceTypeSupport};
 
-/// Does something with the type of a service.
+/// Work that needs the type of a service.
 pub(super) trait WithService {
     type Output;
 
@@ -17,7 +17,7 @@ pub(super) trait WithService {
         S::Response: Send;
 }
 
-/// Does something with the type of a message inside an action.
+/// Work that needs the type of a message inside an action.
 pub(super) trait WithMessage {
     type Output;
 
@@ -85,7 +85,7 @@ macro_rules! all_actions {
     };
 }
 
-/// Calls `with` for the service of this name; `None` where this build does not have it.
+/// Calls `with` for the service of this name; `None` if this build does not have it.
 pub(super) fn service<W: WithService>(name: &str, with: W) -> Option<W::Output> {
     use r2r::{action_msgs, rcl_interfaces};
     if name.contains("/action/") {
@@ -122,7 +122,7 @@ pub(super) fn service<W: WithService>(name: &str, with: W) -> Option<W::Output> 
     }
 }
 
-/// Calls `with` for the feedback message of this name; `None` where this build does not have it.
+/// Calls `with` for the feedback message of this name; `None` if this build does not have it.
 pub(super) fn feedback<W: WithMessage>(name: &str, with: W) -> Option<W::Output> {
     all_actions!(feedbacks, name, with)
 }

@@ -1,9 +1,10 @@
 //! The checks of a chunk that need no planning, and how chunks are joined.
 
 use super::SafetyFilter;
+use crate::safety::bounds::GREATEST_ANGLE;
 use crate::safety::settings::Splice;
 use crate::safety::{Event, Response, Rule};
-use crate::trajectory::{Stamp, seconds};
+use crate::trajectory::{Stamp, State, seconds};
 use crate::{RawChunk, splice};
 
 impl SafetyFilter {
@@ -20,8 +21,13 @@ impl SafetyFilter {
         let width = chunk.rows.first().map_or(0, Vec::len);
         for (step, row) in chunk.rows.iter().enumerate() {
             // Not-a-number is not at most anything.
-            if let Some(joint) = row.iter().position(|asked| !(asked.abs() <= f64::MAX)) {
-                let event = refused(Rule::Finite).step(step).numbers(row[joint], f64::MAX);
+            let most = |joint: usize| match self.joints.get(joint) {
+                Some(limits) if limits.continuous => GREATEST_ANGLE,
+                _ => f64::MAX,
+            };
+            let mut asked = row.iter().enumerate();
+            if let Some((joint, _)) = asked.find(|(joint, asked)| !(asked.abs() <= most(*joint))) {
+                let event = refused(Rule::Finite).step(step).numbers(row[joint], most(joint));
                 events.push(match chunk.joint_names.get(joint) {
                     Some(name) => event.joint(name),
                     None => event,
@@ -87,18 +93,32 @@ impl SafetyFilter {
         self.fresh_after = None;
     }
 
+    /// The chunk as it compares with a motion from `first`: each angle of a joint that turns
+    /// without end is brought to the turn of the row before.
+    pub(super) fn unwrapped(&self, chunk: &RawChunk, first: &[State]) -> RawChunk {
+        let mut chunk = chunk.clone();
+        for (joint, limits) in self.joints.iter().enumerate().filter(|(_, l)| l.continuous) {
+            let mut before = first[joint].position;
+            for row in &mut chunk.rows {
+                row[joint] = limits.near(row[joint], before);
+                before = row[joint];
+            }
+        }
+        chunk
+    }
+
     /// The chunk's rows, joined with those of the chunks before.
-    pub(super) fn spliced(&mut self, chunk: &RawChunk) -> Vec<Vec<f64>> {
+    pub(super) fn spliced(&mut self, chunk: RawChunk) -> Vec<Vec<f64>> {
         match self.settings.splice {
-            Splice::Replace => chunk.rows.clone(),
-            Splice::Ensemble { decay } => {
-                self.history.push_back(chunk.clone());
+            Splice::Replace => chunk.rows,
+            Splice::Ensemble => {
                 let newest = chunk.stamp;
+                self.history.push_back(chunk);
                 self.history.retain(|old| old.due(old.rows.len().saturating_sub(1)) > newest);
                 while self.history.len() > splice::LONGEST_HISTORY {
                     self.history.pop_front();
                 }
-                splice::ensemble(self.history.make_contiguous(), decay)
+                splice::ensemble(self.history.make_contiguous(), self.settings.ensemble_decay)
             }
         }
     }

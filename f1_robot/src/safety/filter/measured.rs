@@ -1,6 +1,6 @@
 //! Measured states: reading them, and comparing them with the running motion.
 
-use super::super::bounds::{GREATEST_POSITION, GREATEST_VELOCITY};
+use super::super::bounds::{GREATEST_ANGLE, GREATEST_POSITION, GREATEST_VELOCITY};
 use super::{MeasuredState, SETTLED, SafetyFilter};
 use crate::safety::{Event, Response, Rule};
 use crate::trajectory::{SECOND, Stamp, State, nanoseconds, seconds};
@@ -10,6 +10,8 @@ use crate::trajectory::{SECOND, Stamp, State, nanoseconds, seconds};
 pub(super) struct Measured {
     pub(super) stamp: Stamp,
     pub(super) states: Vec<State>,
+    /// Of which joints the velocity was measured; that of the others counts as zero.
+    velocity_known: Vec<bool>,
 }
 
 impl Measured {
@@ -52,8 +54,9 @@ impl SafetyFilter {
     ) -> bool {
         if let Some(state) = state {
             match self.read_state(now, state) {
-                Ok(states) => {
-                    self.measured = Some(Measured { stamp: state.stamp, states });
+                Ok((states, velocity_known)) => {
+                    let stamp = state.stamp;
+                    self.measured = Some(Measured { stamp, states, velocity_known });
                     self.seen.joint_state = Some(state.stamp);
                 }
                 Err(event) => {
@@ -67,38 +70,55 @@ impl SafetyFilter {
         age.is_some_and(|age| age <= self.settings.joint_state_age)
     }
 
-    fn read_state(&self, now: Stamp, state: &MeasuredState) -> Result<Vec<State>, Event> {
+    /// The joints' states, and of which of them the velocity was measured.
+    ///
+    /// A velocity that is not a number, and one that the list is too short for, was not measured:
+    /// hardware that measures positions only sends either.
+    fn read_state(
+        &self,
+        now: Stamp,
+        state: &MeasuredState,
+    ) -> Result<(Vec<State>, Vec<bool>), Event> {
         let refused = |rule| Event::new(rule, Response::Refused);
         let count = state.names.len();
-        let velocities = state.velocities.len();
-        if state.positions.len() != count || (velocities != count && velocities != 0) {
-            return Err(refused(Rule::State).numbers(state.positions.len() as f64, count as f64));
+        for given in [state.positions.len(), state.velocities.len().max(count)] {
+            if given != count {
+                return Err(refused(Rule::State).numbers(given as f64, count as f64));
+            }
         }
         let ahead = seconds(state.stamp.saturating_sub(now));
         if ahead > 1e-3 {
             return Err(refused(Rule::State).numbers(ahead, 1e-3));
         }
-        self.names
+        // Angles of joints that turn without end are brought to the turn of what was sent, or of
+        // what was measured before.
+        let expected = self.sent_at(state.stamp);
+        let before = expected.as_ref().or(self.measured.as_ref().map(|measured| &measured.states));
+        self.joints
             .iter()
-            .map(|name| {
+            .enumerate()
+            .map(|(joint, limits)| {
+                let name = &limits.name;
                 let mut places = state.names.iter().enumerate().filter(|(_, other)| *other == name);
                 let (Some((place, _)), None) = (places.next(), places.next()) else {
                     return Err(refused(Rule::Names).joint(name));
                 };
                 let position = state.positions[place];
-                let velocity = state.velocities.get(place).copied().unwrap_or(0.0);
+                let velocity = state.velocities.get(place).copied().filter(|v| !v.is_nan());
+                let (velocity, known) = (velocity.unwrap_or(0.0), velocity.is_some());
                 // Written so that not-a-number is refused.
-                if !(position.abs() <= GREATEST_POSITION) {
-                    return Err(refused(Rule::Finite)
-                        .joint(name)
-                        .numbers(position, GREATEST_POSITION));
+                let most = if limits.continuous { GREATEST_ANGLE } else { GREATEST_POSITION };
+                if !(position.abs() <= most) {
+                    return Err(refused(Rule::Finite).joint(name).numbers(position, most));
                 }
+                let before = before.map_or(position, |before| before[joint].position);
+                let position = limits.near(position, before);
                 if !(velocity.abs() <= GREATEST_VELOCITY) {
                     return Err(refused(Rule::Finite)
                         .joint(name)
                         .numbers(velocity, GREATEST_VELOCITY));
                 }
-                Ok(State { position, velocity, acceleration: 0.0 })
+                Ok((State { position, velocity, acceleration: 0.0 }, known))
             })
             .collect()
     }
@@ -126,16 +146,17 @@ impl SafetyFilter {
             } else {
                 tolerance.position
             };
+            let known = measured.velocity_known[joint];
             let off = (found.position - expected.position).abs();
-            let too_fast = (found.velocity - expected.velocity).abs();
+            let too_fast = if known { (found.velocity - expected.velocity).abs() } else { 0.0 };
             if off <= near && too_fast <= tolerance.velocity {
                 continue;
             }
             let ranges = ranges
                 .get_or_insert_with(|| [1, SETTLED].map(|n| self.recently(measured.stamp, n)));
             let [range, settling] = [ranges[0][joint], ranges[1][joint]];
-            let (off, too_fast) =
-                (beyond(found.position, range.position), beyond(found.velocity, range.velocity));
+            let off = beyond(found.position, range.position);
+            let too_fast = if known { beyond(found.velocity, range.velocity) } else { 0.0 };
             let moved = beyond(found.position, settling.position);
             let event = if off > tolerance.position {
                 Event::new(Rule::Disagreement, Response::Restarted).numbers(off, tolerance.position)

@@ -45,7 +45,7 @@ impl SafetyFilter {
         now: Stamp,
         restart: bool,
     ) -> Option<(Stamp, Vec<State>, Option<Motion>, bool)> {
-        // A state of long ago says nothing about now.
+        // A state that is too old does not tell where the robot is now.
         let age = |measured: &&Measured| seconds(now.saturating_sub(measured.stamp));
         let measured = self
             .measured
@@ -138,7 +138,8 @@ mod tests {
         let path =
             PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../config/robots/bench_arm.yaml");
         let robot = Arc::new(Robot::load(&path).unwrap());
-        let mut filter = SafetyFilter::new(robot.clone(), FilterSettings::default());
+        let settings = FilterSettings { lead: 0.0, ..FilterSettings::default() };
+        let mut filter = SafetyFilter::new(robot.clone(), settings);
         let rest: Vec<State> = robot.home().iter().map(|home| State::rest(*home)).collect();
         let mut whole = Motion::new(0, &rest);
         let moving = rest.iter().map(|state| State { velocity: 0.01, ..*state });

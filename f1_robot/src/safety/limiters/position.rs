@@ -12,7 +12,7 @@ pub struct Clamped {
 }
 
 /// Clamps a waypoint. `start` is where the joint is; a joint that is inside the margin of width
-/// `margin` (rad or m) may stay and move away, not further in. A joint outside its bounds is led
+/// `margin` (rad or m) may stay and move away, not further in. A joint outside its bounds is moved
 /// inside.
 pub fn clamp(asked: f64, start: f64, bounds: &Bounds, margin: f64) -> Clamped {
     let width = margin.min((bounds.upper - bounds.lower) / 2.0).max(0.0);
@@ -50,7 +50,7 @@ mod tests {
             (1.95, 1.95, 0.1, 1.95, None),
             (1.92, 1.95, 0.1, 1.92, None),
             (1.97, 1.95, 0.1, 1.95, Some(Rule::Margin)),
-            // Outside already: led to the bound, whatever is asked.
+            // Outside already: moved to the bound, whatever is asked.
             (2.5, 2.4, 0.1, 2.0, Some(Rule::Position)),
             (2.3, 2.4, 0.0, 2.0, Some(Rule::Position)),
             (-1.2, -3.0, 0.0, -1.0, Some(Rule::Position)),
