@@ -35,8 +35,8 @@ struct Loaded {
 
 /// Shared by `Arc` between the nodes of one process.
 ///
-/// Locks are taken in the order `loaded`, `instruction`, `status`, and none of them while the loader
-/// runs.
+/// Locks are taken in the order `loaded`, `instruction`, `status`, and none of them while the
+/// loader runs.
 pub struct Core {
     loader: Loader,
     loaded: Mutex<Loaded>,
@@ -174,7 +174,8 @@ impl Core {
         self.sequence.fetch_add(1, Ordering::SeqCst)
     }
 
-    /// Restarts the policy's memory: a new epoch, and the handlers of all nodes that keep something.
+    /// Restarts the policy's memory: a new epoch, and the handlers of all nodes that keep
+    /// something.
     pub fn restart(&self, reason: Restart) {
         let epoch = self.epoch.fetch_add(1, Ordering::SeqCst) + 1;
         self.sequence.store(0, Ordering::SeqCst);

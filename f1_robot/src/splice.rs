@@ -17,9 +17,9 @@ use crate::trajectory::seconds;
 pub const LONGEST_HISTORY: usize = 64;
 
 /// The rows of the newest (last) of `chunks`, each averaged with what the older ones ask for at
-/// the same moment, with weights `exp(-decay * i)`, where `i` counts from the oldest chunk that has a
-/// row then. Older rows are interpolated where the moments do not coincide. Chunks of another width
-/// are left out.
+/// the same moment, with weights `exp(-decay * i)`, where `i` counts from the oldest chunk that has
+/// a row then. Older rows are interpolated where the moments do not coincide. Chunks of another
+/// width are left out.
 pub fn ensemble(chunks: &[RawChunk], decay: f64) -> Vec<Vec<f64>> {
     let Some((newest, older)) = chunks.split_last() else { return Vec::new() };
     (0..newest.rows.len())

@@ -24,8 +24,8 @@ use crate::task::Task;
 
 /// Seconds between two actions: the data set's rate.
 pub const STEP: f64 = 0.1;
-/// Share of the distance to the object made good in one step. Whoever follows with a belt speed in
-/// mind that is wrong by dv stays `dv * STEP / GAIN` beside the object: 8 mm for 0.05 m/s.
+/// Share of the distance to the object made good in one step. A policy that follows with a belt
+/// speed in mind that is wrong by dv stays `dv * STEP / GAIN` beside the object: 8 mm for 0.05 m/s.
 const GAIN: f64 = 0.6;
 /// Share of the way up or down made good in one step.
 const GAIN_Z: f64 = 0.28;

@@ -1,6 +1,6 @@
 //! The bench on topics: to the policy a robot like any other.
 //!
-//! It gives `joint_states`, both cameras' images, and for whoever keeps score the episode's
+//! It gives `joint_states`, both cameras' images, and for programs that keep score the episode's
 //! `bench/outcome`; it takes `<controller>/joint_trajectory` for every controller of the robot
 //! file. An episode runs from one reset to the next.
 

@@ -14,7 +14,6 @@ use f1_data::mixture::Position;
 use f1_model::Config;
 use f1_model::weights::Weights;
 use f1_robot::statistics::StatisticsFile;
-use safetensors::SafeTensors;
 use safetensors::tensor::Metadata;
 use serde::{Deserialize, Serialize};
 
@@ -239,7 +238,7 @@ impl StateFile {
         let longest = file.metadata().map_err(TrainError::io(path))?.len();
         header.resize(8 + length.min(longest) as usize, 0);
         file.read_exact(&mut header[8..]).map_err(TrainError::io(path))?;
-        let (_, metadata) = SafeTensors::read_metadata(&header)
+        let metadata = serde_json::from_slice(&header[8..])
             .map_err(|fault| TrainError::Stopped(format!("{}: {fault}", path.display())))?;
         Ok(Self { path: path.to_path_buf(), file, metadata, start: 8 + length })
     }

@@ -90,7 +90,7 @@ pub enum QuantArg {
 }
 
 impl QuantArg {
-    /// What the network is told.
+    /// The value that loading takes.
     pub fn quant(self) -> Quant {
         match self {
             QuantArg::Q8_0 => Quant::Q8_0,
@@ -117,7 +117,7 @@ pub enum DeviceArg {
 }
 
 impl DeviceArg {
-    /// What the network is told.
+    /// The value that loading takes.
     pub fn choice(self) -> DeviceChoice {
         match self {
             DeviceArg::Cpu => DeviceChoice::Cpu,
@@ -129,7 +129,7 @@ impl DeviceArg {
 /// Runs the command.
 ///
 /// # Errors
-/// Whatever stops the command, named with its mend.
+/// What stops the command.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let threads = apply_threads(args.threads)?;
     if args.runs == 0 {

@@ -1,8 +1,8 @@
 //! `f1 convert`: turn an MCAP recording into a LeRobot data set.
 //!
-//! A frame is the newest observation that the policy would have made at that moment, by the code and
-//! the rules of the node `perception`, with the action that followed: the set-points that the robot
-//! was sent for one step later.
+//! A frame is the newest observation that the policy would have made at that moment, by the code
+//! and the rules of the node `perception`, with the action that followed: the set-points that the
+//! robot was sent for one step later.
 
 mod clocks;
 mod commands;

@@ -77,7 +77,7 @@ pub struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// Whatever stops the command, named with its mend.
+/// Whatever stops the command, with what to do about it.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let normalisation: NormalisationName =
         serde_json::from_value(serde_json::json!(args.normalisation))

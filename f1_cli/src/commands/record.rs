@@ -33,7 +33,7 @@ pub struct Args {
 /// Runs the command: records until SIGINT or SIGTERM.
 ///
 /// # Errors
-/// Whatever stops the command, named with its mend.
+/// What stops the command.
 pub fn run(args: Args) -> Result<()> {
     let robot = Robot::load(&share::robot_file(&args.robot)?)?;
     let context = Context::new(ContextOptions {

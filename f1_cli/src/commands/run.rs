@@ -105,7 +105,7 @@ const TAIL: Duration = Duration::from_secs(1);
 /// Runs the command.
 ///
 /// # Errors
-/// Whatever stops the command, named with its mend.
+/// What stops the command.
 pub fn run(args: Args) -> Result<()> {
     let robot_file = share::robot_file(&args.robot)?;
     let model = share::model(&args.model)?;

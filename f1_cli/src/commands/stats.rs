@@ -25,7 +25,7 @@ pub struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// Whatever stops the command, named with its mend.
+/// Whatever stops the command, with what to do about it.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let Some(launch) = Launch::from_environment()? else { return compute(&args, None) };
     let ranks = Ranks::connect(&launch, &Device::Cpu)?;

@@ -41,8 +41,8 @@ pub struct LoadReport {
 /// How to load.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadPrecision {
-    /// With BF16, tensors that are bf16 in the published files are bf16, the others f32; with F32 all
-    /// are f32.
+    /// With BF16, tensors that are bf16 in the published files are bf16, the others f32; with F32
+    /// all are f32.
     pub dtype: DType,
     /// Initialise missing tensors instead of refusing the file.
     pub allow_missing: bool,

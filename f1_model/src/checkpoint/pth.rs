@@ -38,8 +38,8 @@ pub(crate) fn read_pickle(path: &Path) -> Result<HashMap<String, Tensor>> {
 /// Reads a VAR tokenizer `.pth` under official names (`model.vae.*`), in f32.
 ///
 /// # Errors
-/// The file is not such a pickle, or a tensor is missing, extra, mis-shaped or not finite; every fault
-/// is listed.
+/// The file is not such a pickle, or a tensor is missing, extra, mis-shaped or not finite; every
+/// fault is listed.
 pub fn load_var_tokenizer(
     path: &Path,
     config: &Config,

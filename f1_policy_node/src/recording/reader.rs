@@ -75,7 +75,7 @@ impl Bag {
                 }
                 Ok(_) => {}
                 // The reader gives the same error for ever; it is met again below, where it is
-                // told.
+                // reported.
                 Err(_) => break,
             }
         }

@@ -155,7 +155,6 @@ impl Shared {
         self.publish(message);
     }
 
-    /// A measured state came; the next step takes it.
     /// Joints were measured; the next step takes all joints together, each as it was last measured.
     pub fn joints(&self, message: &JointState) {
         let (now_ns, steady) = (self.clock.now().nanoseconds(), self.clock.steady());

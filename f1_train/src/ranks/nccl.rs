@@ -2,7 +2,7 @@
 //!
 //! One thread makes all calls of NCCL: a communicator may not be passed to another one. It works on
 //! a stream of its own, beside the one that computes, so that messages travel while the backward
-//! pass goes on. Type-checked only: no machine with two GPUs was at hand.
+//! pass goes on. This file has not been compiled yet, and no machine with two GPUs was available.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

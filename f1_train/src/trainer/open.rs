@@ -130,7 +130,7 @@ impl Trainer {
             progress,
             total,
             pool,
-            exchange: exchange,
+            exchange,
         })
     }
 }

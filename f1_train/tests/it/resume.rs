@@ -98,7 +98,8 @@ fn a_run_that_keeps_no_checkpoint_leaves_its_model_alone_and_still_saves_when_st
 fn a_run_file_that_changes_the_numbers_is_not_resumed() {
     let fixture = Fixture::new();
     train(fixture.run("stage1", "run", "batch: 2\nsteps: 2"), false);
-    let changed = fixture.run("stage1", "run", "batch: 3\nsteps: 2");
+    let mut changed = fixture.run("stage1", "run", "batch: 2\nsteps: 2");
+    changed.learning_rate.default *= 2.0;
     assert!(open(changed, true).err().unwrap().to_string().contains("changed"));
 }
 

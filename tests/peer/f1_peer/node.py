@@ -61,7 +61,7 @@ LATCHED = Qos(transient_local=True, depth=1)
 
 
 class _Encoded:
-    """What a writer writes and a reader reads: CDR, decoded by whoever wants the values.
+    """What a writer writes and a reader reads: CDR, decoded where the values are needed.
 
     Cyclone's Python binding encodes sample by sample in Python; an image would take half a second.
     """

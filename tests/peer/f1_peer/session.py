@@ -73,7 +73,7 @@ class Session:
     def _answer(self, request: Dict[str, Any]) -> None:
         try:
             reply = getattr(self, f"op_{request['op']}")(request) or {}
-        except Exception as error:  # told to the other program, which decides
+        except Exception as error:  # reported to the other program, which decides
             reply = {"error": repr(error)}
         self.tell({"reply": request.get("id"), **reply})
 
@@ -162,11 +162,11 @@ class Session:
         timeout = r.get("timeout", 10.0)
         goal_id = {"uuid": list(uuid.uuid4().bytes)}
 
-        def told(message: Dict[str, Any]) -> None:
+        def report(message: Dict[str, Any]) -> None:
             if message["goal_id"] == goal_id:
                 self.tell({"event": "feedback", "value": message["feedback"]})
 
-        client = self.node.action_client(r["action"], r["type"], told)
+        client = self.node.action_client(r["action"], r["type"], report)
         end = time.monotonic() + timeout
         while not client.matched() and time.monotonic() < end:
             time.sleep(0.01)

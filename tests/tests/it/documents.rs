@@ -261,7 +261,7 @@ fn every_path_exists() {
             continue;
         }
         count += 1;
-        // A file that the reader is told to make.
+        // A file that the reader makes.
         let is_made =
             ["my_", "mine", "DIR", "NAME", "FOLDER"].iter().any(|part| word.contains(part));
         if !is_made && !exists(word) {

@@ -37,7 +37,8 @@ pub fn three_cameras() -> Arc<Robot> {
     })
 }
 
-/// A policy of random weights, small enough for tests, with vectors wide enough for every shipped robot;
+/// A policy of random weights, small enough for tests, with vectors wide enough for every shipped
+/// robot;
 /// `full_history`: one that waits for a whole history.
 pub fn random_policy(seed: u64, full_history: bool) -> Arc<F1Policy> {
     let mut config = Config::load(&root().join("tests/goldens/tiny_f32")).unwrap();

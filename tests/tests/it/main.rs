@@ -20,4 +20,5 @@ mod sampler;
 mod soak;
 mod sources;
 mod spans;
+mod words;
 mod wrapper;

@@ -115,7 +115,7 @@ fn stderr(output: &Output) -> String {
 }
 
 #[test]
-fn without_a_terminal_nothing_is_installed_unless_told() {
+fn without_a_terminal_nothing_is_installed_by_itself() {
     let machine = Machine::new();
     machine.without("cc");
     let (output, calls) = machine.run(&["build"], &[]);

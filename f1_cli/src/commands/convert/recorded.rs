@@ -196,7 +196,8 @@ impl CameraTrack {
     }
 }
 
-/// The status of the policy goes first: a goal of `execute_task` is never on the instruction's topic.
+/// The status of the policy goes first: a goal of `execute_task` is never on the instruction's
+/// topic.
 fn instructions(
     given: Vec<(i64, String)>,
     statuses: Vec<(i64, String)>,

@@ -70,9 +70,9 @@ pub struct Played {
     pub recorded: Option<u64>,
 }
 
-/// What the listener has heard.
+/// What the subscriptions received.
 #[derive(Default)]
-struct Heard {
+struct Received {
     /// Images of the history camera with their stamps, ns.
     seen: VecDeque<(i64, RgbImage)>,
     /// Foreseen images with the moment that they show, ns.
@@ -125,8 +125,8 @@ impl Stage {
             .map(|path| RecordSession::start(context, &self.robot, NAMESPACE, &[], path))
             .transpose()
             .context("the recording cannot be made")?;
-        let heard: Arc<Mutex<Heard>> = Arc::default();
-        let _listener = self.listen(context, &process, &heard, images)?;
+        let received: Arc<Mutex<Received>> = Arc::default();
+        let _listener = self.listen(context, &process, &received, images)?;
 
         let executor = context.executor();
         let mut waited = Duration::ZERO;
@@ -154,57 +154,57 @@ impl Stage {
         // episode.
         executor.spin_for(Duration::from_millis(600));
         let recorded = recording.map(RecordSession::finish).transpose()?;
-        let stride_ns = stride_ns(&heard.lock());
-        let mut heard = std::mem::take(&mut *heard.lock());
-        let foreseen = heard.pair(stride_ns);
+        let stride_ns = stride_ns(&received.lock());
+        let mut received = std::mem::take(&mut *received.lock());
+        let foreseen = received.pair(stride_ns);
         Ok(Played {
             outcome,
             instruction,
             seconds,
             violations: sim.violations(),
-            events: heard.events,
-            latency_ms: heard.latency_ms,
-            starved: heard.starved,
-            foresight: heard.errors,
+            events: received.events,
+            latency_ms: received.latency_ms,
+            starved: received.starved,
+            foresight: received.errors,
             foreseen,
             recorded,
         })
     }
 
-    /// A node that hears what the demo shows.
+    /// A node that subscribes to what the demo shows.
     fn listen(
         &self,
         context: &Context,
         process: &PolicyProcess,
-        heard: &Arc<Mutex<Heard>>,
+        received: &Arc<Mutex<Received>>,
         images: bool,
     ) -> Result<Node> {
         let node = context.create_node_with("demo", NodeOptions::in_namespace(NAMESPACE))?;
         let core = process.core().clone();
-        let into = heard.clone();
+        let into = received.clone();
         node.keep(node.create_subscription::<ActionChunk>(
             topics::CHUNK.name,
             topics::CHUNK.recording_qos(),
             move |chunk, _| {
                 let stages = core.status.lock().stages;
-                let mut heard = into.lock();
-                heard.latency_ms.push(stages.total().as_secs_f64() * 1e3);
+                let mut received = into.lock();
+                received.latency_ms.push(stages.total().as_secs_f64() * 1e3);
                 let stamp = chunk.header.stamp.nanoseconds();
                 let length = (f64::from(chunk.rows) / chunk.rate.max(1e-9) * 1e9) as i64;
                 let came = stamp + chunk.latency.nanoseconds();
-                if heard.chunks.last().is_some_and(|(_, _, end)| *end < came) {
-                    heard.starved += 1;
+                if received.chunks.last().is_some_and(|(_, _, end)| *end < came) {
+                    received.starved += 1;
                 }
-                heard.chunks.push((stamp, chunk.foresight_stamp.nanoseconds(), stamp + length));
+                received.chunks.push((stamp, chunk.foresight_stamp.nanoseconds(), stamp + length));
             },
         )?);
-        let into = heard.clone();
+        let into = received.clone();
         node.keep(node.create_subscription::<ForesightError>(
             topics::FORESIGHT_ERROR.name,
             topics::FORESIGHT_ERROR.recording_qos(),
             move |error, _| into.lock().errors.push((error.psnr, error.token_agreement)),
         )?);
-        let into = heard.clone();
+        let into = received.clone();
         node.keep(node.create_subscription::<SafetyEvent>(
             topics::EVENT.name,
             topics::EVENT.recording_qos(),
@@ -214,7 +214,7 @@ impl Stage {
             let camera =
                 self.robot.file().cameras.iter().find(|camera| !camera.name.contains("wrist"));
             let topic = camera.map_or("front/image_raw", |camera| camera.topic.as_str()).to_owned();
-            let into = heard.clone();
+            let into = received.clone();
             node.keep(node.create_subscription::<Image>(
                 &topic,
                 topics::CAMERA.recording_qos(),
@@ -224,7 +224,7 @@ impl Stage {
                     }
                 },
             )?);
-            let into = heard.clone();
+            let into = received.clone();
             node.keep(node.create_subscription::<Image>(
                 topics::FORESIGHT_IMAGE.name,
                 topics::FORESIGHT_IMAGE.recording_qos(),
@@ -240,8 +240,8 @@ impl Stage {
 }
 
 /// How far ahead foresight looks, ns, as the chunks tell.
-fn stride_ns(heard: &Heard) -> i64 {
-    heard
+fn stride_ns(received: &Received) -> i64 {
+    received
         .chunks
         .iter()
         .map(|(stamp, foreseen, _)| foreseen - stamp)
@@ -249,7 +249,7 @@ fn stride_ns(heard: &Heard) -> i64 {
         .unwrap_or(0)
 }
 
-impl Heard {
+impl Received {
     /// Puts what was seen, what was foreseen and what came side by side.
     fn pair(&mut self, stride_ns: i64) -> Vec<Foreseen> {
         let first = self.seen.front().map_or(0, |(stamp, _)| *stamp);

@@ -102,7 +102,7 @@ pub struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// Whatever stops the command, named with its mend.
+/// What stops the command.
 pub fn run(args: Args) -> Result<()> {
     if args.episodes == 0 {
         bail!("--episodes 0: nothing to play");

@@ -83,7 +83,7 @@ enum SpeedArg {
 /// Runs the command.
 ///
 /// # Errors
-/// Whatever stops the command, named with its mend.
+/// What stops the command.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let robot = Arc::new(Robot::load(&share::robot_file(&args.robot)?)?);
     let settings = FilterSettings {
@@ -136,7 +136,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let served = server.serve(BufReader::new(reader), LineWriter::new(writer));
     let summary = match served {
         Ok(summary) => summary,
-        // Whoever read the answers has had enough.
+        // The reader of the answers has gone.
         Err(error) if to_stdout && error.kind() == ErrorKind::BrokenPipe => return Ok(()),
         Err(error) => {
             return Err(error)
