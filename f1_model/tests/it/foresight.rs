@@ -40,17 +40,15 @@ fn finer_scales_make_good_what_coarse_ones_were_disturbed_by() {
     let noise = Tensor::from_vec(noise, (2, coarse, codes), &Device::Cpu).expect("noise");
     let disturbed = quantizer.disturbed(&map, &noise).expect("disturbed");
     let quiet = quantizer.disturbed(&map, &noise.zeros_like().expect("zeros")).expect("quiet");
-    let end = |before: &Tensor, ids: &Tensor| -> f32 {
+    // After the disturbed tokens the last scale's are the nearest codes to what is left; the frame's
+    // own tokens are not.
+    let left = (&map - &disturbed.before_last).expect("what is left");
+    let distance = |ids: &Tensor| -> f32 {
         let last = quantizer.scale_ids(ids, scales - 1).expect("ids");
-        let added = quantizer
-            .contribution(&quantizer.lookup(&last, scales - 1).expect("codes"), scales - 1)
-            .expect("a map");
-        let error = ((before + added).expect("sum") - &map).expect("difference");
+        let error = (&left - quantizer.lookup(&last, scales - 1).expect("codes")).expect("errors");
         number(&error.sqr().and_then(|e| e.mean_all()).expect("an error"))
     };
-    // The tokens to be foreseen after the disturbed ones fit better than the frame's own would.
-    let own = end(&disturbed.before_last, &quiet.tokens);
-    let fitted = end(&disturbed.before_last, &disturbed.tokens);
+    let (own, fitted) = (distance(&quiet.tokens), distance(&disturbed.tokens));
     assert!(fitted < own, "{fitted} {own}");
     // Without noise the vectors are those of the tokens.
     let wanted = quantizer.next_scale_input(&quiet.tokens).expect("vectors");
