@@ -236,37 +236,27 @@ impl Evaluator {
         let best = tokenizer.decode(&tokenizer.quantizer().accumulate(&target, scales)?)?;
         for (index, sample) in samples.iter().enumerate() {
             let Frames::Pixels(frames) = &sample.frames else { continue };
-            let came = frames.get(observed)?;
-            let newest = frames.get(observed - 1)?;
+            let came = image_prep::to_image(&frames.get(observed)?)?;
+            let newest = image_prep::to_image(&frames.get(observed - 1)?)?;
+            let foreseen = image_prep::to_image(&foreseen.get(index)?)?;
+            let best = image_prep::to_image(&best.get(index)?)?;
             let measures = &mut measures[index];
-            for (sum, image) in [
-                (&mut measures.psnr, &foreseen.get(index)?),
-                (&mut measures.psnr_still, &newest),
-                (&mut measures.psnr_best, &best.get(index)?),
+            for (errors, image) in [
+                (&mut measures.foreseen, &foreseen),
+                (&mut measures.repeated, &newest),
+                (&mut measures.tokenizer, &best),
             ] {
-                sum.0 += psnr(image, &came)?;
-                sum.1 += 1.0;
+                errors.add(image, &newest, &came);
             }
             if examples.len() < self.settings.examples {
                 let history: Vec<RgbImage> = (0..observed)
                     .map(|frame| Ok(image_prep::to_image(&frames.get(frame)?)?))
                     .collect::<Result<_>>()?;
-                examples.push(Example {
-                    task: self.task_of(sample)?,
-                    history,
-                    foreseen: image_prep::to_image(&foreseen.get(index)?)?,
-                    came: image_prep::to_image(&came)?,
-                });
+                examples.push(Example { task: self.task_of(sample)?, history, foreseen, came });
             }
         }
         Ok(())
     }
-}
-
-/// Peak signal-to-noise ratio in dB of images in [-1, 1]; identical ones count as 100.
-fn psnr(image: &Tensor, truth: &Tensor) -> Result<f64> {
-    let error = f64::from((image - truth)?.sqr()?.mean_all()?.to_scalar::<f32>()?);
-    Ok((10.0 * (4.0 / error.max(4e-10)).log10()).min(100.0))
 }
 
 fn compare(found: &[f32], truth: &[f32], measures: &mut Measures) {
@@ -347,14 +337,5 @@ mod tests {
         assert_eq!(measures.action[2].share(), Some(0.0));
         compare(&[0.505, 0.0], &[0.5, 0.0], &mut measures);
         assert_eq!(measures.action.map(|accuracy| accuracy.right), [1.0, 1.0, 1.0]);
-    }
-
-    #[test]
-    fn psnr_follows_its_definition() {
-        let truth = Tensor::zeros((3, 4, 4), DType::F32, &Device::Cpu).unwrap();
-        let off = (&truth + 0.2).unwrap();
-        // Error 0.04 against a peak of 2: 10 log10(4 / 0.04).
-        assert!((psnr(&off, &truth).unwrap() - 20.0).abs() < 1e-4);
-        assert_eq!(psnr(&truth, &truth).unwrap(), 100.0);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use f1_model::image_measures::ForesightErrors;
 use serde::Serialize;
 
 /// Error tolerances of the action accuracy, in normalised units (paper, figure 10).
@@ -45,12 +46,12 @@ pub struct Measures {
     pub dimension: [Accuracy; 3],
     /// Sum of squared differences of actions, and how many.
     pub action_square: (f64, f64),
-    /// Sum of foresight PSNR in dB, and how many.
-    pub psnr: (f64, f64),
-    /// The same of simply repeating the newest frame: what foresight must beat.
-    pub psnr_still: (f64, f64),
-    /// The same of the target passed through the tokenizer: what foresight can reach at best.
-    pub psnr_best: (f64, f64),
+    /// Foreseen images against what came.
+    pub foreseen: ForesightErrors,
+    /// The newest frame in their place: what foresight must beat.
+    pub repeated: ForesightErrors,
+    /// What came passed through the tokenizer: what foresight can reach at best.
+    pub tokenizer: ForesightErrors,
 }
 
 fn merge(into: &mut Vec<Accuracy>, from: &[Accuracy]) {
@@ -73,15 +74,11 @@ impl Measures {
             self.dimension[index].right += other.dimension[index].right;
             self.dimension[index].all += other.dimension[index].all;
         }
-        for (into, from) in [
-            (&mut self.action_square, other.action_square),
-            (&mut self.psnr, other.psnr),
-            (&mut self.psnr_still, other.psnr_still),
-            (&mut self.psnr_best, other.psnr_best),
-        ] {
-            into.0 += from.0;
-            into.1 += from.1;
-        }
+        self.action_square.0 += other.action_square.0;
+        self.action_square.1 += other.action_square.1;
+        self.foreseen.merge(&other.foreseen);
+        self.repeated.merge(&other.repeated);
+        self.tokenizer.merge(&other.tokenizer);
     }
 
     /// Names and values, in the order of every table.
@@ -114,10 +111,47 @@ impl Measures {
         }
         let mean = |(sum, count): (f64, f64)| (count > 0.0).then(|| sum / count);
         push("action_rmse".into(), mean(self.action_square).map(f64::sqrt));
-        push("psnr".into(), mean(self.psnr));
-        push("psnr_newest_frame".into(), mean(self.psnr_still));
-        push("psnr_tokenizer".into(), mean(self.psnr_best));
+        for (name, errors) in [
+            ("", &self.foreseen),
+            ("_newest_frame", &self.repeated),
+            ("_tokenizer", &self.tokenizer),
+        ] {
+            push(format!("psnr{name}"), errors.psnr());
+            push(format!("psnr_changed{name}"), errors.psnr_changed());
+            push(format!("ssim{name}"), errors.ssim());
+        }
         rows
+    }
+}
+
+/// The foresight of one checkpoint beside the newest frame repeated.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Foresight {
+    /// Mean PSNR over the whole image, dB.
+    pub psnr: f64,
+    /// That of the newest frame.
+    pub psnr_repeat: f64,
+    /// PSNR over the pixels that changed, pooled over all samples, dB; none when nothing changed.
+    pub psnr_changed: Option<f64>,
+    /// That of the newest frame.
+    pub psnr_changed_repeat: Option<f64>,
+    /// Mean SSIM; none for images smaller than its window.
+    pub ssim: Option<f64>,
+    /// That of the newest frame.
+    pub ssim_repeat: Option<f64>,
+}
+
+impl Foresight {
+    fn of(measures: &Measures) -> Option<Self> {
+        let Measures { foreseen, repeated, .. } = measures;
+        Some(Self {
+            psnr: foreseen.psnr()?,
+            psnr_repeat: repeated.psnr()?,
+            psnr_changed: foreseen.psnr_changed(),
+            psnr_changed_repeat: repeated.psnr_changed(),
+            ssim: foreseen.ssim(),
+            ssim_repeat: repeated.ssim(),
+        })
     }
 }
 
@@ -130,6 +164,8 @@ pub struct Report {
     pub dataset: String,
     /// Samples measured.
     pub samples: u64,
+    /// The foresight's main numbers; none for a model that does not foresee.
+    pub foresight: Option<Foresight>,
     /// Values over all samples, by name.
     pub all: BTreeMap<String, f64>,
     /// Values by instruction.
@@ -150,6 +186,7 @@ impl Report {
             model,
             dataset,
             samples: whole.samples,
+            foresight: Foresight::of(&whole),
             order: rows.iter().map(|(name, _)| name.clone()).collect(),
             all: rows.into_iter().collect(),
             tasks: tasks

@@ -12,6 +12,18 @@ use crate::{Error, Result};
 /// LayerNorm epsilon of the head.
 const HEAD_EPSILON: f64 = 1e-5;
 
+/// What makes condition tokens of the whole code maps of the history.
+///
+/// The convolution over time goes to the expert's width and not to that of a code: the released
+/// layout's leaves of four frames as many numbers as one frame has.
+#[derive(Clone)]
+struct FullMap {
+    weight: Tensor,
+    bias: Tensor,
+    positions: Tensor,
+    tokens: usize,
+}
+
 /// Embeddings and head of the generation expert.
 #[derive(Clone)]
 pub struct ForesightHeads {
@@ -27,6 +39,7 @@ pub struct ForesightHeads {
     lvl_embed: Tensor,
     lvl_1l: Tensor,
     mask_embedding: Tensor,
+    full_map: Option<FullMap>,
     norm: LayerNormWeights,
     wm_out_proj: Linear,
     tokens: usize,
@@ -63,6 +76,15 @@ impl ForesightHeads {
             lvl_1l: Tensor::from_vec(levels, tokens, lvl_embed.device())?,
             lvl_embed,
             mask_embedding: weights.get((1, 1, codes), "mask_embedding")?,
+            full_map: match config.full_map_tokens() {
+                0 => None,
+                tokens => Some(FullMap {
+                    weight: weights.get((width, codes, kernel), "full_map_conv.conv.weight")?,
+                    bias: weights.get(width, "full_map_conv.conv.bias")?,
+                    positions: weights.get((1, tokens, width), "wm_full_map_pos_embs")?,
+                    tokens,
+                }),
+            },
             norm: LayerNormWeights::new(
                 weights.get(width, "wm_out_layer_norm.weight")?,
                 weights.get(width, "wm_out_layer_norm.bias")?,
@@ -77,7 +99,13 @@ impl ForesightHeads {
         })
     }
 
-    /// Tokens of all scales, which is also the number of condition tokens.
+    /// Condition tokens: those of the whole code map, where there are any, then one for each token
+    /// of all scales.
+    pub fn condition_tokens(&self) -> usize {
+        self.tokens + self.full_map.as_ref().map_or(0, |map| map.tokens)
+    }
+
+    /// Tokens of all scales.
     pub fn tokens(&self) -> usize {
         self.tokens
     }
@@ -101,13 +129,21 @@ impl ForesightHeads {
         Ok((&self.wm_output_position_embedding + levels)?)
     }
 
-    /// Condition tokens `[batch, tokens, width]` of a history `[batch, frames, tokens - 1, codes]`,
-    /// the output table not yet added to the last.
+    /// Condition tokens `[batch, condition tokens, width]` of a history `[batch, frames, vectors,
+    /// codes]` (see [`crate::tokenizer::Quantizer::history_vectors`]), the output table not yet
+    /// added to the last.
     ///
     /// # Errors
     /// The history does not reduce to one step.
     pub fn condition(&self, history: &Tensor, recorder: &mut Recorder) -> Result<Tensor> {
-        let (batch, frames, positions, codes) = history.dims4()?;
+        let (batch, frames, vectors, codes) = history.dims4()?;
+        let positions = self.tokens - 1;
+        let wanted = self.condition_tokens() - 1;
+        if vectors != wanted {
+            return Err(Error::input(format!(
+                "a history of {vectors} vectors a frame, the condition takes {wanted}"
+            )));
+        }
         if frames < self.kernel || (frames - self.kernel) / self.stride != 0 {
             return Err(Error::input(format!(
                 "a history of {frames} frames with kernel {} and stride {} does not reduce to one step",
@@ -117,20 +153,25 @@ impl ForesightHeads {
         // One output step sees the first `kernel` frames.
         let joined = history.narrow(1, 0, self.kernel)?.transpose(1, 2)?.reshape((
             batch,
-            positions,
+            vectors,
             self.kernel * codes,
         ))?;
-        // [out, in, time] as [out, time * in]: frames were joined along their channels. Made here and not once,
-        // because a weight in training changes under a copy.
-        let weight =
-            self.temporal_weight.permute((0, 2, 1))?.reshape((codes, self.kernel * codes))?;
-        let merged = ops::linear(&joined, &weight, Some(&self.temporal_bias))?;
+        let of_scales = match self.full_map {
+            Some(_) => joined.narrow(1, 0, positions)?.contiguous()?,
+            None => joined.clone(),
+        };
+        let merged = over_time(&of_scales, &self.temporal_weight, &self.temporal_bias)?;
         recorder.keep("wm.temporal", &merged.unsqueeze(1)?);
         let merged = merged.broadcast_add(&self.wm_hist_pos_embs)?;
         let embedded = self.wm_embeddings.forward(&merged)?;
         let start = self.wm_sos_token_embs.broadcast_as((batch, 1, embedded.dim(2)?))?;
-        let joined = Tensor::cat(&[&start.contiguous()?, &embedded], 1)?;
-        Ok(joined.broadcast_add(&self.wm_cond_pos_embs)?)
+        let condition = Tensor::cat(&[&start.contiguous()?, &embedded], 1)?
+            .broadcast_add(&self.wm_cond_pos_embs)?;
+        let Some(full_map) = &self.full_map else { return Ok(condition) };
+        let maps = joined.narrow(1, positions, full_map.tokens)?.contiguous()?;
+        let maps = over_time(&maps, &full_map.weight, &full_map.bias)?
+            .broadcast_add(&full_map.positions)?;
+        Ok(Tensor::cat(&[&maps, &condition], 1)?)
     }
 
     /// Adds the first row of the output table to the last condition token: it predicts the first
@@ -139,7 +180,7 @@ impl ForesightHeads {
     /// # Errors
     /// The tensor operation fails.
     pub fn open_first_scale(&self, condition: &Tensor, table: &Tensor) -> Result<Tensor> {
-        let last = self.tokens - 1;
+        let last = self.condition_tokens() - 1;
         let opened = condition.narrow(1, last, 1)?.broadcast_add(&table.narrow(1, 0, 1)?)?;
         Ok(Tensor::cat(&[&condition.narrow(1, 0, last)?, &opened], 1)?)
     }
@@ -171,4 +212,14 @@ impl ForesightHeads {
         let normed = ops::layer_norm(&out, &self.norm, HEAD_EPSILON)?;
         self.wm_out_proj.forward(&normed)
     }
+}
+
+/// A convolution over time with one output step: `joined` `[batch, n, time * in]` with frames joined
+/// along their channels, `weight` `[out, in, time]`.
+fn over_time(joined: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    let (out, input, time) = weight.dims3()?;
+    // As [out, time * in]. Made here and not once, because a weight in training changes under a
+    // copy.
+    let weight = weight.permute((0, 2, 1))?.reshape((out, time * input))?;
+    Ok(ops::linear(joined, &weight, Some(bias))?)
 }

@@ -11,6 +11,7 @@ mod error;
 pub mod experts;
 pub mod flow;
 pub mod foresight;
+pub mod image_measures;
 pub mod image_prep;
 pub mod inspect;
 pub mod linear;

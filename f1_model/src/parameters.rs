@@ -302,6 +302,12 @@ fn generation_heads(table: &mut Table, generation: &GenerationConfig) {
     ] {
         table.push(name.to_string(), &shape, Kind::Parameter, true, small);
     }
+    if generation.condition_full_map {
+        table.weight("model.full_map_conv.conv.weight".to_string(), &[width, codes, kernel]);
+        table.bias("model.full_map_conv.conv.bias".to_string(), width);
+        let shape = [1, generation.full_map_tokens(), width];
+        table.push("model.wm_full_map_pos_embs".to_string(), &shape, Kind::Parameter, true, small);
+    }
     table.push("model.mask_embedding".to_string(), &[1, 1, codes], Kind::Buffer, false, small);
     table.norm("model.wm_out_layer_norm", width);
     table.linear("model.wm_out_proj", generation.tokenizer.vocab_size, width);

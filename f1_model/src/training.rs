@@ -95,6 +95,31 @@ pub struct LossOutput {
     pub action_losses: Option<Tensor>,
 }
 
+/// Settings of stage I's loss; the default is the reference's.
+#[derive(Default)]
+pub struct Stage1Settings {
+    /// `[batch, L - 1]` in u8 marks target-input tokens replaced by the mask vector.
+    pub hidden: Option<Tensor>,
+    /// Noise on the target's coarse tokens, see [`crate::tokenizer::Quantizer::disturbed`]: the
+    /// model learns to make good at a finer scale what went wrong at a coarser one. Samples
+    /// without any noise keep their frame's own tokens.
+    pub disturbance: Option<Tensor>,
+    /// Further weight of tokens that are not those of the newest frame.
+    pub change_weight: f64,
+    /// Weight of the squared error of the expected map, in units of the maps' variance.
+    pub map_weight: f64,
+}
+
+/// What a target frame gives to be learnt.
+struct Target {
+    /// Vectors that enter the transformer, `[batch, L - 1, codes]`.
+    vectors: Tensor,
+    /// Tokens to be foreseen, `[batch, L]` in u32.
+    ids: Tensor,
+    /// Those of the newest frame.
+    newest: Tensor,
+}
+
 /// Settings of the joint loss.
 pub struct JointSettings {
     /// Weight of the foresight loss.
@@ -167,9 +192,8 @@ impl F1Network {
         Ok((embedded, Padding::new(valid)?))
     }
 
-    /// History vectors `[batch, frames, L - 1, codes]`, target vectors `[batch, L - 1, codes]` and
-    /// target ids `[batch, L]` of a batch.
-    fn split_frames(&self, batch: &Batch) -> Result<(Tensor, Tensor, Tensor)> {
+    /// History vectors `[batch, frames, vectors, codes]` and the target of a batch.
+    fn split_frames(&self, batch: &Batch) -> Result<(Tensor, Target)> {
         let foresight = self.foresight()?;
         let tokens = batch
             .frame_tokens
@@ -182,23 +206,24 @@ impl F1Network {
                 "a batch of {frames} frames; {history} of history and the target are needed"
             )));
         }
-        let vectors = foresight
-            .tokenizer
-            .quantizer()
-            .next_scale_input(&tokens.reshape((samples * frames, count))?)?;
+        let quantizer = foresight.tokenizer.quantizer();
+        let observed = tokens.narrow(1, 0, history)?.reshape((samples * history, count))?;
+        let vectors = quantizer.history_vectors(&observed)?;
         let (_, positions, codes) = vectors.dims3()?;
-        let vectors = vectors.reshape((samples, frames, positions, codes))?;
         let target = tokens.narrow(1, history, 1)?.squeeze(1)?.contiguous()?;
         Ok((
-            vectors.narrow(1, 0, history)?.contiguous()?,
-            vectors.narrow(1, history, 1)?.squeeze(1)?.contiguous()?,
-            target,
+            vectors.reshape((samples, history, positions, codes))?,
+            Target {
+                vectors: quantizer.next_scale_input(&target)?,
+                ids: target,
+                newest: tokens.narrow(1, history - 1, 1)?.squeeze(1)?.contiguous()?,
+            },
         ))
     }
 
     /// Stage I: cross entropy of all scales under teacher forcing.
     ///
-    /// `hidden` `[batch, L - 1]` in u8 marks target-input tokens replaced by the mask vector.
+    /// `hidden` is that of [`Stage1Settings`].
     ///
     /// # Errors
     /// The model does not foresee, or sizes do not fit.
@@ -208,9 +233,44 @@ impl F1Network {
         hidden: Option<&Tensor>,
         recorder: &mut Recorder,
     ) -> Result<LossOutput> {
-        let heads = &self.foresight()?.heads;
-        let (history, mut target, ids) = self.split_frames(batch)?;
-        if let Some(hidden) = hidden {
+        let settings = Stage1Settings { hidden: hidden.cloned(), ..Stage1Settings::default() };
+        self.stage1_loss_with(batch, &settings, recorder)
+    }
+
+    /// As [`F1Network::stage1_loss`] with further settings.
+    ///
+    /// # Errors
+    /// The model does not foresee, or sizes do not fit.
+    pub fn stage1_loss_with(
+        &self,
+        batch: &Batch,
+        settings: &Stage1Settings,
+        recorder: &mut Recorder,
+    ) -> Result<LossOutput> {
+        let foresight = self.foresight()?;
+        let heads = &foresight.heads;
+        let quantizer = foresight.tokenizer.quantizer();
+        let last = heads.scales().len() - 1;
+        let (history, Target { vectors: mut target, mut ids, newest }) =
+            self.split_frames(batch)?;
+        let map = match settings.disturbance.is_some() || settings.map_weight > 0.0 {
+            true => Some(quantizer.accumulate(&ids, last + 1)?.detach()),
+            false => None,
+        };
+        let mut before_last = None;
+        if let (Some(noise), Some(map)) = (&settings.disturbance, &map) {
+            let disturbed = quantizer.disturbed(map, noise)?;
+            let chosen = noise.abs()?.sum_keepdim((1, 2))?.gt(0f64)?;
+            let pick = |yes: &Tensor, no: &Tensor| -> Result<Tensor> {
+                let mut shape = vec![chosen.dim(0)?];
+                shape.resize(yes.rank(), 1);
+                Ok(chosen.reshape(shape)?.broadcast_as(yes.shape())?.where_cond(yes, no)?)
+            };
+            before_last = Some(pick(&disturbed.before_last, &quantizer.accumulate(&ids, last)?)?);
+            target = pick(&disturbed.vectors, &target)?;
+            ids = pick(&disturbed.tokens, &ids)?;
+        }
+        if let Some(hidden) = &settings.hidden {
             let mask = hidden.unsqueeze(2)?.broadcast_as(target.shape())?;
             let filler = heads.mask_embedding().broadcast_as(target.shape())?;
             target = mask.where_cond(&filler.contiguous()?, &target)?;
@@ -223,11 +283,11 @@ impl F1Network {
         let forced = heads.scale_input(&target, &table, 1)?;
         let generation = Tensor::cat(&[&condition, &forced], 1)?;
         recorder.keep("wm.embs", &generation);
-        let count = heads.tokens();
+        let (condition, count) = (heads.condition_tokens(), heads.tokens());
         let total = tokens + generation.dim(1)?;
         let und = &self.config().understanding;
         let rope = RopeTable::new(
-            &padding.positions(2 * count - 1),
+            &padding.positions(condition + count - 1),
             und.head_dim,
             und.rope_theta,
             self.device(),
@@ -250,9 +310,27 @@ impl F1Network {
             .pop()
             .flatten()
             .ok_or_else(|| Error::input("the generation expert gave no output"))?;
-        let logits = heads.logits(&out.narrow(1, count - 1, count)?)?;
+        let logits = heads.logits(&out.narrow(1, condition - 1, count)?)?;
         let mut output = token_loss(&logits, &ids, self.tail())?;
         output.loss = output.generation_loss.clone().unwrap_or(output.loss);
+        if let (Some(losses), true) = (&output.token_losses, settings.change_weight > 0.0) {
+            let changed = ids.ne(&newest)?.to_dtype(DType::F32)?;
+            let weights = changed.affine(settings.change_weight, 1.0)?;
+            output.loss = (losses.mul(&weights)?.sum_all()? / weights.sum_all()?)?;
+        }
+        if let (Some(map), true) = (&map, settings.map_weight > 0.0) {
+            let side = heads.scales()[last];
+            let of_last = logits.narrow(1, count - side * side, side * side)?;
+            let probabilities = candle_nn::ops::softmax(&of_last.contiguous()?, D::Minus1)?;
+            let before = match before_last {
+                Some(before) => before,
+                None => quantizer.accumulate(&ids, last)?,
+            };
+            let expected = (before + quantizer.expected_contribution(&probabilities, last)?)?;
+            let variance = map.broadcast_sub(&map.mean_keepdim(0)?)?.sqr()?.mean_all()?;
+            let error = ((expected - map)?.sqr()?.mean_all()? / (variance + 1e-6)?)?;
+            output.loss = (output.loss + (error * settings.map_weight)?)?;
+        }
         Ok(output)
     }
 
@@ -354,7 +432,7 @@ impl F1Network {
             )));
         }
         let observed = tokens.narrow(1, 0, history)?.reshape((samples * history, count))?;
-        let vectors = self.foresight()?.tokenizer.quantizer().next_scale_input(&observed)?;
+        let vectors = self.foresight()?.tokenizer.quantizer().history_vectors(&observed)?;
         let (_, positions, codes) = vectors.dims3()?;
         let target = if frames > history {
             Some(tokens.narrow(1, history, 1)?.squeeze(1)?.contiguous()?)

@@ -9,7 +9,7 @@ use nalgebra::Vector3;
 
 use crate::arm::{Arm, ArmError};
 use crate::jtc::Trajectory;
-use crate::objects::Scene;
+use crate::objects::{Kind, Scene};
 use crate::random::stream;
 use crate::scenery::{self, Cameras, Visual};
 use crate::settings::{BenchSettings, CameraId};
@@ -18,6 +18,17 @@ use crate::world::{Hand, World};
 
 /// Seconds between two controller periods: 100 Hz, a usual update rate of ros2_control.
 pub const PERIOD: f64 = 0.01;
+
+/// An object in a camera's image.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Visible {
+    /// What it is.
+    pub kind: Kind,
+    /// Pixels whose middle shows it.
+    pub pixels: u32,
+    /// Mean place of those pixels' middles: right, down.
+    pub centre: [f64; 2],
+}
 
 /// Measured joints at one instant.
 #[derive(Clone, Debug, PartialEq)]
@@ -154,6 +165,12 @@ impl Bench {
     /// What a camera sees now.
     #[must_use]
     pub fn render(&self, camera: CameraId) -> RgbImage {
+        self.render_again(camera, 0)
+    }
+
+    /// As [`Bench::render`] with draw number `draw` of the sensor's noise.
+    #[must_use]
+    pub fn render_again(&self, camera: CameraId, draw: u64) -> RgbImage {
         let bodies = scenery::bodies(&self.visuals, &self.arm, &self.world);
         let number = match camera {
             CameraId::Fixed => 1,
@@ -161,9 +178,38 @@ impl Bench {
         };
         let seed = self.settings.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
             ^ ((self.ticks as u64) << 2)
-            ^ number;
+            ^ number
+            ^ (draw << 48);
         let pinhole = self.cameras.pinhole(camera, &self.arm);
         crate::render::draw(&bodies, &pinhole, &self.cameras.exposure, seed)
+    }
+
+    /// The objects that a camera sees now, each with its pixels that nothing hides.
+    #[must_use]
+    pub fn visible(&self, camera: CameraId) -> Vec<Visible> {
+        let bodies = scenery::bodies(&self.visuals, &self.arm, &self.world);
+        let pinhole = self.cameras.pinhole(camera, &self.arm);
+        let width = pinhole.width as usize;
+        let kinds: Vec<Kind> = scenery::drawn(&self.world).map(|object| object.kind).collect();
+        let mut sums = vec![(0u32, [0.0, 0.0]); kinds.len()];
+        for (at, body) in crate::render::bodies_seen(&bodies, &pinhole).into_iter().enumerate() {
+            let object = body.and_then(|body| body.checked_sub(scenery::BEFORE_OBJECTS));
+            if let Some((pixels, sum)) = object.and_then(|object| sums.get_mut(object)) {
+                *pixels += 1;
+                sum[0] += (at % width) as f64 + 0.5;
+                sum[1] += (at / width) as f64 + 0.5;
+            }
+        }
+        kinds
+            .into_iter()
+            .zip(sums)
+            .filter(|(_, (pixels, _))| *pixels > 0)
+            .map(|(kind, (pixels, sum))| Visible {
+                kind,
+                pixels,
+                centre: sum.map(|sum| sum / f64::from(pixels)),
+            })
+            .collect()
     }
 
     /// Where a point of the world falls in a camera's image, in pixels.

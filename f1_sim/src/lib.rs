@@ -7,6 +7,7 @@
 pub mod arm;
 pub mod bench;
 pub mod demonstrations;
+pub mod detector;
 pub mod episode;
 pub mod expert;
 mod ik;
@@ -23,6 +24,6 @@ pub mod showcase;
 pub mod task;
 pub mod world;
 
-pub use bench::{Bench, JointReading};
+pub use bench::{Bench, JointReading, Visible};
 pub use settings::{BenchSettings, CameraId};
 pub use task::{Outcome, Split, Task};

@@ -7,7 +7,7 @@ use urdf_rs::Geometry;
 
 use crate::arm::{Arm, ArmError};
 use crate::layout as l;
-use crate::objects::Rest;
+use crate::objects::{Object, Rest};
 use crate::random::normal;
 use crate::render::{Body, Exposure, Paint, Pinhole, Solid};
 use crate::settings::CameraId;
@@ -156,6 +156,14 @@ fn cuboid(centre: [f64; 3], half: [f64; 3], paint: Paint) -> Body {
     }
 }
 
+/// Bodies before the objects in [`bodies`]: table, belt, two rails, and the bin's walls and floor.
+pub const BEFORE_OBJECTS: usize = 9;
+
+/// The objects that are drawn, in the order of their bodies.
+pub fn drawn(world: &World) -> impl Iterator<Item = &Object> {
+    world.objects.iter().filter(|object| object.rest != Rest::Gone)
+}
+
 /// Everything that stands or moves on the bench.
 #[must_use]
 pub fn bodies(visuals: &[Visual], arm: &Arm, world: &World) -> Vec<Body> {
@@ -178,7 +186,7 @@ pub fn bodies(visuals: &[Visual], arm: &Arm, world: &World) -> Vec<Body> {
         bodies.push(cuboid([x, y + side * outer, height], [outer, wall, height], BIN_WALL));
     }
     bodies.push(cuboid([x, y, 0.0025], [l::BIN_HALF, l::BIN_HALF, 0.0025], BIN_WALL));
-    for object in world.objects.iter().filter(|object| object.rest != Rest::Gone) {
+    for object in drawn(world) {
         let turn = UnitQuaternion::from_axis_angle(&Vector3::z_axis(), object.yaw);
         let pose = Isometry3::from_parts(Translation3::from(object.position), turn).cast();
         let paint = Paint::plain(object.kind.colour.reflectance());

@@ -1,13 +1,15 @@
 //! Training of the image tokenizer: reconstruction, codebook and commitment losses, and the
 //! replacement of codes that are not used.
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use f1_model::Config;
 use f1_model::network::F1Network;
 use f1_model::parameters::TOKENIZER;
 use f1_model::recorder::Recorder;
+use f1_model::tokenizer::Reconstruction;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
 
 use crate::batch::{Frames, Prepared};
 use crate::optimizer::Optimizer;
@@ -70,21 +72,45 @@ impl CodebookWatch {
         }
         let images = Tensor::stack(&frames, 0)?.to_device(device)?;
         let tokenizer = &network.foresight()?.tokenizer;
-        let out = tokenizer.reconstruct(&images, settings.commitment)?;
+        let noisy = match settings.input_noise {
+            0.0 => images.clone(),
+            deviation => self.with_noise(&images, deviation, step)?,
+        };
+        let out = match step < settings.unquantised {
+            true => Reconstruction {
+                images: tokenizer.reconstruct_unquantised(&noisy)?,
+                quantizer_loss: Tensor::zeros((), DType::F32, device)?,
+                tokens: Tensor::zeros((1, 1), DType::U32, device)?,
+            },
+            false => tokenizer.reconstruct(&noisy, settings.commitment)?,
+        };
         let difference = (&out.images - &images)?;
         let squared = difference.sqr()?.mean_all()?;
-        let absolute = difference.abs()?.mean_all()?;
-        let loss = ((&squared + (&absolute * settings.absolute)?)? + &out.quantizer_loss)?;
+        let mut squares = difference.sqr()?;
+        let mut sizes = difference.abs()?;
+        if settings.chroma > 0.0 {
+            // Pixels span 2, chroma is of a span of 1.
+            let chroma = (images.max_keepdim(1)? - images.min_keepdim(1)?)?;
+            let weight = chroma.affine(0.5 * settings.chroma, 1.0)?;
+            squares = squares.broadcast_mul(&weight)?;
+            sizes = sizes.broadcast_mul(&weight)?;
+        }
+        let absolute = (sizes.mean_all()? * settings.absolute)?;
+        let loss = ((squares.mean_all()? + absolute)? + &out.quantizer_loss)?;
         let tokens: Vec<u32> = out.tokens.flatten_all()?.to_vec1()?;
         for token in &tokens {
             if let Some(uses) = self.uses.get_mut(*token as usize) {
                 *uses += 1;
             }
         }
-        if self.is_due(step) {
-            let features = tokenizer.features(&images.detach(), &mut Recorder::off())?.detach();
-            let (_, codes, _, _) = features.dims4()?;
-            self.features = Some(features.permute((0, 2, 3, 1))?.reshape(((), codes))?);
+        if self.is_due(step) || step + 1 == settings.unquantised {
+            // Codes that the unquantised steps left where they began are all dead.
+            if step < settings.unquantised {
+                self.uses.fill(0);
+            }
+            let features = tokenizer.features(&images.detach(), &mut Recorder::off())?;
+            let wanted = tokenizer.quantizer().wanted_codes(&features)?;
+            self.features = Some(wanted.detach());
         }
         let scalar = |tensor: &Tensor| -> Result<f64> { Ok(f64::from(tensor.to_scalar::<f32>()?)) };
         let mean_square = scalar(&squared)?;
@@ -101,6 +127,17 @@ impl CodebookWatch {
         Ok((loss, values))
     }
 
+    /// The images with normal noise, drawn from the seed and the update alone.
+    fn with_noise(&self, images: &Tensor, deviation: f64, step: u64) -> Result<Tensor> {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+        // Streams of their own beside those of [`CodebookWatch::revive`].
+        random.set_stream((1 << 63) | step);
+        let noise: Vec<f32> = (0..images.elem_count())
+            .map(|_| deviation as f32 * random.sample::<f32, _>(StandardNormal))
+            .collect();
+        Ok((images + Tensor::from_vec(noise, images.shape(), images.device())?)?)
+    }
+
     /// Replaces codes that were not used since the last look, on any rank, by feature vectors of
     /// rank 0's newest batch: every rank makes the same change.
     ///
@@ -112,9 +149,6 @@ impl CodebookWatch {
         step: u64,
         ranks: Option<&Ranks>,
     ) -> Result<usize> {
-        if !self.is_due(step) {
-            return Ok(0);
-        }
         let Some(features) = self.features.take() else { return Ok(0) };
         let features = match ranks {
             Some(ranks) => ranks.broadcast(&features)?,

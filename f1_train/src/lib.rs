@@ -10,6 +10,7 @@
 pub mod batch;
 pub mod checkpoint;
 mod codebook;
+pub mod disturbance;
 mod error;
 mod event_file;
 pub mod journal;

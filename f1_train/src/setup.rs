@@ -288,13 +288,9 @@ pub fn weights(run: &RunFile, config: &Config) -> Result<(Weights, Vec<String>)>
     if path.extension().is_some_and(|extension| extension == "pth") {
         tensors.extend(checkpoint::load_var_tokenizer(path, config, &device)?);
     } else {
-        let precision = LoadPrecision { dtype: DType::F32, allow_missing: false };
-        let (other, _) = checkpoint::load(path, config, precision, &device)?;
-        for spec in specs.iter().filter(|spec| spec.group == Group::Tokenizer) {
-            if let Some(tensor) = other.tensor(&spec.name) {
-                tensors.insert(spec.name.clone(), tensor.clone());
-            }
-        }
+        // The experts of the model that it was trained in may be of another size.
+        let group = Group::Tokenizer;
+        tensors.extend(checkpoint::load_group(path, config, group, DType::F32, &device)?);
     }
     initialised.retain(|name| !name.starts_with(f1_model::parameters::TOKENIZER));
     Ok((Weights::new(tensors), initialised))

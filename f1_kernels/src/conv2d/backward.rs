@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::cpu::convolve;
 use super::geometry::{Conv2dGeometry, Sizes};
+use super::weight_gradient;
 use crate::values;
 
 /// Numbers of an unfolded image held at once.
@@ -65,6 +66,13 @@ fn input_gradient(sizes: &Sizes, weight: &Tensor, grad: &Tensor) -> Result<Tenso
 fn weight_gradient(sizes: &Sizes, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
     let depth = sizes.depth();
     let x = x.contiguous()?.flatten_all()?.to_vec1::<f32>()?;
+    if weight_gradient::applies(sizes) {
+        let grads = grad.flatten_all()?.to_vec1::<f32>()?;
+        let sums = weight_gradient::weight_gradient(sizes, &x, &grads);
+        let (rows, columns) = (sizes.kernel_height, sizes.kernel_width);
+        let shape = (sizes.out_channels, sizes.in_channels, rows, columns);
+        return Tensor::from_vec(sums, shape, grad.device());
+    }
     let image_len = sizes.in_channels * sizes.height * sizes.width;
     let rows_at_once = rows_at_once(sizes);
     let mut total: Option<Tensor> = None;

@@ -6,6 +6,7 @@ mod cpu;
 pub(crate) mod geometry;
 mod rows;
 mod tiled;
+mod weight_gradient;
 mod winograd;
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};

@@ -1,6 +1,7 @@
 //! Checkpoints under official names: memory-mapped, strictly checked, and written so that the
 //! reference code can read them.
 
+mod group;
 mod header;
 mod map;
 mod names;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use half::{bf16, f16};
 
+pub use group::load_group;
 pub use header::FileTensor;
 pub use pth::load_var_tokenizer;
 pub(crate) use pth::read_pickle;
@@ -333,9 +335,15 @@ fn target_type(spec: &ParameterSpec, wanted: DType) -> DType {
 
 /// Tensors with one row for each token of all scales.
 fn of_positions(spec: &ParameterSpec) -> bool {
-    ["wm_hist_pos_embs", "wm_cond_pos_embs", "wm_output_position_embedding", "lvl_1L"]
-        .iter()
-        .any(|name| spec.name.ends_with(name))
+    [
+        "wm_hist_pos_embs",
+        "wm_cond_pos_embs",
+        "wm_full_map_pos_embs",
+        "wm_output_position_embedding",
+        "lvl_1L",
+    ]
+    .iter()
+    .any(|name| spec.name.ends_with(name))
 }
 
 /// Buffers that follow from the configuration or are not used: a file may lack them.
@@ -345,9 +353,16 @@ fn derivable(spec: &ParameterSpec) -> bool {
 
 /// Tensors of the generation expert, for a configuration that leaves it out.
 fn of_generation(name: &str) -> bool {
-    ["model.vae.", "model.wm_", "model.temporal_conv.", "model.lvl_", "model.mask_embedding"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
+    [
+        "model.vae.",
+        "model.wm_",
+        "model.temporal_conv.",
+        "model.full_map_conv.",
+        "model.lvl_",
+        "model.mask_embedding",
+    ]
+    .iter()
+    .any(|prefix| name.starts_with(prefix))
         || name.contains(".gemma_wm_expert.")
 }
 

@@ -115,6 +115,9 @@ pub struct GenerationConfig {
     pub temporal_kernel: usize,
     /// Stride of the temporal convolution, in frames.
     pub temporal_stride: usize,
+    /// Whether the condition also holds the whole code map of every history frame. Without it, as
+    /// released, of each history frame is seen what is known before its last scale.
+    pub condition_full_map: bool,
     /// The image tokenizer.
     pub tokenizer: TokenizerConfig,
 }
@@ -123,6 +126,17 @@ impl GenerationConfig {
     /// Tokens of all scales.
     pub fn total_tokens(&self) -> usize {
         self.scales.iter().map(|side| side * side).sum()
+    }
+
+    /// Tokens of the condition: one for each token of a frame, and the whole code map where the
+    /// condition holds it.
+    pub fn condition_tokens(&self) -> usize {
+        self.total_tokens() + self.full_map_tokens()
+    }
+
+    /// Condition tokens of the whole code map; 0 without it.
+    pub fn full_map_tokens(&self) -> usize {
+        if self.condition_full_map { self.last_side().pow(2) } else { 0 }
     }
 
     /// Tokens of the generated scales.
@@ -158,6 +172,10 @@ pub struct RunConfig {
     pub top_k: usize,
     /// Probability mass kept when sampling; 0 or 1 keeps all.
     pub top_p: f64,
+    /// Whether the foresight image is made of what the last generated scale's tokens are on average
+    /// under their probabilities, and not of the tokens drawn: nearer to what comes in squared
+    /// error. The tokens that the action expert sees are the drawn ones in any case.
+    pub expected_image: bool,
     /// Scale of the noise from which actions flow, 0 to 1: 1 draws from all that the data show, as
     /// the reference does; less stays nearer to their middle, which is steadier where they
     /// differ little.

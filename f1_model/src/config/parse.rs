@@ -49,6 +49,16 @@ impl<'a> Section<'a> {
         }
     }
 
+    fn flag(&self, key: &str, default: bool, faults: &mut Vec<String>) -> bool {
+        match self.get(key) {
+            None => default,
+            Some(value) => value.as_bool().unwrap_or_else(|| {
+                faults.push(format!("{} is {value}, neither true nor false", self.key(key)));
+                default
+            }),
+        }
+    }
+
     fn f64(&self, key: &str, default: f64, faults: &mut Vec<String>) -> f64 {
         match self.get(key) {
             None => default,
@@ -195,6 +205,7 @@ fn generation(root: &Section<'_>, faults: &mut Vec<String>) -> GenerationConfig 
         num_resolutions: section.usize("num_resolutions", 4, faults),
         temporal_kernel: section.usize("temporal_conv_kernel_size", 4, faults),
         temporal_stride: section.usize("temporal_conv_stride", 4, faults),
+        condition_full_map: section.flag("condition_full_map", false, faults),
         tokenizer: TokenizerConfig {
             vocab_size: vae.usize("vocab_size", 4096, faults),
             z_channels: vae.usize("z_channels", 32, faults),
@@ -209,7 +220,7 @@ fn generation(root: &Section<'_>, faults: &mut Vec<String>) -> GenerationConfig 
 }
 
 /// Keys of the `f1` block.
-const RUN_KEYS: [&str; 11] = [
+const RUN_KEYS: [&str; 12] = [
     "attention",
     "history_frames",
     "obs_img_stride",
@@ -217,6 +228,7 @@ const RUN_KEYS: [&str; 11] = [
     "crop_ratio",
     "top_k",
     "top_p",
+    "expected_image",
     "noise_scale",
     "history_in_understanding",
     "full_history",
@@ -254,6 +266,7 @@ fn run_block(
     let history_in_understanding =
         flag("history_in_understanding", released.history_in_understanding);
     let full_history = flag("full_history", released.full_history);
+    let expected_image = flag("expected_image", released.expected_image);
     let seed = match section.get("seed") {
         None => released.seed,
         Some(value) => value.as_u64().unwrap_or_else(|| {
@@ -276,6 +289,7 @@ fn run_block(
         crop_ratio: section.f64("crop_ratio", released.crop_ratio, faults),
         top_k: section.usize("top_k", released.top_k, faults),
         top_p: section.f64("top_p", released.top_p, faults),
+        expected_image,
         noise_scale: section.f64("noise_scale", released.noise_scale, faults),
         history_in_understanding,
         full_history,
@@ -364,6 +378,7 @@ pub(super) fn write(config: &Config) -> Value {
             "crop_ratio": config.run.crop_ratio,
             "top_k": config.run.top_k,
             "top_p": config.run.top_p,
+            "expected_image": config.run.expected_image,
             "noise_scale": config.run.noise_scale,
             "history_in_understanding": config.run.history_in_understanding,
             "full_history": config.run.full_history,
@@ -377,6 +392,10 @@ pub(super) fn write(config: &Config) -> Value {
         section.insert("num_resolutions".to_string(), json!(generation.num_resolutions));
         section.insert("temporal_conv_kernel_size".to_string(), json!(generation.temporal_kernel));
         section.insert("temporal_conv_stride".to_string(), json!(generation.temporal_stride));
+        // Keys that the reference does not know are written where they change something.
+        if generation.condition_full_map {
+            section.insert("condition_full_map".to_string(), json!(true));
+        }
         let tokenizer = &generation.tokenizer;
         section.insert(
             "vae".to_string(),

@@ -43,6 +43,7 @@ impl Config {
                 num_resolutions: 4,
                 temporal_kernel: 4,
                 temporal_stride: 4,
+                condition_full_map: false,
                 tokenizer: TokenizerConfig {
                     vocab_size: 4096,
                     z_channels: 32,
@@ -115,6 +116,7 @@ impl RunConfig {
             crop_ratio: 1.125,
             top_k: 900,
             top_p: 0.95,
+            expected_image: false,
             noise_scale: 1.0,
             history_in_understanding: false,
             full_history: false,

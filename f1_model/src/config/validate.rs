@@ -138,8 +138,13 @@ fn generation(generation: &GenerationConfig, config: &Config, faults: &mut Fault
         format!("gen_expert_config.pn starts with {:?}: the first scale must be 1", scales.first()),
     );
     faults.check(
-        scales.windows(2).all(|pair| pair[0] < pair[1]),
-        format!("gen_expert_config.pn {scales:?} does not grow from scale to scale"),
+        scales.windows(2).all(|pair| {
+            pair[0] < pair[1] || (pair[0] == pair[1] && Some(&pair[1]) == scales.last())
+        }),
+        format!(
+            "gen_expert_config.pn {scales:?} does not grow from scale to scale (only the last may \
+             be repeated)"
+        ),
     );
     faults.check(
         (1..=scales.len()).contains(&generation.num_resolutions),
@@ -156,13 +161,6 @@ fn generation(generation: &GenerationConfig, config: &Config, faults: &mut Fault
         format!(
             "f1.history_frames {frames} with gen_expert_config.temporal_conv_kernel_size {kernel} and \
              temporal_conv_stride {stride} does not reduce to one step"
-        ),
-    );
-    faults.check(
-        generation.expert.hidden_size == config.proj_width,
-        format!(
-            "gen_expert_config.hidden_size {} differs from proj_width {}",
-            generation.expert.hidden_size, config.proj_width
         ),
     );
 }

@@ -159,8 +159,8 @@ impl F1Network {
         Ok((rows.reshape((batch, tokens, width))? * (width as f64).sqrt())?)
     }
 
-    /// Token ids `[n, L]` of history frames `[n, 3, s, s]`, and their vectors `[n, L - 1, codes]`
-    /// for the temporal convolution.
+    /// Token ids `[n, L]` of history frames `[n, 3, s, s]`, and their vectors for the temporal
+    /// convolution, see [`crate::tokenizer::Quantizer::history_vectors`].
     ///
     /// # Errors
     /// The frames have another size.

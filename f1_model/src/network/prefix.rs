@@ -9,6 +9,7 @@ use crate::padding::Padding;
 use crate::recorder::Recorder;
 use crate::sampling::TokenSource;
 use crate::{Error, Result};
+use f1_kernels::softmax;
 
 /// Understanding, history condition and foresight tokens of a batch, which the action expert
 /// attends to.
@@ -67,7 +68,7 @@ impl F1Network {
         let Some(foresight) = &self.foresight else {
             return vec![Block { rows: understanding, keys: understanding }];
         };
-        let condition = foresight.heads.tokens();
+        let condition = foresight.heads.condition_tokens();
         let shared = understanding + condition - 1;
         let mut blocks = match self.config.run.attention {
             AttentionMode::Released => vec![Block { rows: shared, keys: shared }],
@@ -180,7 +181,7 @@ impl F1Network {
         let condition = heads.open_first_scale(&condition, &table)?;
         recorder.keep("wm.embs_with_pos", &condition);
 
-        let (tokens, count) = (understanding.dim(1)?, heads.tokens());
+        let (tokens, count) = (understanding.dim(1)?, heads.condition_tokens());
         let generated = foresight.config.num_resolutions;
         // The tokens of the last scale are never passed through the experts.
         let following = count + foresight.config.generated_tokens() - 1;
@@ -270,7 +271,13 @@ impl F1Network {
         let ids = source.take(&logits, generation.drawn)?;
         generation.drawn += ids.dim(1)?;
         let map = quantizer.lookup(&ids, scale)?.detach();
-        let f_hat = (&generation.f_hat + quantizer.contribution(&map, scale)?.detach())?;
+        let expected = self.config.run.expected_image
+            && scale + 1 == generation.foresight.config.num_resolutions;
+        let added = match expected {
+            true => quantizer.expected_contribution(&softmax(&logits)?, scale)?,
+            false => quantizer.contribution(&map, scale)?,
+        };
+        let f_hat = (&generation.f_hat + added.detach())?;
         recorder.set_prefix(format!("gen.scale{scale}."));
         recorder.keep("logits", &logits);
         recorder.keep("indices", &ids);

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 use super::types::{ActRequest, Prefix};
-use super::{F1Policy, of_stage};
+use super::{F1Policy, HistoryFrame, of_stage};
 use crate::experts::KvCache;
 use crate::flow::RtcGuidance;
 use crate::recorder::Recorder;
@@ -90,6 +90,19 @@ impl F1Policy {
             return Err(Error::input("the network computed an action that is not finite"));
         }
         Ok(actions)
+    }
+
+    /// The image that a history frame's tokens stand for: what the foresight image can be at best.
+    ///
+    /// # Errors
+    /// The model has no generation expert.
+    pub fn reconstruct(&self, frame: &HistoryFrame) -> Result<RgbImage> {
+        let tokenizer = &self.network.foresight()?.tokenizer;
+        let _lock = self.read_lock();
+        let tokens = Tensor::new(frame.tokens(), self.network.device())?.unsqueeze(0)?;
+        let quantizer = tokenizer.quantizer();
+        let map = quantizer.accumulate(&tokens, quantizer.scales().len())?;
+        image_prep::to_image(&tokenizer.decode(&map)?.squeeze(0)?)
     }
 
     /// The foresight image.

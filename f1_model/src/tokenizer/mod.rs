@@ -10,7 +10,7 @@ mod encoder;
 mod quantizer;
 mod resize;
 
-pub use quantizer::{Quantizer, QuantizerLoss};
+pub use quantizer::{Disturbed, Quantizer, QuantizerLoss};
 pub use resize::{area_matrix, bicubic_matrix, resize_map};
 
 use candle_core::Tensor;
@@ -132,14 +132,14 @@ impl VqVae {
         self.quantizer.tokens(&features, &mut Recorder::off())
     }
 
-    /// As [`VqVae::encode`], with the vectors that enter the transformer for scales 2 on: `[batch,
-    /// tokens - 1, codes]`.
+    /// As [`VqVae::encode`], with what the condition takes of the frames, see
+    /// [`Quantizer::history_vectors`].
     ///
     /// # Errors
     /// The images have another size.
     pub fn encode_with_vectors(&self, images: &Tensor) -> Result<(Tensor, Tensor)> {
         let features = self.features(images, &mut Recorder::off())?;
-        self.quantizer.tokens_and_next_scale_input(&features)
+        self.quantizer.tokens_and_history_vectors(&features)
     }
 
     /// What makes an image of a map.
@@ -161,6 +161,16 @@ impl VqVae {
     /// The map has another size.
     pub fn decode_unclamped(&self, f_hat: &Tensor, recorder: &mut Recorder) -> Result<Tensor> {
         self.painter.decode_unclamped(f_hat, recorder)
+    }
+
+    /// Encode and decode without the quantiser: the first steps of tokenizer training, after which
+    /// the codes find features that mean something. `[batch, 3, side, side]`, not clamped.
+    ///
+    /// # Errors
+    /// The images have another size.
+    pub fn reconstruct_unquantised(&self, images: &Tensor) -> Result<Tensor> {
+        let features = self.features(images, &mut Recorder::off())?;
+        self.decode_unclamped(&features, &mut Recorder::off())
     }
 
     /// Encode, quantise with a straight-through gradient, decode: one step of tokenizer training.

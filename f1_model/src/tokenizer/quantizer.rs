@@ -20,6 +20,18 @@ pub struct QuantizerLoss {
     pub tokens: Tensor,
 }
 
+/// A frame's tokens with some of its coarse ones disturbed, and the finer ones made to fit them.
+pub struct Disturbed {
+    /// What each scale's tokens should be after the disturbed ones before it, `[batch, tokens]` in
+    /// u32.
+    pub tokens: Tensor,
+    /// The vectors that enter the transformer for scales 2 on, of the disturbed tokens: `[batch, L -
+    /// 1, codes]`.
+    pub vectors: Tensor,
+    /// The disturbed map before the last scale, `[batch, codes, side, side]`.
+    pub before_last: Tensor,
+}
+
 /// Codebook, shared `phi` convolutions and the scales.
 #[derive(Clone)]
 pub struct Quantizer {
@@ -31,9 +43,11 @@ pub struct Quantizer {
     phi_of_scale: Vec<usize>,
     ratio: f64,
     scales: Vec<usize>,
-    /// From each scale to the last, bicubic; none for the last.
+    /// From each scale to the last, bicubic; none for a scale of the last's size.
     up: Vec<Option<Tensor>>,
-    /// From the last scale to each, area; none for the last.
+    /// Whether vectors of a history frame end with its whole code map.
+    full_map: bool,
+    /// From the last scale to each, area; none for a scale of the last's size.
     down: Vec<Option<Tensor>>,
 }
 
@@ -52,8 +66,8 @@ impl Quantizer {
             .map(|name| Conv::new(codes, codes, 3, &weights.pp(name)))
             .collect::<Result<Vec<_>>>()?;
         let (mut up, mut down) = (Vec::new(), Vec::new());
-        for (index, &side) in config.scales.iter().enumerate() {
-            let is_last = index + 1 == config.scales.len();
+        for &side in &config.scales {
+            let is_last = side == last;
             up.push(if is_last {
                 None
             } else {
@@ -70,6 +84,7 @@ impl Quantizer {
             phi,
             ratio: config.tokenizer.quant_resi,
             scales: config.scales.clone(),
+            full_map: config.condition_full_map,
             up,
             down,
         })
@@ -132,6 +147,23 @@ impl Quantizer {
             .reshape((batch, codes, side, side))?)
     }
 
+    /// The vectors that codes are chosen for, those of all scales of all features one below another,
+    /// `[n, codes]`: where a code must lie to be of use.
+    ///
+    /// # Errors
+    /// The features have another size.
+    pub fn wanted_codes(&self, features: &Tensor) -> Result<Tensor> {
+        let codes = self.embedding.dim(1)?;
+        let mut rest = features.detach();
+        let mut wanted = Vec::with_capacity(self.scales.len());
+        for scale in 0..self.scales.len() {
+            wanted.push(self.reduce(&rest, scale)?.reshape(((), codes))?);
+            let id = self.nearest_of(&rest, scale)?;
+            rest = (rest - self.contribution(&self.lookup(&id, scale)?, scale)?.detach())?;
+        }
+        Ok(Tensor::cat(&wanted, 0)?)
+    }
+
     /// What a scale's code map adds to the accumulated map.
     ///
     /// # Errors
@@ -154,8 +186,7 @@ impl Quantizer {
     /// # Errors
     /// There is no such scale.
     pub fn reduce(&self, f_hat: &Tensor, scale: usize) -> Result<Tensor> {
-        let map = self.reduce_map(f_hat, scale)?;
-        Ok(map.flatten_from(2)?.transpose(1, 2)?.contiguous()?)
+        vectors_of(&self.reduce_map(f_hat, scale)?)
     }
 
     /// The accumulated map reduced to a scale, `[batch, codes, side, side]`.
@@ -178,21 +209,26 @@ impl Quantizer {
         self.quantised(features, recorder, |_, _| Ok(()))
     }
 
-    /// As [`Quantizer::tokens`], with what [`Quantizer::next_scale_input`] makes of them, in one
+    /// As [`Quantizer::tokens`], with what [`Quantizer::history_vectors`] makes of them, in one
     /// pass over the scales.
     ///
     /// # Errors
     /// The features have another size.
-    pub fn tokens_and_next_scale_input(&self, features: &Tensor) -> Result<(Tensor, Tensor)> {
+    pub fn tokens_and_history_vectors(&self, features: &Tensor) -> Result<(Tensor, Tensor)> {
         let mut parts = Vec::with_capacity(self.scales.len());
         let tokens = self.quantised(features, &mut Recorder::off(), |f_hat, next| {
-            parts.push(self.reduce(f_hat, next)?);
+            if next < self.scales.len() {
+                parts.push(self.reduce(f_hat, next)?);
+            } else if self.full_map {
+                parts.push(vectors_of(f_hat)?);
+            }
             Ok(())
         })?;
         Ok((tokens, Tensor::cat(&parts, 1)?))
     }
 
-    /// Token ids; `seen` is shown the accumulated map before each scale but the first.
+    /// Token ids; `seen` is shown the accumulated map behind each scale, with the number of scales
+    /// in it.
     fn quantised(
         &self,
         features: &Tensor,
@@ -207,12 +243,13 @@ impl Quantizer {
             let id = self.nearest_of(&rest, scale)?;
             let added = self.contribution(&self.lookup(&id, scale)?, scale)?;
             // Nothing follows the last scale; its remainder only matters to somebody comparing it.
-            if scale + 1 < self.scales.len() || recorder.is_on() {
+            let is_last = scale + 1 == self.scales.len();
+            if !is_last || self.full_map || recorder.is_on() {
                 f_hat = (f_hat + &added)?;
-                rest = (rest - &added)?;
-            }
-            if scale + 1 < self.scales.len() {
                 seen(&f_hat, scale + 1)?;
+            }
+            if !is_last || recorder.is_on() {
+                rest = (rest - &added)?;
             }
             recorder.keep(format_args!("idx.scale{scale}"), &id);
             recorder.keep(format_args!("f_hat.scale{scale}"), &f_hat);
@@ -254,6 +291,29 @@ impl Quantizer {
         Ok(Tensor::cat(&parts, 1)?)
     }
 
+    /// What the condition takes of history frames: the vectors of [`Quantizer::next_scale_input`],
+    /// and behind them the whole code map where the condition holds it: `[batch, L - 1, codes]` or
+    /// `[batch, L - 1 + p_K^2, codes]`.
+    ///
+    /// # Errors
+    /// The tokens do not fill the scales.
+    pub fn history_vectors(&self, tokens: &Tensor) -> Result<Tensor> {
+        if !self.full_map {
+            return self.next_scale_input(tokens);
+        }
+        let mut f_hat = self.empty_map(tokens.dim(0)?)?;
+        let mut parts = Vec::with_capacity(self.scales.len());
+        for scale in 0..self.scales.len() {
+            let map = self.lookup(&self.scale_ids(tokens, scale)?, scale)?;
+            f_hat = (f_hat + self.contribution(&map, scale)?)?;
+            parts.push(match scale + 1 < self.scales.len() {
+                true => self.reduce(&f_hat, scale + 1)?,
+                false => vectors_of(&f_hat)?,
+            });
+        }
+        Ok(Tensor::cat(&parts, 1)?)
+    }
+
     /// The accumulated map of the first `scales` scales of tokens `[batch, ..]`.
     ///
     /// # Errors
@@ -265,6 +325,68 @@ impl Quantizer {
             f_hat = (f_hat + self.contribution(&map, scale)?)?;
         }
         Ok(f_hat)
+    }
+
+    /// Quantises a map `[batch, codes, side, side]` again with noise on what each scale but the last
+    /// is to say: the token taken is the nearest to the disturbed vector, the token to be foreseen
+    /// the nearest to the true one, and what is left for the finer scales makes good the difference.
+    ///
+    /// `noise` `[batch, tokens of all scales but the last, codes]` is in units of each map's own
+    /// deviation at that scale.
+    ///
+    /// # Errors
+    /// The sizes do not fit.
+    pub fn disturbed(&self, map: &Tensor, noise: &Tensor) -> Result<Disturbed> {
+        let (batch, codes, _, _) = map.dims4()?;
+        let mut rest = map.detach();
+        let mut f_hat = self.empty_map(batch)?;
+        let mut before_last = f_hat.clone();
+        let (mut ids, mut vectors, mut offset) = (Vec::new(), Vec::new(), 0);
+        for scale in 0..self.scales.len() {
+            let reduced = self.reduce(&rest, scale)?;
+            let nearest = |vectors: &Tensor| -> Result<Tensor> {
+                self.nearest(&vectors.reshape(((), codes))?)?
+                    .reshape((batch, ()))
+                    .map_err(Error::from)
+            };
+            ids.push(nearest(&reduced)?);
+            if scale + 1 == self.scales.len() {
+                before_last = f_hat.clone();
+                break;
+            }
+            let count = reduced.dim(1)?;
+            let deviation = reduced.sqr()?.mean_keepdim((1, 2))?.sqrt()?;
+            let of_scale = noise.narrow(1, offset, count)?.broadcast_mul(&deviation)?;
+            let taken = nearest(&(reduced + of_scale)?)?;
+            let added = self.contribution(&self.lookup(&taken, scale)?, scale)?.detach();
+            f_hat = (f_hat + &added)?;
+            rest = (rest - added)?;
+            vectors.push(self.reduce(&f_hat, scale + 1)?);
+            offset += count;
+        }
+        Ok(Disturbed {
+            tokens: Tensor::cat(&ids, 1)?,
+            vectors: Tensor::cat(&vectors, 1)?,
+            before_last,
+        })
+    }
+
+    /// The map that probabilities `[batch, side^2, vocabulary]` of a scale's tokens are expected to
+    /// add: what it is on average, and so the best guess in squared error.
+    ///
+    /// # Errors
+    /// The sizes do not fit.
+    pub fn expected_contribution(&self, probabilities: &Tensor, scale: usize) -> Result<Tensor> {
+        let (batch, tokens, vocabulary) = probabilities.dims3()?;
+        let side = self.side(scale)?;
+        let codes = self.embedding.dim(1)?;
+        let rows = probabilities.reshape((batch * tokens, vocabulary))?.matmul(&self.embedding)?;
+        let map = rows
+            .reshape((batch, tokens, codes))?
+            .transpose(1, 2)?
+            .contiguous()?
+            .reshape((batch, codes, side, side))?;
+        self.contribution(&map, scale)
     }
 
     /// Quantises with a straight-through gradient; `commitment` weighs the pull of the features to
@@ -306,6 +428,11 @@ impl Quantizer {
             ))
         })
     }
+}
+
+/// A map `[batch, codes, s, s]` as vectors `[batch, s^2, codes]`.
+fn vectors_of(map: &Tensor) -> Result<Tensor> {
+    Ok(map.flatten_from(2)?.transpose(1, 2)?.contiguous()?)
 }
 
 /// Of each row of `codebook` `[vocabulary, codes]`.

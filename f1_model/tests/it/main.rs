@@ -9,6 +9,7 @@
 
 mod checkpoints;
 mod configs;
+mod foresight;
 #[cfg(feature = "cuda")]
 mod gpu;
 mod policy;

@@ -84,6 +84,24 @@ fn variants() -> Vec<(&'static str, Config)> {
                 ("/resize_imgs_with_padding", json!([40, 40])),
             ]),
         ),
+        (
+            "the whole code map in the condition",
+            variant(&[("/gen_expert_config/condition_full_map", json!(true))]),
+        ),
+        (
+            "the last scale twice, the whole code map in the condition",
+            variant(&[
+                ("/gen_expert_config/pn", json!("1_2_4_4")),
+                ("/gen_expert_config/condition_full_map", json!(true)),
+            ]),
+        ),
+        (
+            "a generation expert wider than the action expert",
+            variant(&[
+                ("/gen_expert_config/hidden_size", json!(48)),
+                ("/gen_expert_config/intermediate_size", json!(96)),
+            ]),
+        ),
         ("other chunk and steps", variant(&[("/chunk_size", json!(3)), ("/num_steps", json!(4))])),
     ]
 }
@@ -162,7 +180,7 @@ fn padding_changes_nothing() {
             .expect("a generation expert")
             .tokenizer
             .quantizer()
-            .next_scale_input(&frames);
+            .history_vectors(&frames);
         let vectors = vectors.expect("vectors").unsqueeze(0).expect("a batch");
         let mut source = TokenSource::Greedy;
         let state = network

@@ -72,7 +72,8 @@ fn a_robot_that_settles_after_a_stop_resumes_from_its_last_set_point() {
 #[test]
 fn a_velocity_that_is_not_measured_changes_nothing() {
     // As the joints move, position-only hardware sends one of these instead of the velocities.
-    let unmeasured: [fn(&[f64]) -> Vec<f64>; 4] = [
+    type Velocities = fn(&[f64]) -> Vec<f64>;
+    let unmeasured: [Velocities; 4] = [
         |_| Vec::new(),
         |measured| vec![f64::NAN; measured.len()],
         |measured| measured[..1].to_vec(),

@@ -166,29 +166,7 @@ impl Prepared {
 pub fn draw(bodies: &[Body], camera: &Pinhole, exposure: &Exposure, seed: u64) -> RgbImage {
     let image = View::new(bodies, camera, exposure);
     let (width, height) = (camera.width, camera.height);
-    let count = (width * height) as usize;
-    let mut depth = vec![f32::INFINITY; count];
-    let mut nearest = vec![NOTHING; count];
-    let mut normals = vec![V3::zeros(); count];
-    let rays: Vec<V3> = (0..height)
-        .flat_map(|y| (0..width).map(move |x| (x, y)))
-        .map(|(x, y)| image.ray(x as f32 + 0.5, y as f32 + 0.5))
-        .collect();
-    for (index, prepared) in image.bodies.iter().enumerate() {
-        let [x0, x1, y0, y1] = prepared.window;
-        for y in y0..y1 {
-            for x in x0..x1 {
-                let at = (y * width + x) as usize;
-                if let Some((t, normal)) = prepared.seen(image.eye, rays[at])
-                    && t < depth[at]
-                {
-                    depth[at] = t;
-                    nearest[at] = index as u16;
-                    normals[at] = normal;
-                }
-            }
-        }
-    }
+    let Hits { rays, depth, nearest, normals } = image.hits();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut out = RgbImage::new(width, height);
     for y in 0..height {
@@ -219,6 +197,22 @@ pub fn draw(bodies: &[Body], camera: &Pinhole, exposure: &Exposure, seed: u64) -
         }
     }
     out
+}
+
+/// The index of the body that each pixel's middle shows, row by row; `None` where there is none.
+#[must_use]
+pub fn bodies_seen(bodies: &[Body], camera: &Pinhole) -> Vec<Option<usize>> {
+    let hits = View::new(bodies, camera, &Exposure::default()).hits();
+    hits.nearest.into_iter().map(|index| (index != NOTHING).then_some(usize::from(index))).collect()
+}
+
+/// What the ray through each pixel's middle meets first.
+struct Hits {
+    rays: Vec<V3>,
+    depth: Vec<f32>,
+    nearest: Vec<u16>,
+    /// In the body's frame.
+    normals: Vec<V3>,
 }
 
 /// A sum of two uniform numbers, scaled to unit variance: noise that costs one draw.
@@ -255,6 +249,34 @@ impl View {
             }
         });
         View { bodies: prepared.collect(), eye, camera: *camera, focal, lamp }
+    }
+
+    fn hits(&self) -> Hits {
+        let (width, height) = (self.camera.width, self.camera.height);
+        let count = (width * height) as usize;
+        let mut depth = vec![f32::INFINITY; count];
+        let mut nearest = vec![NOTHING; count];
+        let mut normals = vec![V3::zeros(); count];
+        let rays: Vec<V3> = (0..height)
+            .flat_map(|y| (0..width).map(move |x| (x, y)))
+            .map(|(x, y)| self.ray(x as f32 + 0.5, y as f32 + 0.5))
+            .collect();
+        for (index, prepared) in self.bodies.iter().enumerate() {
+            let [x0, x1, y0, y1] = prepared.window;
+            for y in y0..y1 {
+                for x in x0..x1 {
+                    let at = (y * width + x) as usize;
+                    if let Some((t, normal)) = prepared.seen(self.eye, rays[at])
+                        && t < depth[at]
+                    {
+                        depth[at] = t;
+                        nearest[at] = index as u16;
+                        normals[at] = normal;
+                    }
+                }
+            }
+        }
+        Hits { rays, depth, nearest, normals }
     }
 
     /// Unit direction through a place of the image, in pixels.

@@ -178,6 +178,10 @@ impl RunFile {
         check(self.steps.is_some() != self.epochs.is_some(), "give either steps or epochs");
         check(self.learning_rate.default >= 0.0, "learning_rate.default must not be negative");
         check(self.ema.is_none_or(|decay| (0.0..1.0).contains(&decay)), "ema must lie in 0..1");
+        check(
+            self.loss.chroma >= 0.0 && self.loss.input_noise >= 0.0,
+            "loss.chroma and loss.input_noise must not be negative",
+        );
         check(self.loss.flow_draws > 0, "loss.flow_draws must be positive");
         check(self.data.workers > 0, "data.workers must be positive");
         let lora = self.lora.as_ref();

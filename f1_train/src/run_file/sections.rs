@@ -154,6 +154,16 @@ pub struct LossSection {
     pub hide_sample: f64,
     /// Stage I: probability that a chosen sample's token is hidden.
     pub hide_token: f64,
+    /// Stage I: probability that a sample's coarse target tokens are disturbed, the finer ones
+    /// then made to fit them.
+    pub disturb_sample: f64,
+    /// Stage I: largest deviation of that disturbance, in units of the code maps' own.
+    pub disturb_token: f64,
+    /// Stage I: further weight of tokens that are not those of the newest frame.
+    pub change_weight: f64,
+    /// Stage I: weight of the squared error of the expected code map, in units of the maps'
+    /// variance.
+    pub map_weight: f64,
     /// Stages II and III: draws of noise and time for each observation. The prefix is computed
     /// once for all of them, so that four cost about a third more than one and steady the
     /// gradient as four times the batch would for the action expert.
@@ -162,6 +172,15 @@ pub struct LossSection {
     pub commitment: f64,
     /// Tokenizer: weight of the absolute error beside the squared one.
     pub absolute: f64,
+    /// Tokenizer: further weight of a pixel's errors for its chroma (largest minus smallest channel,
+    /// 0 to 1): small coloured things are a hundredth of an image, and a plain mean ignores them.
+    pub chroma: f64,
+    /// Tokenizer: standard deviation of noise added to the encoder's input alone (pixels span 2):
+    /// tokens that do not follow the sensor's noise can be foreseen.
+    pub input_noise: f64,
+    /// Tokenizer: updates at the start without the quantiser, after which every code is set to what
+    /// an image wants of it.
+    pub unquantised: u64,
     /// Tokenizer: replace codes that no frame used for so many updates; 0 never.
     pub revive_after: u64,
 }
@@ -173,9 +192,16 @@ impl Default for LossSection {
             reduction: Reduction::MaskPadded,
             hide_sample: 0.1,
             hide_token: 0.15,
+            disturb_sample: 0.0,
+            disturb_token: 0.0,
+            change_weight: 0.0,
+            map_weight: 0.0,
             flow_draws: 1,
             commitment: 0.25,
             absolute: 0.5,
+            chroma: 0.0,
+            input_noise: 0.0,
+            unquantised: 0,
             revive_after: 100,
         }
     }

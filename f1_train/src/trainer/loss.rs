@@ -4,11 +4,11 @@ use f1_model::network::F1Network;
 use f1_model::parameters::Group;
 use f1_model::recorder::Recorder;
 use f1_model::sampling::TokenSource;
-use f1_model::training::{Batch, JointSettings, LossOutput, hidden_tokens};
+use f1_model::training::{Batch, JointSettings, LossOutput, Stage1Settings, hidden_tokens};
 
-use crate::Result;
 use crate::batch::Prepared;
 use crate::run_file::{RunFile, Stage};
+use crate::{Result, disturbance};
 
 /// The loss of stages I to III on a batch.
 ///
@@ -32,7 +32,15 @@ pub fn stage_loss(
         } else {
             None
         };
-        return Ok(network.stage1_loss(batch, hidden.as_ref(), &mut recorder)?);
+        let seed = run.seed ^ step.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let (config, device) = (&network.foresight()?.config, network.device());
+        let settings = Stage1Settings {
+            hidden,
+            disturbance: disturbance::noise(&run.loss, config, samples.len(), seed, device)?,
+            change_weight: run.loss.change_weight,
+            map_weight: run.loss.map_weight,
+        };
+        return Ok(network.stage1_loss_with(batch, &settings, &mut recorder)?);
     }
     let settings = &network.config().run;
     let seed = run.seed ^ step.wrapping_mul(0x9e37_79b9_7f4a_7c15);
