@@ -28,7 +28,7 @@ pub enum Durability {
 pub enum History {
     /// The newest `n`, at least one.
     KeepLast(usize),
-    /// All; a writer's own store of delayed messages holds [`KEEP_ALL`] of them.
+    /// All; a writer stores at most 1000 messages that it cannot send yet.
     KeepAll,
 }
 

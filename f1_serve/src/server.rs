@@ -291,7 +291,7 @@ async fn openpi_socket(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    accept(served, &headers, upgrade, |socket, served| openpi::serve(socket, served))
+    accept(served, &headers, upgrade, openpi::serve)
 }
 
 async fn vla_eval_socket(
@@ -299,7 +299,7 @@ async fn vla_eval_socket(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    accept(served, &headers, upgrade, |socket, served| vla_eval::serve(socket, served))
+    accept(served, &headers, upgrade, vla_eval::serve)
 }
 
 fn accept<F>(

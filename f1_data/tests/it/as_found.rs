@@ -252,7 +252,8 @@ fn lists(values: ArrayRef) -> [ArrayRef; 3] {
 #[test]
 fn columns_of_every_type_of_number_are_read() {
     let count = |rows: usize| (0..rows * 3).map(|index| index % 100);
-    let kinds: [(&str, fn(usize) -> ArrayRef); 11] = [
+    type Column = fn(usize) -> ArrayRef;
+    let kinds: [(&str, Column); 11] = [
         ("int8", |n| Arc::new(Int8Array::from_iter_values((0..n * 3).map(|i| (i % 100) as i8)))),
         ("int16", |n| Arc::new(Int16Array::from_iter_values((0..n * 3).map(|i| (i % 100) as i16)))),
         ("int32", |n| Arc::new(Int32Array::from_iter_values((0..n * 3).map(|i| (i % 100) as i32)))),

@@ -182,7 +182,7 @@ fn tokenizer(tokenizer: &TokenizerConfig, faults: &mut Faults) {
     );
     for mult in &tokenizer.ch_mult {
         faults.check(
-            *mult > 0 && (tokenizer.ch * mult) % tokenizer.norm_groups.max(1) == 0,
+            *mult > 0 && (tokenizer.ch * mult).is_multiple_of(tokenizer.norm_groups.max(1)),
             format!(
                 "gen_expert_config.vae.ch {} times ch_mult {mult} is not a multiple of norm_groups {}",
                 tokenizer.ch, tokenizer.norm_groups

@@ -102,13 +102,18 @@ pub(super) struct Shared {
 /// held up obeys it when it goes on.
 pub(super) type StopRequest = Arc<Mutex<Option<String>>>;
 
+/// What decides whether motion goes on.
+pub(super) struct Checks {
+    pub filter: SafetyFilter,
+    pub locks: Locks,
+}
+
 impl Shared {
     pub fn new(
         core: Arc<Core>,
         robot: Arc<Robot>,
         clock: Clock,
-        filter: SafetyFilter,
-        locks: Locks,
+        Checks { filter, locks }: Checks,
         outputs: Outputs,
         events: Publisher<SafetyEvent>,
         stop: StopRequest,
@@ -514,8 +519,10 @@ mod tests {
             core,
             robot.clone(),
             node.clock(),
-            SafetyFilter::new(robot, FilterSettings::default()),
-            Locks::new(&[], Duration::from_millis(500)),
+            Checks {
+                filter: SafetyFilter::new(robot, FilterSettings::default()),
+                locks: Locks::new(&[], Duration::from_millis(500)),
+            },
             outputs,
             EVENT.publisher(&node).unwrap(),
             StopRequest::default(),

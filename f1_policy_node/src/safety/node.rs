@@ -10,7 +10,7 @@ use f1_middleware::{ClockKind, Node};
 use f1_robot::safety::{Locks, SafetyFilter};
 use parking_lot::Mutex;
 
-use super::motion::{Shared, StopRequest};
+use super::motion::{Checks, Shared, StopRequest};
 use super::outputs::Outputs;
 use super::settings::SafetySettings;
 use crate::core::{Core, RestartHandler};
@@ -154,8 +154,7 @@ impl SafetyFilterNode {
             self.core.clone(),
             robot.clone(),
             node.clock(),
-            filter,
-            locks,
+            Checks { filter, locks },
             outputs,
             events,
             self.stop.clone(),

@@ -57,7 +57,9 @@ impl Features {
         if self.state.is_empty() || self.action.is_empty() || self.fps == 0 {
             return Err(DataError::Usage("a data set needs a state, an action and a rate".into()));
         }
-        let odd = |camera: &&CameraFeature| camera.width % 2 != 0 || camera.height % 2 != 0;
+        let odd = |camera: &&CameraFeature| {
+            !(camera.width.is_multiple_of(2) && camera.height.is_multiple_of(2))
+        };
         match self.videos().find(odd) {
             Some(camera) => Err(DataError::Usage(format!(
                 "camera `{}` has {}x{} pixels; a video needs an even width and height",
