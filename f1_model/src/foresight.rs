@@ -214,8 +214,8 @@ impl ForesightHeads {
     }
 }
 
-/// A convolution over time with one output step: `joined` `[batch, n, time * in]` with frames joined
-/// along their channels, `weight` `[out, in, time]`.
+/// A convolution over time with one output step: `joined` `[batch, n, time * in]` with frames
+/// joined along their channels, `weight` `[out, in, time]`.
 fn over_time(joined: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
     let (out, input, time) = weight.dims3()?;
     // As [out, time * in]. Made here and not once, because a weight in training changes under a

@@ -213,14 +213,14 @@ fn mismatches(layout: &Layout, policy: &F1Policy) -> Vec<String> {
     let mut faults = Vec::new();
     if layout.state_width() > config.max_state_dim {
         faults.push(format!(
-            "state: {} numbers, the network has room for {}",
+            "state: {} numbers, the network takes {}",
             layout.state_width(),
             config.max_state_dim
         ));
     }
     if layout.action.width > config.max_action_dim {
         faults.push(format!(
-            "action.width: {}, the network has room for {}",
+            "action.width: {}, the network takes {}",
             layout.action.width, config.max_action_dim
         ));
     }

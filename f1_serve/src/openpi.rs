@@ -16,7 +16,7 @@ use crate::server::{Connection, Served};
 
 /// WebSocket's code for "internal error", which openpi's server closes with.
 const INTERNAL_ERROR: u16 = 1011;
-/// Bytes that a close frame has room for.
+/// Bytes of a reason that fit into a close frame.
 const CLOSE_REASON: usize = 120;
 
 /// What the server says first.

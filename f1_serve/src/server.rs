@@ -23,7 +23,7 @@ use crate::observation::Observation;
 use crate::session::Session;
 use crate::{RequestError, ServeError, message, openpi, vla_eval};
 
-/// What a server is told.
+/// Settings of a server.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Where to listen.
@@ -260,7 +260,7 @@ pub fn router(served: Arc<Served>) -> Router {
         .with_state(served)
 }
 
-/// Listens; `ready` is told the address (its port, where 0 was asked for). Ends when `stop` does.
+/// Listens; `ready` receives the address (its port, where 0 was asked for). Ends when `stop` does.
 ///
 /// # Errors
 /// An address beyond this machine without a key, or one that cannot be listened on.

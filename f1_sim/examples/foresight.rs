@@ -1,6 +1,7 @@
 //! Measures a model's foresight on episodes of the scripted expert, whatever its actions are worth.
 //!
-//! `cargo run --release -p f1_sim --example foresight -- ROBOT_FILE MODEL EPISODES [SEED] [SHEET.png]`
+//! `cargo run --release -p f1_sim --example foresight -- ROBOT_FILE MODEL EPISODES [SEED]
+//! [SHEET.png]`
 //!
 //! One table: foreseen images against what came, beside the newest frame repeated, the tokenizer
 //! alone (what came, encoded and decoded) and, for the detector, the true image itself.

@@ -11,8 +11,8 @@ use crate::Result;
 use crate::run_file::LossSection;
 
 /// Noise `[batch, tokens of all scales but the last, codes]`, drawn from `seed`; `None` where the
-/// run asks for none. A sample is chosen with probability `disturb_sample`; its deviation is uniform
-/// up to `disturb_token`, in units of each map's own.
+/// run asks for none. A sample is chosen with probability `disturb_sample`; its deviation is
+/// uniform up to `disturb_token`, in units of each map's own.
 ///
 /// # Errors
 /// When the device refuses the memory.

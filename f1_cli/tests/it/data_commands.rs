@@ -193,12 +193,12 @@ fn the_memory_of_convert_does_not_grow_with_the_recording() {
     let cameras = ["/f1/front/image_raw", "/f1/wrist/image_raw"]
         .map(|topic| recorder.topic::<Image>(topic).unwrap());
     let joints = recorder.topic::<JointState>("/f1/joint_states").unwrap();
-    let told = recorder.topic::<StringMessage>("/f1/instruction").unwrap();
+    let instruction = recorder.topic::<StringMessage>("/f1/instruction").unwrap();
     let mut noise = 1u32;
     for frame in 0..120 {
         let stamp = 1_000_000_000 + frame * 100_000_000;
         if frame == 0 {
-            told.write(stamp, &StringMessage { data: "go".into() }).unwrap();
+            instruction.write(stamp, &StringMessage { data: "go".into() }).unwrap();
         }
         for camera in &cameras {
             let mut data = vec![0; 640 * 480 * 3];

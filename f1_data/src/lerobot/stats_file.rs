@@ -1,5 +1,5 @@
-//! The statistics that LeRobot keeps beside a data set: each column's min, max, mean, std, count and
-//! quantiles, under the names that version 0.6.1 of the package uses.
+//! The statistics that LeRobot keeps beside a data set: each column's min, max, mean, std, count
+//! and quantiles, under the names that version 0.6.1 of the package uses.
 
 use image::RgbImage;
 use serde_json::{Map, Value, json};

@@ -51,7 +51,8 @@ fn rewrite(path: &Path, change: impl Fn(&str, &ArrayRef) -> Option<ArrayRef>) {
     writer.close().unwrap();
 }
 
-/// Takes an episode out of the lists, and its own file where it has one; rows of a shared file stay.
+/// Takes an episode out of the lists, and its own file where it has one; rows of a shared file
+/// stay.
 fn remove_episode(root: &Path, version: FormatVersion, episode: usize, length: usize) {
     let info = root.join("meta/info.json");
     let mut value: serde_json::Value =

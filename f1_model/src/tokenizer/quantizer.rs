@@ -25,8 +25,8 @@ pub struct Disturbed {
     /// What each scale's tokens should be after the disturbed ones before it, `[batch, tokens]` in
     /// u32.
     pub tokens: Tensor,
-    /// The vectors that enter the transformer for scales 2 on, of the disturbed tokens: `[batch, L -
-    /// 1, codes]`.
+    /// The vectors that enter the transformer for scales 2 on, of the disturbed tokens: `[batch, L
+    /// - 1, codes]`.
     pub vectors: Tensor,
     /// The disturbed map before the last scale, `[batch, codes, side, side]`.
     pub before_last: Tensor,
@@ -147,8 +147,8 @@ impl Quantizer {
             .reshape((batch, codes, side, side))?)
     }
 
-    /// The vectors that codes are chosen for, those of all scales of all features one below another,
-    /// `[n, codes]`: where a code must lie to be of use.
+    /// The vectors that codes are chosen for, those of all scales of all features one below
+    /// another, `[n, codes]`: where a code must lie to be of use.
     ///
     /// # Errors
     /// The features have another size.
@@ -327,9 +327,10 @@ impl Quantizer {
         Ok(f_hat)
     }
 
-    /// Quantises a map `[batch, codes, side, side]` again with noise on what each scale but the last
-    /// is to say: the token taken is the nearest to the disturbed vector, the token to be foreseen
-    /// the nearest to the true one, and what is left for the finer scales makes good the difference.
+    /// Quantises a map `[batch, codes, side, side]` again with noise on what each scale but the
+    /// last is to say: the token taken is the nearest to the disturbed vector, the token to be
+    /// foreseen the nearest to the true one, and what is left for the finer scales makes good
+    /// the difference.
     ///
     /// `noise` `[batch, tokens of all scales but the last, codes]` is in units of each map's own
     /// deviation at that scale.

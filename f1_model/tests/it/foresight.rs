@@ -40,8 +40,8 @@ fn finer_scales_make_good_what_coarse_ones_were_disturbed_by() {
     let noise = Tensor::from_vec(noise, (2, coarse, codes), &Device::Cpu).expect("noise");
     let disturbed = quantizer.disturbed(&map, &noise).expect("disturbed");
     let quiet = quantizer.disturbed(&map, &noise.zeros_like().expect("zeros")).expect("quiet");
-    // After the disturbed tokens the last scale's are the nearest codes to what is left; the frame's
-    // own tokens are not.
+    // After the disturbed tokens the last scale's are the nearest codes to what is left; the
+    // frame's own tokens are not.
     let left = (&map - &disturbed.before_last).expect("what is left");
     let distance = |ids: &Tensor| -> f32 {
         let last = quantizer.scale_ids(ids, scales - 1).expect("ids");

@@ -1,4 +1,5 @@
-//! Recordings as `ros2 bag` leaves them: MCAP and SQLite, plain and compressed, one file or several.
+//! Recordings as `ros2 bag` leaves them: MCAP and SQLite, plain and compressed, one file or
+//! several.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
