@@ -1,7 +1,8 @@
 //! The protocol of the harness `vla-eval`: envelopes with type, payload, sequence number and time,
-//! text keys throughout. The client sends `hello` first and is answered with what the policy needs to see;
-//! each observation, one a control step, is answered by one action from the connection's buffer of
-//! the last chunk, which `episode_start` clears. Errors are messages; the connection stays.
+//! text keys throughout. The client sends `hello` first and is answered with what the policy needs
+//! to see; each observation, one a control step, is answered by one action from the connection's
+//! buffer of the last chunk, which `episode_start` clears. Errors are messages; the connection
+//! stays.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
