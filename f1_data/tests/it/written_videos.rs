@@ -30,8 +30,9 @@ fn videos_hold_the_frames_that_were_written_in_both_layouts() {
                     assert!(matches!(stored, FrameImage::Video(..)));
                     let decoded = stored.decode().unwrap();
                     let off = |seed: usize| difference(&decoded, &image(seed + shift));
+                    // Chroma has half the resolution: edges of pure colour are blurred.
                     assert!(
-                        off(seed) < 6.0,
+                        off(seed) < 20.0,
                         "{version:?} {camera} {episode} {frame}: {}",
                         off(seed)
                     );

@@ -195,7 +195,7 @@ pub struct RunConfig {
 ///
 /// ```
 /// let released = f1_model::Config::released();
-/// assert_eq!(released.generation.map(|generation| generation.tokens()), Some(680));
+/// assert_eq!(released.generation.map(|generation| generation.total_tokens()), Some(680));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {

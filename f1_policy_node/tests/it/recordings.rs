@@ -33,6 +33,8 @@ fn encoded(text: &str, compression: Compression) -> Vec<u8> {
 
 /// A file of storage `sqlite3` with the tables that `ros2 bag` of Jazzy makes.
 fn write_db3(path: &Path, said: &[(i64, &str, &str)], compression: Compression, encoding: &str) {
+    // A file of an earlier case is replaced.
+    let _ = std::fs::remove_file(path);
     let database = rusqlite::Connection::open(path).unwrap();
     database
         .execute_batch(

@@ -56,6 +56,8 @@ struct Pass<'a> {
     /// Images that cannot be decoded, with the reason, by camera and number.
     unreadable: BTreeMap<(usize, usize), String>,
     observed: Observed,
+    /// When joint states were first received.
+    first_joints_ns: Option<i64>,
     /// How often each kind of fault came, by sensor, with the last reason.
     counts: BTreeMap<(usize, &'static str), (usize, String)>,
 }
@@ -129,6 +131,14 @@ impl Pass<'_> {
             JointsTaken::Nothing => {}
             JointsTaken::ClockBack(back_ns) => self.clock_jumped(sensor, received_ns, back_ns),
             JointsTaken::Refused(reason) => {
+                // Drivers do not begin together: until each had time for a first message, none is
+                // missing.
+                let first_ns = *self.first_joints_ns.get_or_insert(received_ns);
+                let beginning = self.synchroniser.newest_joints().is_none()
+                    && received_ns - first_ns <= self.settings.joint_age_ns;
+                if beginning {
+                    return None;
+                }
                 let reason = reason.trim_start_matches("joint states: ").to_owned();
                 self.fault(sensor, received_ns, "cannot be used", reason);
             }
@@ -163,6 +173,7 @@ impl Observed {
             synchroniser: Synchroniser::new(robot, settings, vec![true; cameras]),
             unreadable: unreadable(recorded),
             observed: Self { used: used.collect(), ..Self::default() },
+            first_joints_ns: None,
             counts: BTreeMap::new(),
         };
         for (received_ns, arrival) in arrivals(recorded) {

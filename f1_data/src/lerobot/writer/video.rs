@@ -144,7 +144,7 @@ impl OpenVideo {
             .build()
             .map_err(|error| fault(error.to_string()))?;
         let config = EncoderConfig::new()
-            .usage_type(UsageType::CameraVideoNonRealTime)
+            .usage_type(UsageType::CameraVideoRealTime)
             .rate_control_mode(RateControlMode::Quality)
             .bitrate(BitRate::from_bps(100_000_000))
             .qp(QpRange::new(QUANTISER, QUANTISER))
