@@ -68,7 +68,8 @@ impl Planes<'_> {
             Matrix::Bt601 => YuvStandardMatrix::Bt601,
             Matrix::Bt709 => YuvStandardMatrix::Bt709,
             Matrix::Bt2020 => YuvStandardMatrix::Bt2020,
-            Matrix::Smpte240 => YuvStandardMatrix::Smpte240,
+            // The crate's own matrix of this name is up to 11 levels off its definition.
+            Matrix::Smpte240 => YuvStandardMatrix::Custom(0.212, 0.087),
             Matrix::Fcc => YuvStandardMatrix::Fcc,
         };
         let convert = match self.chroma {
