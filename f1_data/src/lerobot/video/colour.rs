@@ -174,7 +174,7 @@ mod tests {
                             + if chroma == Chroma::Full { x } else { x / 2 };
                         let stored =
                             [luma[(y * width + x) as usize], us[at as usize], vs[at as usize]];
-                        // Values and colours outside the nominal range are clamped in ways that differ.
+                        // Outside the nominal range clamping differs.
                         let nominal = (16..=235).contains(&stored[0])
                             && stored[1..].iter().all(|value| (16..=240).contains(value));
                         if !full_range && !nominal {
