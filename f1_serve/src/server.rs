@@ -28,7 +28,7 @@ use crate::{RequestError, ServeError, message, openpi, vla_eval};
 pub struct Settings {
     /// Where to listen.
     pub address: SocketAddr,
-    /// The key that clients must send; none lets everybody in who can reach the address.
+    /// The key that clients must send; without one every client that reaches the address is served.
     pub api_key: Option<ApiKey>,
     /// Serve other machines without a key.
     pub insecure: bool,
@@ -49,7 +49,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Listens on `address`, for everybody on this machine.
+    /// Listens on `address`, without a key.
     #[must_use]
     pub fn new(address: SocketAddr) -> Self {
         Self {

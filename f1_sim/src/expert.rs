@@ -203,7 +203,7 @@ impl Expert {
         (Vector3::new(across.x, across.y, vertical(height - tool.z).z), grip)
     }
 
-    /// The velocity of a push, m/s, while one lasts. Nobody is pushed who holds something.
+    /// The velocity of a push, m/s, while one lasts. An arm that holds something is not pushed.
     fn pushed(&mut self, bench: &Bench) -> Option<Vector3<f64>> {
         if self.push_steps == 0 {
             if bench.world().held().is_some() || !self.rng.random_bool(self.disturbance.push) {

@@ -81,7 +81,7 @@ impl Journal {
         }
     }
 
-    /// Whether nobody sees the bar.
+    /// Whether the bar is hidden.
     #[must_use]
     pub fn is_hidden(&self) -> bool {
         self.bar.is_hidden()

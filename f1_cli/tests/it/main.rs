@@ -7,7 +7,7 @@ mod data_commands;
 mod doctor;
 #[cfg(feature = "mpi")]
 #[path = "../../../f1_train/tests/it/fixture.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "shared with the tests of f1_train, which use all of it")]
 mod fixture;
 #[cfg(feature = "mpi")]
 mod mpi;

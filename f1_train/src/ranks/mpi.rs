@@ -165,7 +165,7 @@ fn series(
                     posted += 1;
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                // Nobody can finish what this rank has begun.
+                // No other rank can finish what this rank has begun.
                 Ok(_) | Err(RecvTimeoutError::Disconnected) => world.abort(1),
             }
             while let Some(oldest) = open.pop_front() {
