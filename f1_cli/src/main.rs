@@ -43,6 +43,8 @@ enum Command {
     Serve(commands::serve::Args),
     /// Compute normalisation statistics of a data set.
     Stats(commands::stats::Args),
+    /// Play many episodes of the bench and fill a table: foresight, disturbances, modes, worth.
+    Study(commands::study::Args),
     /// Train from a run file.
     Train(commands::train::Args),
     /// Compare the network with golden numbers.
@@ -76,7 +78,7 @@ fn main() -> std::process::ExitCode {
     });
     // The demo's own lines say what happens; the nodes' would bury them, and what comes after the
     // end of its recording is no fault.
-    init_logging(if matches!(cli.command, Command::Demo(_)) {
+    init_logging(if matches!(cli.command, Command::Demo(_) | Command::Study(_)) {
         "error,f1_policy_node::recording=off"
     } else {
         "warn,f1=info"
@@ -94,6 +96,7 @@ fn main() -> std::process::ExitCode {
         Command::Run(args) => commands::run::run(args),
         Command::Serve(args) => commands::serve::run(args),
         Command::Stats(args) => commands::stats::run(args),
+        Command::Study(args) => commands::study::run(args),
         Command::Train(args) => commands::train::run(args),
         Command::Verify(args) => commands::verify::run(args),
     };

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
@@ -12,6 +13,7 @@ use crate::observation::{Foreseen, Instruction, Observation, PolicyChunk};
 use crate::pacer::Pacer;
 use crate::port::Port;
 use crate::resources::{ResourceError, Resources};
+use crate::stages::{ProcessorTimes, processor_timed};
 use crate::status::Status;
 
 /// Makes the resources: from files in a robot's process, from memory in tests.
@@ -63,6 +65,8 @@ pub struct Core {
     followed: Mutex<Option<(u64, u64)>>,
     /// How far a stamp may lie ahead of now, ns.
     future_ns: AtomicI64,
+    /// Chunks are made without foresight: no history is needed.
+    without_foresight: AtomicBool,
 }
 
 impl std::fmt::Debug for Core {
@@ -91,6 +95,7 @@ impl Core {
             holds: Mutex::default(),
             followed: Mutex::new(None),
             future_ns: AtomicI64::new(100_000_000),
+            without_foresight: AtomicBool::new(false),
         };
         core.status.lock().raise(Condition::NoInstruction);
         Arc::new(core)
@@ -231,6 +236,28 @@ impl Core {
     #[must_use]
     pub fn followed(&self) -> Option<(u64, u64)> {
         *self.followed.lock()
+    }
+
+    /// Runs `work` and counts its processor time where `part` says.
+    pub fn spend<R>(
+        &self,
+        part: fn(&mut ProcessorTimes) -> &mut Duration,
+        work: impl FnOnce() -> R,
+    ) -> R {
+        let (result, took) = processor_timed(work);
+        *part(&mut self.status.lock().processor) += took;
+        result
+    }
+
+    /// Sets whether chunks are made without foresight.
+    pub fn set_without_foresight(&self, without: bool) {
+        self.without_foresight.store(without, Ordering::SeqCst);
+    }
+
+    /// Whether chunks are made without foresight: history frames are not encoded then.
+    #[must_use]
+    pub fn is_without_foresight(&self) -> bool {
+        self.without_foresight.load(Ordering::SeqCst)
     }
 
     /// Sets how far a stamp may lie ahead of now, ns.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use f1_interfaces::builtin_interfaces::msg::Time as WireTime;
-use f1_interfaces::f1_msgs::msg::PolicyStatus;
+use f1_interfaces::f1_msgs::msg::{ForesightError, PolicyStatus};
 use f1_interfaces::std_msgs::msg::Header;
 use f1_middleware::diagnostics::Level;
 use f1_middleware::lifecycle::{Completion, State};
@@ -391,9 +391,16 @@ fn diagnose(node: &Node, core: &Arc<Core>) -> NodeResult<Diagnostics> {
                 report.value("overtaken observations", status.overtaken);
             }
             FORESIGHT => {
-                if let Some((psnr, agreement)) = status.foresight {
-                    report.value("foresight PSNR (dB)", format!("{psnr:.2}"));
-                    report.value("foresight token agreement", format!("{agreement:.3}"));
+                if let Some(error) = &status.foresight {
+                    let decibels = |value: f64| format!("{value:.2}");
+                    report.value("foresight PSNR (dB)", decibels(error.psnr));
+                    report.value("newest frame PSNR (dB)", decibels(error.psnr_if_still));
+                    report.value("changed pixels PSNR (dB)", decibels(error.psnr_changed));
+                    report.value("foresight SSIM", format!("{:.3}", error.ssim));
+                    report.value(
+                        "foresight token agreement",
+                        format!("{:.3}", error.token_agreement),
+                    );
                 }
             }
             ACTION => {
@@ -449,7 +456,8 @@ pub fn status_message(status: &mut Status, now_ns: i64) -> PolicyStatus {
     let (state, reason) = status.state();
     let age =
         |stamp: Option<i64>| stamp.map_or(f64::INFINITY, |stamp| (now_ns - stamp) as f64 * 1e-9);
-    let (psnr, agreement) = status.foresight.unwrap_or((f64::NAN, f64::NAN));
+    let last = status.foresight.as_ref();
+    let foresight = |value: fn(&ForesightError) -> f64| last.map_or(f64::NAN, value);
     PolicyStatus {
         header: Header {
             stamp: WireTime::saturating_from_nanoseconds(now_ns),
@@ -483,8 +491,14 @@ pub fn status_message(status: &mut Status, now_ns: i64) -> PolicyStatus {
         latency: status.latency.as_secs_f64(),
         observation_age: age(status.observation_ns),
         joint_state_age: age(status.joints_ns),
-        foresight_psnr: psnr,
-        foresight_token_agreement: agreement,
+        foresight_psnr: foresight(|error| error.psnr),
+        foresight_token_agreement: foresight(|error| error.token_agreement),
+        foresight_psnr_if_still: foresight(|error| error.psnr_if_still),
+        foresight_psnr_changed: foresight(|error| error.psnr_changed),
+        foresight_psnr_changed_if_still: foresight(|error| error.psnr_changed_if_still),
+        foresight_ssim: foresight(|error| error.ssim),
+        foresight_ssim_if_still: foresight(|error| error.ssim_if_still),
+        foresight_psnr_worst: foresight(|error| error.psnr_worst),
         dropped_frames: status.dropped_frames,
         overtaken_observations: status.overtaken,
         interventions: status.interventions,

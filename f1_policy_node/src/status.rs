@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use f1_interfaces::f1_msgs::msg::ForesightError;
+
 use crate::condition::{Condition, Source};
-use crate::stages::{RateMeter, StageTimes};
+use crate::stages::{ProcessorTimes, RateMeter, StageTimes};
 
 /// The policy's state, as on the topic `status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -75,6 +77,8 @@ pub struct Status {
     pub trajectory_rate: RateMeter,
     /// Stage times of the last chunk.
     pub stages: StageTimes,
+    /// What the policy has cost.
+    pub processor: ProcessorTimes,
     /// From the last message of the observation to the published trajectory.
     pub latency: Duration,
     /// The last latencies, newest last, at most 1000.
@@ -83,8 +87,8 @@ pub struct Status {
     pub observation_ns: Option<i64>,
     /// Stamp of the newest joint state, ns.
     pub joints_ns: Option<i64>,
-    /// The last foresight error: PSNR in dB and token agreement.
-    pub foresight: Option<(f64, f64)>,
+    /// The last foresight error.
+    pub foresight: Option<ForesightError>,
     /// Frames refused or overtaken before they were used.
     pub dropped_frames: u64,
     /// Observations that a newer one replaced before inference took them.

@@ -12,5 +12,6 @@ pub mod record;
 pub mod run;
 pub mod serve;
 pub mod stats;
+pub mod study;
 pub mod train;
 pub mod verify;

@@ -176,13 +176,15 @@ pub struct RunConfig {
     /// under their probabilities, and not of the tokens drawn: nearer to what comes in squared
     /// error. The tokens that the action expert sees are the drawn ones in any case.
     pub expected_image: bool,
+    /// Whether the model was trained to act without foresight too (`loss.hide_foresight` of its run
+    /// file): the generation expert may then be left out.
+    pub optional_foresight: bool,
     /// Scale of the noise from which actions flow, 0 to 1: 1 draws from all that the data show, as
     /// the reference does; less stays nearer to their middle, which is steadier where they
     /// differ little.
     pub noise_scale: f64,
     /// Whether the history's past frames are shown to the understanding expert, as further cameras
-    /// behind the others, oldest first. Only for comparisons of memory with foresight: the
-    /// nodes refuse such a model.
+    /// behind the others, oldest first: for comparisons of memory with foresight.
     pub history_in_understanding: bool,
     /// Trained on whole histories only: on a robot the policy waits until its history is full.
     /// Without it the first frame stands for what was before it.
