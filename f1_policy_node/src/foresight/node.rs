@@ -120,7 +120,10 @@ impl Foresight {
             comparison: topics::FORESIGHT_COMPARISON.publisher(node)?,
             error: topics::FORESIGHT_ERROR.publisher(node)?,
         };
-        settings.mode.check(resources.policy.config()).map_err(NodeError::Parameter)?;
+        settings
+            .mode
+            .check(resources.policy.config())
+            .map_err(|reason| NodeError::Parameter(format!("mode: {reason}")))?;
         self.core.set_without_foresight(settings.mode == Mode::Off);
         let stride = resources.stride();
         let latency = Duration::from_secs_f64(settings.virtual_latency);
