@@ -149,7 +149,7 @@ impl F1Network {
             vec![self.understanding_stream(understanding, recorder)?],
             &self.cache(padding.batch(), tokens)?,
             &self.rope(&padding.positions(0))?,
-            &self.prefix_blocks(tokens, 0),
+            &[Block { rows: tokens, keys: tokens }],
             padding.bias(tokens, &self.device)?.as_ref(),
             recorder,
         )?;
