@@ -46,11 +46,11 @@ pub struct Measures {
     pub dimension: [Accuracy; 3],
     /// Sum of squared differences of actions, and how many.
     pub action_square: (f64, f64),
-    /// Foreseen images against what came.
+    /// Foreseen images against the true ones.
     pub foreseen: ForesightErrors,
     /// The newest frame in their place: what foresight must beat.
     pub repeated: ForesightErrors,
-    /// What came passed through the tokenizer: what foresight can reach at best.
+    /// True images passed through the tokenizer: what foresight can reach at best.
     pub tokenizer: ForesightErrors,
 }
 
