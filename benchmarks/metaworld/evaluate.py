@@ -22,6 +22,11 @@ from filtered import Filter, broken, effort_of, grip_of, waypoints
 from results import cell, summary
 
 
+def noise_seed(episode_seed: int, request: int) -> int:
+    """Seed of the policy's noise for one request of an episode."""
+    return episode_seed * 1000 + request
+
+
 class Server:
     """A policy behind openpi's protocol."""
 
@@ -48,7 +53,7 @@ class Server:
             "observation/wrist_image": images["gripperPOV"],
             "observation/state": scene.state,
             "prompt": self.task.text,
-            "seed": self.seed * 1000 + self.requests,
+            "seed": noise_seed(self.seed, self.requests),
             "reset": self.requests == 0,
             "foresight": bool(self.metadata.get("foresees", False)),
         }

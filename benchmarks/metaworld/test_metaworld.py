@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
+import shutil
 import tempfile
 import unittest
 import warnings
@@ -307,6 +309,71 @@ class InTheFilter(unittest.TestCase):
         outside = positions.copy()
         outside[:, 2] = 0.04
         self.assertEqual(filtered.broken(outside, step), len(time))
+
+
+class Jerky:
+    """Chunks of 8 random actions."""
+
+    execute = 4
+
+    def __init__(self):
+        self.generator = np.random.default_rng(0)
+
+    def chunk(self, scene):
+        return self.generator.uniform(-1, 1, (8, 4))
+
+
+PROGRAM = os.environ.get("F1_PROGRAM", "f1")
+
+
+@unittest.skipUnless(shutil.which(PROGRAM), "needs the program f1, or its path in F1_PROGRAM")
+class WithTheProgram(unittest.TestCase):
+    def test_random_chunks_break_limits_and_through_the_filter_none(self):
+        scene = world.World(tasks.find("reach"), draw=False)
+        scene.reset(1)
+        policy = Jerky()
+        executed = []
+        for _ in range(5):
+            for action in policy.chunk(scene)[:4]:
+                for _ in range(world.STEPS):
+                    scene.substeps([action])
+                    executed.append([*scene.hand_target, filtered.grip_of(action[3])])
+        self.assertGreater(filtered.broken(np.array(executed), scene.env.dt), 0)
+        scene.reset(1)
+        guard = evaluate.Filtered(PROGRAM)
+        guard.play(Jerky(), scene)
+        self.assertEqual(guard.broken, 0)
+        self.assertEqual(scene.actions, world.MOST_ACTIONS)
+        self.assertGreater(guard.verdicts["modified"], 0)
+        self.assertEqual(guard.verdicts["rejected"] + guard.verdicts["stopped"], 0)
+        self.assertGreater(np.abs(scene.hand_target - [0, 0.6, 0.2]).max(), 0.02)
+
+
+class Harness(unittest.TestCase):
+    def test_vla_eval_plays_the_episodes_of_evaluate(self):
+        from vla_eval_benchmark import MetaWorld
+
+        bench = MetaWorld(tasks="coffee-button")
+        task = {**bench.get_tasks()[0], "episode_idx": 2}
+        seed = tasks.EVALUATION_SEED + 2
+        seen = bench.make_obs(bench.reset(task), task)
+        scene = world.World(tasks.find("coffee-button"), draw=False)
+        scene.reset(seed)
+        np.testing.assert_array_equal(seen["state"], scene.state)
+        self.assertEqual(seen["seed"], evaluate.noise_seed(seed, 0))
+        self.assertEqual(seen["task_description"], "Push a button on the coffee machine")
+        expert = world.expert(scene.task)
+        while True:
+            result = bench.step({"actions": expert(bench._scene.observation)})
+            if bench.check_done(result):
+                break
+        self.assertTrue(bench.get_step_result(result)["success"])
+        # The fifth action belongs to the second chunk.
+        again = bench.reset(task)
+        for _ in range(4):
+            bench.step({"actions": np.zeros(4)})
+        self.assertEqual(bench.make_obs(again, task)["seed"], evaluate.noise_seed(seed, 1))
+        bench.cleanup()
 
 
 class Evaluation(unittest.TestCase):

@@ -18,6 +18,9 @@ class MetaWorld(StepBenchmark):
 
     Args:
         tasks: names with commas, or the groups `counted`, `all`, `moving`.
+        execute: what `f1 serve --chunk-steps` says; the seeds of the policy's noise are then those
+            of evaluate.py, and so are the episodes.
+        send_state: whether the hand and the gripper are sent.
     """
 
     render_backends = frozenset({"gpu", "cpu"})
@@ -29,13 +32,18 @@ class MetaWorld(StepBenchmark):
         os.environ.update(chosen)
         return chosen
 
-    def __init__(self, tasks: str = "counted") -> None:
+    def __init__(
+        self, tasks: str = "counted", execute: int = 4, send_state: bool = True
+    ) -> None:
         super().__init__()
         import tasks as task_list
 
         self._chosen = task_list.choose(tasks)
         self._seed = task_list.EVALUATION_SEED
         self._find = task_list.find
+        self._execute = execute
+        self._send_state = send_state
+        self._episode_seed = self._seed
         self._scene: Any = None
 
     def cleanup(self) -> None:
@@ -53,7 +61,8 @@ class MetaWorld(StepBenchmark):
         if self._scene is None or self._scene.task != wanted:
             self.cleanup()
             self._scene = world.World(wanted)
-        self._scene.reset(self._seed + int(task.get("episode_idx", 0)))
+        self._episode_seed = self._seed + int(task.get("episode_idx", 0))
+        self._scene.reset(self._episode_seed)
         return self._scene
 
     def step(self, action: dict[str, Any]) -> StepResult:
@@ -62,12 +71,17 @@ class MetaWorld(StepBenchmark):
         return StepResult(self._scene, float(self._scene.success), self._scene.done, info)
 
     def make_obs(self, raw_obs: Any, task: dict[str, Any]) -> dict[str, Any]:
+        import evaluate
+
         images = raw_obs.images()
-        return {
+        observation = {
             "images": {"corner4": images["corner4"], "gripper": images["gripperPOV"]},
-            "state": raw_obs.state,
             "task_description": raw_obs.task.text,
+            "seed": evaluate.noise_seed(self._episode_seed, raw_obs.actions // self._execute),
         }
+        if self._send_state:
+            observation["state"] = raw_obs.state
+        return observation
 
     def get_step_result(self, step_result: StepResult) -> dict[str, Any]:
         return {"success": bool(step_result.info.get("success", False))}
@@ -82,8 +96,7 @@ class MetaWorld(StepBenchmark):
 
     def get_observation_spec(self) -> dict[str, DimSpec]:
         return {
-            "corner4": IMAGE_RGB,
-            "gripper": IMAGE_RGB,
+            "image": IMAGE_RGB,
             "state": DimSpec("state", 4, "raw"),
             "language": LANGUAGE,
         }

@@ -121,7 +121,7 @@ pub fn worst_square(left: &RgbImage, right: &RgbImage) -> Option<f64> {
 /// A pixel has changed when a channel differs by more than this, of 255.
 pub const CHANGED: u8 = 16;
 
-/// Errors of foreseen images against what came; sums that add up.
+/// Errors of foreseen images against the true ones, as sums that can be added.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ForesightErrors {
     /// Images.
