@@ -186,6 +186,10 @@ impl RunFile {
             (0.0..=1.0).contains(&self.loss.hide_foresight),
             "loss.hide_foresight must lie in 0 to 1",
         );
+        check(
+            (0.0..=1.0).contains(&self.loss.unquantised_share),
+            "loss.unquantised_share must lie in 0..=1",
+        );
         check(self.loss.flow_draws > 0, "loss.flow_draws must be positive");
         check(self.data.workers > 0, "data.workers must be positive");
         let lora = self.lora.as_ref();

@@ -55,6 +55,7 @@ pub fn stage_loss(
         source: TokenSource::new(settings.top_k, settings.top_p, seed),
         foresight_loss: run.trains(Group::Generation) || run.adapts(Group::Generation),
         hidden_foresight: hidden_foresight(samples, run.loss.hide_foresight),
+        map_weight: run.loss.map_weight,
     };
     Ok(network.joint_loss(batch, &mut joint, &mut recorder)?)
 }
