@@ -77,13 +77,20 @@ impl F1Policy {
         let mut inputs = vec![block, state, noise];
         inputs.extend(guidance.into_iter().flat_map(|(previous, weights)| [previous, weights]));
         let (network, after) = (Arc::clone(&self.network), prefix.state.clone());
-        let (outputs, _lock) =
-            stage.compute(device, inputs, &[], lock, move |inputs| -> Result<Vec<Tensor>> {
+        // The same number of keys may lie at other positions: without foresight.
+        let following = after.following;
+        let (outputs, _lock) = stage.compute(
+            device,
+            inputs,
+            &[following],
+            lock,
+            move |inputs| -> Result<Vec<Tensor>> {
                 let cache = KvCache::of_block(inputs[0].clone(), after.cache.len())?;
                 let guidance = inputs.get(3).cloned().zip(inputs.get(4).cloned());
                 let (state, noise, off) = (&inputs[1], &inputs[2], &mut Recorder::off());
                 Ok(vec![network.act_after(&after, &cache, state, noise, guidance.as_ref(), off)?])
-            })?;
+            },
+        )?;
         let [actions] = of_stage(outputs)?;
         let actions: Vec<Vec<f32>> = actions.squeeze(0)?.to_vec2()?;
         if actions.iter().flatten().any(|value| !value.is_finite()) {

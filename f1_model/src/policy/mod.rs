@@ -8,6 +8,7 @@ mod perceive;
 mod types;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use candle_core::Device;
 use f1_kernels::graphs::StageGraphs;
@@ -54,6 +55,8 @@ pub struct F1Policy {
     images: OnDevice<ImageUploader>,
     prompts: Option<PromptEncoder>,
     report: LoadReport,
+    /// Passes of the generation expert, an image each.
+    generations: AtomicU64,
 }
 
 impl F1Policy {
