@@ -161,8 +161,9 @@ pub struct LossSection {
     pub disturb_token: f64,
     /// Stage I: further weight of tokens that are not those of the newest frame.
     pub change_weight: f64,
-    /// Stage I: weight of the squared error of the expected code map, in units of the maps'
-    /// variance.
+    /// Weight of the squared error of the expected code map, in units of the maps' variance: in
+    /// stage I, and in stages II and III of models with `f1.expected_image`, where it is part of
+    /// the foresight loss.
     pub map_weight: f64,
     /// Stages II and III: draws of noise and time for each observation. The prefix is computed
     /// once for all of them, so that four cost about a third more than one and steady the
@@ -182,6 +183,9 @@ pub struct LossSection {
     /// Tokenizer: updates at the start without the quantiser, after which every code is set to
     /// a residual vector of an image at one of the scales.
     pub unquantised: u64,
+    /// Tokenizer: share of a batch's frames that are decoded from their features and not from the
+    /// sum of their codes, so that the decoder serves both.
+    pub unquantised_share: f64,
     /// Tokenizer: replace codes that no frame used for so many updates; 0 never.
     pub revive_after: u64,
 }
@@ -203,6 +207,7 @@ impl Default for LossSection {
             chroma: 0.0,
             input_noise: 0.0,
             unquantised: 0,
+            unquantised_share: 0.0,
             revive_after: 100,
         }
     }
