@@ -61,6 +61,8 @@ pub struct Status {
     pub model: String,
     /// See [`Status::robot`].
     pub instruction: Arc<str>,
+    /// Whether the policy foresees.
+    pub foresees: bool,
     /// Epoch, and chunks in it.
     pub epoch: u64,
     /// See [`Status::epoch`].

@@ -159,6 +159,13 @@ impl StateEncoder {
         Ok(Self { robot, normaliser, circles })
     }
 
+    /// One that leaves the state in the units of the state layout: for a policy that normalises
+    /// what it gets itself.
+    pub fn in_robot_units(robot: std::sync::Arc<Robot>) -> Self {
+        let normaliser = Normaliser::identity(&vec![false; robot.file().state_dim()]);
+        Self { robot, normaliser, circles: Vec::new() }
+    }
+
     /// The normalised state vector, `[state_dim]`.
     ///
     /// # Errors

@@ -9,8 +9,10 @@ mod doctor;
 #[path = "../../../f1_train/tests/it/fixture.rs"]
 #[allow(dead_code, reason = "shared with the tests of f1_train, which use all of it")]
 mod fixture;
+mod load;
 #[cfg(feature = "mpi")]
 mod mpi;
 mod pipes;
 mod process;
+mod remote;
 mod serve;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use f1_data::loader::{OpenSource, Reader};
 use f1_data::mixture::Position;
-use f1_model::Config;
 use f1_model::network::F1Network;
+use f1_model::{AttentionMode, Config};
 use f1_robot::statistics::{Normaliser, StatisticsFile};
 
 use super::Trainer;
@@ -68,6 +68,17 @@ impl Trainer {
         let size = ranks.as_ref().map_or(1, Ranks::size);
         let from = starting_point(&run, resume, say)?;
         let mut config = setup::config(&run.model)?;
+        if run.loss.hide_foresight > 0.0 && run.stage != Stage::Stage1 {
+            if config.run.attention != AttentionMode::Uga {
+                return Err(TrainError::Stopped(
+                    "loss.hide_foresight: with attention \"released\" understanding sees the \
+                     condition, so that foresight cannot be hidden"
+                        .into(),
+                ));
+            }
+            // The checkpoint says that its foresight may be left out.
+            config.run.optional_foresight = true;
+        }
         let data = open_data(&run, &mut config)?;
         let (prompt_tokenizer, prompts) = open_prompts(&run, &config, &data.reader)?;
         let mut model = open_model(&run, &config, &device, ranks.as_ref(), say)?;
