@@ -134,6 +134,7 @@ impl Core {
         status.clear(&Source::Configuration);
         status.configured = true;
         status.robot.clone_from(&resources.robot.file().name);
+        status.unchecked = resources.robot.clearance().not_checked();
         status.model = resources.model.display().to_string();
         Ok(resources)
     }

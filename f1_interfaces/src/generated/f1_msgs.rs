@@ -259,6 +259,10 @@ pub mod msg {
         ///
         /// `string[]`
         pub locks: Vec<std::string::String>,
+        /// Whose distances nothing checks, a sentence each: links without a collision shape, pairs that are too near as built.
+        ///
+        /// `string[]`
+        pub unchecked: Vec<std::string::String>,
     }
 
     impl PolicyStatus {
@@ -282,7 +286,7 @@ pub mod msg {
         const TYPE_NAME: &'static str = "f1_msgs/msg/PolicyStatus";
         const DDS_TYPE_NAME: &'static str = "f1_msgs::msg::dds_::PolicyStatus_";
         const TYPE_HASH: &'static str =
-            "RIHS01_eeb0888ce237938a5eea1fb0e49ee97668e3c12a6cdbc425b3f3ee43d1d496c4";
+            "RIHS01_e907296394dd424cbacab244f0c20324513ab123cf90e2a801746bfcf10904d4";
         const DEFINITION: &'static str = concat!(
             include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../f1_msgs/msg/PolicyStatus.msg")),
             "================================================================================\nMSG: std_msgs/Header\n",
