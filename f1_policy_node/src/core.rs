@@ -137,6 +137,7 @@ impl Core {
         status.robot.clone_from(&resources.robot.file().name);
         status.model.clone_from(&resources.model);
         status.foresees = resources.foresees();
+        status.unchecked = resources.robot.clearance().not_checked();
         Ok(resources)
     }
 

@@ -410,6 +410,7 @@ fn diagnose(node: &Node, core: &Arc<Core>) -> NodeResult<Diagnostics> {
                 );
                 report.value("interventions", status.interventions);
                 report.value("locks", status.locks.join(" "));
+                report.value("distances not checked", status.unchecked.join("; "));
             }
         }
     });
@@ -494,6 +495,7 @@ pub fn status_message(status: &mut Status, now_ns: i64) -> PolicyStatus {
         overtaken_observations: status.overtaken,
         interventions: status.interventions,
         locks: status.locks.clone(),
+        unchecked: status.unchecked.clone(),
     }
 }
 

@@ -95,6 +95,8 @@ pub struct Status {
     pub interventions: u64,
     /// Locks that are closed or silent.
     pub locks: Vec<String>,
+    /// Whose distances nothing checks: [`f1_robot::clearance::Clearance::not_checked`].
+    pub unchecked: Vec<String>,
 }
 
 impl Status {

@@ -3,6 +3,8 @@
 // Helpers of tests may fail loudly, as the tests themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod circles;
+mod collisions;
 mod data_commands;
 mod doctor;
 #[cfg(feature = "mpi")]
@@ -12,6 +14,7 @@ mod fixture;
 mod load;
 #[cfg(feature = "mpi")]
 mod mpi;
+mod own_robot;
 mod pipes;
 mod process;
 mod remote;

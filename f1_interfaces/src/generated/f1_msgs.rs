@@ -265,6 +265,10 @@ pub mod msg {
         ///
         /// `string[]`
         pub locks: Vec<std::string::String>,
+        /// Whose distances nothing checks, a sentence each: links without a collision shape, pairs that are too near as built.
+        ///
+        /// `string[]`
+        pub unchecked: Vec<std::string::String>,
     }
 
     impl PolicyStatus {
@@ -288,7 +292,7 @@ pub mod msg {
         const TYPE_NAME: &'static str = "f1_msgs/msg/PolicyStatus";
         const DDS_TYPE_NAME: &'static str = "f1_msgs::msg::dds_::PolicyStatus_";
         const TYPE_HASH: &'static str =
-            "RIHS01_8f41fc93a0a4766ca3edb7b06e4405a399f2b8b84acbf5f55e5e556e889b65d9";
+            "RIHS01_cee252dd14349b4a4468dcdd99705730664a7c8538af0c9192fa39cec4f7c267";
         const DEFINITION: &'static str = concat!(
             include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../f1_msgs/msg/PolicyStatus.msg")),
             "================================================================================\nMSG: std_msgs/Header\n",
