@@ -3,6 +3,7 @@
 #[macro_use]
 mod output;
 
+mod assembly;
 mod commands;
 #[cfg(test)]
 mod documents;

@@ -402,6 +402,9 @@ fn diagnose(node: &Node, core: &Arc<Core>) -> NodeResult<Diagnostics> {
                         format!("{:.3}", error.token_agreement),
                     );
                 }
+                if status.configured && !status.foresees {
+                    report.value("foresight", "none: this policy foresees nothing");
+                }
             }
             ACTION => {
                 report.value("chunks", status.total_chunks);
@@ -414,6 +417,7 @@ fn diagnose(node: &Node, core: &Arc<Core>) -> NodeResult<Diagnostics> {
                 );
                 report.value("interventions", status.interventions);
                 report.value("locks", status.locks.join(" "));
+                report.value("distances not checked", status.unchecked.join("; "));
             }
         }
     });
@@ -487,6 +491,8 @@ pub fn status_message(status: &mut Status, now_ns: i64) -> PolicyStatus {
         image_encoder_time: status.stages.image_encoder.as_secs_f64(),
         foresight_time: status.stages.foresight.as_secs_f64(),
         action_time: status.stages.action.as_secs_f64(),
+        network_time: status.stages.network.as_secs_f64(),
+        server_time: status.stages.server.as_secs_f64(),
         filter_time: status.stages.filter.as_secs_f64(),
         latency: status.latency.as_secs_f64(),
         observation_age: age(status.observation_ns),
@@ -503,6 +509,7 @@ pub fn status_message(status: &mut Status, now_ns: i64) -> PolicyStatus {
         overtaken_observations: status.overtaken,
         interventions: status.interventions,
         locks: status.locks.clone(),
+        unchecked: status.unchecked.clone(),
     }
 }
 

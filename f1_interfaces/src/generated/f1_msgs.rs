@@ -247,6 +247,12 @@ pub mod msg {
         pub foresight_time: f64,
         /// `float64`
         pub action_time: f64,
+        /// Of a request to a policy server: what is not the server's own time, and the server's own time.
+        ///
+        /// `float64`
+        pub network_time: f64,
+        /// `float64`
+        pub server_time: f64,
         /// `float64`
         pub filter_time: f64,
         /// From the last message of the observation to the published trajectory, in seconds.
@@ -292,6 +298,10 @@ pub mod msg {
         ///
         /// `string[]`
         pub locks: Vec<std::string::String>,
+        /// Whose distances nothing checks, a sentence each: links without a collision shape, pairs that are too near as built.
+        ///
+        /// `string[]`
+        pub unchecked: Vec<std::string::String>,
     }
 
     impl PolicyStatus {
@@ -315,7 +325,7 @@ pub mod msg {
         const TYPE_NAME: &'static str = "f1_msgs/msg/PolicyStatus";
         const DDS_TYPE_NAME: &'static str = "f1_msgs::msg::dds_::PolicyStatus_";
         const TYPE_HASH: &'static str =
-            "RIHS01_48cd62a6a5d566c4249024693799e432bbe8316b6ce8286fbbf2582979520235";
+            "RIHS01_54b0ad3f8ec9995f4b4cbaa62fe47b003a272f9c186e45539053d7a55ee810d3";
         const DEFINITION: &'static str = concat!(
             include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../f1_msgs/msg/PolicyStatus.msg")),
             "================================================================================\nMSG: std_msgs/Header\n",

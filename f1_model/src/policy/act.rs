@@ -4,9 +4,6 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 use image::RgbImage;
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use rand_distr::StandardNormal;
 
 use super::types::{ActRequest, Prefix};
 use super::{F1Policy, HistoryFrame, of_stage};
@@ -29,12 +26,7 @@ impl F1Policy {
         state: &[f32],
         request: &ActRequest,
     ) -> Result<Vec<Vec<f32>>> {
-        let config = self.config();
-        let (chunk, width) = (config.chunk_size, config.max_action_dim);
-        let mut random = ChaCha8Rng::seed_from_u64(request.seed);
-        let scale = config.run.noise_scale as f32;
-        let noise: Vec<f32> =
-            (0..chunk * width).map(|_| scale * random.sample::<f32, _>(StandardNormal)).collect();
+        let noise = self.noise(request.seed);
         self.act_from(prefix, state, &noise, request.guidance.as_ref())
     }
 

@@ -1,6 +1,7 @@
 //! The network as a robot uses it: load, perceive, act, and make the foresight image.
 
 mod act;
+mod batch;
 mod load;
 mod observe;
 mod options;
@@ -14,6 +15,7 @@ use candle_core::Device;
 use f1_kernels::graphs::StageGraphs;
 use f1_kernels::stream::{self, OnDevice, ReadLock};
 
+pub use batch::{BatchAnswer, BatchItem};
 pub use options::{DeviceChoice, Dtype, LoadOptions};
 pub use types::{ActRequest, CameraInput, Embedded, FrameInput, HistoryFrame, PolicyInput, Prefix};
 

@@ -190,7 +190,7 @@ impl F1Policy {
 
     /// History vectors `[1, frames, L - 1, codes]`; the first frame is repeated where frames are
     /// missing.
-    fn history(&self, frames: &[HistoryFrame]) -> Result<Tensor> {
+    pub(super) fn history(&self, frames: &[HistoryFrame]) -> Result<Tensor> {
         let wanted = self.config().run.history_frames;
         let first = frames
             .first()

@@ -7,19 +7,19 @@ use f1_image::{mean_absolute_error, psnr};
 use f1_interfaces::builtin_interfaces::msg::Time as WireTime;
 use f1_interfaces::f1_msgs::msg::ForesightError;
 use f1_interfaces::sensor_msgs::msg::Image;
-use f1_model::Prefix;
 use f1_model::image_measures::{ForesightErrors, decibels, worst_square};
 use image::RgbImage;
 
 use super::comparison::{comparison, token_agreement};
 use super::node::Shared;
 use crate::observation::{CameraFrame, Observation};
+use crate::policy::Perceived;
 use crate::topics;
 
 /// An image that was foreseen and waits for its moment.
 pub(super) struct Expectation {
     pub observation: Arc<Observation>,
-    pub prefix: Prefix,
+    pub perceived: Arc<dyn Perceived>,
     pub image: RgbImage,
     pub foreseen_ns: i64,
     pub sequence: u64,
@@ -91,7 +91,7 @@ impl Shared {
             psnr: error,
             mean_absolute_error: mean_absolute_error(&expected.image, &seen),
             token_agreement: agreement,
-            confidence: f64::from(mean(expected.prefix.token_confidence())),
+            confidence: f64::from(mean(expected.perceived.token_confidence())),
             psnr_if_still: still,
             psnr_changed: or_nan(foreseen.psnr_changed()),
             psnr_changed_if_still: or_nan(repeated.psnr_changed()),
@@ -129,7 +129,7 @@ impl Shared {
 
     /// Share of equal tokens in the finest scale that was generated.
     fn finest_agreement(&self, expected: &Expectation, observation: &Observation) -> Option<f64> {
-        let (finest, coarser) = expected.prefix.tokens().split_last()?;
+        let (finest, coarser) = expected.perceived.tokens().split_last()?;
         let from: usize = coarser.iter().map(Vec::len).sum();
         let (_, came) = observation.history.last()?;
         token_agreement(finest, came.tokens().get(from..from + finest.len())?)

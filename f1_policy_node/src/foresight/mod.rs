@@ -8,4 +8,4 @@ mod settings;
 
 pub use mode::{MODES, Mode};
 pub use node::Foresight;
-pub use settings::{ForesightSettings, SIGNALS, Signal, load_options};
+pub use settings::{ForesightSettings, SIGNALS, ServerOptions, Signal, load_options};

@@ -1,13 +1,13 @@
 //! How much of the prefix is computed for an observation: all of it, understanding with the
 //! foresight of an earlier observation, or understanding alone.
 
+use std::sync::Arc;
+
 use f1_middleware::parameters::Proposal;
-use f1_model::config::AttentionMode;
-use f1_model::sampling::TokenSource;
-use f1_model::{Config, Embedded, HistoryFrame, Prefix};
 
 use super::node::Shared;
-use crate::observation::Observation;
+use crate::policy::{Passes, PerceiveRequest, Perceived, PolicyError};
+use crate::stages::StageTimes;
 
 /// Which passes run for a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,67 +36,56 @@ impl Mode {
         }
     }
 
-    /// Whether a model can be run in this mode.
+    /// Whether a policy can be run in this mode.
     ///
     /// # Errors
-    /// Why it cannot.
-    pub fn check(self, config: &Config) -> Result<(), String> {
-        let foresees = config.generation.is_some();
-        match self {
-            Self::Cached | Self::Off
-                if foresees && config.run.attention == AttentionMode::Released =>
-            {
-                Err("with attention \"released\" understanding sees the condition, so that \
-                     foresight can neither be kept nor left out"
-                    .into())
-            }
-            Self::Off if foresees && !config.run.optional_foresight => {
-                Err("the model was not trained to act without foresight (loss.hide_foresight of \
-                     its run file, f1.optional_foresight of its config.json)"
-                    .into())
-            }
-            _ => Ok(()),
-        }
+    /// The mode's name, and why it cannot.
+    pub fn check(self, passes: &Passes) -> Result<(), String> {
+        let (name, pass) = match self {
+            Self::On => return Ok(()),
+            Self::Cached => ("cached", &passes.renew),
+            Self::Off => ("off", &passes.understand),
+        };
+        pass.as_ref().map(|_| ()).map_err(|reason| format!("mode {name}: {reason}"))
     }
 
-    /// Checks a change of the parameter `mode` against a model.
+    /// Checks a change of the parameter `mode` against a policy.
     ///
     /// # Errors
-    /// Why the model cannot be run in the mode that is asked for.
-    pub fn proposed(proposal: &Proposal<'_>, config: &Config) -> Result<(), String> {
+    /// Why the policy cannot be run in the mode that is asked for.
+    pub fn proposed(proposal: &Proposal<'_>, passes: &Passes) -> Result<(), String> {
         if !proposal.changed().iter().any(|name| name == "mode") {
             return Ok(());
         }
         let name: String = proposal.get("mode")?;
-        Self::named(&name).check(config).map_err(|reason| format!("mode {name}: {reason}"))
+        Self::named(&name).check(passes)
     }
 }
 
 /// Foresight that may be used again.
 pub(super) struct Kept {
-    prefix: Prefix,
+    perceived: Arc<dyn Perceived>,
     /// Of the observation that it was foreseen from.
     stamp_ns: i64,
     epoch: u64,
 }
 
-/// The prefix of an observation, and of which observation its foresight is.
-pub(super) struct Perceived {
-    pub prefix: Prefix,
+/// What was made of an observation, and of which observation its foresight is.
+pub(super) struct Taken {
+    pub perceived: Arc<dyn Perceived>,
     /// Stamp of the observation that the foresight is of, ns; none without foresight.
     pub foresight_ns: Option<i64>,
 }
 
 impl Shared {
-    /// Computes the prefix, as much of it as the mode asks for.
-    pub(super) fn prefix_of(
+    /// Takes an observation, with as many passes as the mode asks for.
+    pub(super) fn take(
         &self,
-        observation: &Observation,
-        embedded: &Embedded,
-        history: &[HistoryFrame],
-        seed: u64,
-    ) -> f1_model::Result<Perceived> {
+        request: &PerceiveRequest<'_>,
+        times: &mut StageTimes,
+    ) -> Result<Taken, PolicyError> {
         let policy = &self.resources.policy;
+        let observation = request.observation;
         let (stamp_ns, epoch) = (observation.stamp_ns, observation.instruction.epoch);
         let (mode, keep_ns) = {
             let settings = self.settings.lock();
@@ -104,8 +93,8 @@ impl Shared {
         };
         let foresees = self.resources.foresees();
         if foresees && mode == Mode::Off {
-            let prefix = policy.understand(embedded)?;
-            return Ok(Perceived { prefix, foresight_ns: None });
+            let perceived = policy.understand(request, times)?;
+            return Ok(Taken { perceived, foresight_ns: None });
         }
         if foresees && mode == Mode::Cached {
             let kept = self.kept.lock();
@@ -113,23 +102,20 @@ impl Shared {
                 kept.epoch == epoch && (0..keep_ns).contains(&(stamp_ns - kept.stamp_ns))
             };
             if let Some(kept) = kept.as_ref().filter(fit) {
-                match policy.renew(embedded, &kept.prefix) {
-                    Ok(prefix) => {
-                        let foresight_ns = Some(kept.stamp_ns);
-                        return Ok(Perceived { prefix, foresight_ns });
+                match kept.perceived.renew(request, times) {
+                    Ok(perceived) => {
+                        return Ok(Taken { perceived, foresight_ns: Some(kept.stamp_ns) });
                     }
                     // A camera came or went: the tokens are others.
                     Err(error) => tracing::debug!(%error, "foresight is not kept"),
                 }
             }
         }
-        let run = &policy.config().run;
-        let mut source = TokenSource::new(run.top_k, run.top_p, seed);
-        let prefix = policy.perceive_embedded(embedded, history, &mut source)?;
-        if mode == Mode::Cached {
-            *self.kept.lock() = Some(Kept { prefix: prefix.clone(), stamp_ns, epoch });
+        let perceived = policy.perceive(request, times)?;
+        if foresees && mode == Mode::Cached {
+            *self.kept.lock() = Some(Kept { perceived: perceived.clone(), stamp_ns, epoch });
         }
-        Ok(Perceived { prefix, foresight_ns: foresees.then_some(stamp_ns) })
+        Ok(Taken { perceived, foresight_ns: foresees.then_some(stamp_ns) })
     }
 
     /// The scene departs from what was foreseen: the next prefix is computed whole.

@@ -10,13 +10,11 @@ use f1_interfaces::f1_msgs::msg::ForesightError;
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image};
 use f1_interfaces::std_msgs::msg::Header;
 use f1_middleware::{Node, Publisher, Urgency, Worker};
-use f1_model::{CameraInput, HistoryFrame, PolicyInput};
 use image::RgbImage;
 use parking_lot::Mutex;
-use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use super::compare::{Arrived, Compared, Expectation};
-use super::mode::{Kept, Mode, Perceived};
+use super::mode::{Kept, Mode, Taken};
 use super::settings::ForesightSettings;
 use crate::condition::{Condition, Source};
 use crate::core::Core;
@@ -24,9 +22,9 @@ use crate::error::{NodeError, NodeResult};
 use crate::names::FORESIGHT as NAME;
 use crate::observation::{Foreseen, Observation};
 use crate::pacer::Pacer;
+use crate::policy::PerceiveRequest;
 use crate::resources::Resources;
 use crate::seed::seed_from_stamp;
-use crate::stages::stage;
 use crate::topics;
 
 /// Publishers of one configuration.
@@ -78,7 +76,7 @@ pub(super) struct Shared {
     pub stride_ns: i64,
 }
 
-/// The node `foresight`: runs the understanding and generation experts, shows what they foresee.
+/// The node `foresight`: hands observations to the policy, shows what it foresees.
 pub struct Foresight {
     node: Node,
     core: Arc<Core>,
@@ -120,10 +118,7 @@ impl Foresight {
             comparison: topics::FORESIGHT_COMPARISON.publisher(node)?,
             error: topics::FORESIGHT_ERROR.publisher(node)?,
         };
-        settings
-            .mode
-            .check(resources.policy.config())
-            .map_err(|reason| NodeError::Parameter(format!("mode: {reason}")))?;
+        settings.mode.check(&resources.policy.info().passes).map_err(NodeError::Parameter)?;
         self.core.set_without_foresight(settings.mode == Mode::Off);
         let stride = resources.stride();
         let latency = Duration::from_secs_f64(settings.virtual_latency);
@@ -142,7 +137,7 @@ impl Foresight {
         });
         let weak = Arc::downgrade(&shared);
         node.parameters().on_set(move |proposal| match weak.upgrade() {
-            Some(shared) => Mode::proposed(proposal, shared.resources.policy.config()),
+            Some(shared) => Mode::proposed(proposal, &shared.resources.policy.info().passes),
             None => Ok(()),
         });
         let parameters = node.parameters().clone();
@@ -298,6 +293,7 @@ impl Shared {
             || !settings.compare
             || settings.mode != Mode::On
             || !self.resources.foresees()
+            || !self.resources.policy.info().passes.foresight_alone
         {
             return false;
         }
@@ -327,40 +323,21 @@ impl Shared {
 
     /// Understanding and foresight of an observation.
     fn perceive(&self, observation: &Arc<Observation>) -> Result<Foreseen, String> {
-        let (policy, threads) = (&self.resources.policy, &self.resources.threads);
-        let (cameras, resize) = stage!("resize", || {
-            let und = self.resources.understanding_cameras();
-            threads.infer(|| {
-                let prepared = und.into_par_iter().map(|camera| {
-                    match observation.cameras.get(camera).and_then(Option::as_ref) {
-                        Some(frame) => policy.prepare_camera(&frame.image).map(Some),
-                        None => Ok(None),
-                    }
-                });
-                prepared.collect::<Result<Vec<Option<CameraInput>>, _>>()
-            })
-        });
-        let mut cameras = cameras.map_err(|error| error.to_string())?;
-        cameras.extend(observation.past.iter().cloned().map(Some));
-        let history: Vec<HistoryFrame> =
-            observation.history.iter().map(|(_, frame)| frame.clone()).collect();
-        let input =
-            PolicyInput { cameras, prompt: observation.instruction.prompt.clone(), history };
         let seed = seed_from_stamp(observation.stamp_ns);
-        // The two halves of `F1Policy::perceive`, so that each has its time.
-        let (embedded, image_encoder) =
-            stage!("image_encoder", || threads.infer(|| policy.embed(&input)));
-        let embedded = embedded.map_err(|error| error.to_string())?;
-        let (perceived, foresight) = stage!("foresight", || threads.infer(|| self.prefix_of(
-            observation,
-            &embedded,
-            &input.history,
-            seed
-        )));
-        let Perceived { prefix, foresight_ns } = perceived.map_err(|error| error.to_string())?;
-        let times =
-            crate::stages::StageTimes { resize, image_encoder, foresight, ..observation.times };
-        Ok(Foreseen { observation: observation.clone(), prefix, foresight_ns, seed, times })
+        let show = self.shows();
+        let mut times = observation.times;
+        let request = PerceiveRequest { observation, seed, show };
+        let taken = self.take(&request, &mut times);
+        let Taken { perceived, foresight_ns } = taken.map_err(|error| error.to_string())?;
+        let observation = observation.clone();
+        Ok(Foreseen { observation, perceived, foresight_ns, seed, times })
+    }
+
+    /// Whether anybody is shown what is foreseen.
+    fn shows(&self) -> bool {
+        let settings = self.settings.lock();
+        self.resources.foresees()
+            && (settings.publish_raw || settings.publish_compressed || settings.compare)
     }
 
     fn worked(&self, outcome: Result<Worked, (String, bool)>, imagine: &Worker<Foreseen>) {
@@ -370,7 +347,7 @@ impl Shared {
                 self.core.status.lock().clear(&Source::Foresight);
                 // An image that was foreseen from an earlier observation was shown then.
                 let is_new = foreseen.foresight_ns == Some(foreseen.observation.stamp_ns);
-                let shown = is_new.then(|| foreseen.clone());
+                let shown = (is_new && self.shows()).then(|| foreseen.clone());
                 // The chunk first, the image after it.
                 if chunk && !self.core.prefixes.send(foreseen) {
                     self.core.pacer.lock().failed();
@@ -392,9 +369,7 @@ impl Shared {
 
     /// Runs on the second worker, off the path to motion.
     fn imagine(&self, foreseen: Foreseen) -> Result<Imagined, String> {
-        let (policy, threads) = (&self.resources.policy, &self.resources.threads);
-        let (image, _) = stage!("imagine", || threads.show(|| policy.imagine(&foreseen.prefix)));
-        let image = image.map_err(|error| error.to_string())?;
+        let image = foreseen.perceived.imagine().map_err(|error| error.to_string())?;
         let settings = self.settings.lock().clone();
         let observation = &foreseen.observation;
         let header = self.header(observation, observation.stamp_ns + self.stride_ns);
@@ -421,11 +396,11 @@ impl Shared {
             );
         }
         if self.settings.lock().compare {
-            let (observation, prefix) = (foreseen.observation, foreseen.prefix);
+            let (observation, perceived) = (foreseen.observation, foreseen.perceived);
             let foreseen_ns = observation.stamp_ns + self.stride_ns;
             let sequence = self.core.status.lock().chunks;
             let mut waiting = self.waiting.lock();
-            waiting.push_back(Expectation { observation, prefix, image, foreseen_ns, sequence });
+            waiting.push_back(Expectation { observation, perceived, image, foreseen_ns, sequence });
             // Moments that never come (a camera stopped) must not accumulate.
             while waiting.len() > 32 {
                 waiting.pop_front();

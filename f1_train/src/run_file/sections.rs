@@ -55,6 +55,10 @@ pub struct SourceSection {
     /// Columns, or ranges of columns, that make up the action.
     #[serde(default)]
     pub action: Option<Vec<String>>,
+    /// The robot of the data set, a shipped robot's name or a robot file: angles of its joints that
+    /// turn without end are brought to one turn.
+    #[serde(default)]
+    pub robot: Option<String>,
     /// Weight of each sample.
     #[serde(default = "one")]
     pub weight: f64,

@@ -1,6 +1,6 @@
 //! Opening a run: data, weights, the checkpoint to continue from, the other ranks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use candle_core::{DType, Device, Tensor};
 use f1_data::loader::{OpenSource, Reader};
 use f1_data::mixture::Position;
 use f1_model::network::F1Network;
+use f1_model::parameters::used_parameters;
 use f1_model::{AttentionMode, Config};
 use f1_robot::statistics::{Normaliser, StatisticsFile};
 
@@ -17,7 +18,7 @@ use crate::batch::{Preparer, encode_prompts, understanding_cameras};
 use crate::checkpoint::{self, Progress};
 use crate::codebook::CodebookWatch;
 use crate::optimizer::Optimizer;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, is_adaptable};
 use crate::ranks::{Exchange, Layout, Ranks};
 use crate::run_file::{Crop, RunFile, Stage};
 use crate::tokens::TokenCache;
@@ -211,6 +212,7 @@ fn open_model(
     };
     if run.model.init.is_some() && !initialised.is_empty() {
         say(&format!("initialised, because the checkpoint lacks them: {}", initialised.join(", ")));
+        refuse_adapters_of_nothing(run, config, &initialised)?;
     }
     let (rank, size) = ranks.map_or((0, 1), |ranks| (ranks.rank(), ranks.size()));
     let bytes = ranks.map_or(usize::MAX, Ranks::bucket_bytes);
@@ -227,6 +229,28 @@ fn open_model(
         }
     }
     Ok(OpenModel { parameters, optimizer, averages, layout })
+}
+
+/// Refuses adapters on weights that the checkpoint does not have: they would stay random under
+/// them.
+fn refuse_adapters_of_nothing(
+    run: &RunFile,
+    config: &Config,
+    initialised: &[String],
+) -> Result<()> {
+    let specs = used_parameters(config).into_iter();
+    let random = specs.filter(|spec| {
+        run.adapts(spec.group) && is_adaptable(spec) && initialised.contains(&spec.name)
+    });
+    let groups: BTreeSet<&str> = random.map(|spec| spec.group.name()).collect();
+    if groups.is_empty() {
+        return Ok(());
+    }
+    let groups = groups.into_iter().collect::<Vec<_>>().join(", ");
+    Err(TrainError::Stopped(format!(
+        "lora.groups names {groups}, whose weights the checkpoint lacks: adapters would leave them \
+         random; take {groups} out of lora.groups, and it is trained as a whole"
+    )))
 }
 
 /// Elements and number type of every trained tensor.

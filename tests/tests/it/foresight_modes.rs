@@ -17,7 +17,7 @@ use crate::kit;
 
 /// What was published.
 #[derive(Default)]
-struct Heard {
+struct Received {
     chunks: Vec<ActionChunk>,
     errors: Vec<ForesightError>,
     statuses: Vec<PolicyStatus>,
@@ -27,7 +27,7 @@ struct Graph {
     context: Context,
     process: PolicyProcess,
     sim: SimNode,
-    heard: Arc<Mutex<Heard>>,
+    received: Arc<Mutex<Received>>,
     _keep: Vec<Box<dyn std::any::Any>>,
 }
 
@@ -63,21 +63,21 @@ fn start(parameters: &[&str], optional: bool, disturb: Option<Disturb>) -> Graph
     let loader = kit::loading(move || resources(optional));
     let process = PolicyProcess::compose(&context, loader, &ProcessOptions::default()).unwrap();
     let node = context.create_node_with("observer", NodeOptions::in_namespace("/f1")).unwrap();
-    let heard: Arc<Mutex<Heard>> = Arc::default();
+    let received: Arc<Mutex<Received>> = Arc::default();
     let mut keep: Vec<Box<dyn std::any::Any>> = Vec::new();
-    let into = heard.clone();
+    let into = received.clone();
     keep.push(Box::new(node.create_subscription::<ActionChunk>(
         "action/chunk",
         Qos::reliable(),
         move |message, _| into.lock().chunks.push((*message).clone()),
     )));
-    let into = heard.clone();
+    let into = received.clone();
     keep.push(Box::new(node.create_subscription::<ForesightError>(
         "foresight/error",
         Qos::reliable(),
         move |message, _| into.lock().errors.push((*message).clone()),
     )));
-    let into = heard.clone();
+    let into = received.clone();
     keep.push(Box::new(node.create_subscription::<PolicyStatus>(
         "status",
         Qos::latched(),
@@ -85,7 +85,7 @@ fn start(parameters: &[&str], optional: bool, disturb: Option<Disturb>) -> Graph
     )));
     keep.push(Box::new(node));
     context.executor().spin_for(Duration::from_secs(1));
-    Graph { context, process, sim, heard, _keep: keep }
+    Graph { context, process, sim, received, _keep: keep }
 }
 
 impl Graph {
@@ -107,10 +107,10 @@ fn without_foresight_chunks_come_and_no_generation_pass_runs() {
     let graph = start(&["mode:=off"], true, None);
     assert!(graph.process.is_started(), "{:?}", graph.process.status().state());
     graph.play(None, 3.0);
-    let heard = graph.heard.lock();
-    assert!(heard.chunks.len() >= 6, "{} chunks", heard.chunks.len());
-    assert_eq!((graph.passes(), heard.errors.len()), (0, 0));
-    for chunk in &heard.chunks {
+    let received = graph.received.lock();
+    assert!(received.chunks.len() >= 6, "{} chunks", received.chunks.len());
+    assert_eq!((graph.passes(), received.errors.len()), (0, 0));
+    for chunk in &received.chunks {
         assert_eq!((chunk.foresight_stamp.nanoseconds(), chunk.history_stamps.len()), (0, 0));
     }
     assert!(graph.process.status().stages.history.is_zero(), "no history frame is encoded");
@@ -133,8 +133,8 @@ fn a_model_that_was_not_trained_for_it_is_not_run_without_foresight() {
 fn kept_foresight_is_used_again_until_it_is_too_old() {
     let graph = start(&["mode:=cached", "cache_time:=1.5"], true, None);
     graph.play(None, 4.0);
-    let heard = graph.heard.lock();
-    let chunks = heard.chunks.len() as u64;
+    let received = graph.received.lock();
+    let chunks = received.chunks.len() as u64;
     assert!(chunks >= 8, "{chunks} chunks");
     // Three of four chunks, 0.35 to 0.4 s apart, use what was foreseen before.
     let passes = graph.passes();
@@ -143,9 +143,9 @@ fn kept_foresight_is_used_again_until_it_is_too_old() {
     let ahead = |chunk: &ActionChunk| {
         (chunk.foresight_stamp.nanoseconds() - chunk.header.stamp.nanoseconds()) as f64 * 1e-9
     };
-    let fresh = heard.chunks.iter().filter(|chunk| (ahead(chunk) - 0.5).abs() < 1e-6).count();
+    let fresh = received.chunks.iter().filter(|chunk| (ahead(chunk) - 0.5).abs() < 1e-6).count();
     assert_eq!(fresh as u64, passes);
-    assert!(heard.chunks.iter().all(|chunk| ahead(chunk) > 0.5 - 1.5));
+    assert!(received.chunks.iter().all(|chunk| ahead(chunk) > 0.5 - 1.5));
 }
 
 #[test]
@@ -154,12 +154,12 @@ fn an_error_that_crosses_the_threshold_ends_kept_foresight() {
     let parameters = ["mode:=cached", "cache_time:=60.0", "replan_psnr:=60.0"];
     let graph = start(&parameters, true, None);
     graph.play(None, 4.0);
-    let heard = graph.heard.lock();
-    assert!(heard.errors.len() >= 3, "{} errors", heard.errors.len());
-    for error in heard.errors.iter().filter(|error| error.epoch == heard.chunks[0].epoch) {
+    let received = graph.received.lock();
+    assert!(received.errors.len() >= 3, "{} errors", received.errors.len());
+    for error in received.errors.iter().filter(|error| error.epoch == received.chunks[0].epoch) {
         let at = error.header.stamp.nanoseconds();
         // The next chunk whose observation came after the error has foresight of its own.
-        let next = heard.chunks.iter().find(|chunk| chunk.header.stamp.nanoseconds() > at);
+        let next = received.chunks.iter().find(|chunk| chunk.header.stamp.nanoseconds() > at);
         let Some(next) = next else { continue };
         let ahead = next.foresight_stamp.nanoseconds() - next.header.stamp.nanoseconds();
         assert_eq!(ahead, 500_000_000, "after {at}");
@@ -174,11 +174,11 @@ fn the_error_is_a_signal_of_five_hertz_whatever_the_chunks_do() {
     let rate = |parameters: &[&str]| {
         let graph = start(parameters, true, None);
         graph.play(None, 4.0);
-        let heard = graph.heard.lock();
+        let received = graph.received.lock();
         let stamps: Vec<i64> =
-            heard.errors.iter().map(|error| error.header.stamp.nanoseconds()).collect();
+            received.errors.iter().map(|error| error.header.stamp.nanoseconds()).collect();
         let seconds = (stamps.last().unwrap() - stamps[0]) as f64 * 1e-9;
-        (heard.chunks.len(), (stamps.len() - 1) as f64 / seconds)
+        (received.chunks.len(), (stamps.len() - 1) as f64 / seconds)
     };
     let (chunks, of_chunks) = rate(&["error_rate:=0.0"]);
     let (same, often) = rate(&[]);
@@ -190,16 +190,19 @@ fn the_error_is_a_signal_of_five_hertz_whatever_the_chunks_do() {
 fn errors_and_status_stand_beside_the_newest_frame() {
     let graph = start(&[], true, None);
     graph.play(None, 4.0);
-    let heard = graph.heard.lock();
-    for error in &heard.errors {
+    let received = graph.received.lock();
+    for error in &received.errors {
         assert!(error.psnr.is_finite() && error.psnr_if_still.is_finite(), "{error:?}");
         assert!(error.psnr_worst <= error.psnr, "{error:?}");
         assert!((0.0..=1.0).contains(&error.ssim) && error.ssim_if_still <= 1.0, "{error:?}");
     }
-    let status = heard.statuses.iter().rev().find(|status| status.foresight_psnr.is_finite());
+    let status = received.statuses.iter().rev().find(|status| status.foresight_psnr.is_finite());
     let status = status.unwrap();
-    let error =
-        heard.errors.iter().find(|error| error.psnr == status.foresight_psnr).expect("its error");
+    let error = received
+        .errors
+        .iter()
+        .find(|error| error.psnr == status.foresight_psnr)
+        .expect("its error");
     assert_eq!(
         (status.foresight_psnr_changed, status.foresight_psnr_changed_if_still),
         (error.psnr_changed, error.psnr_changed_if_still)

@@ -10,9 +10,9 @@ use anyhow::{Context as _, Result, bail};
 use f1_interfaces::f1_msgs::msg::{ForesightError, SafetyEvent};
 use f1_middleware::{Backend, Context, ContextOptions, RosArgs};
 use f1_model::LoadOptions;
+use f1_policy_node::foresight::ServerOptions;
 use f1_policy_node::process::{PolicyProcess, ProcessOptions};
 use f1_policy_node::recording::RecordSession;
-use f1_policy_node::resources::Resources;
 use f1_policy_node::stages::ProcessorTimes;
 use f1_robot::Robot;
 use f1_sim::episode::Foreseen;
@@ -22,6 +22,7 @@ use f1_sim::{BenchSettings, Disturbed, Outcome};
 use parking_lot::Mutex;
 
 use super::listener::{Received, listen};
+use crate::assembly;
 
 /// Namespace of all topics.
 const NAMESPACE: &str = "/f1";
@@ -35,15 +36,18 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Stage {
     /// What carries the messages.
     pub backend: Backend,
+    /// How a checkpoint is loaded.
     pub options: LoadOptions,
+    /// How a policy server is used.
+    pub server: ServerOptions,
     /// The robot file.
     pub robot_file: PathBuf,
     /// The robot file, read.
     pub robot: Arc<Robot>,
-    /// Folder of the policy.
-    pub model: PathBuf,
     /// Parameters of the nodes: node, name, value.
     pub parameters: Vec<(&'static str, &'static str, String)>,
+    /// Folder or server of the policy.
+    pub model: String,
     /// Ends an episode early when set.
     pub stop: Arc<AtomicBool>,
 }
@@ -123,8 +127,8 @@ impl Stage {
         let options = SimOptions { truth: true, ..SimOptions::default() };
         let sim = SimNode::start(context, &self.robot, settings.clone(), &options)?;
         let (robot_file, model) = (self.robot_file.clone(), self.model.clone());
-        let options = self.options;
-        let load = move || Resources::load(&robot_file, &model, &options);
+        let (options, server) = (self.options, self.server.clone());
+        let load = move || assembly::load(&robot_file, &model, &options, &server);
         let process = PolicyProcess::compose(
             context,
             Box::new(move |_| Box::new(load)),

@@ -148,7 +148,7 @@ impl Received {
         let Some(resources) = resources else { return Ok(judged) };
         let stride_ns = self.stride_ns();
         let first = self.seen.first().map_or(0, |(stamp, _)| *stamp);
-        let ratio = resources.policy.config().run.crop_ratio;
+        let ratio = resources.policy.info().foresight.map_or(1.0, |info| info.crop_ratio);
         for (moment, foreseen) in &self.foreseen {
             let observed = moment - stride_ns;
             let view = |at: i64| {

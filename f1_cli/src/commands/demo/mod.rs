@@ -20,6 +20,8 @@ use f1_sim::showcase::{write_animation, write_latency_plot, write_sheet};
 use f1_sim::{BenchSettings, Disturb, Split, Task};
 
 use super::bench::{DeviceArg, QuantArg};
+use super::server_args::ServerArgs;
+use crate::assembly;
 use f1_robot::share;
 use graph::Stage;
 use tally::Tally;
@@ -61,9 +63,12 @@ pub struct Args {
     /// Ask for colour-and-shape pairs that training never showed.
     #[arg(long)]
     new_pairs: bool,
-    /// A shipped model's name, or a checkpoint folder.
+    /// A shipped model's name, a checkpoint folder, or a policy server: ws://HOST:PORT or
+    /// wss://HOST:PORT.
     #[arg(long, default_value = "f1_bench")]
     model: String,
+    #[command(flatten)]
+    server: ServerArgs,
     /// A shipped robot's name, or a path to a robot file; the bench needs one arm and one gripper.
     #[arg(long, default_value = "bench_arm")]
     robot: String,
@@ -170,7 +175,8 @@ pub fn run(args: Args) -> Result<()> {
         signal_hook::flag::register_conditional_shutdown(signal, 130, stop.clone())?;
         signal_hook::flag::register(signal, stop.clone())?;
     }
-    let model = share::model(&args.model)?;
+    let model = assembly::model(&args.model)?;
+    let server = args.server.options()?;
     let options = LoadOptions {
         device: args.device.choice(),
         quant: args.quant.map(QuantArg::quant),
@@ -178,8 +184,16 @@ pub fn run(args: Args) -> Result<()> {
         ..LoadOptions::default()
     };
     let parameters = args.parameters();
-    let stage =
-        Stage { backend, options, robot_file, robot, model, parameters, stop: stop.clone() };
+    let stage = Stage {
+        backend,
+        options,
+        server,
+        robot_file,
+        robot,
+        model,
+        parameters,
+        stop: stop.clone(),
+    };
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("{} cannot be made: choose another --out", args.out.display()))?;
     let mut tally = Tally::default();

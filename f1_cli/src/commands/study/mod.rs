@@ -17,6 +17,8 @@ use f1_sim::Task;
 use serde_json::Value;
 
 use super::demo::graph::Stage;
+use super::server_args::ServerArgs;
+use crate::assembly;
 
 /// Arguments of `f1 study`.
 #[derive(clap::Args, Debug)]
@@ -27,9 +29,12 @@ pub struct Args {
     /// each other, on moving, standing and disturbed belts).
     #[arg(value_enum)]
     table: Table,
-    /// Shipped models' names or checkpoint folders; several for `worth`.
+    /// Shipped models' names, checkpoint folders or policy servers (ws://HOST:PORT); several for
+    /// `worth`.
     #[arg(long, default_value = "f1_bench", num_args = 1..)]
     model: Vec<String>,
+    #[command(flatten)]
+    server: ServerArgs,
     /// Episodes of each cell.
     #[arg(long, default_value_t = 200)]
     episodes: u64,
@@ -81,7 +86,8 @@ impl Args {
             options: LoadOptions::default(),
             robot_file,
             robot,
-            model: share::model(model)?,
+            model: assembly::model(model)?,
+            server: self.server.options()?,
             parameters: Vec::new(),
             stop: Arc::new(AtomicBool::new(false)),
         })

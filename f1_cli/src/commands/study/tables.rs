@@ -1,8 +1,8 @@
 //! Tables of success, foresight and cost over cells.
 
+use crate::assembly;
 use anyhow::Result;
 use f1_policy_node::foresight::{MODES, Mode};
-use f1_policy_node::resources::Resources;
 use f1_sim::score::TRUSTED;
 use f1_sim::showcase::wilson;
 use f1_sim::{Disturb, Split, Task};
@@ -90,7 +90,7 @@ pub fn foresight(stage: &Stage, args: &Args) -> Result<Value> {
 /// # Errors
 /// The graph cannot be built.
 pub fn modes(stage: &Stage, args: &Args) -> Result<Value> {
-    let loaded = Resources::load(&stage.robot_file, &stage.model, &stage.options)?;
+    let loaded = assembly::load(&stage.robot_file, &stage.model, &stage.options, &stage.server)?;
     println!(
         "{}",
         head(&[
@@ -104,8 +104,8 @@ pub fn modes(stage: &Stage, args: &Args) -> Result<Value> {
     );
     let mut all = Map::new();
     for mode in MODES {
-        if let Err(reason) = Mode::named(mode).check(loaded.policy.config()) {
-            eprintln!("{mode}: not measured: {reason}");
+        if let Err(reason) = Mode::named(mode).check(&loaded.policy.info().passes) {
+            eprintln!("not measured: {reason}");
             continue;
         }
         let stage = with(
