@@ -63,6 +63,7 @@ impl Mode {
 }
 
 /// Foresight that may be used again.
+#[derive(Clone)]
 pub(super) struct Kept {
     perceived: Arc<dyn Perceived>,
     /// Of the observation that it was foreseen from.
@@ -97,14 +98,15 @@ impl Shared {
             return Ok(Taken { perceived, foresight_ns: None });
         }
         if foresees && mode == Mode::Cached {
-            let kept = self.kept.lock();
             let fit = |kept: &&Kept| {
                 kept.epoch == epoch && (0..keep_ns).contains(&(stamp_ns - kept.stamp_ns))
             };
-            if let Some(kept) = kept.as_ref().filter(fit) {
-                match kept.perceived.renew(request, times) {
+            // The lock is not held while the network computes.
+            let kept = self.kept.lock().as_ref().filter(fit).cloned();
+            if let Some(Kept { perceived, stamp_ns, .. }) = kept {
+                match perceived.renew(request, times) {
                     Ok(perceived) => {
-                        return Ok(Taken { perceived, foresight_ns: Some(kept.stamp_ns) });
+                        return Ok(Taken { perceived, foresight_ns: Some(stamp_ns) });
                     }
                     // A camera came or went: the tokens are others.
                     Err(error) => tracing::debug!(%error, "foresight is not kept"),

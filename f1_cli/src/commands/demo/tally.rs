@@ -115,7 +115,7 @@ impl Tally {
             ("latency of a chunk", format!("median {p50:.0} ms, 99 % below {p99:.0} ms")),
         ];
         if let Some(cpu) = self.cpu_ms() {
-            rows.push(("processor time a chunk, all told", format!("{cpu:.0} ms")));
+            rows.push(("processor time a chunk, whole policy", format!("{cpu:.0} ms")));
         }
         if self.disturbed > 0 {
             rows.push(("episodes that were disturbed", self.disturbed.to_string()));
