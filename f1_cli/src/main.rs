@@ -65,9 +65,9 @@ fn main() -> std::process::ExitCode {
         }
         error.exit()
     });
-    // The demo's own lines say what happens; the nodes' would bury them, and what comes after the
-    // end of its recording is no fault.
-    // Logs go to stderr, results to stdout; `RUST_LOG` selects what is logged.
+    // Logs go to stderr, results to stdout; `RUST_LOG` selects what is logged. The demo prints its
+    // own lines, which those of the nodes would hide; messages that arrive after the end of its
+    // recording are expected.
     let default = if matches!(cli.command, Command::Demo(_) | Command::Study(_)) {
         "error,f1_policy_node::recording=off"
     } else {

@@ -146,6 +146,16 @@ impl Core {
         Ok(resources)
     }
 
+    /// Notes in status whether a node could be configured, and why not. What is wrong with the
+    /// resources is noted once, when they are loaded.
+    pub fn note_configured(&self, node: &str, fault: Option<String>) {
+        let mut status = self.status.lock();
+        let node = node.to_owned();
+        let fault = fault.filter(|reason| !status.has(&Condition::Configuration(reason.clone())));
+        let condition = fault.map(|reason| Condition::NotConfigured { node: node.clone(), reason });
+        status.set(&Source::Node(node), condition);
+    }
+
     /// The node `node` no longer uses the resources; the last one frees the memory. Does not wait
     /// for another node that is loading.
     pub fn release(&self, node: &'static str) {

@@ -86,21 +86,29 @@ part!(Perception, Foresight, Action, SafetyFilterNode);
 
 struct Managed {
     part: Arc<dyn Part>,
+    core: Arc<Core>,
+    /// The node's name.
+    name: String,
     /// On a virtual clock loading is inline: a thread would end at no certain instant.
     inline: bool,
 }
 
 impl ManagedNode for Managed {
     fn on_configure(&mut self, completion: Completion) {
-        let part = self.part.clone();
+        let (part, core, name) = (self.part.clone(), self.core.clone(), self.name.clone());
+        let configure = move || {
+            let outcome = part.configure();
+            core.note_configured(&name, outcome.as_ref().err().map(ToString::to_string));
+            outcome
+        };
         if self.inline {
-            completion.finish_with(part.configure());
+            completion.finish_with(configure());
             return;
         }
         // Loading takes long: services and the other nodes go on meanwhile.
         let scope = Scope::current();
         let spawned = std::thread::Builder::new().name("configure".into()).spawn(move || {
-            completion.finish_with(scope.run(|| part.configure()));
+            completion.finish_with(scope.run(configure));
         });
         if let Err(error) = spawned {
             tracing::error!(%error, "no thread for loading");
@@ -164,8 +172,13 @@ impl PolicyProcess {
             (&perception_node, perception),
         ];
         for (node, part) in parts {
-            lifecycles
-                .push(Lifecycle::manage(node, Managed { part, inline: context.is_virtual() })?);
+            let managed = Managed {
+                part,
+                core: core.clone(),
+                name: node.name().to_owned(),
+                inline: context.is_virtual(),
+            };
+            lifecycles.push(Lifecycle::manage(node, managed)?);
             keep.push(Box::new(diagnose(node, &core)?));
         }
         let status = Arc::new(topics::STATUS.publisher(&safety_node)?);

@@ -110,6 +110,12 @@ impl Status {
         self.conditions.insert(condition.source(), condition).is_none()
     }
 
+    /// Whether this condition holds now.
+    #[must_use]
+    pub fn has(&self, condition: &Condition) -> bool {
+        self.conditions.get(&condition.source()) == Some(condition)
+    }
+
     /// Removes the condition of a source. Whether it had one.
     pub fn clear(&mut self, source: &Source) -> bool {
         self.conditions.remove(source).is_some()
@@ -149,10 +155,13 @@ impl Status {
         if let Some(fault) = &self.fault {
             return (PolicyState::Fault, fault.clone());
         }
-        let conditions = || {
-            let texts: Vec<String> = self.conditions.values().map(ToString::to_string).collect();
-            texts.join("; ")
+        let texts = |of: fn(&Source) -> bool| {
+            let wanted = self.conditions.iter().filter(|(source, _)| of(source));
+            wanted.map(|(_, condition)| condition.to_string()).collect::<Vec<_>>().join("; ")
         };
+        // Before every node is configured nothing else can be put right.
+        let faults = texts(|source| matches!(source, Source::Configuration | Source::Node(_)));
+        let conditions = || if faults.is_empty() { texts(|_| true) } else { faults.clone() };
         if !self.configured {
             return (PolicyState::Unconfigured, conditions());
         }
@@ -164,6 +173,7 @@ impl Status {
             } else {
                 format!("not active: {}", silent.join(", "))
             };
+            let reason = if faults.is_empty() { reason } else { format!("{reason}; {faults}") };
             return (PolicyState::Inactive, reason);
         }
         match &self.motion {

@@ -120,6 +120,9 @@ fn without_foresight_chunks_come_and_no_generation_pass_runs() {
 fn a_model_that_was_not_trained_for_it_is_not_run_without_foresight() {
     let graph = start(&["mode:=off"], false, None);
     assert!(!graph.process.is_started());
+    let reason = graph.process.status().state().1;
+    assert!(reason.contains("foresight: parameter mode off"), "{reason}");
+    assert!(!reason.contains("no instruction"), "{reason}");
     let graph = start(&[], false, None);
     assert!(graph.process.is_started());
     let nodes = graph.process.nodes();

@@ -112,7 +112,13 @@ impl Tally {
             ("limits broken at the controllers", self.violations.to_string()),
             ("safety events", self.events.to_string()),
             ("chunks used up before the next came", self.starved.to_string()),
-            ("latency of a chunk", format!("median {p50:.0} ms, 99 % below {p99:.0} ms")),
+            (
+                "latency of a chunk",
+                match p50.is_nan() {
+                    true => "no chunk".to_string(),
+                    false => format!("median {p50:.0} ms, 99 % below {p99:.0} ms"),
+                },
+            ),
         ];
         if let Some(cpu) = self.cpu_ms() {
             rows.push(("processor time a chunk, whole policy", format!("{cpu:.0} ms")));

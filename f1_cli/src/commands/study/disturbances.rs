@@ -117,7 +117,7 @@ struct Noticed {
 
 impl Noticed {
     fn of(traces: &[Trace], signal: usize, threshold: f64) -> Self {
-        // What shows after the last error that could tell is nobody's to notice.
+        // A disturbance that shows after the last error of the episode cannot be noticed.
         let could = |trace: &&Trace| {
             let last = trace.errors.last().map_or(i64::MIN, |(stamp, _)| *stamp);
             trace.shows_ns.is_some_and(|shows| (last - shows) as f64 * 1e-9 >= SOON)
