@@ -7,3 +7,4 @@ mod pages;
 mod recordings;
 mod release;
 mod unchecked;
+mod undeclared;
