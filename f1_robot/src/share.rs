@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_of_another_scheme_is_told_which_ones_are_served() {
+    fn an_address_of_another_scheme_is_answered_with_those_that_are_served() {
         let error = model("http://robot:8000").unwrap_err().to_string();
         assert!(error.contains("ws:// or wss://"), "{error}");
         let error = model("no such model").unwrap_err().to_string();

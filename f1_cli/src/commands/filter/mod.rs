@@ -49,10 +49,10 @@ pub struct Args {
     #[arg(long = "out")]
     output: Option<PathBuf>,
     /// What happens to a chunk that breaks a limit.
-    #[arg(long, value_parser = words(Mode::WORDS), default_value = FilterSettings::default().mode.word())]
+    #[arg(long, value_parser = words::<Mode>(Mode::WORDS), default_value = FilterSettings::default().mode.word())]
     mode: Mode,
     /// Which of the robot file's end-effector speeds holds.
-    #[arg(long, value_parser = words(Speed::WORDS), default_value = FilterSettings::default().speed.word())]
+    #[arg(long, value_parser = words::<Speed>(Speed::WORDS), default_value = FilterSettings::default().speed.word())]
     speed: Speed,
     /// Do not check clearance to the robot itself and the scene.
     #[arg(long)]
@@ -75,7 +75,7 @@ fn words<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
 where
     T: FromStr<Err = String> + Clone + Send + Sync + 'static,
 {
-    PossibleValuesParser::new(words).try_map(|word| word.parse())
+    PossibleValuesParser::new(words).try_map(|word| word.parse::<T>())
 }
 
 /// Runs the command.
