@@ -146,6 +146,40 @@ pub fn initial_values(spec: &ParameterSpec, config: &Config, seed: u64) -> Vec<f
     }
 }
 
+/// The same as a tensor of `dtype`. On a GPU random values are drawn there, as many billions would take
+/// a processor a minute: the same for a seed and a name on every GPU, but not those of a processor.
+///
+/// # Errors
+/// The device refuses the memory.
+pub(crate) fn initial_tensor(
+    spec: &ParameterSpec,
+    config: &Config,
+    seed: u64,
+    dtype: DType,
+    device: &Device,
+) -> Result<Tensor> {
+    let shape = spec.shape.as_slice();
+    if device.is_cuda() {
+        let draw = |tensor: fn(f32, &[usize], &Device) -> candle_core::Result<Tensor>, size| {
+            device.set_seed(seed ^ stream_of(&spec.name))?;
+            tensor(size, shape, device)?.to_dtype(dtype)
+        };
+        match spec.init {
+            Init::Normal(deviation) => {
+                return Ok(draw(
+                    |d, shape, on| Tensor::randn(0.0, d, shape, on),
+                    deviation as f32,
+                )?);
+            }
+            Init::Uniform(bound) => {
+                return Ok(draw(|b, shape, on| Tensor::rand(-b, b, shape, on), bound as f32)?);
+            }
+            Init::Constant(_) | Init::ScaleOfToken => {}
+        }
+    }
+    Ok(Tensor::from_vec(initial_values(spec, config, seed), shape, device)?.to_dtype(dtype)?)
+}
+
 /// FNV-1a of a name: its random stream does not depend on the order of the table.
 fn stream_of(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
@@ -183,8 +217,7 @@ impl ParameterSet {
         let specs = used_parameters(config);
         let mut tensors = Vec::with_capacity(specs.len());
         for spec in &specs {
-            let values = initial_values(spec, config, seed);
-            tensors.push(Tensor::from_vec(values, spec.shape.as_slice(), device)?);
+            tensors.push(initial_tensor(spec, config, seed, DType::F32, device)?);
         }
         Self::assemble(specs, tensors, trained)
     }

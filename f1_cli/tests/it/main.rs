@@ -11,6 +11,7 @@ mod doctor;
 #[path = "../../../f1_train/tests/it/fixture.rs"]
 #[allow(dead_code, reason = "shared with the tests of f1_train, which use all of it")]
 mod fixture;
+mod gpu_run;
 mod load;
 #[cfg(feature = "mpi")]
 mod mpi;

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 
-use super::{CheckpointFiles, derivable, initial_tensor, target_type};
+use super::{CheckpointFiles, derivable, target_type};
 use crate::config::Config;
 use crate::parameters::{Group, used_parameters};
+use crate::weights::initial_tensor;
 use crate::{Error, Result};
 
 /// Reads the tensors of `group` that `config` uses, by official name; whatever else the checkpoint

@@ -22,7 +22,7 @@ pub use save::{save, save_with_weights};
 
 use crate::config::Config;
 use crate::parameters::{Kind, ParameterSpec, parameters};
-use crate::weights::{Weights, initial_values};
+use crate::weights::{Weights, initial_tensor};
 use crate::{Error, Result};
 use map::MappedFile;
 
@@ -311,17 +311,6 @@ pub fn random(config: &Config, seed: u64, dtype: DType, device: &Device) -> Resu
         );
     }
     Ok(Weights::new(tensors))
-}
-
-fn initial_tensor(
-    spec: &ParameterSpec,
-    config: &Config,
-    seed: u64,
-    dtype: DType,
-    device: &Device,
-) -> Result<Tensor> {
-    let values = initial_values(spec, config, seed);
-    Ok(Tensor::from_vec(values, spec.shape.as_slice(), device)?.to_dtype(dtype)?)
 }
 
 /// The type a tensor has in memory.
