@@ -18,6 +18,12 @@ pub enum NodeError {
     /// Activated before it was configured.
     #[error("node {0} is not configured")]
     NotConfigured(&'static str),
+    /// The live page cannot be served.
+    #[error(transparent)]
+    View(#[from] f1_view::ViewError),
+    /// Foxglove cannot be served.
+    #[error("Foxglove: {0}")]
+    Foxglove(String),
     /// A recording cannot be written or read.
     #[error(transparent)]
     Recording(#[from] crate::recording::RecordingError),

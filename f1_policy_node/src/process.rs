@@ -16,6 +16,7 @@ use f1_middleware::{
 };
 
 use crate::action::Action;
+use crate::by_name;
 use crate::core::{Core, Loader};
 use crate::error::NodeResult;
 use crate::foresight::Foresight;
@@ -25,6 +26,7 @@ use crate::safety::{SafetyFilterNode, Stopper};
 use crate::status::{PolicyState, Status};
 use crate::task::TaskServer;
 use crate::topics;
+use crate::view;
 
 /// How long a process that shuts down or fails waits for the robot to come to rest.
 const REST: Duration = Duration::from_secs(5);
@@ -35,11 +37,13 @@ pub struct ProcessOptions {
     pub namespace: String,
     /// Walks the nodes up to active.
     pub autostart: bool,
+    /// Serves the live page; without it the parameter `view` says whether.
+    pub view: Option<f1_view::Settings>,
 }
 
 impl Default for ProcessOptions {
     fn default() -> Self {
-        Self { namespace: "/f1".into(), autostart: true }
+        Self { namespace: "/f1".into(), autostart: true, view: None }
     }
 }
 
@@ -51,6 +55,7 @@ pub struct PolicyProcess {
     nodes: Vec<Node>,
     started: Arc<AtomicBool>,
     status: Arc<Publisher<PolicyStatus>>,
+    view: Option<f1_view::Server>,
     _keep: Vec<Box<dyn std::any::Any + Send + Sync>>,
 }
 
@@ -172,7 +177,10 @@ impl PolicyProcess {
         come_to_rest_on_shutdown(context, &stopper);
         let nodes = vec![perception_node, foresight_node, action_node, safety_node];
         let started = Arc::new(AtomicBool::new(false));
-        let process = Self { core, stopper, lifecycles, nodes, started, status, _keep: keep };
+        let view = None;
+        let mut process =
+            Self { core, stopper, lifecycles, nodes, started, status, view, _keep: keep };
+        process.view = process.open_view(context, options)?;
         let autostart = process.nodes.first().map_or(Ok(true), |node| {
             let descriptor =
                 Descriptor::new("Walk the four nodes up to active at start.").read_only();
@@ -182,6 +190,40 @@ impl PolicyProcess {
             process.start();
         }
         Ok(process)
+    }
+
+    /// Serves the live page, where that is wanted.
+    fn open_view(
+        &self,
+        context: &Context,
+        options: &ProcessOptions,
+    ) -> NodeResult<Option<f1_view::Server>> {
+        let Some(node) = self.nodes.first() else { return Ok(None) };
+        let text = |name: &str, description: &str| {
+            let descriptor = Descriptor::new(description).read_only();
+            node.parameters().declare(name, String::new(), descriptor)
+        };
+        let address = text(
+            "view",
+            "Serve the live page here (127.0.0.1:8080, an address or a port); empty: not.",
+        )?;
+        let token = text(
+            "view_token_file",
+            "The file with the token that the live page needs on any address but loopback.",
+        )?;
+        let settings = match &options.view {
+            Some(settings) => Some(settings.clone()),
+            None => view::settings(&address, &token)?,
+        };
+        let Some(settings) = settings else { return Ok(None) };
+        let (namespace, locks) = (node.namespace().to_owned(), self.locks());
+        view::start(context, &namespace, (&self.core, &self.stopper), locks, settings).map(Some)
+    }
+
+    /// Where the live page is, where it is served.
+    #[must_use]
+    pub fn view_address(&self) -> Option<std::net::SocketAddr> {
+        self.view.as_ref().map(f1_view::Server::address)
     }
 
     /// Walks all nodes up to active, the safety filter first; a node that fails stays where it is,
@@ -317,7 +359,9 @@ pub fn load_from_parameters() -> LoaderOf {
             }
             let options = crate::foresight::load_options(&parameters)
                 .map_err(|error| ResourceError::Parameter(error.to_string()))?;
-            Resources::load(robot.as_ref(), model.as_ref(), &options)
+            let model = by_name::folder(&model, &f1_hub::MODEL_FILES)?;
+            let tokenizer = by_name::tokenizer(&text("tokenizer"))?;
+            Resources::load_with(robot.as_ref(), &model, tokenizer.as_deref(), &options)
         })
     })
 }

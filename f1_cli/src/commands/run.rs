@@ -7,12 +7,16 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use f1_middleware::{Backend, ClockKind, Context, ContextOptions, MemBus, RosArgs};
+use f1_policy_node::FoxgloveSession;
 use f1_policy_node::process::{PolicyProcess, ProcessOptions, load_from_parameters};
 use f1_policy_node::recording::{Bag, RecordSession, Replay};
 use f1_policy_node::run::{spin_until_shutdown, status_line};
 use f1_robot::Robot;
 
 use f1_robot::share;
+
+use crate::by_name;
+use crate::live::{FoxgloveArgs, ViewArgs};
 
 /// Arguments of `f1 run`.
 #[derive(clap::Args, Debug)]
@@ -23,6 +27,9 @@ pub struct Args {
     /// A shipped model's name, or a checkpoint folder.
     #[arg(long, default_value = "f1_bench")]
     model: String,
+    /// tokenizer.json, a folder with it, or hf://OWNER/NAME, where the model has none.
+    #[arg(long, value_name = "PATH_OR_NAME")]
+    tokenizer: Option<String>,
     /// What to do. Without one the robot waits for the topic `instruction`.
     #[arg(long, default_value = "")]
     instruction: String,
@@ -45,6 +52,10 @@ pub struct Args {
     /// network.
     #[arg(long, value_name = "FILE.mcap")]
     bag: Option<PathBuf>,
+    #[command(flatten)]
+    view: ViewArgs,
+    #[command(flatten)]
+    viewers: FoxgloveArgs,
     /// Record everything in and out.
     #[arg(long, value_name = "FILE.mcap")]
     record: Option<PathBuf>,
@@ -56,7 +67,7 @@ pub struct Args {
 
 impl Args {
     /// The options as ROS arguments; what stands behind `--` comes last and wins.
-    fn ros_args(&self, robot: &Path, model: &Path) -> Result<RosArgs> {
+    fn ros_args(&self, robot: &Path, model: &Path, tokenizer: Option<&Path>) -> Result<RosArgs> {
         let mut all: Vec<String> = ["f1", "--ros-args"].map(String::from).to_vec();
         let mut parameter = |node: &str, name: &str, value: &str| {
             // Quoted: a YAML value that looks like a number or a list stays text.
@@ -71,6 +82,8 @@ impl Args {
         };
         parameter("foresight", "robot_file", &robot.display().to_string());
         parameter("foresight", "model", &model.display().to_string());
+        let tokenizer = tokenizer.map(|path| path.display().to_string()).unwrap_or_default();
+        parameter("foresight", "tokenizer", &tokenizer);
         parameter("foresight", "device", &self.device);
         parameter("foresight", "dtype", self.dtype.as_deref().unwrap_or_default());
         parameter("foresight", "quant", self.quant.as_deref().unwrap_or_default());
@@ -108,10 +121,14 @@ const TAIL: Duration = Duration::from_secs(1);
 /// What stops the command.
 pub fn run(args: Args) -> Result<()> {
     let robot_file = share::robot_file(&args.robot)?;
-    let model = share::model(&args.model)?;
-    let ros_args = args.ros_args(&robot_file, &model)?;
+    let model = by_name::model(&args.model)?;
+    let tokenizer = args.tokenizer.as_deref().map(by_name::tokenizer).transpose()?;
+    let ros_args = args.ros_args(&robot_file, &model, tokenizer.as_deref())?;
     let robot = Arc::new(Robot::load(&robot_file)?);
     match &args.bag {
+        Some(_) if args.view.settings()?.is_some() => {
+            bail!("--view: a replay runs on a virtual clock, which no page can follow")
+        }
         Some(bag) => replay(&args, bag, &robot, ros_args),
         None => live(&args, &robot, ros_args),
     }
@@ -121,14 +138,27 @@ fn live(args: &Args, robot: &Robot, ros_args: RosArgs) -> Result<()> {
     let backend = Backend::from_name(&args.backend)?;
     let context = Context::new(ContextOptions { backend, args: ros_args })?;
     context.shutdown_on_signals()?;
-    let process =
-        PolicyProcess::compose(&context, load_from_parameters(), &ProcessOptions::default())?;
+    let options = ProcessOptions { view: args.view.settings()?, ..ProcessOptions::default() };
+    let process = PolicyProcess::compose(&context, load_from_parameters(), &options)?;
     process.stop_on_panic();
+    if let Some(address) = process.view_address() {
+        eprintln!("live page at http://{address}");
+    }
     let recording = args
         .record
         .as_ref()
         .map(|path| RecordSession::start(&context, robot, &args.namespace, &process.locks(), path))
         .transpose()?;
+    let _viewers = args
+        .viewers
+        .foxglove
+        .map(|port| {
+            FoxgloveSession::start(&context, robot, &args.namespace, &process.locks(), port)
+        })
+        .transpose()?;
+    if let Some(viewers) = &_viewers {
+        eprintln!("Foxglove: ws://{}", viewers.address());
+    }
     let status = context.create_node("f1_run")?;
     let (core, clock) = (process.core().clone(), status.clock());
     let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());

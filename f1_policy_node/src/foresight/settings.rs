@@ -36,7 +36,12 @@ impl ForesightSettings {
         text(
             "model",
             "",
-            "Checkpoint folder: config.json, model.safetensors, tokenizer.json, stats.json.",
+            "Checkpoint folder: config.json, model.safetensors, tokenizer.json, stats.json; or hf://OWNER/NAME.",
+        )?;
+        text(
+            "tokenizer",
+            "",
+            "tokenizer.json, a folder with it, or hf://OWNER/NAME, where the checkpoint folder has none.",
         )?;
         text("robot_file", "", "The robot file.")?;
         let choice = |name: &str, default: &str, choices: &[&str], description: &str| {

@@ -12,6 +12,7 @@ use f1_interfaces::f1_msgs::msg::{ActionChunk, ForesightError, SafetyEvent};
 use f1_interfaces::sensor_msgs::msg::Image;
 use f1_middleware::{Backend, Context, ContextOptions, Node, NodeOptions};
 use f1_model::LoadOptions;
+use f1_policy_node::FoxgloveSession;
 use f1_policy_node::process::{PolicyProcess, ProcessOptions};
 use f1_policy_node::recording::RecordSession;
 use f1_policy_node::resources::Resources;
@@ -44,6 +45,10 @@ pub struct Stage {
     pub model: PathBuf,
     /// Ends an episode early when set.
     pub stop: Arc<AtomicBool>,
+    /// Where a live page is served.
+    pub view: Option<f1_view::Settings>,
+    /// The port on which viewers are served.
+    pub foxglove: Option<u16>,
 }
 
 /// What happened in an episode.
@@ -119,12 +124,19 @@ impl Stage {
         let process = PolicyProcess::compose(
             context,
             Box::new(move |_| Box::new(load)),
-            &ProcessOptions::default(),
+            &ProcessOptions { view: self.view.clone(), ..ProcessOptions::default() },
         )?;
+        if let Some(address) = process.view_address() {
+            eprintln!("live page at http://{address}");
+        }
         let recording = record
             .map(|path| RecordSession::start(context, &self.robot, NAMESPACE, &[], path))
             .transpose()
             .context("the recording cannot be made")?;
+        let _viewers = self
+            .foxglove
+            .map(|port| FoxgloveSession::start(context, &self.robot, NAMESPACE, &[], port))
+            .transpose()?;
         let received: Arc<Mutex<Received>> = Arc::default();
         let _listener = self.listen(context, &process, &received, images)?;
 

@@ -18,6 +18,8 @@ use f1_sim::{BenchSettings, Outcome, Split, Task};
 use serde_json::{Value, json};
 
 use super::bench::{DeviceArg, QuantArg};
+use crate::by_name;
+use crate::live::{FoxgloveArgs, ViewArgs};
 use f1_robot::share;
 use graph::{Played, Stage};
 
@@ -50,6 +52,10 @@ pub struct Args {
     /// allows) or dds (real topics, in real time).
     #[arg(long, default_value = "mem", value_parser = ["mem", "dds"])]
     backend: String,
+    #[command(flatten)]
+    view: ViewArgs,
+    #[command(flatten)]
+    viewers: FoxgloveArgs,
     /// Where the network runs.
     #[arg(long, value_enum, default_value = "cpu")]
     device: DeviceArg,
@@ -120,14 +126,23 @@ pub fn run(args: Args) -> Result<()> {
         signal_hook::flag::register_conditional_shutdown(signal, 130, stop.clone())?;
         signal_hook::flag::register(signal, stop.clone())?;
     }
-    let model = share::model(&args.model)?;
+    let model = by_name::model(&args.model)?;
     let options = LoadOptions {
         device: args.device.choice(),
         quant: args.quant.map(QuantArg::quant),
         cuda_graphs: true,
         ..LoadOptions::default()
     };
-    let stage = Stage { backend, options, robot_file, robot, model, stop: stop.clone() };
+    let (view, foxglove) = (args.view.settings()?, args.viewers.foxglove);
+    if (view.is_some() || foxglove.is_some()) && args.backend != "dds" {
+        bail!(
+            "--view and --foxglove: nobody can follow the virtual clock of the back end mem; add \
+             --backend dds"
+        );
+    }
+    let stop_episodes = stop.clone();
+    let stage =
+        Stage { backend, options, robot_file, robot, model, stop: stop_episodes, view, foxglove };
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("{} cannot be made: choose another --out", args.out.display()))?;
     let mut tally = Tally::default();
