@@ -148,7 +148,7 @@ fn continues<B>(answer: &ureq::http::Response<B>, from: u64) -> bool {
     answer.status() == StatusCode::PARTIAL_CONTENT && range.is_some_and(begins)
 }
 
-/// Fetches a file into the cache; `hear` is told how many of its bytes are there.
+/// Fetches a file into the cache; `hear` receives how many of its bytes are there.
 ///
 /// # Errors
 /// The connection broke too often, another checksum, a full disk, a refusal.

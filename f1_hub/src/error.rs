@@ -152,7 +152,7 @@ pub enum HubError {
 }
 
 impl HubError {
-    /// For `map_err` of what is done with `path`: a full disk is told apart.
+    /// For `map_err` of what is done with `path`: a full disk has its own variant.
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| match source.kind() {

@@ -186,7 +186,7 @@ fn holds(root: &Path, folder: &Path, patterns: &Patterns) -> bool {
     })
 }
 
-/// Refuses what the disk has no room for.
+/// Refuses what the disk has no space for.
 fn check_space(folder: &Path, needed: u64) -> Result<(), HubError> {
     let existing = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
     let Ok(disk) = rustix::fs::statvfs(existing) else { return Ok(()) };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use f1_view::{Command, Picture, Source};
+use f1_view::{Command, ImageState, Source};
 use image::RgbImage;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -126,7 +126,7 @@ impl Source for Watching {
             })
             .collect();
         drop(state);
-        let pictures: Vec<String> = self.pictures().into_iter().map(|one| one.key).collect();
+        let keys: Vec<String> = self.images().into_iter().map(|one| one.key).collect();
         json!({
             "program": "f1 serve",
             "model": self.name,
@@ -134,15 +134,16 @@ impl Source for Watching {
             "reason": format!("{}: {} connections", self.name, connections.len()),
             "controls": false,
             "connections": connections,
-            "pictures": pictures,
+            "images": keys,
         })
     }
 
-    fn pictures(&self) -> Vec<Picture> {
+    fn images(&self) -> Vec<ImageState> {
         let state = self.state.lock();
         let of_one = state.1.iter().flat_map(|(id, shown)| {
-            let picture = |name: &String| Picture { key: key(*id, name), sequence: shown.requests };
-            shown.images.keys().map(picture)
+            let image =
+                |name: &String| ImageState { key: key(*id, name), sequence: shown.requests };
+            shown.images.keys().map(of_name)
         });
         of_one.collect()
     }
@@ -184,10 +185,10 @@ mod tests {
         let state = watching.state();
         assert_eq!(state["connections"][0]["prompt"], "pick");
         assert_eq!(state["connections"][0]["infer"], 0.03);
-        let picture = &watching.pictures()[0];
-        assert_eq!(watching.image(&picture.key).unwrap(), (1, image.clone()));
+        let shown = &watching.images()[0];
+        assert_eq!(watching.image(&shown.key).unwrap(), (1, image.clone()));
         drop(connection);
         assert_eq!(watching.state()["connections"], json!([]));
-        assert!(watching.pictures().is_empty());
+        assert!(watching.images().is_empty());
     }
 }

@@ -83,7 +83,7 @@ impl Settings {
 /// A site can give its own name the address of this machine (DNS rebinding): the browser then
 /// believes that the page is the site's. The header `Host` still holds the site's name, so that
 /// only addresses and this machine's own names are answered. A page of another site that opens the
-/// websocket is told apart by its `Origin`.
+/// websocket is recognised by its `Origin`.
 ///
 /// # Errors
 /// What is wrong, for the answer.

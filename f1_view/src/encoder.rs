@@ -73,9 +73,9 @@ fn newest(
     cache: &mut HashMap<String, (u64, Bytes)>,
     count: &AtomicU64,
 ) -> Option<(u64, Bytes)> {
-    let pictures = source.pictures();
-    cache.retain(|key, _| pictures.iter().any(|picture| picture.key == *key));
-    let sequence = pictures.iter().find(|picture| picture.key == key)?.sequence;
+    let images = source.images();
+    cache.retain(|key, _| images.iter().any(|image| image.key == *key));
+    let sequence = images.iter().find(|image| image.key == key)?.sequence;
     if let Some(found) = cache.get(key).filter(|(cached, _)| *cached == sequence) {
         return Some(found.clone());
     }

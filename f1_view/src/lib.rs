@@ -14,7 +14,7 @@ mod source;
 
 pub use access::{Settings, Token};
 pub use server::{Server, ViewError};
-pub use source::{Command, Picture, Source};
+pub use source::{Command, ImageState, Source};
 
 /// Where the page is unless another address is given.
 pub const ADDRESS: &str = "127.0.0.1:8080";

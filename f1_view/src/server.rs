@@ -316,7 +316,7 @@ async fn listen(
             Ok(Said::Next { .. }) => {
                 let (due, orders) = (last + PERIOD, orders.clone());
                 last = due.max(tokio::time::Instant::now());
-                // Beside the reading: a stop is heard while an update waits for its time.
+                // Beside the reading: a stop is received while an update waits for its time.
                 tokio::spawn(async move {
                     tokio::time::sleep_until(due).await;
                     let _ = orders.try_send(Order::Update);
@@ -359,16 +359,16 @@ async fn obey(
 /// The state, and the images that this page has not seen: each as `length of the name (one byte),
 /// name, JPEG file`.
 async fn update(shared: &Arc<Shared>, shown: &mut HashMap<String, u64>) -> Vec<Message> {
-    let pictures = shared.source.pictures();
-    shown.retain(|key, _| pictures.iter().any(|picture| picture.key == *key));
+    let images = shared.source.images();
+    shown.retain(|key, _| images.iter().any(|image| image.key == *key));
     let mut messages = Vec::new();
-    for picture in pictures {
-        if shown.get(&picture.key) == Some(&picture.sequence) {
+    for image in images {
+        if shown.get(&image.key) == Some(&image.sequence) {
             continue;
         }
-        let Some((sequence, file)) = shared.encoder.image(&picture.key).await else { continue };
-        let Some(message) = framed(&picture.key, &file) else { continue };
-        shown.insert(picture.key, sequence);
+        let Some((sequence, file)) = shared.encoder.image(&image.key).await else { continue };
+        let Some(message) = framed(&image.key, &file) else { continue };
+        shown.insert(image.key, sequence);
         messages.push(Message::Binary(message));
     }
     // The state comes last: the page asks for the next update when it has it.

@@ -29,7 +29,7 @@ impl Command {
 
 /// An image that can be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Picture {
+pub struct ImageState {
     /// Its name on the page, unique.
     pub key: String,
     /// Grows with each new image of this name.
@@ -43,7 +43,7 @@ pub trait Source: Send + Sync + 'static {
     fn state(&self) -> Value;
 
     /// The images that there are.
-    fn pictures(&self) -> Vec<Picture>;
+    fn images(&self) -> Vec<ImageState>;
 
     /// An image in its newest state; `None` where it is gone or cannot be decoded.
     fn image(&self, key: &str) -> Option<(u64, RgbImage)>;

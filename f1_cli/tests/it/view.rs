@@ -67,7 +67,7 @@ fn keep(browser: &Browser, name: &str) {
 /// How many images of a kind the page has shown.
 fn shown(section: &str) -> String {
     format!(
-        "[...document.querySelectorAll('#{section} .pictures figure')].map(f => Number(f.dataset.count))"
+        "[...document.querySelectorAll('#{section} .images figure')].map(f => Number(f.dataset.count))"
     )
 }
 

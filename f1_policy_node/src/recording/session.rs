@@ -41,9 +41,9 @@ impl Sink for File {
 }
 
 impl RecordSession {
-    /// Opens the file and subscribes to the topics of [`crate::topics`] that are recorded, the safety
-    /// filter's `locks` among them. What goes through services and actions (instructions, goals of
-    /// controllers) is not in the file.
+    /// Opens the file and subscribes to the topics of [`crate::topics`] that are recorded, the
+    /// safety filter's `locks` among them. What goes through services and actions (instructions,
+    /// goals of controllers) is not in the file.
     ///
     /// # Errors
     /// A file that cannot be made, topics that the middleware refuses.

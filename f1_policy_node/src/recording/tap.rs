@@ -1,4 +1,4 @@
-//! Everything that goes into the policy and everything that comes out, handed to whoever keeps or
+//! Everything that goes into the policy and everything that comes out, handed to what keeps or
 //! shows it.
 
 use f1_interfaces::Message;

@@ -12,7 +12,7 @@ use f1_interfaces::std_msgs::msg::Bool;
 use f1_interfaces::trajectory_msgs::msg::JointTrajectory;
 use f1_middleware::{Node, Subscription};
 use f1_robot::Robot;
-use f1_view::Picture;
+use f1_view::ImageState;
 use image::RgbImage;
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -161,7 +161,7 @@ impl Feed {
     }
 
     /// Each image with its name on the page: `section/caption`.
-    fn images(&self) -> impl Iterator<Item = (String, Coded)> {
+    fn coded_images(&self) -> impl Iterator<Item = (String, Coded)> {
         let caption = |topic: &str| {
             let cameras = &self.robot.file().cameras;
             let camera = cameras.iter().find(|camera| camera.topic == topic);
@@ -184,20 +184,20 @@ impl Feed {
         raw.chain(compressed).chain(foresight)
     }
 
-    pub fn pictures(&self) -> Vec<Picture> {
-        let picture = |(key, coded): (String, Coded)| Picture { key, sequence: coded.count() };
-        self.images().map(picture).collect()
+    pub fn images(&self) -> Vec<ImageState> {
+        let shown = |(key, coded): (String, Coded)| ImageState { key, sequence: coded.count() };
+        self.coded_images().map(shown).collect()
     }
 
     /// An image as it came.
     pub fn coded(&self, key: &str) -> Option<Coded> {
-        self.images().find(|(name, _)| name == key).map(|(_, coded)| coded)
+        self.coded_images().find(|(name, _)| name == key).map(|(_, coded)| coded)
     }
 
     /// Adds what came to the page's state.
     pub fn describe(&self, value: &mut Value, now_ns: i64, steady: Duration) {
-        let keys: Vec<String> = self.images().map(|(key, _)| key).collect();
-        value["pictures"] = keys.into();
+        let keys: Vec<String> = self.coded_images().map(|(key, _)| key).collect();
+        value["images"] = keys.into();
         value["joints"] = state::joints(self, now_ns);
         value["path"] = state::paths(self);
         value["publishers"] = state::publishers(self, steady);

@@ -14,7 +14,7 @@ use std::time::Duration;
 use f1_interfaces::f1_msgs::msg::{ForesightError, SafetyEvent};
 use f1_interfaces::std_srvs::srv::{Trigger, TriggerRequest};
 use f1_middleware::{Context, Node, NodeOptions, ServiceClient};
-use f1_view::{Command, Picture, Server, Settings, Source, Token};
+use f1_view::{Command, ImageState, Server, Settings, Source, Token};
 use image::RgbImage;
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -166,8 +166,8 @@ impl Source for PolicyView {
         value
     }
 
-    fn pictures(&self) -> Vec<Picture> {
-        self.with_feed(Feed::pictures).unwrap_or_default()
+    fn images(&self) -> Vec<ImageState> {
+        self.with_feed(Feed::images).unwrap_or_default()
     }
 
     fn image(&self, key: &str) -> Option<(u64, RgbImage)> {

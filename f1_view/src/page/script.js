@@ -17,7 +17,7 @@ const SILENCE = 5000;
 const AGAIN = 1000;
 
 let socket = null;
-let heard = 0;
+let lastReceived = 0;
 let gone = performance.now();
 let number = 0;
 const urls = new Map();
@@ -47,9 +47,9 @@ function connect() {
   mine.binaryType = "arraybuffer";
   mine.onopen = () => mine.send('{"next": true}');
   mine.onmessage = (event) => {
-    heard = performance.now();
+    lastReceived = performance.now();
     if (event.data instanceof ArrayBuffer) {
-      showPicture(event.data);
+      showImage(event.data);
       return;
     }
     const message = JSON.parse(event.data);
@@ -64,13 +64,13 @@ function connect() {
   mine.onclose = () => {
     if (socket !== mine) return;
     socket = null;
-    heard = 0;
+    lastReceived = 0;
     setTimeout(connect, AGAIN);
   };
 }
 
 function watch() {
-  const silent = heard === 0 || performance.now() - heard > SILENCE;
+  const silent = lastReceived === 0 || performance.now() - lastReceived > SILENCE;
   if (!silent) {
     gone = performance.now();
     return;
@@ -88,11 +88,11 @@ function watch() {
   if (socket && socket.readyState === WebSocket.OPEN && seconds > 10) socket.close();
 }
 
-function showPicture(data) {
+function showImage(data) {
   const bytes = new Uint8Array(data);
   const key = new TextDecoder().decode(bytes.subarray(1, 1 + bytes[0]));
   const [section, ...name] = key.split("/");
-  const holder = document.querySelector(`#${CSS.escape(section)} .pictures`);
+  const holder = document.querySelector(`#${CSS.escape(section)} .images`);
   if (!holder) return;
   let figure = [...holder.children].find((child) => child.dataset.key === key);
   if (!figure) {
@@ -107,14 +107,14 @@ function showPicture(data) {
   image.src = url;
   image.alt = name.join("/");
   setText(caption, name.join("/"));
-  // A picture counts those it has shown: tests and people see that it is alive.
+  // A figure counts those it has shown: tests and people see that it is alive.
   figure.dataset.count = String(Number(figure.dataset.count || 0) + 1);
   if (urls.has(key)) URL.revokeObjectURL(urls.get(key));
   urls.set(key, url);
 }
 
-function dropPictures(keys) {
-  for (const figure of document.querySelectorAll(".pictures figure")) {
+function dropImages(keys) {
+  for (const figure of document.querySelectorAll(".images figure")) {
     if (!keys.includes(figure.dataset.key)) figure.remove();
   }
 }
@@ -194,8 +194,8 @@ function show(state) {
   }
   document.title = `${WORDS[state.state] || state.state} - ${state.robot || state.program}`;
   setText(byId("about"), [state.program, state.robot, state.model].filter(Boolean).join(", "));
-  dropPictures(state.pictures || []);
-  byId("cameras").hidden = !(state.pictures || []).some((key) => key.startsWith("cameras/"));
+  dropImages(state.images || []);
+  byId("cameras").hidden = !(state.images || []).some((key) => key.startsWith("cameras/"));
   showForesight(state);
   showRobot(state);
   showTables(state);
@@ -204,7 +204,7 @@ function show(state) {
 function showForesight(state) {
   const errors = state.errors || [];
   byId("foresight").hidden = !(
-    errors.length || (state.pictures || []).some((key) => key.startsWith("foresight/"))
+    errors.length || (state.images || []).some((key) => key.startsWith("foresight/"))
   );
   byId("error").hidden = errors.length === 0;
   if (!errors.length) return;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use f1_view::{Command, Picture, Server, Settings, Source, Token, ViewError};
+use f1_view::{Command, ImageState, Server, Settings, Source, Token, ViewError};
 use image::RgbImage;
 use serde_json::{Value, json};
 use tungstenite::client::IntoClientRequest as _;
@@ -29,9 +29,9 @@ impl Source for Program {
         json!({"state": "running", "sequence": self.sequence.load(Ordering::SeqCst)})
     }
 
-    fn pictures(&self) -> Vec<Picture> {
+    fn images(&self) -> Vec<ImageState> {
         let sequence = self.sequence.load(Ordering::SeqCst);
-        vec![Picture { key: "cameras/front".into(), sequence }]
+        vec![ImageState { key: "cameras/front".into(), sequence }]
     }
 
     fn image(&self, _: &str) -> Option<(u64, RgbImage)> {
