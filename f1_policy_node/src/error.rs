@@ -21,9 +21,6 @@ pub enum NodeError {
     /// The live page cannot be served.
     #[error(transparent)]
     View(#[from] f1_view::ViewError),
-    /// Foxglove cannot be served.
-    #[error("Foxglove: {0}")]
-    Foxglove(String),
     /// A recording cannot be written or read.
     #[error(transparent)]
     Recording(#[from] crate::recording::RecordingError),

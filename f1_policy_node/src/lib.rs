@@ -12,7 +12,6 @@ pub mod condition;
 pub mod core;
 pub mod error;
 pub mod foresight;
-mod foxglove;
 pub mod instruction;
 pub mod measured;
 pub mod names;
@@ -33,5 +32,4 @@ pub mod threads;
 pub mod topics;
 mod view;
 
-pub use self::foxglove::FoxgloveSession;
 pub use error::{NodeError, NodeResult};

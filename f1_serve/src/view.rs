@@ -141,8 +141,8 @@ impl Source for Watching {
     fn images(&self) -> Vec<ImageState> {
         let state = self.state.lock();
         let of_one = state.1.iter().flat_map(|(id, shown)| {
-            let image =
-                |name: &String| ImageState { key: key(*id, name), sequence: shown.requests };
+            let of_name =
+                move |name: &String| ImageState { key: key(*id, name), sequence: shown.requests };
             shown.images.keys().map(of_name)
         });
         of_one.collect()

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use f1_middleware::{Backend, ClockKind, Context, ContextOptions, MemBus, RosArgs};
-use f1_policy_node::FoxgloveSession;
 use f1_policy_node::process::{PolicyProcess, ProcessOptions, load_from_parameters};
 use f1_policy_node::recording::{Bag, RecordSession, Replay};
 use f1_policy_node::run::{spin_until_shutdown, status_line};
@@ -16,7 +15,7 @@ use f1_robot::Robot;
 use f1_robot::share;
 
 use crate::by_name;
-use crate::live::{FoxgloveArgs, ViewArgs};
+use crate::live::ViewArgs;
 
 /// Arguments of `f1 run`.
 #[derive(clap::Args, Debug)]
@@ -54,8 +53,6 @@ pub struct Args {
     bag: Option<PathBuf>,
     #[command(flatten)]
     view: ViewArgs,
-    #[command(flatten)]
-    viewers: FoxgloveArgs,
     /// Record everything in and out.
     #[arg(long, value_name = "FILE.mcap")]
     record: Option<PathBuf>,
@@ -149,16 +146,6 @@ fn live(args: &Args, robot: &Robot, ros_args: RosArgs) -> Result<()> {
         .as_ref()
         .map(|path| RecordSession::start(&context, robot, &args.namespace, &process.locks(), path))
         .transpose()?;
-    let _viewers = args
-        .viewers
-        .foxglove
-        .map(|port| {
-            FoxgloveSession::start(&context, robot, &args.namespace, &process.locks(), port)
-        })
-        .transpose()?;
-    if let Some(viewers) = &_viewers {
-        eprintln!("Foxglove: ws://{}", viewers.address());
-    }
     let status = context.create_node("f1_run")?;
     let (core, clock) = (process.core().clone(), status.clock());
     let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());

@@ -1,5 +1,4 @@
-//! Everything that goes into the policy and everything that comes out, handed to what keeps or
-//! shows it.
+//! Everything that goes into the policy and everything that comes out, handed to what keeps it.
 
 use f1_interfaces::Message;
 use f1_interfaces::std_msgs::msg::String as StringMessage;
@@ -13,7 +12,7 @@ use crate::topics::{self, INSTRUCTION, Topic, Visitor};
 /// What is done with each message of a topic.
 pub(crate) type Taken<T> = Box<dyn Fn(&T) + Send + Sync>;
 
-/// Takes messages: a file, or viewers on the network.
+/// Takes messages, as a file does.
 pub(crate) trait Sink {
     /// Opens a topic by its absolute name.
     ///

@@ -12,7 +12,6 @@ use f1_interfaces::f1_msgs::msg::{ActionChunk, ForesightError, SafetyEvent};
 use f1_interfaces::sensor_msgs::msg::Image;
 use f1_middleware::{Backend, Context, ContextOptions, Node, NodeOptions};
 use f1_model::LoadOptions;
-use f1_policy_node::FoxgloveSession;
 use f1_policy_node::process::{PolicyProcess, ProcessOptions};
 use f1_policy_node::recording::RecordSession;
 use f1_policy_node::resources::Resources;
@@ -47,8 +46,6 @@ pub struct Stage {
     pub stop: Arc<AtomicBool>,
     /// Where a live page is served.
     pub view: Option<f1_view::Settings>,
-    /// The port on which viewers are served.
-    pub foxglove: Option<u16>,
 }
 
 /// What happened in an episode.
@@ -133,10 +130,6 @@ impl Stage {
             .map(|path| RecordSession::start(context, &self.robot, NAMESPACE, &[], path))
             .transpose()
             .context("the recording cannot be made")?;
-        let _viewers = self
-            .foxglove
-            .map(|port| FoxgloveSession::start(context, &self.robot, NAMESPACE, &[], port))
-            .transpose()?;
         let received: Arc<Mutex<Received>> = Arc::default();
         let _listener = self.listen(context, &process, &received, images)?;
 

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::bench::{DeviceArg, QuantArg};
 use crate::by_name;
-use crate::live::{FoxgloveArgs, ViewArgs};
+use crate::live::ViewArgs;
 use f1_robot::share;
 use graph::{Played, Stage};
 
@@ -54,8 +54,6 @@ pub struct Args {
     backend: String,
     #[command(flatten)]
     view: ViewArgs,
-    #[command(flatten)]
-    viewers: FoxgloveArgs,
     /// Where the network runs.
     #[arg(long, value_enum, default_value = "cpu")]
     device: DeviceArg,
@@ -133,16 +131,13 @@ pub fn run(args: Args) -> Result<()> {
         cuda_graphs: true,
         ..LoadOptions::default()
     };
-    let (view, foxglove) = (args.view.settings()?, args.viewers.foxglove);
-    if (view.is_some() || foxglove.is_some()) && args.backend != "dds" {
+    let view = args.view.settings()?;
+    if view.is_some() && args.backend != "dds" {
         bail!(
-            "--view and --foxglove: nobody can follow the virtual clock of the back end mem; add \
-             --backend dds"
+            "--view: a page cannot follow the virtual clock of the back end mem; add --backend dds"
         );
     }
-    let stop_episodes = stop.clone();
-    let stage =
-        Stage { backend, options, robot_file, robot, model, stop: stop_episodes, view, foxglove };
+    let stage = Stage { backend, options, robot_file, robot, model, stop: stop.clone(), view };
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("{} cannot be made: choose another --out", args.out.display()))?;
     let mut tally = Tally::default();
