@@ -118,6 +118,10 @@ pub struct GenerationConfig {
     /// Whether the condition also holds the whole code map of every history frame. Without it, as
     /// released, of each history frame is seen what is known before its last scale.
     pub condition_full_map: bool,
+    /// Whether the whole code map is that of the encoder's features before they become codes, in
+    /// the condition and in the foresight image: a head adds to the map that the last scale's
+    /// tokens are expected to make. Needs `condition_full_map`.
+    pub continuous_map: bool,
     /// The image tokenizer.
     pub tokenizer: TokenizerConfig,
 }

@@ -206,6 +206,7 @@ fn generation(root: &Section<'_>, faults: &mut Vec<String>) -> GenerationConfig 
         temporal_kernel: section.usize("temporal_conv_kernel_size", 4, faults),
         temporal_stride: section.usize("temporal_conv_stride", 4, faults),
         condition_full_map: section.flag("condition_full_map", false, faults),
+        continuous_map: section.flag("continuous_map", false, faults),
         tokenizer: TokenizerConfig {
             vocab_size: vae.usize("vocab_size", 4096, faults),
             z_channels: vae.usize("z_channels", 32, faults),
@@ -395,6 +396,9 @@ pub(super) fn write(config: &Config) -> Value {
         // Keys that the reference does not know are written where they change something.
         if generation.condition_full_map {
             section.insert("condition_full_map".to_string(), json!(true));
+        }
+        if generation.continuous_map {
+            section.insert("continuous_map".to_string(), json!(true));
         }
         let tokenizer = &generation.tokenizer;
         section.insert(

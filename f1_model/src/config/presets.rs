@@ -44,6 +44,7 @@ impl Config {
                 temporal_kernel: 4,
                 temporal_stride: 4,
                 condition_full_map: false,
+                continuous_map: false,
                 tokenizer: TokenizerConfig {
                     vocab_size: 4096,
                     z_channels: 32,

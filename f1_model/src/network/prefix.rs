@@ -23,6 +23,9 @@ pub struct PrefixState {
     pub following: usize,
     /// Accumulated map of the generated scales.
     pub f_hat: Option<Tensor>,
+    /// The same with its gradient, where the last scale is the expected one
+    /// (`f1.expected_image`).
+    pub expected: Option<Tensor>,
     /// Ids of each generated scale, `[batch, side^2]` in u32.
     pub tokens: Vec<Tensor>,
     /// Logits of each generated scale, `[batch, side^2, vocabulary]`.
@@ -45,6 +48,7 @@ struct Generation<'a> {
     /// Tokens drawn so far.
     drawn: usize,
     f_hat: Tensor,
+    expected: Option<Tensor>,
     tokens: Vec<Tensor>,
     logits: Vec<Tensor>,
 }
@@ -122,6 +126,7 @@ impl F1Network {
             cache: generation.cache,
             padding: padding.clone(),
             f_hat: Some(generation.f_hat),
+            expected: generation.expected,
             tokens: generation.tokens,
             logits: generation.logits,
         })
@@ -158,6 +163,7 @@ impl F1Network {
             padding: padding.clone(),
             following: 0,
             f_hat: None,
+            expected: None,
             tokens: Vec::new(),
             logits: Vec::new(),
         })
@@ -216,6 +222,7 @@ impl F1Network {
             keys,
             drawn: 0,
             f_hat: foresight.tokenizer.quantizer().empty_map(padding.batch())?,
+            expected: None,
             tokens: Vec::new(),
             logits: Vec::new(),
         };
@@ -267,17 +274,29 @@ impl F1Network {
     ) -> Result<()> {
         let heads = &generation.foresight.heads;
         let quantizer = generation.foresight.tokenizer.quantizer();
-        let logits = heads.logits(out)?;
+        let normed = heads.normed(out)?;
+        let logits = heads.logits(&normed)?;
         let ids = source.take(&logits, generation.drawn)?;
         generation.drawn += ids.dim(1)?;
         let map = quantizer.lookup(&ids, scale)?.detach();
         let expected = self.config.run.expected_image
             && scale + 1 == generation.foresight.config.num_resolutions;
         let added = match expected {
-            true => quantizer.expected_contribution(&softmax(&logits)?, scale)?,
+            true => {
+                let codes = quantizer.expected_contribution(&softmax(&logits)?, scale)?;
+                let beyond = match scale + 1 == heads.scales().len() {
+                    true => heads.map_beyond_codes(&normed)?,
+                    false => None,
+                };
+                beyond.map_or(Ok(codes.clone()), |beyond| codes + beyond)?
+            }
             false => quantizer.contribution(&map, scale)?,
         };
         let f_hat = (&generation.f_hat + added.detach())?;
+        generation.expected = match expected {
+            true => Some((&generation.f_hat + added)?),
+            false => None,
+        };
         recorder.set_prefix(format!("gen.scale{scale}."));
         recorder.keep("logits", &logits);
         recorder.keep("indices", &ids);

@@ -92,16 +92,22 @@ impl F1Policy {
         Ok(actions)
     }
 
-    /// The image that a history frame's tokens stand for: what the foresight image can be at best.
+    /// The image that a history frame's code map stands for: what the foresight image can be at
+    /// best.
     ///
     /// # Errors
     /// The model has no generation expert.
     pub fn reconstruct(&self, frame: &HistoryFrame) -> Result<RgbImage> {
         let tokenizer = &self.network.foresight()?.tokenizer;
         let _lock = self.read_lock();
-        let tokens = Tensor::new(frame.tokens(), self.network.device())?.unsqueeze(0)?;
         let quantizer = tokenizer.quantizer();
-        let map = quantizer.accumulate(&tokens, quantizer.scales().len())?;
+        let map = match frame.features()? {
+            Some(features) => quantizer.map_of_vectors(&features)?,
+            None => {
+                let tokens = Tensor::new(frame.tokens(), self.network.device())?.unsqueeze(0)?;
+                quantizer.accumulate(&tokens, quantizer.scales().len())?
+            }
+        };
         image_prep::to_image(&tokenizer.decode(&map)?.squeeze(0)?)
     }
 

@@ -139,6 +139,7 @@ impl F1Policy {
             following: keys - padding.tokens(),
             padding,
             f_hat,
+            expected: None,
             tokens,
             logits: outputs.collect(),
         };

@@ -161,8 +161,9 @@ pub struct LossSection {
     pub disturb_token: f64,
     /// Stage I: further weight of tokens that are not those of the newest frame.
     pub change_weight: f64,
-    /// Stage I: weight of the squared error of the expected code map, in units of the maps'
-    /// variance.
+    /// Weight of the squared error of the expected code map, in units of the maps' variance: in
+    /// stage I, and in stages II and III of models with `f1.expected_image`, where it is part of
+    /// the foresight loss.
     pub map_weight: f64,
     /// Stages II and III: draws of noise and time for each observation. The prefix is computed
     /// once for all of them, so that four cost about a third more than one and steady the
@@ -173,15 +174,18 @@ pub struct LossSection {
     /// Tokenizer: weight of the absolute error beside the squared one.
     pub absolute: f64,
     /// Tokenizer: further weight of a pixel's errors for its chroma (largest minus smallest
-    /// channel, 0 to 1): small coloured things are a hundredth of an image, and a plain mean
+    /// channel, 0 to 1): small coloured objects are a hundredth of an image, and a plain mean
     /// ignores them.
     pub chroma: f64,
     /// Tokenizer: standard deviation of noise added to the encoder's input alone (pixels span 2):
     /// tokens that do not follow the sensor's noise can be foreseen.
     pub input_noise: f64,
     /// Tokenizer: updates at the start without the quantiser, after which every code is set to
-    /// what an image wants of it.
+    /// a residual vector of an image at one of the scales.
     pub unquantised: u64,
+    /// Tokenizer: share of a batch's frames that are decoded from their features and not from the
+    /// sum of their codes, so that the decoder serves both.
+    pub unquantised_share: f64,
     /// Tokenizer: replace codes that no frame used for so many updates; 0 never.
     pub revive_after: u64,
 }
@@ -203,6 +207,7 @@ impl Default for LossSection {
             chroma: 0.0,
             input_noise: 0.0,
             unquantised: 0,
+            unquantised_share: 0.0,
             revive_after: 100,
         }
     }

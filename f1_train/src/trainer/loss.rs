@@ -49,6 +49,7 @@ pub fn stage_loss(
         reduction: run.loss.reduction.into(),
         source: TokenSource::new(settings.top_k, settings.top_p, seed),
         foresight_loss: run.trains(Group::Generation) || run.adapts(Group::Generation),
+        map_weight: run.loss.map_weight,
     };
     Ok(network.joint_loss(batch, &mut joint, &mut recorder)?)
 }

@@ -42,7 +42,7 @@ pub(super) struct CameraTrack {
 pub(super) struct RecordedImage {
     pub stamp_ns: i64,
     pub received_ns: i64,
-    /// Place in the recording.
+    /// Number of the message in the recording.
     pub order: usize,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct RecordedImage {
 pub(super) struct RecordedJoints {
     pub stamp_ns: i64,
     pub received_ns: i64,
-    /// Place in the recording.
+    /// Number of the message in the recording.
     pub order: usize,
     pub message: JointState,
 }
