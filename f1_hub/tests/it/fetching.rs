@@ -5,7 +5,7 @@ use std::fs;
 use f1_hub::HubError;
 use f1_tests::hub::{COMMIT, TOKEN, git_name, sha256};
 
-use crate::support::{NAME, Person, Place, model, weights};
+use crate::support::{NAME, Person, Place, model};
 
 #[test]
 fn a_model_lies_in_the_hubs_own_layout() {
