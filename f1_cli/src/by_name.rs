@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use f1_client::address::is_server;
 use f1_hub::{
     Fetched, Hub, HubName, Licence, MODEL_FILES, Patterns, SCHEME, TOKENIZER_FILE, Watch,
 };
@@ -111,6 +112,17 @@ pub fn model(name: &str) -> Result<PathBuf> {
         Some(folder) => Ok(folder),
         None => Ok(share::model(name)?),
     }
+}
+
+/// A policy server's address as it is; else the folder of a model.
+///
+/// # Errors
+/// There is none of that name.
+pub fn policy(name: &str) -> Result<String> {
+    if is_server(name) {
+        return Ok(name.to_owned());
+    }
+    Ok(model(name)?.display().to_string())
 }
 
 /// A path to a model's folder or file, or a name of the hub.

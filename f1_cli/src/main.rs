@@ -3,6 +3,7 @@
 #[macro_use]
 mod output;
 
+mod assembly;
 mod by_name;
 mod commands;
 #[cfg(test)]

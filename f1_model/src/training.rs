@@ -138,6 +138,8 @@ pub struct JointSettings {
     pub source: TokenSource,
     /// Whether the foresight loss is wanted at all (no target frame otherwise).
     pub foresight_loss: bool,
+    /// Samples whose foresight the action expert does not see: it learns to act without.
+    pub hidden_foresight: Option<Vec<bool>>,
     /// Weight of the squared error of the expected map within the foresight loss, in units of the
     /// maps' variance.
     pub map_weight: f64,
@@ -150,6 +152,7 @@ impl Default for JointSettings {
             reduction: LossReduction::default(),
             source: TokenSource::Greedy,
             foresight_loss: true,
+            hidden_foresight: None,
             map_weight: 0.0,
         }
     }
@@ -369,8 +372,12 @@ impl F1Network {
         let (understanding, padding) = self.embed_batch(batch, recorder)?;
         let frames = if self.has_foresight() { Some(self.history_of(batch)?) } else { None };
         let history = frames.as_ref().map(|(history, _)| history);
-        let prefix =
+        let mut prefix =
             self.perceive(&understanding, &padding, history, &mut settings.source, recorder)?;
+        if let Some(hidden) = &settings.hidden_foresight {
+            let tokens = understanding.dim(1)?;
+            prefix.padding = prefix.padding.hiding(hidden, tokens..tokens + prefix.following)?;
+        }
         let base = prefix.tokens.len().max(1);
         recorder.set_prefix(format!("pass{base}."));
         let (noisy, aim) = interpolate(&batch.actions, &batch.noise, &batch.time)?;

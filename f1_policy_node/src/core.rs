@@ -10,6 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::condition::{Condition, Restart, Source};
 use crate::observation::{Foreseen, Instruction, Observation, PolicyChunk};
 use crate::pacer::Pacer;
+use crate::policy::PolicyError;
 use crate::port::Port;
 use crate::resources::{ResourceError, Resources};
 use crate::status::Status;
@@ -20,7 +21,7 @@ pub type Loader = Box<dyn Fn() -> Result<Resources, ResourceError> + Send + Sync
 /// Called with each new epoch and its reason.
 pub type RestartHandler = Box<dyn Fn(u64, &Restart) + Send + Sync>;
 
-/// An instruction as given, and prepared for the network once that is there.
+/// An instruction as given, and prepared for the policy once that is there.
 type Pending = Option<(Arc<str>, Option<Instruction>)>;
 
 /// The loaded resources and who uses them. One lock guards both; it is not held while loading.
@@ -134,7 +135,9 @@ impl Core {
         status.clear(&Source::Configuration);
         status.configured = true;
         status.robot.clone_from(&resources.robot.file().name);
-        status.model = resources.model.display().to_string();
+        status.model.clone_from(&resources.model);
+        status.foresees = resources.foresees();
+        status.unchecked = resources.robot.clearance().not_checked();
         Ok(resources)
     }
 
@@ -271,20 +274,18 @@ impl Core {
         true
     }
 
-    /// The instruction with its prompt, encoded once. `None` without instruction or resources.
+    /// The instruction, for which the policy was made ready once. `None` without instruction or
+    /// resources.
     ///
     /// # Errors
-    /// A text that the prompt's tokenizer refuses.
-    pub fn instruction(&self) -> Result<Option<Instruction>, f1_model::Error> {
+    /// A text that the policy refuses.
+    pub fn instruction(&self) -> Result<Option<Instruction>, PolicyError> {
         let Some(resources) = self.resources() else { return Ok(None) };
         let mut slot = self.instruction.lock();
         let Some((text, prepared)) = &mut *slot else { return Ok(None) };
         if prepared.is_none() {
-            let prompt = resources.policy.encode_prompt(text)?;
-            if let Some(warning) = prompt.warning() {
-                tracing::warn!("{warning}");
-            }
-            *prepared = Some(Instruction { text: text.clone(), prompt, epoch: self.epoch() });
+            resources.policy.instruct(text)?;
+            *prepared = Some(Instruction { text: text.clone(), epoch: self.epoch() });
         }
         Ok(prepared.clone())
     }

@@ -435,6 +435,9 @@ fn diagnose(node: &Node, core: &Arc<Core>) -> NodeResult<Diagnostics> {
                 report.value("overtaken observations", status.overtaken);
             }
             FORESIGHT => {
+                if status.configured && !status.foresees {
+                    report.value("foresight", "none: this policy foresees nothing");
+                }
                 if let Some((psnr, agreement)) = status.foresight {
                     report.value("foresight PSNR (dB)", format!("{psnr:.2}"));
                     report.value("foresight token agreement", format!("{agreement:.3}"));
@@ -451,6 +454,7 @@ fn diagnose(node: &Node, core: &Arc<Core>) -> NodeResult<Diagnostics> {
                 );
                 report.value("interventions", status.interventions);
                 report.value("locks", status.locks.join(" "));
+                report.value("distances not checked", status.unchecked.join("; "));
             }
         }
     });
@@ -523,6 +527,8 @@ pub fn status_message(status: &mut Status, now_ns: i64) -> PolicyStatus {
         image_encoder_time: status.stages.image_encoder.as_secs_f64(),
         foresight_time: status.stages.foresight.as_secs_f64(),
         action_time: status.stages.action.as_secs_f64(),
+        network_time: status.stages.network.as_secs_f64(),
+        server_time: status.stages.server.as_secs_f64(),
         filter_time: status.stages.filter.as_secs_f64(),
         latency: status.latency.as_secs_f64(),
         observation_age: age(status.observation_ns),
@@ -533,6 +539,7 @@ pub fn status_message(status: &mut Status, now_ns: i64) -> PolicyStatus {
         overtaken_observations: status.overtaken,
         interventions: status.interventions,
         locks: status.locks.clone(),
+        unchecked: status.unchecked.clone(),
     }
 }
 

@@ -18,6 +18,10 @@ pub struct StageTimes {
     pub foresight: Duration,
     /// Flow matching: `F1Policy::act`.
     pub action: Duration,
+    /// Of a request to a policy server, what is not the server's own time.
+    pub network: Duration,
+    /// Of a request to a policy server, the time that the server says it took.
+    pub server: Duration,
     /// Decoding the chunk for the robot and everything in the safety filter.
     pub filter: Duration,
 }
@@ -31,7 +35,7 @@ impl StageTimes {
 
     /// Each stage with its name, for diagnostics.
     #[must_use]
-    pub fn rows(&self) -> [(&'static str, Duration); 7] {
+    pub fn rows(&self) -> [(&'static str, Duration); 9] {
         [
             ("decode", self.decode),
             ("resize", self.resize),
@@ -39,6 +43,8 @@ impl StageTimes {
             ("image encoder", self.image_encoder),
             ("foresight", self.foresight),
             ("action", self.action),
+            ("network", self.network),
+            ("server", self.server),
             ("filter", self.filter),
         ]
     }

@@ -61,6 +61,8 @@ pub struct Status {
     pub model: String,
     /// See [`Status::robot`].
     pub instruction: Arc<str>,
+    /// Whether the policy foresees.
+    pub foresees: bool,
     /// Epoch, and chunks in it.
     pub epoch: u64,
     /// See [`Status::epoch`].
@@ -93,6 +95,8 @@ pub struct Status {
     pub interventions: u64,
     /// Locks that are closed or silent.
     pub locks: Vec<String>,
+    /// Whose distances nothing checks: [`f1_robot::clearance::Clearance::not_checked`].
+    pub unchecked: Vec<String>,
 }
 
 impl Status {

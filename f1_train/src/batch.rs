@@ -110,7 +110,7 @@ pub struct Prepared {
     pub time: f32,
     /// Further draws of noise and time.
     pub more_draws: Vec<(Vec<f32>, f32)>,
-    /// Uniform numbers that decide what stage I hides: of the sample, then of each token.
+    /// Uniform numbers that decide what is hidden: of the sample, then of each token (stage I).
     pub hiding: (f32, Vec<f32>),
 }
 

@@ -12,6 +12,7 @@ pub mod inspect;
 pub mod record;
 pub mod run;
 pub mod serve;
+pub mod server_args;
 pub mod stats;
 pub mod train;
 pub mod verify;

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use f1_middleware::{Backend, ClockKind, Context, ContextOptions, MemBus, RosArgs};
-use f1_policy_node::process::{PolicyProcess, ProcessOptions, load_from_parameters};
+use f1_policy_node::process::{PolicyProcess, ProcessOptions};
 use f1_policy_node::recording::{Bag, RecordSession, Replay};
 use f1_policy_node::run::{spin_until_shutdown, status_line};
 use f1_robot::Robot;
 
 use f1_robot::share;
 
-use crate::by_name;
+use super::server_args::ServerArgs;
 use crate::live::ViewArgs;
+use crate::{assembly, by_name};
 
 /// Arguments of `f1 run`.
 #[derive(clap::Args, Debug)]
@@ -23,12 +24,15 @@ pub struct Args {
     /// A shipped robot's name, or a path to a robot file.
     #[arg(long, default_value = "bench_arm")]
     robot: String,
-    /// A shipped model's name, or a checkpoint folder.
+    /// A shipped model's name, a checkpoint folder, hf://OWNER/NAME, or a policy server: ws://HOST:PORT or
+    /// wss://HOST:PORT.
     #[arg(long, default_value = "f1_bench")]
     model: String,
     /// tokenizer.json, a folder with it, or hf://OWNER/NAME, where the model has none.
     #[arg(long, value_name = "PATH_OR_NAME")]
     tokenizer: Option<String>,
+    #[command(flatten)]
+    server: ServerArgs,
     /// What to do. Without one the robot waits for the topic `instruction`.
     #[arg(long, default_value = "")]
     instruction: String,
@@ -64,7 +68,7 @@ pub struct Args {
 
 impl Args {
     /// The options as ROS arguments; what stands behind `--` comes last and wins.
-    fn ros_args(&self, robot: &Path, model: &Path, tokenizer: Option<&Path>) -> Result<RosArgs> {
+    fn ros_args(&self, robot: &Path, model: &str, tokenizer: Option<&Path>) -> Result<RosArgs> {
         let mut all: Vec<String> = ["f1", "--ros-args"].map(String::from).to_vec();
         let mut parameter = |node: &str, name: &str, value: &str| {
             // Quoted: a YAML value that looks like a number or a list stays text.
@@ -78,13 +82,24 @@ impl Args {
             ]);
         };
         parameter("foresight", "robot_file", &robot.display().to_string());
-        parameter("foresight", "model", &model.display().to_string());
-        let tokenizer = tokenizer.map(|path| path.display().to_string()).unwrap_or_default();
-        parameter("foresight", "tokenizer", &tokenizer);
+        parameter("foresight", "model", model);
+        let server = self.server.options()?;
+        let file =
+            |file: Option<&Path>| file.map_or_else(String::new, |file| file.display().to_string());
+        parameter("foresight", "tokenizer", &file(tokenizer));
+        parameter("foresight", "server_layout", &server.layout);
+        parameter("foresight", "server_key", &file(server.key_file.as_deref()));
+        parameter("foresight", "server_ca", &file(server.authorities.as_deref()));
         parameter("foresight", "device", &self.device);
         parameter("foresight", "dtype", self.dtype.as_deref().unwrap_or_default());
         parameter("foresight", "quant", self.quant.as_deref().unwrap_or_default());
         parameter("perception", "instruction", &self.instruction);
+        let mut number = |name: &str, value: Duration| {
+            let value = format!("/**/foresight:{name}:={:?}", value.as_secs_f64());
+            all.extend(["-p".into(), value]);
+        };
+        number("server_timeout", server.timeout);
+        number("server_wait", server.wait);
         // The first rule for a name holds, here and in an installed ROS 2, which reads the command
         // line itself.
         let names = ["__ns:=", "__node:=", "__name:="];
@@ -118,7 +133,7 @@ const TAIL: Duration = Duration::from_secs(1);
 /// What stops the command.
 pub fn run(args: Args) -> Result<()> {
     let robot_file = share::robot_file(&args.robot)?;
-    let model = by_name::model(&args.model)?;
+    let model = by_name::policy(&args.model)?;
     let tokenizer = args.tokenizer.as_deref().map(by_name::tokenizer).transpose()?;
     let ros_args = args.ros_args(&robot_file, &model, tokenizer.as_deref())?;
     let robot = Arc::new(Robot::load(&robot_file)?);
@@ -136,7 +151,7 @@ fn live(args: &Args, robot: &Robot, ros_args: RosArgs) -> Result<()> {
     let context = Context::new(ContextOptions { backend, args: ros_args })?;
     context.shutdown_on_signals()?;
     let options = ProcessOptions { view: args.view.settings()?, ..ProcessOptions::default() };
-    let process = PolicyProcess::compose(&context, load_from_parameters(), &options)?;
+    let process = PolicyProcess::compose(&context, assembly::load_from_parameters(), &options)?;
     process.stop_on_panic();
     if let Some(address) = process.view_address() {
         eprintln!("live page at http://{address}");
@@ -178,8 +193,8 @@ fn replay(args: &Args, path: &Path, robot: &Robot, ros_args: RosArgs) -> Result<
     let start = Replay::start_of(&bag)?;
     let backend = Backend::Mem { bus: MemBus::new(), virtual_start: Some(start) };
     let context = Context::new(ContextOptions { backend, args: ros_args })?;
-    let process =
-        PolicyProcess::compose(&context, load_from_parameters(), &ProcessOptions::default())?;
+    let load = assembly::load_from_parameters();
+    let process = PolicyProcess::compose(&context, load, &ProcessOptions::default())?;
     let recording = args
         .record
         .as_ref()

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod browser;
+mod circles;
+mod collisions;
 mod data_commands;
 mod doctor;
 #[cfg(feature = "mpi")]
@@ -11,9 +13,12 @@ mod doctor;
 #[allow(dead_code, reason = "shared with the tests of f1_train, which use all of it")]
 mod fixture;
 mod hub;
+mod load;
 #[cfg(feature = "mpi")]
 mod mpi;
+mod own_robot;
 mod pipes;
 mod process;
+mod remote;
 mod serve;
 mod view;

@@ -229,6 +229,12 @@ pub mod msg {
         pub foresight_time: f64,
         /// `float64`
         pub action_time: f64,
+        /// Of a request to a policy server: what is not the server's own time, and the server's own time.
+        ///
+        /// `float64`
+        pub network_time: f64,
+        /// `float64`
+        pub server_time: f64,
         /// `float64`
         pub filter_time: f64,
         /// From the last message of the observation to the published trajectory, in seconds.
@@ -259,6 +265,10 @@ pub mod msg {
         ///
         /// `string[]`
         pub locks: Vec<std::string::String>,
+        /// Whose distances nothing checks, a sentence each: links without a collision shape, pairs that are too near as built.
+        ///
+        /// `string[]`
+        pub unchecked: Vec<std::string::String>,
     }
 
     impl PolicyStatus {
@@ -282,7 +292,7 @@ pub mod msg {
         const TYPE_NAME: &'static str = "f1_msgs/msg/PolicyStatus";
         const DDS_TYPE_NAME: &'static str = "f1_msgs::msg::dds_::PolicyStatus_";
         const TYPE_HASH: &'static str =
-            "RIHS01_eeb0888ce237938a5eea1fb0e49ee97668e3c12a6cdbc425b3f3ee43d1d496c4";
+            "RIHS01_cee252dd14349b4a4468dcdd99705730664a7c8538af0c9192fa39cec4f7c267";
         const DEFINITION: &'static str = concat!(
             include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../f1_msgs/msg/PolicyStatus.msg")),
             "================================================================================\nMSG: std_msgs/Header\n",

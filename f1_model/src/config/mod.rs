@@ -180,6 +180,9 @@ pub struct RunConfig {
     /// under their probabilities, and not of the tokens drawn: nearer to what comes in squared
     /// error. The tokens that the action expert sees are the drawn ones in any case.
     pub expected_image: bool,
+    /// Whether the model was trained to act without foresight too (`loss.hide_foresight` of its run
+    /// file): the generation expert may then be left out.
+    pub optional_foresight: bool,
     /// Scale of the noise from which actions flow, 0 to 1: 1 draws from all that the data show, as
     /// the reference does; less stays nearer to their middle, which is steadier where they
     /// differ little.

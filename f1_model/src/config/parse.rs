@@ -221,7 +221,7 @@ fn generation(root: &Section<'_>, faults: &mut Vec<String>) -> GenerationConfig 
 }
 
 /// Keys of the `f1` block.
-const RUN_KEYS: [&str; 12] = [
+const RUN_KEYS: [&str; 13] = [
     "attention",
     "history_frames",
     "obs_img_stride",
@@ -230,6 +230,7 @@ const RUN_KEYS: [&str; 12] = [
     "top_k",
     "top_p",
     "expected_image",
+    "optional_foresight",
     "noise_scale",
     "history_in_understanding",
     "full_history",
@@ -268,6 +269,7 @@ fn run_block(
         flag("history_in_understanding", released.history_in_understanding);
     let full_history = flag("full_history", released.full_history);
     let expected_image = flag("expected_image", released.expected_image);
+    let optional_foresight = flag("optional_foresight", released.optional_foresight);
     let seed = match section.get("seed") {
         None => released.seed,
         Some(value) => value.as_u64().unwrap_or_else(|| {
@@ -291,6 +293,7 @@ fn run_block(
         top_k: section.usize("top_k", released.top_k, faults),
         top_p: section.f64("top_p", released.top_p, faults),
         expected_image,
+        optional_foresight,
         noise_scale: section.f64("noise_scale", released.noise_scale, faults),
         history_in_understanding,
         full_history,
@@ -380,6 +383,7 @@ pub(super) fn write(config: &Config) -> Value {
             "top_k": config.run.top_k,
             "top_p": config.run.top_p,
             "expected_image": config.run.expected_image,
+            "optional_foresight": config.run.optional_foresight,
             "noise_scale": config.run.noise_scale,
             "history_in_understanding": config.run.history_in_understanding,
             "full_history": config.run.full_history,

@@ -118,6 +118,7 @@ impl RunConfig {
             top_k: 900,
             top_p: 0.95,
             expected_image: false,
+            optional_foresight: false,
             noise_scale: 1.0,
             history_in_understanding: false,
             full_history: false,

@@ -154,7 +154,7 @@ impl F1Network {
             vec![self.understanding_stream(understanding, recorder)?],
             &self.cache(padding.batch(), tokens)?,
             &self.rope(&padding.positions(0))?,
-            &self.prefix_blocks(tokens, 0),
+            &[Block { rows: tokens, keys: tokens }],
             padding.bias(tokens, &self.device)?.as_ref(),
             recorder,
         )?;
@@ -167,6 +167,58 @@ impl F1Network {
             tokens: Vec::new(),
             logits: Vec::new(),
         })
+    }
+
+    /// Understanding alone of a model that foresees, at the positions that it has before foresight:
+    /// for a model that was trained to act without, see [`crate::config::RunConfig`].
+    ///
+    /// # Errors
+    /// Understanding that attends to the condition cannot be had without it; sizes do not fit.
+    pub fn perceive_without_foresight(
+        &self,
+        understanding: &Tensor,
+        padding: &Padding,
+        recorder: &mut Recorder,
+    ) -> Result<PrefixState> {
+        let following = match &self.foresight {
+            Some(foresight) if self.config.run.attention == AttentionMode::Uga => {
+                foresight.heads.condition_tokens() + foresight.config.generated_tokens() - 1
+            }
+            Some(_) => {
+                return Err(Error::input(
+                    "attention \"released\" lets understanding see the condition: foresight \
+                     cannot be left out or kept",
+                ));
+            }
+            None => 0,
+        };
+        Ok(PrefixState { following, ..self.understand(understanding, padding, recorder)? })
+    }
+
+    /// The prefix of a new observation with the foresight of an earlier one: understanding is
+    /// computed anew, the keys and values of condition and scales are `before`'s.
+    ///
+    /// # Errors
+    /// As [`F1Network::perceive_without_foresight`]; another number of understanding tokens than
+    /// before, or padding.
+    pub fn renew_understanding(
+        &self,
+        understanding: &Tensor,
+        before: &PrefixState,
+        recorder: &mut Recorder,
+    ) -> Result<PrefixState> {
+        let tokens = understanding.dim(1)?;
+        if before.padding.counts() != [tokens] || before.cache.len() != tokens + before.following {
+            return Err(Error::input(format!(
+                "{tokens} understanding tokens do not fit a prefix of {} with {} behind them",
+                before.cache.len(),
+                before.following
+            )));
+        }
+        let padding = Padding::none(1, tokens);
+        let new = self.perceive_without_foresight(understanding, &padding, recorder)?;
+        let cache = new.cache.followed_by_tail(&before.cache, tokens)?;
+        Ok(PrefixState { cache, ..before.clone() })
     }
 
     /// The first pass: understanding and condition tokens. Also returns the output of the last

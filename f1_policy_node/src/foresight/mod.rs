@@ -5,4 +5,4 @@ mod node;
 mod settings;
 
 pub use node::Foresight;
-pub use settings::{ForesightSettings, load_options};
+pub use settings::{ForesightSettings, ServerOptions, load_options};

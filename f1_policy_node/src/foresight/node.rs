@@ -11,11 +11,8 @@ use f1_interfaces::f1_msgs::msg::ForesightError;
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image};
 use f1_interfaces::std_msgs::msg::Header;
 use f1_middleware::{Node, Publisher, Urgency, Worker};
-use f1_model::sampling::TokenSource;
-use f1_model::{CameraInput, HistoryFrame, PolicyInput, Prefix};
 use image::RgbImage;
 use parking_lot::Mutex;
-use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use super::comparison::{comparison, token_agreement};
 use super::settings::ForesightSettings;
@@ -24,15 +21,15 @@ use crate::core::Core;
 use crate::error::{NodeError, NodeResult};
 use crate::names::FORESIGHT as NAME;
 use crate::observation::{CameraFrame, Foreseen, Observation};
+use crate::policy::{PerceiveRequest, Perceived};
 use crate::resources::Resources;
 use crate::seed::seed_from_stamp;
-use crate::stages::stage;
 use crate::topics;
 
 /// An image that was foreseen and waits for its moment.
 struct Expectation {
     observation: Arc<Observation>,
-    prefix: Prefix,
+    perceived: Arc<dyn Perceived>,
     image: RgbImage,
     foreseen_ns: i64,
     sequence: u64,
@@ -77,7 +74,7 @@ struct Shared {
     stride_ns: i64,
 }
 
-/// The node `foresight`: runs the understanding and generation experts, shows what they foresee.
+/// The node `foresight`: hands observations to the policy, shows what it foresees.
 pub struct Foresight {
     node: Node,
     core: Arc<Core>,
@@ -260,44 +257,27 @@ impl Shared {
 
     /// Runs on the worker.
     fn perceive(&self, observation: &Arc<Observation>) -> Result<Foreseen, String> {
-        let (policy, threads) = (&self.resources.policy, &self.resources.threads);
-        let (cameras, resize) = stage!("resize", || {
-            let und = self.resources.understanding_cameras();
-            threads.infer(|| {
-                let prepared = und.into_par_iter().map(|camera| {
-                    match observation.cameras.get(camera).and_then(Option::as_ref) {
-                        Some(frame) => policy.prepare_camera(&frame.image).map(Some),
-                        None => Ok(None),
-                    }
-                });
-                prepared.collect::<Result<Vec<Option<CameraInput>>, _>>()
-            })
-        });
-        let cameras = cameras.map_err(|error| error.to_string())?;
-        let history: Vec<HistoryFrame> =
-            observation.history.iter().map(|(_, frame)| frame.clone()).collect();
-        let input =
-            PolicyInput { cameras, prompt: observation.instruction.prompt.clone(), history };
         let seed = seed_from_stamp(observation.stamp_ns);
-        // The two halves of `F1Policy::perceive`, so that each has its time.
-        let (embedded, image_encoder) =
-            stage!("image_encoder", || threads.infer(|| policy.embed(&input)));
-        let embedded = embedded.map_err(|error| error.to_string())?;
-        let run = &policy.config().run;
-        let mut source = TokenSource::new(run.top_k, run.top_p, seed);
-        let (prefix, foresight) = stage!("foresight", || threads
-            .infer(|| policy.perceive_embedded(&embedded, &input.history, &mut source)));
-        let prefix = prefix.map_err(|error| error.to_string())?;
-        let times =
-            crate::stages::StageTimes { resize, image_encoder, foresight, ..observation.times };
-        Ok(Foreseen { observation: observation.clone(), prefix, seed, times })
+        let show = self.shows();
+        let mut times = observation.times;
+        let request = PerceiveRequest { observation, seed, show };
+        let perceived = self.resources.policy.perceive(&request, &mut times);
+        let perceived = perceived.map_err(|error| error.to_string())?;
+        Ok(Foreseen { observation: observation.clone(), perceived, seed, times })
+    }
+
+    /// Whether anybody is shown what is foreseen.
+    fn shows(&self) -> bool {
+        let settings = self.settings.lock();
+        self.resources.foresees()
+            && (settings.publish_raw || settings.publish_compressed || settings.compare)
     }
 
     fn perceived(&self, outcome: Result<Foreseen, String>, imagine: &Worker<Foreseen>) {
         match outcome {
             Ok(foreseen) if self.active.load(Ordering::SeqCst) => {
                 self.core.status.lock().clear(&Source::Foresight);
-                let shown = self.resources.foresees().then(|| foreseen.clone());
+                let shown = self.shows().then(|| foreseen.clone());
                 // The chunk first, the image after it.
                 if !self.core.prefixes.send(foreseen) {
                     self.core.pacer.lock().failed();
@@ -316,9 +296,7 @@ impl Shared {
 
     /// Runs on the second worker, off the path to motion.
     fn imagine(&self, foreseen: Foreseen) -> Result<Imagined, String> {
-        let (policy, threads) = (&self.resources.policy, &self.resources.threads);
-        let (image, _) = stage!("imagine", || threads.show(|| policy.imagine(&foreseen.prefix)));
-        let image = image.map_err(|error| error.to_string())?;
+        let image = foreseen.perceived.imagine().map_err(|error| error.to_string())?;
         let settings = self.settings.lock().clone();
         let observation = &foreseen.observation;
         let header = self.header(observation, observation.stamp_ns + self.stride_ns);
@@ -345,11 +323,11 @@ impl Shared {
             );
         }
         if self.settings.lock().compare {
-            let (observation, prefix) = (foreseen.observation, foreseen.prefix);
+            let (observation, perceived) = (foreseen.observation, foreseen.perceived);
             let foreseen_ns = observation.stamp_ns + self.stride_ns;
             let sequence = self.core.status.lock().chunks;
             let mut waiting = self.waiting.lock();
-            waiting.push_back(Expectation { observation, prefix, image, foreseen_ns, sequence });
+            waiting.push_back(Expectation { observation, perceived, image, foreseen_ns, sequence });
             // Moments that never come (a camera stopped) must not accumulate.
             while waiting.len() > 32 {
                 waiting.pop_front();
@@ -422,7 +400,7 @@ impl Shared {
             psnr: error,
             mean_absolute_error: mean_absolute_error(&expected.image, &seen),
             token_agreement: agreement,
-            confidence: f64::from(mean(expected.prefix.token_confidence())),
+            confidence: f64::from(mean(expected.perceived.token_confidence())),
             psnr_if_still: still,
         };
         Some(Compared { error: message, sheet: f1_image::encode(&sheet, header) })
@@ -449,7 +427,7 @@ impl Shared {
 
     /// Share of equal tokens in the finest scale that was generated.
     fn finest_agreement(&self, expected: &Expectation, observation: &Observation) -> Option<f64> {
-        let (finest, coarser) = expected.prefix.tokens().split_last()?;
+        let (finest, coarser) = expected.perceived.tokens().split_last()?;
         let from: usize = coarser.iter().map(Vec::len).sum();
         let (_, came) = observation.history.last()?;
         token_agreement(finest, came.tokens().get(from..from + finest.len())?)

@@ -1,5 +1,8 @@
 //! The parameters of the node `foresight`.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use f1_middleware::parameters::{Descriptor, ParameterError, Parameters};
 use f1_model::{DeviceChoice, Dtype, LoadOptions, Quant};
 
@@ -36,7 +39,7 @@ impl ForesightSettings {
         text(
             "model",
             "",
-            "Checkpoint folder: config.json, model.safetensors, tokenizer.json, stats.json; or hf://OWNER/NAME.",
+            "Checkpoint folder: config.json, model.safetensors, tokenizer.json, stats.json; hf://OWNER/NAME; or a policy server, ws://HOST:PORT or wss://HOST:PORT.",
         )?;
         text(
             "tokenizer",
@@ -100,6 +103,39 @@ impl ForesightSettings {
             60.0,
             "A foreseen image that is worse than this shows that the scene departs from the foresight: infer anew at once, dB; 0: never.",
         )?;
+        text(
+            "server_layout",
+            "",
+            "Where a policy server wants cameras, state and instruction: libero, droid, aloha, metaworld, bench, or a file; empty: as the server says.",
+        )?;
+        text(
+            "server_key",
+            "",
+            "File that holds the API key of a policy server; empty: the environment variable F1_API_KEY, if it is set.",
+        )?;
+        text(
+            "server_ca",
+            "",
+            "File of certificates (PEM) that are trusted for wss:// beside those of the web's authorities.",
+        )?;
+        let duration = |name: &str, default: f64, from: f64, to: f64, description: &str| {
+            let descriptor = Descriptor::new(description).read_only().doubles(from, to);
+            parameters.declare(name, default, descriptor).map(|_| ())
+        };
+        duration(
+            "server_timeout",
+            5.0,
+            0.05,
+            600.0,
+            "How long the answer of a policy server is waited for, s; after it the request is lost and the connection is opened anew.",
+        )?;
+        duration(
+            "server_wait",
+            10.0,
+            0.0,
+            3600.0,
+            "How long configuring waits until a policy server is reached, s.",
+        )?;
         double(
             "virtual_latency",
             0.05,
@@ -122,6 +158,45 @@ impl ForesightSettings {
             compare_slop_ns: (parameters.get::<f64>("compare_slop")? * 1e9) as i64,
             replan_psnr: parameters.get("replan_psnr")?,
             virtual_latency: parameters.get("virtual_latency")?,
+        })
+    }
+}
+
+/// How a policy server is used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServerOptions {
+    /// Where the server wants an observation's parts: a shipped layout's name or a file; empty: as
+    /// the server says.
+    pub layout: String,
+    /// The file of the API key; none: the environment variable.
+    pub key_file: Option<PathBuf>,
+    /// A file of certificates that are trusted beside the web's.
+    pub authorities: Option<PathBuf>,
+    /// How long an answer is waited for.
+    pub timeout: Duration,
+    /// How long configuring waits for the server.
+    pub wait: Duration,
+}
+
+impl ServerOptions {
+    /// The values of the node's parameters.
+    ///
+    /// # Errors
+    /// Parameters that were not declared.
+    pub fn read(parameters: &Parameters) -> Result<Self, ParameterError> {
+        let file = |name: &str| -> Result<Option<PathBuf>, ParameterError> {
+            let text = parameters.get::<String>(name)?;
+            Ok((!text.is_empty()).then(|| text.into()))
+        };
+        let seconds = |name: &str| -> Result<Duration, ParameterError> {
+            Ok(Duration::from_secs_f64(parameters.get(name)?))
+        };
+        Ok(Self {
+            layout: parameters.get("server_layout")?,
+            key_file: file("server_key")?,
+            authorities: file("server_ca")?,
+            timeout: seconds("server_timeout")?,
+            wait: seconds("server_wait")?,
         })
     }
 }

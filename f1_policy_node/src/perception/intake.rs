@@ -7,7 +7,6 @@ use std::time::Duration;
 use f1_image::{ImageError, decode, decode_compressed, into_rgb};
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image, JointState};
 use f1_middleware::Clock;
-use f1_model::HistoryFrame;
 use image::RgbImage;
 use parking_lot::Mutex;
 
@@ -20,6 +19,7 @@ use crate::condition::{Check, Condition, Restart, Sensor, Source};
 use crate::core::Core;
 use crate::error::{NodeError, NodeResult};
 use crate::observation::{CameraFrame, Observation};
+use crate::policy::PastFrame;
 use crate::resources::Resources;
 use crate::stages::{StageTimes, stage};
 
@@ -92,7 +92,7 @@ pub(super) struct Shared {
     pub active: AtomicBool,
     pub clock: Clock,
     pub buffers: Mutex<Buffers>,
-    history: Mutex<HistoryRing<HistoryFrame>>,
+    history: Mutex<HistoryRing<PastFrame>>,
     /// (index in the robot file, required) of the cameras that are subscribed, in the
     /// synchroniser's order.
     pub cameras: Vec<(usize, bool)>,
@@ -135,11 +135,11 @@ impl Shared {
         if !required.contains(&true) {
             return wrong("at least one camera must be required".into());
         }
-        let config = resources.policy.config();
+        let info = resources.policy.info();
         let step_ns = (1e9 / resources.robot.rate_hz()).round() as i64;
         let history = HistorySettings {
-            frames: config.run.history_frames.max(1),
-            stride_ns: step_ns * config.run.obs_img_stride as i64,
+            frames: info.foresight.map_or(1, |foresight| foresight.history_frames.max(1)),
+            stride_ns: step_ns * info.stride_steps as i64,
             period_ns: if settings.history_period_ns > 0 {
                 settings.history_period_ns
             } else {
@@ -222,28 +222,28 @@ impl Shared {
         let (image, decode) = stage!("decode", || arrival.message.decode());
         let outcome = image.map_err(|error| error.to_string()).and_then(|image| {
             watch.observe(image.as_raw(), stamp_ns);
-            let history = self.encode_history(camera, stamp_ns, &image)?;
-            let (frame_id, image) = (frame_id.clone(), Arc::new(image));
+            let image = Arc::new(image);
+            let history = self.keep_history(camera, stamp_ns, &image)?;
+            let frame_id = frame_id.clone();
             Ok((CameraFrame { stamp_ns, frame_id, image, decode, arrived }, history))
         });
         Decoded { camera, outcome, frozen_ns: watch.frozen_for_ns() }
     }
 
-    /// Encodes the frame once, as it arrives, when it is the history camera's and a frame is due.
-    fn encode_history(
+    /// Keeps the frame once, as it arrives, when it is the history camera's and a frame is due.
+    fn keep_history(
         &self,
         camera: usize,
         stamp_ns: i64,
-        image: &RgbImage,
+        image: &Arc<RgbImage>,
     ) -> Result<Duration, String> {
-        let (policy, threads) = (&self.resources.policy, &self.resources.threads);
         if !self.resources.foresees()
             || self.resources.history_camera() != Some(camera)
             || !self.history.lock().wants(stamp_ns)
         {
             return Ok(Duration::ZERO);
         }
-        let (frame, took) = stage!("history", || threads.infer(|| policy.encode_frame(image)));
+        let (frame, took) = stage!("history", || self.resources.policy.keep(image));
         let frame = frame.map_err(|error| format!("history frame: {error}"))?;
         self.history.lock().push(stamp_ns, frame);
         Ok(took)
@@ -409,7 +409,7 @@ impl Shared {
             }
         }
         let times = StageTimes { decode, history: last_history, ..StageTimes::default() };
-        let waits = self.resources.policy.config().run.full_history && missing_ns > 0;
+        let waits = self.resources.policy.info().full_history && missing_ns > 0;
         {
             let mut status = self.core.status.lock();
             status.observation_ns = Some(stamp_ns);

@@ -183,6 +183,10 @@ impl RunFile {
             "loss.chroma and loss.input_noise must not be negative",
         );
         check(
+            (0.0..=1.0).contains(&self.loss.hide_foresight),
+            "loss.hide_foresight must lie in 0 to 1",
+        );
+        check(
             (0.0..=1.0).contains(&self.loss.unquantised_share),
             "loss.unquantised_share must lie in 0..=1",
         );

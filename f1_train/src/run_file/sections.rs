@@ -55,6 +55,10 @@ pub struct SourceSection {
     /// Columns, or ranges of columns, that make up the action.
     #[serde(default)]
     pub action: Option<Vec<String>>,
+    /// The robot of the data set, a shipped robot's name or a robot file: angles of its joints that
+    /// turn without end are brought to one turn.
+    #[serde(default)]
+    pub robot: Option<String>,
     /// Weight of each sample.
     #[serde(default = "one")]
     pub weight: f64,
@@ -134,6 +138,12 @@ pub struct DataSection {
     pub token_cache: Option<PathBuf>,
 }
 
+/// Whether a key is as when it is absent: runs from before it existed are resumed as they are.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
 fn two() -> usize {
     2
 }
@@ -165,6 +175,10 @@ pub struct LossSection {
     /// stage I, and in stages II and III of models with `f1.expected_image`, where it is part of
     /// the foresight loss.
     pub map_weight: f64,
+    /// Stages II and III: probability that a sample's foresight is hidden from the action expert,
+    /// which so learns to act without.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub hide_foresight: f64,
     /// Stages II and III: draws of noise and time for each observation. The prefix is computed
     /// once for all of them, so that four cost about a third more than one and steady the
     /// gradient as four times the batch would for the action expert.
@@ -201,6 +215,7 @@ impl Default for LossSection {
             disturb_token: 0.0,
             change_weight: 0.0,
             map_weight: 0.0,
+            hide_foresight: 0.0,
             flow_draws: 1,
             commitment: 0.25,
             absolute: 0.5,

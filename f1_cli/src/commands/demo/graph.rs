@@ -12,9 +12,9 @@ use f1_interfaces::f1_msgs::msg::{ActionChunk, ForesightError, SafetyEvent};
 use f1_interfaces::sensor_msgs::msg::Image;
 use f1_middleware::{Backend, Context, ContextOptions, Node, NodeOptions};
 use f1_model::LoadOptions;
+use f1_policy_node::foresight::ServerOptions;
 use f1_policy_node::process::{PolicyProcess, ProcessOptions};
 use f1_policy_node::recording::RecordSession;
-use f1_policy_node::resources::Resources;
 use f1_policy_node::topics;
 use f1_robot::Robot;
 use f1_sim::episode::Foreseen;
@@ -22,6 +22,8 @@ use f1_sim::node::{SimNode, SimOptions};
 use f1_sim::{BenchSettings, Outcome};
 use image::RgbImage;
 use parking_lot::Mutex;
+
+use crate::assembly;
 
 /// Namespace of all topics.
 const NAMESPACE: &str = "/f1";
@@ -35,13 +37,16 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Stage {
     /// What carries the messages.
     pub backend: Backend,
+    /// How a checkpoint is loaded.
     pub options: LoadOptions,
+    /// How a policy server is used.
+    pub server: ServerOptions,
     /// The robot file.
     pub robot_file: PathBuf,
     /// The robot file, read.
     pub robot: Arc<Robot>,
-    /// Folder of the policy.
-    pub model: PathBuf,
+    /// Folder or server of the policy.
+    pub model: String,
     /// Ends an episode early when set.
     pub stop: Arc<AtomicBool>,
     /// Where a live page is served.
@@ -116,8 +121,8 @@ impl Stage {
     ) -> Result<Played> {
         let sim = SimNode::start(context, &self.robot, settings.clone(), &SimOptions::default())?;
         let (robot_file, model) = (self.robot_file.clone(), self.model.clone());
-        let options = self.options;
-        let load = move || Resources::load(&robot_file, &model, &options);
+        let (options, server) = (self.options, self.server.clone());
+        let load = move || assembly::load(&robot_file, &model, &options, &server);
         let process = PolicyProcess::compose(
             context,
             Box::new(move |_| Box::new(load)),

@@ -18,6 +18,7 @@ use f1_sim::{BenchSettings, Outcome, Split, Task};
 use serde_json::{Value, json};
 
 use super::bench::{DeviceArg, QuantArg};
+use super::server_args::ServerArgs;
 use crate::by_name;
 use crate::live::ViewArgs;
 use f1_robot::share;
@@ -42,9 +43,12 @@ pub struct Args {
     /// Ask for colour-and-shape pairs that training never showed.
     #[arg(long)]
     new_pairs: bool,
-    /// A shipped model's name, or a checkpoint folder.
+    /// A shipped model's name, a checkpoint folder, or a policy server: ws://HOST:PORT or
+    /// wss://HOST:PORT.
     #[arg(long, default_value = "f1_bench")]
     model: String,
+    #[command(flatten)]
+    server: ServerArgs,
     /// A shipped robot's name, or a path to a robot file; the bench needs one arm and one gripper.
     #[arg(long, default_value = "bench_arm")]
     robot: String,
@@ -124,7 +128,8 @@ pub fn run(args: Args) -> Result<()> {
         signal_hook::flag::register_conditional_shutdown(signal, 130, stop.clone())?;
         signal_hook::flag::register(signal, stop.clone())?;
     }
-    let model = by_name::model(&args.model)?;
+    let model = by_name::policy(&args.model)?;
+    let server = args.server.options()?;
     let options = LoadOptions {
         device: args.device.choice(),
         quant: args.quant.map(QuantArg::quant),
@@ -137,7 +142,8 @@ pub fn run(args: Args) -> Result<()> {
             "--view: a page cannot follow the virtual clock of the back end mem; add --backend dds"
         );
     }
-    let stage = Stage { backend, options, robot_file, robot, model, stop: stop.clone(), view };
+    let stop_too = stop.clone();
+    let stage = Stage { backend, options, server, robot_file, robot, model, stop: stop_too, view };
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("{} cannot be made: choose another --out", args.out.display()))?;
     let mut tally = Tally::default();

@@ -1,0 +1,3 @@
+//! The server's decoders, given what no client sends.
+
+mod hostile;
