@@ -180,6 +180,7 @@ fn answer(
         None => ("models", repository.clone()),
     };
     let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+    let encoded = path;
     // The only character that the files of the tests have encoded.
     let path = path.replace("%20", " ");
     let path = path.as_str();
@@ -201,7 +202,7 @@ fn answer(
         return send(&mut stream, "404 Not Found", "X-Error-Code: RepoNotFound\r\n", b"");
     };
     if !storage {
-        let location = format!("Location: {elsewhere}{path}\r\n");
+        let location = format!("Location: {elsewhere}{encoded}\r\n");
         return send(&mut stream, "302 Found", &location, b"");
     }
     while state.listings < behaviour.listings_first {

@@ -24,8 +24,8 @@ pub struct Args {
     /// A shipped robot's name, or a path to a robot file.
     #[arg(long, default_value = "bench_arm")]
     robot: String,
-    /// A shipped model's name, a checkpoint folder, hf://OWNER/NAME, or a policy server: ws://HOST:PORT or
-    /// wss://HOST:PORT.
+    /// A shipped model's name, a checkpoint folder, hf://OWNER/NAME, or a policy server:
+    /// ws://HOST:PORT or wss://HOST:PORT.
     #[arg(long, default_value = "f1_bench")]
     model: String,
     /// tokenizer.json, a folder with it, or hf://OWNER/NAME, where the model has none.

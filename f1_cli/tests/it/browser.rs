@@ -127,9 +127,11 @@ impl Browser {
         self.ask("/actions", json!({"actions": [source]}));
     }
 
-    /// Sets the window's size.
+    /// Gives the page this size, also one that is narrower than a window may be.
     pub fn resize(&self, width: u32, height: u32) {
-        self.ask("/window/rect", json!({"width": width, "height": height}));
+        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        let order = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": size});
+        self.ask("/goog/cdp/execute", order);
     }
 
     /// What the window shows, as a PNG file in base64.

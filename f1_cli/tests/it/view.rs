@@ -120,7 +120,7 @@ fn the_page_shows_the_demo_and_stops_it_where_chromium_is_installed() {
 
     // A phone's width: nothing is cut off, and the large letters are still there.
     browser.resize(400, 850);
-    browser.wait("narrow", "window.innerWidth <= 500");
+    browser.wait("narrow", "window.innerWidth === 400");
     let wide = browser.value("document.documentElement.scrollWidth - window.innerWidth");
     assert!(wide.as_i64().unwrap() <= 0, "{wide} pixels are cut off");
     keep(&browser, "page_400.png");

@@ -98,8 +98,10 @@ function showImage(data) {
   if (!figure) {
     figure = document.createElement("figure");
     figure.dataset.key = key;
-    if (section === "foresight") figure.className = "wide";
     figure.append(document.createElement("img"), document.createElement("figcaption"));
+    // Several images side by side take a row of their own.
+    const image = figure.firstElementChild;
+    image.onload = () => figure.classList.toggle("wide", image.naturalWidth > 2 * image.naturalHeight);
     holder.append(figure);
   }
   const [image, caption] = figure.children;
@@ -122,6 +124,7 @@ function dropImages(keys) {
 /** Rows of a table, reused: a focused or selected row stays. */
 function rows(section, items, cells) {
   const body = document.querySelector(`#${section} tbody`);
+  const headings = body.parentElement.tHead.rows[0].cells;
   while (body.rows.length > items.length) body.deleteRow(-1);
   items.forEach((item, index) => {
     const row = body.rows[index] || body.insertRow();
@@ -129,7 +132,9 @@ function rows(section, items, cells) {
       const cell = row.cells[column] || row.insertCell();
       if (typeof content === "string") {
         setText(cell, content);
-        cell.className = column > 0 && /^[-+\d.,\s]*(\s?\S{0,6})?$/.test(content) ? "number" : "";
+        // A number, perhaps with its unit, and the column's heading stand at the right.
+        cell.className = column > 0 && /^(-|[-+]?\d[\d.]*(\s\S{0,6})?)$/.test(content) ? "number" : "";
+        headings[column].className = cell.className;
       } else {
         content(cell);
       }
@@ -146,7 +151,7 @@ function jointBar(joint) {
       bar = document.createElement("div");
       bar.className = "bar";
       bar.setAttribute("role", "meter");
-      for (const kind of ["asked", "sent", "measured"]) {
+      for (const kind of ["measured", "asked", "sent"]) {
         bar.append(Object.assign(document.createElement("i"), { className: kind }));
       }
       cell.append(bar);
