@@ -129,7 +129,8 @@ impl Browser {
 
     /// Gives the page this size, also one that is narrower than a window may be.
     pub fn resize(&self, width: u32, height: u32) {
-        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        let size =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         let order = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": size});
         self.ask("/goog/cdp/execute", order);
     }
