@@ -321,8 +321,8 @@ fn ending(last: Option<Result<Message, SocketError>>) -> String {
 
 fn cut(text: &str) -> String {
     // Only the last line of a trace says what is wrong.
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let line = if text.starts_with("Traceback") { lines.last() } else { None };
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let line = if text.starts_with("Traceback") { lines.next_back() } else { None };
     line.unwrap_or(text.trim()).chars().take(SENTENCE).collect()
 }
 
