@@ -70,7 +70,7 @@ impl Browser {
         let base = format!("http://127.0.0.1:{port}");
         let mut browser = Self { driver, session: base.clone(), agent, _profile: profile };
         let opened = browser.ask("/session", json!({"capabilities": {"alwaysMatch": wanted}}));
-        let id = opened["sessionId"].as_str().expect(&opened.to_string());
+        let id = opened["sessionId"].as_str().unwrap_or_else(|| panic!("{opened}"));
         browser.session = format!("{base}/session/{id}");
         browser
     }
