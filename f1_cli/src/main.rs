@@ -50,24 +50,12 @@ enum Command {
     Serve(commands::serve::Args),
     /// Compute normalisation statistics of a data set.
     Stats(commands::stats::Args),
+    /// Play many episodes of the bench and fill a table: foresight, disturbances, modes, worth.
+    Study(commands::study::Args),
     /// Train from a run file.
     Train(commands::train::Args),
     /// Compare the network with golden numbers.
     Verify(commands::verify::Args),
-}
-
-/// Logs go to stderr, results to stdout; `RUST_LOG` selects what is logged, `default` what is
-/// without it.
-fn init_logging(default: &str) {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-        tracing_subscriber::EnvFilter::new(f1_middleware::log::filter(default))
-    });
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        // Without it a closed stderr would end the process in a panic.
-        .log_internal_errors(false)
-        .init();
 }
 
 fn main() -> std::process::ExitCode {
@@ -81,13 +69,15 @@ fn main() -> std::process::ExitCode {
         }
         error.exit()
     });
-    // The demo's own lines say what happens; the nodes' would bury them, and what comes after the
-    // end of its recording is no fault.
-    init_logging(if matches!(cli.command, Command::Demo(_)) {
+    // Logs go to stderr, results to stdout; `RUST_LOG` selects what is logged. The demo prints its
+    // own lines, which those of the nodes would hide; messages that arrive after the end of its
+    // recording are expected.
+    let default = if matches!(cli.command, Command::Demo(_) | Command::Study(_)) {
         "error,f1_policy_node::recording=off"
     } else {
         "warn,f1=info"
-    });
+    };
+    f1_middleware::log::init(default, f1_middleware::log::Spans::Silent);
     let outcome = match cli.command {
         Command::Bench(args) => commands::bench::run(args),
         Command::Convert(args) => commands::convert::run(args),
@@ -102,6 +92,7 @@ fn main() -> std::process::ExitCode {
         Command::Run(args) => commands::run::run(args),
         Command::Serve(args) => commands::serve::run(args),
         Command::Stats(args) => commands::stats::run(args),
+        Command::Study(args) => commands::study::run(args),
         Command::Train(args) => commands::train::run(args),
         Command::Verify(args) => commands::verify::run(args),
     };

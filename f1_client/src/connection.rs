@@ -168,7 +168,7 @@ impl Pauses {
     }
 }
 
-/// Connects, serves, and connects anew, until nobody can ask any more.
+/// Connects, serves, and connects anew, until the policy that asks is gone.
 async fn keep_open(
     settings: &ConnectionSettings,
     mut questions: mpsc::Receiver<Question>,
@@ -295,7 +295,7 @@ async fn open(settings: &ConnectionSettings) -> Result<(Socket, Metadata), Strin
     }
 }
 
-/// Why a server lets nobody in, with what it says.
+/// Why a server refuses a connection, with the text of its answer.
 fn refusal(error: &SocketError) -> String {
     let SocketError::Http(response) = error else { return error.to_string() };
     let said = response.body().as_ref().map(|body| String::from_utf8_lossy(body).into_owned());

@@ -1,6 +1,6 @@
 //! What a policy server says of itself: everything of ours, little or nothing of others.
 
-use f1_policy_node::policy::{ForesightInfo, PolicyInfo};
+use f1_policy_node::policy::{ForesightInfo, Passes, PolicyInfo};
 use f1_serve::message;
 use rmpv::Value;
 
@@ -43,6 +43,8 @@ impl Metadata {
             horizon: None,
             extra_keys: Vec::new(),
             info: PolicyInfo {
+                past_frames: None,
+                passes: Passes::whole_only("a policy server computes foresight with each chunk"),
                 foresight: None,
                 stride_steps: 1,
                 full_history: false,

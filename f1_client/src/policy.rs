@@ -28,7 +28,7 @@ use crate::connection::{Connection, ConnectionSettings};
 use crate::request::{Entries, RequestWriter};
 use crate::tls;
 
-/// How long the image of an observation is waited for whose chunk nobody asks for.
+/// How long to wait for the foreseen image of an observation whose chunk is not asked for.
 const UNASKED: Duration = Duration::from_millis(500);
 
 /// Connects to the policy server `address` and makes the resources of the nodes for a robot.
@@ -161,7 +161,7 @@ impl Policy for ServerPolicy {
 
 /// The foreseen image of one observation.
 enum Image {
-    /// Nobody has asked for the chunk yet, with which it comes.
+    /// The image comes with the chunk, which has not been asked for yet.
     Unasked,
     /// The request is under way.
     UnderWay,

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
@@ -13,6 +14,7 @@ use crate::pacer::Pacer;
 use crate::policy::PolicyError;
 use crate::port::Port;
 use crate::resources::{ResourceError, Resources};
+use crate::stages::{ProcessorTimes, processor_timed};
 use crate::status::Status;
 
 /// Makes the resources: from files in a robot's process, from memory in tests.
@@ -64,6 +66,8 @@ pub struct Core {
     followed: Mutex<Option<(u64, u64)>>,
     /// How far a stamp may lie ahead of now, ns.
     future_ns: AtomicI64,
+    /// Chunks are made without foresight: no history is needed.
+    without_foresight: AtomicBool,
 }
 
 impl std::fmt::Debug for Core {
@@ -92,6 +96,7 @@ impl Core {
             holds: Mutex::default(),
             followed: Mutex::new(None),
             future_ns: AtomicI64::new(100_000_000),
+            without_foresight: AtomicBool::new(false),
         };
         core.status.lock().raise(Condition::NoInstruction);
         Arc::new(core)
@@ -139,6 +144,16 @@ impl Core {
         status.foresees = resources.foresees();
         status.unchecked = resources.robot.clearance().not_checked();
         Ok(resources)
+    }
+
+    /// Notes in status whether a node could be configured, and why not. What is wrong with the
+    /// resources is noted once, when they are loaded.
+    pub fn note_configured(&self, node: &str, fault: Option<String>) {
+        let mut status = self.status.lock();
+        let node = node.to_owned();
+        let fault = fault.filter(|reason| !status.has(&Condition::Configuration(reason.clone())));
+        let condition = fault.map(|reason| Condition::NotConfigured { node: node.clone(), reason });
+        status.set(&Source::Node(node), condition);
     }
 
     /// The node `node` no longer uses the resources; the last one frees the memory. Does not wait
@@ -234,6 +249,28 @@ impl Core {
     #[must_use]
     pub fn followed(&self) -> Option<(u64, u64)> {
         *self.followed.lock()
+    }
+
+    /// Runs `work` and counts its processor time where `part` says.
+    pub fn spend<R>(
+        &self,
+        part: fn(&mut ProcessorTimes) -> &mut Duration,
+        work: impl FnOnce() -> R,
+    ) -> R {
+        let (result, took) = processor_timed(work);
+        *part(&mut self.status.lock().processor) += took;
+        result
+    }
+
+    /// Sets whether chunks are made without foresight.
+    pub fn set_without_foresight(&self, without: bool) {
+        self.without_foresight.store(without, Ordering::SeqCst);
+    }
+
+    /// Whether chunks are made without foresight: history frames are not encoded then.
+    #[must_use]
+    pub fn is_without_foresight(&self) -> bool {
+        self.without_foresight.load(Ordering::SeqCst)
     }
 
     /// Sets how far a stamp may lie ahead of now, ns.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use f1_model::CameraInput;
 use image::RgbImage;
 
 use crate::policy::{PastFrame, Perceived};
@@ -55,6 +56,9 @@ pub struct Observation {
     pub cameras: Vec<Option<CameraFrame>>,
     /// History frames with their stamps, oldest first; empty without a world model.
     pub history: Vec<(i64, PastFrame)>,
+    /// Past images of the history camera, fitted for the understanding expert, oldest first; empty
+    /// for a policy that is not shown them.
+    pub past: Vec<CameraInput>,
     /// The joints nearest to the stamp.
     pub joints: JointSample,
     /// What to do.
@@ -72,6 +76,9 @@ pub struct Foreseen {
     pub observation: Arc<Observation>,
     /// What the chunk and the foreseen image come from.
     pub perceived: Arc<dyn Perceived>,
+    /// Stamp of the observation that the foresight is of, ns: an earlier one's where it is used
+    /// again; none without foresight.
+    pub foresight_ns: Option<i64>,
     /// The seed of every draw for this observation.
     pub seed: u64,
     /// Times so far.

@@ -198,6 +198,12 @@ impl Resources {
         self.policy.info().foresight.is_some()
     }
 
+    /// Whether the understanding expert is shown past images of the history camera.
+    #[must_use]
+    pub fn shows_past(&self) -> bool {
+        self.policy.info().past_frames.is_some()
+    }
+
     /// One stride: the distance of two history frames, and how far ahead the foreseen image lies,
     /// s.
     #[must_use]
@@ -235,14 +241,13 @@ impl Resources {
         };
         larger("state", file.state_dim(), config.max_state_dim);
         larger("action", file.action_dim(), config.max_action_dim);
-        if config.generation.is_some() && cameras_with(robot, CameraRole::History).is_empty() {
-            faults.push("cameras: the network foresees, but no camera has the role history".into());
-        }
-        if config.run.history_in_understanding {
-            faults.push(
-                "f1.history_in_understanding: a model for comparisons, which the nodes do not feed"
-                    .into(),
-            );
+        if cameras_with(robot, CameraRole::History).is_empty() {
+            let no_camera = "but no camera has the role history";
+            if config.generation.is_some() {
+                faults.push(format!("cameras: the network foresees, {no_camera}"));
+            } else if config.run.history_in_understanding {
+                faults.push(format!("cameras: the network is shown past images, {no_camera}"));
+            }
         }
         faults
     }

@@ -46,7 +46,7 @@ impl Engine {
         let run = move || {
             while let Some(first) = receiver.blocking_recv() {
                 let mut waiting = vec![first];
-                // Nobody is made to wait for others to come.
+                // Does not wait for more requests to arrive.
                 while waiting.len() < batch.max(1)
                     && let Ok(next) = receiver.try_recv()
                 {

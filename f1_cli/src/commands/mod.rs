@@ -14,5 +14,6 @@ pub mod run;
 pub mod serve;
 pub mod server_args;
 pub mod stats;
+pub mod study;
 pub mod train;
 pub mod verify;

@@ -1,6 +1,8 @@
 //! What goes out, and what comes of it.
 
 use f1_model::{ActRequest, RtcGuidance};
+use f1_policy_node::foresight::Mode;
+use f1_policy_node::policy::PerceiveRequest;
 use f1_policy_node::stages::StageTimes;
 use f1_serve::array::{Array, Dialect};
 use f1_serve::layout::Layout;
@@ -164,4 +166,24 @@ fn robot_layout_and_server_are_held_against_each_other() {
     let other = f1_policy_node::foresight::ServerOptions { layout: "aloha".into(), ..options() };
     let fault = connect(&server.url(), &other).unwrap_err().to_string();
     assert!(fault.contains("14 of the layout"), "{fault}");
+}
+
+#[test]
+fn a_server_foresees_with_each_chunk_and_in_no_other_mode() {
+    let setup = Setup { metadata: ours(), ..Setup::new(|_, _| chunk(5, &ROW)) };
+    let server = StandIn::start(setup);
+    let resources = connect(&server.url(), &options()).unwrap();
+    let passes = &resources.policy.info().passes;
+    assert!(!passes.foresight_alone && Mode::On.check(passes).is_ok());
+    for (mode, name) in [(Mode::Cached, "mode cached"), (Mode::Off, "mode off")] {
+        let fault = mode.check(passes).unwrap_err();
+        assert!(fault.contains(name) && fault.contains("policy server"), "{fault}");
+    }
+    let observation = &observation(&resources, 7);
+    let request = PerceiveRequest { observation, seed: 1, show: true };
+    let times = &mut StageTimes::default();
+    assert!(resources.policy.understand(&request, times).is_err());
+    let perceived = resources.policy.perceive(&request, times).unwrap();
+    assert!(perceived.renew(&request, times).is_err());
+    assert_eq!(server.requests.lock().len(), 0, "nothing was asked for");
 }

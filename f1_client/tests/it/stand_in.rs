@@ -206,6 +206,7 @@ pub fn observation(resources: &Resources, stamp_ns: i64) -> Arc<Observation> {
     Arc::new(Observation {
         stamp_ns,
         history: vec![(stamp_ns, PastFrame::Image(front.image.clone()))],
+        past: Vec::new(),
         cameras: vec![Some(front), Some(frame(2))],
         joints: JointSample {
             stamp_ns,

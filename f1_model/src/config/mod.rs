@@ -188,8 +188,7 @@ pub struct RunConfig {
     /// differ little.
     pub noise_scale: f64,
     /// Whether the history's past frames are shown to the understanding expert, as further cameras
-    /// behind the others, oldest first. Only for comparisons of memory with foresight: the
-    /// nodes refuse such a model.
+    /// behind the others, oldest first: for comparisons of memory with foresight.
     pub history_in_understanding: bool,
     /// Trained on whole histories only: on a robot the policy waits until its history is full.
     /// Without it the first frame stands for what was before it.

@@ -336,19 +336,18 @@ impl F1Network {
         let added = match expected {
             true => {
                 let codes = quantizer.expected_contribution(&softmax(&logits)?, scale)?;
-                let beyond = match scale + 1 == heads.scales().len() {
-                    true => heads.map_beyond_codes(&normed)?,
-                    false => None,
-                };
-                beyond.map_or(Ok(codes.clone()), |beyond| codes + beyond)?
+                // The head knows the last scale alone.
+                let is_last = scale + 1 == heads.scales().len();
+                match if is_last { heads.map_beyond_codes(&normed)? } else { None } {
+                    Some(beyond) => (codes + beyond)?,
+                    None => codes,
+                }
             }
             false => quantizer.contribution(&map, scale)?,
         };
-        let f_hat = (&generation.f_hat + added.detach())?;
-        generation.expected = match expected {
-            true => Some((&generation.f_hat + added)?),
-            false => None,
-        };
+        let f_hat = (&generation.f_hat + added)?;
+        generation.expected = expected.then(|| f_hat.clone());
+        let f_hat = f_hat.detach();
         recorder.set_prefix(format!("gen.scale{scale}."));
         recorder.keep("logits", &logits);
         recorder.keep("indices", &ids);

@@ -137,7 +137,9 @@ impl Action {
                 "act",
                 Urgency::Motion,
                 latency,
-                move |foreseen: Foreseen| work.act(foreseen),
+                move |foreseen: Foreseen| {
+                    work.core.spend(|times| &mut times.act, || work.act(foreseen))
+                },
                 move |outcome: Result<Acted, String>| done.acted(outcome),
             )?
         };
@@ -342,7 +344,9 @@ impl Shared {
             },
             frozen_rows: count(acted.frozen_rows),
             foresight_confidence: mean(acted.foreseen.perceived.token_confidence()),
-            foresight_stamp: time(observation.stamp_ns + (stride * 1e9).round() as i64),
+            foresight_stamp: time(
+                acted.foreseen.foresight_ns.map_or(0, |from| from + (stride * 1e9).round() as i64),
+            ),
             latency: WireDuration::try_from(latency).unwrap_or_default(),
         }
     }

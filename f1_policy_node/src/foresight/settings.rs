@@ -1,10 +1,13 @@
 //! The parameters of the node `foresight`.
 
+use f1_interfaces::f1_msgs::msg::ForesightError;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use f1_middleware::parameters::{Descriptor, ParameterError, Parameters};
 use f1_model::{DeviceChoice, Dtype, LoadOptions, Quant};
+
+use super::mode::{MODES, Mode};
 
 /// The parameters of the node `foresight` that may change while it runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,8 +23,53 @@ pub struct ForesightSettings {
     pub compare_slop_ns: i64,
     /// Below this PSNR the next observation is inferred at once, dB; 0 never.
     pub replan_psnr: f64,
+    /// Over which pixels that PSNR is.
+    pub replan_signal: Signal,
+    /// Errors a second that are computed at least, Hz; 0: only with chunks.
+    pub error_rate: f64,
+    /// Which passes run for a chunk.
+    pub mode: Mode,
+    /// How long foresight is used again in the mode cached, ns.
+    pub cache_ns: i64,
     /// How long inference appears to take on a virtual clock, s.
     pub virtual_latency: f64,
+}
+
+/// Over which pixels a foresight error decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Signal {
+    /// The whole image.
+    #[default]
+    Whole,
+    /// Those that changed since the observation.
+    Changed,
+    /// The worst square with an eighth of the image's side.
+    Worst,
+}
+
+/// Names of the signals, the default first.
+pub const SIGNALS: [&str; 3] = ["whole", "changed", "worst"];
+
+impl Signal {
+    /// From its name; an unknown one is the default.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        match name {
+            "changed" => Self::Changed,
+            "worst" => Self::Worst,
+            _ => Self::Whole,
+        }
+    }
+
+    /// Its value in an error, dB; not a number when nothing changed.
+    #[must_use]
+    pub fn of(self, error: &ForesightError) -> f64 {
+        match self {
+            Self::Whole => error.psnr,
+            Self::Changed => error.psnr_changed,
+            Self::Worst => error.psnr_worst,
+        }
+    }
 }
 
 impl ForesightSettings {
@@ -103,6 +151,39 @@ impl ForesightSettings {
             60.0,
             "A foreseen image that is worse than this shows that the scene departs from the foresight: infer anew at once, dB; 0: never.",
         )?;
+        let named = |name: &str, choices: &[&str], description: &str| {
+            let default = choices.first().copied().unwrap_or_default().to_owned();
+            let descriptor = Descriptor::new(description).one_of(choices.iter().copied());
+            parameters.declare(name, default, descriptor).map(|_| ())
+        };
+        named(
+            "replan_signal",
+            &SIGNALS,
+            "Over which pixels replan_psnr judges: whole (the image), changed (those that differ from the observation's) or worst (the \
+             worst square with an eighth of the image's side, where a single object shows).",
+        )?;
+        double(
+            "error_rate",
+            5.0,
+            0.0,
+            50.0,
+            "Foresight errors a second: between two chunks images are foreseen for the error alone, while a pass takes at most a quarter \
+             of the period and ends before the next chunk is due, in the mode on; 0: only with chunks, Hz.",
+        )?;
+        named(
+            "mode",
+            &MODES,
+            "Which passes run for a chunk: on (understanding and foresight), cached (understanding with the foresight of an earlier \
+             observation, until it is older than cache_time or its error calls for a new one by replan_psnr) or off (understanding alone, \
+             for a model that was trained for it). Attention \"uga\" only, but for on; a policy server: on alone.",
+        )?;
+        double(
+            "cache_time",
+            1.5,
+            0.05,
+            60.0,
+            "How long the mode cached uses the same foresight, s.",
+        )?;
         text(
             "server_layout",
             "",
@@ -157,6 +238,10 @@ impl ForesightSettings {
             compare: parameters.get("compare")?,
             compare_slop_ns: (parameters.get::<f64>("compare_slop")? * 1e9) as i64,
             replan_psnr: parameters.get("replan_psnr")?,
+            replan_signal: Signal::named(&parameters.get::<String>("replan_signal")?),
+            error_rate: parameters.get("error_rate")?,
+            mode: Mode::named(&parameters.get::<String>("mode")?),
+            cache_ns: (parameters.get::<f64>("cache_time")? * 1e9) as i64,
             virtual_latency: parameters.get("virtual_latency")?,
         })
     }

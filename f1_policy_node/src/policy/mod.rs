@@ -8,7 +8,7 @@ pub mod network;
 
 use std::sync::Arc;
 
-use f1_model::{ActRequest, HistoryFrame};
+use f1_model::{ActRequest, CameraInput, HistoryFrame};
 use image::RgbImage;
 
 use crate::observation::Observation;
@@ -36,6 +36,41 @@ pub struct PolicyInfo {
     pub full_history: bool,
     /// Whether the first rows of a chunk can be held to those of the one before it (`rtc`).
     pub takes_guidance: bool,
+    /// Frames of the history camera, now included, that the policy is shown as further cameras;
+    /// `None` where it sees the present alone.
+    pub past_frames: Option<usize>,
+    /// Which parts of [`Policy::perceive`] there are alone.
+    pub passes: Passes,
+}
+
+/// Which passes a policy runs one by one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passes {
+    /// Whether an image is foreseen where no chunk is asked for.
+    pub foresight_alone: bool,
+    /// [`Perceived::renew`]: an observation with the foresight of an earlier one; else why there is
+    /// none.
+    pub renew: Result<(), String>,
+    /// [`Policy::understand`]: an observation without foresight; else why there is none.
+    pub understand: Result<(), String>,
+}
+
+impl Passes {
+    /// Those of a policy that answers an observation with all that it has, for this reason.
+    #[must_use]
+    pub fn whole_only(reason: &str) -> Self {
+        let refused = || Err(reason.to_owned());
+        Self { foresight_alone: false, renew: refused(), understand: refused() }
+    }
+}
+
+impl PolicyInfo {
+    /// Frames of the history that it needs, now included.
+    #[must_use]
+    pub fn history_frames(&self) -> usize {
+        let of_foresight = self.foresight.map(|foresight| foresight.history_frames);
+        of_foresight.max(self.past_frames).unwrap_or(1).max(1)
+    }
 }
 
 /// A policy's foresight.
@@ -102,6 +137,15 @@ pub trait Policy: Send + Sync {
     /// An image without pixels, or a policy without a history.
     fn keep(&self, image: &Arc<RgbImage>) -> Result<PastFrame, PolicyError>;
 
+    /// Fits a frame of the history camera that is shown as a further camera later
+    /// ([`PolicyInfo::past_frames`]).
+    ///
+    /// # Errors
+    /// An image without pixels, or a policy that is not shown past images.
+    fn fit_past(&self, _: &RgbImage) -> Result<CameraInput, PolicyError> {
+        Err(PolicyError::Remote("this policy is not shown past images".into()))
+    }
+
     /// Takes an observation: understanding and foresight, with the time of each stage.
     ///
     /// # Errors
@@ -111,6 +155,28 @@ pub trait Policy: Send + Sync {
         request: &PerceiveRequest<'_>,
         times: &mut StageTimes,
     ) -> Result<Arc<dyn Perceived>, PolicyError>;
+
+    /// Takes an observation without foresight: no image can be imagined from it.
+    ///
+    /// # Errors
+    /// An observation that the policy refuses, or [`Passes::understand`].
+    fn understand(
+        &self,
+        _: &PerceiveRequest<'_>,
+        _: &mut StageTimes,
+    ) -> Result<Arc<dyn Perceived>, PolicyError> {
+        Err(absent(&self.info().passes.understand))
+    }
+
+    /// How often foresight was computed in this process since the policy was loaded.
+    fn generation_passes(&self) -> u64 {
+        0
+    }
+}
+
+fn absent(pass: &Result<(), String>) -> PolicyError {
+    let reason = pass.as_ref().err().map_or("this policy has no such pass", String::as_str);
+    PolicyError::Remote(reason.to_owned())
 }
 
 /// What a policy made of an observation.
@@ -131,6 +197,18 @@ pub trait Perceived: Send + Sync {
     /// # Errors
     /// A policy that does not foresee, or why no image came.
     fn imagine(&self) -> Result<RgbImage, PolicyError>;
+
+    /// A new observation with the foresight of this one: tokens, confidence and image stay.
+    ///
+    /// # Errors
+    /// [`Passes::renew`], or an observation of another number of cameras or words.
+    fn renew(
+        &self,
+        _: &PerceiveRequest<'_>,
+        _: &mut StageTimes,
+    ) -> Result<Arc<dyn Perceived>, PolicyError> {
+        Err(PolicyError::Remote("this policy's foresight is not used again".into()))
+    }
 
     /// Foresight token ids of each generated scale; none where the policy does not show them.
     fn tokens(&self) -> &[Vec<u32>] {

@@ -176,7 +176,7 @@ pub struct LossSection {
     /// the foresight loss.
     pub map_weight: f64,
     /// Stages II and III: probability that a sample's foresight is hidden from the action expert,
-    /// which so learns to act without.
+    /// which so learns to act without (the nodes' parameter `mode`: off).
     #[serde(skip_serializing_if = "is_zero")]
     pub hide_foresight: f64,
     /// Stages II and III: draws of noise and time for each observation. The prefix is computed
