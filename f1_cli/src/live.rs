@@ -17,6 +17,14 @@ pub struct ViewArgs {
     view_token: Option<PathBuf>,
 }
 
+/// `--foxglove`.
+#[derive(clap::Args, Debug, Clone, Copy)]
+pub struct FoxgloveArgs {
+    /// Serve every topic to Foxglove or Lichtblick on this port of loopback.
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "8765")]
+    pub foxglove: Option<u16>,
+}
+
 impl ViewArgs {
     /// Where the page is wanted; `None` without `--view`.
     ///

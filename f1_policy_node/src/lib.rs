@@ -13,6 +13,7 @@ pub mod condition;
 pub mod core;
 pub mod error;
 pub mod foresight;
+mod foxglove;
 pub mod instruction;
 pub mod measured;
 pub mod names;
@@ -34,4 +35,5 @@ pub mod threads;
 pub mod topics;
 mod view;
 
+pub use self::foxglove::FoxgloveSession;
 pub use error::{NodeError, NodeResult};

@@ -7,6 +7,9 @@ use subtle::ConstantTimeEq as _;
 
 use crate::Command;
 
+/// The site whose web application shows data of robots.
+const VIEWER: &str = "foxglove.dev";
+
 /// A secret that is never printed and is compared in constant time.
 #[derive(Clone)]
 pub struct Token(String);
@@ -102,6 +105,34 @@ pub(crate) fn check(headers: &HeaderMap, hostname: &str) -> Result<(), &'static 
     }
 }
 
+/// The same for a viewer of data, whose page lies elsewhere: a program (no web origin), a page of
+/// this machine, or Foxglove's own site.
+///
+/// # Errors
+/// What is wrong, for the answer.
+pub(crate) fn check_viewer(headers: &HeaderMap, hostname: &str) -> Result<(), &'static str> {
+    let mut without_origin = headers.clone();
+    let origin = without_origin.remove(header::ORIGIN);
+    check(&without_origin, hostname)?;
+    let Some(origin) = origin else { return Ok(()) };
+    let refused = Err("web pages of other sites may not connect\n");
+    let Ok(origin) = origin.to_str() else { return refused };
+    // `null` is the origin of any site's page in a frame without rights.
+    let Some((scheme, host)) = origin.split_once("://") else { return refused };
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    match scheme {
+        "http" | "https" => {
+            let local = matches!(name, "localhost" | "127.0.0.1" | "[::1]");
+            let own = !hostname.is_empty() && name.eq_ignore_ascii_case(hostname);
+            let viewer =
+                scheme == "https" && (name == VIEWER || name.ends_with(&format!(".{VIEWER}")));
+            if local || own || viewer { Ok(()) } else { refused }
+        }
+        // What a desktop application loads its window from.
+        _ => Ok(()),
+    }
+}
+
 /// Whether a `Host` is an address, `localhost`, or this machine's name.
 fn is_own_name(host: &str, hostname: &str) -> bool {
     if host.parse::<SocketAddr>().is_ok() || host.parse::<IpAddr>().is_ok() {
@@ -182,6 +213,36 @@ mod tests {
         ] {
             assert!(check(&headers(host, Some(origin)), "robot").is_err(), "{origin}");
         }
+    }
+
+    #[test]
+    fn viewers_are_programs_local_pages_and_foxgloves_own() {
+        let host = "127.0.0.1:8765";
+        let check = |host: &str, origin| check_viewer(&headers(host, origin), "robot").is_ok();
+        assert!(check(host, None));
+        for origin in [
+            "https://app.foxglove.dev",
+            "https://foxglove.dev",
+            "http://localhost:8080",
+            "http://127.0.0.1",
+            "http://robot:8080",
+            "file://",
+            "app://lichtblick",
+        ] {
+            assert!(check(host, Some(origin)), "{origin}");
+        }
+        for origin in [
+            "null",
+            "http://evil.example",
+            "https://evil.example:8765",
+            "http://app.foxglove.dev",
+            "https://notfoxglove.dev",
+            "https://foxglove.dev.evil.example",
+            "http://localhost.evil.example",
+        ] {
+            assert!(!check(host, Some(origin)), "{origin}");
+        }
+        assert!(!check("evil.example", None));
     }
 
     #[test]

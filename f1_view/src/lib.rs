@@ -5,10 +5,14 @@
 //! [`Command`]. A page asks for one update after the other over one websocket, so that a page that
 //! stalls asks for nothing and gets the newest when it goes on. Images become JPEG once for all
 //! pages, on a thread of low priority, and only while a page asks for them.
+//!
+//! [`foxglove`] serves topics to viewers of robot data on Foxglove's websocket protocol.
 
 mod access;
 mod encoder;
+pub mod foxglove;
 mod page;
+mod running;
 mod server;
 mod source;
 

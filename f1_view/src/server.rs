@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,15 +18,18 @@ use futures_util::stream::SplitStream;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::encoder::Encoder;
+use crate::running::Running;
 use crate::{Command, Settings, Source, access, page};
 
 /// Shortest time between two updates of a page.
 const PERIOD: Duration = Duration::from_millis(100);
 /// Pages at once.
 const PAGES: usize = 64;
+/// Commands of one page that may wait for their answers; stop is not counted.
+const COMMANDS: usize = 8;
 /// Longest message of a page, bytes.
 const MESSAGE: usize = 16 << 10;
 /// How long a wrong token is answered after: guessing takes time.
@@ -34,7 +37,7 @@ const WRONG: Duration = Duration::from_secs(1);
 /// A page that takes nothing for so long is closed.
 const STALLED: Duration = Duration::from_secs(60);
 
-/// Why the page cannot be served.
+/// Why a page, or viewers, cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum ViewError {
     /// Another address than loopback without a token.
@@ -44,7 +47,7 @@ pub enum ViewError {
     )]
     Exposed(SocketAddr),
     /// The address cannot be listened on.
-    #[error("the page cannot be served on {address}: {source}")]
+    #[error("{address} cannot be listened on: {source}")]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -52,7 +55,7 @@ pub enum ViewError {
         source: std::io::Error,
     },
     /// A thread cannot be started.
-    #[error("no thread for the page: {0}")]
+    #[error("no thread for the server: {0}")]
     Thread(std::io::Error),
 }
 
@@ -84,15 +87,11 @@ impl Shared {
 }
 
 /// The running server; it ends when it is dropped.
-pub struct Server {
-    address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
+pub struct Server(Running);
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+        formatter.debug_struct("Server").field("address", &self.address()).finish_non_exhaustive()
     }
 }
 
@@ -106,69 +105,23 @@ impl Server {
             return Err(ViewError::Exposed(settings.address));
         }
         let address = settings.address;
-        let failed = |source| ViewError::Listen { address, source };
-        // Bound here, so that a fault is the caller's.
-        let listener = std::net::TcpListener::bind(address).map_err(failed)?;
-        listener.set_nonblocking(true).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
         let encoder = Encoder::start(source.clone()).map_err(ViewError::Thread)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(ViewError::Thread)?;
-        let places = Arc::new(Semaphore::new(PAGES));
-        let (hostname, pages) = (access::hostname(), AtomicUsize::new(0));
         let shared = Arc::new(Shared {
             settings,
             source,
             encoder,
-            hostname,
-            places,
-            pages,
+            hostname: access::hostname(),
+            places: Arc::new(Semaphore::new(PAGES)),
+            pages: AtomicUsize::new(0),
             latest: Mutex::default(),
         });
-        let (stop, stopped) = oneshot::channel::<()>();
-        let run = move || {
-            runtime.block_on(async move {
-                let listener = match tokio::net::TcpListener::from_std(listener) {
-                    Ok(listener) => listener,
-                    Err(error) => return tracing::error!(%error, "the page is not served"),
-                };
-                let serving =
-                    std::future::IntoFuture::into_future(axum::serve(listener, router(shared)));
-                tokio::select! {
-                    ended = serving => {
-                        if let Err(error) = ended {
-                            tracing::error!(%error, "the page is no longer served");
-                        }
-                    }
-                    // Open pages are cut: they say that the program has ended.
-                    _ = stopped => {}
-                }
-            });
-            // A command that still waits for an answer must not keep the program.
-            runtime.shutdown_background();
-        };
-        let thread = std::thread::Builder::new().name("view".into()).spawn(run);
-        let thread = Some(thread.map_err(ViewError::Thread)?);
-        Ok(Self { address, stop: Some(stop), thread })
+        Running::start("view", address, router(shared)).map(Self)
     }
 
     /// Where the page is.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            let _ = stop.send(());
-        }
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.0.address()
     }
 }
 
@@ -306,6 +259,9 @@ async fn listen(
     orders: mpsc::Sender<Order>,
 ) {
     let mut last = tokio::time::Instant::now() - PERIOD;
+    let commands = Arc::new(Semaphore::new(COMMANDS));
+    // An update that is due is one update, however often it is asked for.
+    let due_soon = Arc::new(AtomicBool::new(false));
     while let Some(Ok(message)) = receiver.next().await {
         let text = match &message {
             Message::Text(text) => text.as_str(),
@@ -314,17 +270,29 @@ async fn listen(
         };
         match serde_json::from_str(text) {
             Ok(Said::Next { .. }) => {
+                if due_soon.swap(true, Ordering::SeqCst) {
+                    continue;
+                }
                 let (due, orders) = (last + PERIOD, orders.clone());
                 last = due.max(tokio::time::Instant::now());
+                let due_soon = due_soon.clone();
                 // Beside the reading: a stop is received while an update waits for its time.
                 tokio::spawn(async move {
                     tokio::time::sleep_until(due).await;
+                    due_soon.store(false, Ordering::SeqCst);
                     let _ = orders.try_send(Order::Update);
                 });
             }
             Ok(Said::Do { command, token, id }) => {
                 let (shared, orders) = (shared.clone(), orders.clone());
+                let place = match commands.clone().try_acquire_owned() {
+                    Ok(place) => Some(place),
+                    Err(_) if command.is_free() => None,
+                    // Many tokens that are tried at once would be many guesses a second.
+                    Err(_) => continue,
+                };
                 tokio::spawn(async move {
+                    let _place = place;
                     let answer = obey(&shared, command, token.as_deref()).await;
                     let (good, text) = match answer {
                         Ok(text) => (true, text),

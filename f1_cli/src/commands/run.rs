@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use f1_middleware::{Backend, ClockKind, Context, ContextOptions, MemBus, RosArgs};
+use f1_policy_node::FoxgloveSession;
 use f1_policy_node::process::{PolicyProcess, ProcessOptions};
 use f1_policy_node::recording::{Bag, RecordSession, Replay};
 use f1_policy_node::run::{spin_until_shutdown, status_line};
@@ -15,7 +16,7 @@ use f1_robot::Robot;
 use f1_robot::share;
 
 use super::server_args::ServerArgs;
-use crate::live::ViewArgs;
+use crate::live::{FoxgloveArgs, ViewArgs};
 use crate::{assembly, by_name};
 
 /// Arguments of `f1 run`.
@@ -57,6 +58,8 @@ pub struct Args {
     bag: Option<PathBuf>,
     #[command(flatten)]
     view: ViewArgs,
+    #[command(flatten)]
+    viewers: FoxgloveArgs,
     /// Record everything in and out.
     #[arg(long, value_name = "FILE.mcap")]
     record: Option<PathBuf>,
@@ -138,8 +141,8 @@ pub fn run(args: Args) -> Result<()> {
     let ros_args = args.ros_args(&robot_file, &model, tokenizer.as_deref())?;
     let robot = Arc::new(Robot::load(&robot_file)?);
     match &args.bag {
-        Some(_) if args.view.settings()?.is_some() => {
-            bail!("--view: a replay runs on a virtual clock, which no page can follow")
+        Some(_) if args.view.settings()?.is_some() || args.viewers.foxglove.is_some() => {
+            bail!("--view, --foxglove: nobody can follow a replay, which runs on a virtual clock")
         }
         Some(bag) => replay(&args, bag, &robot, ros_args),
         None => live(&args, &robot, ros_args),
@@ -161,6 +164,16 @@ fn live(args: &Args, robot: &Robot, ros_args: RosArgs) -> Result<()> {
         .as_ref()
         .map(|path| RecordSession::start(&context, robot, &args.namespace, &process.locks(), path))
         .transpose()?;
+    let viewers = args
+        .viewers
+        .foxglove
+        .map(|port| {
+            FoxgloveSession::start(&context, robot, &args.namespace, &process.locks(), port)
+        })
+        .transpose()?;
+    if let Some(viewers) = &viewers {
+        eprintln!("Foxglove: ws://{}", viewers.address());
+    }
     let status = context.create_node("f1_run")?;
     let (core, clock) = (process.core().clone(), status.clock());
     let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());

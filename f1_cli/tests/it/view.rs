@@ -1,60 +1,69 @@
-//! The live page in a real browser. Screenshots go to the folder that `F1_VIEW_SHOTS` names.
+//! The live page in a real browser, of a robot and a policy in two further processes. Screenshots go
+//! to the folder that `F1_VIEW_SHOTS` names.
 
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
+use f1_tests::PATIENT;
 
-use crate::browser::{Browser, is_installed};
+use crate::browser::{Browser, PATIENCE, is_installed};
+use crate::process::{REST, Running, root, speed};
 
 /// WebDriver's names of keys.
 const ESCAPE: &str = "\u{e00c}";
 const TAB: &str = "\u{e004}";
 const ENTER: &str = "\u{e007}";
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
-}
+/// Both cameras have shown some images.
+const CAMERAS: &str = "(counts => counts.length === 2 && counts.every(count => count >= 3))\
+    ([...document.querySelectorAll('#cameras .images figure')].map(f => Number(f.dataset.count)))";
 
-/// The demo on topics with its page, ended when it is dropped.
-struct Demo {
-    child: Child,
-    _out: tempfile::TempDir,
-}
-
-impl Demo {
-    fn start(port: u16) -> Self {
-        let out = tempfile::tempdir().unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_f1"))
-            // The belt stands: the objects stay before the camera until the time is over.
-            .args(["demo", "--backend", "dds", "--episodes", "50", "--task", "static"])
-            .args(["--view", &port.to_string(), "--out"])
-            .arg(out.path())
-            .env("F1_SHARE", root())
-            .env("ROS_DOMAIN_ID", (1 + std::process::id() % 99).to_string())
-            .env("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self { child, _out: out }
+/// A policy with its page, which answers when this returns; ended when it is dropped.
+fn policy(namespace: &str, port: u16) -> Running {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_f1"));
+    command
+        .args(["run", "--backend", "dds", "--namespace", namespace])
+        .args(["--view", &port.to_string(), "--", "--ros-args"])
+        .args(PATIENT.iter().flat_map(|parameter| ["-p", parameter]))
+        .env("F1_SHARE", root())
+        .stderr(Stdio::null());
+    let running = Running::start(&mut command, false);
+    let begin = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(begin.elapsed() < PATIENCE, "no page on port {port}");
+        std::thread::sleep(Duration::from_millis(100));
     }
-
-    fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        self.kill();
-    }
+    running
 }
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Waits until each of the robot's last joint states is at rest.
+fn comes_to_rest(robot: &Running) {
+    robot.rest();
+    let mut still = 0;
+    robot.wait("rest", |line| {
+        if let Some(speed) = speed(line) {
+            still = if speed < REST { still + 1 } else { 0 };
+        }
+        still == 50
+    });
+}
+
+/// Writes an instruction as a person does, and sends it by Enter.
+fn instruct(browser: &Browser, text: &str) {
+    let input = "document.getElementById('instruction')";
+    browser.value(&format!("({input}.focus(), {input}.select())"));
+    let keys: Vec<String> = text.chars().map(String::from).collect();
+    browser.press(&keys.iter().map(String::as_str).collect::<Vec<_>>());
+    browser.press(&[ENTER]);
+    let answered = format!("document.getElementById('answer').textContent.includes('{text}')");
+    browser.wait("the instruction is taken", &answered);
 }
 
 fn keep(browser: &Browser, name: &str) {
@@ -64,59 +73,47 @@ fn keep(browser: &Browser, name: &str) {
     }
 }
 
-/// How many images of a kind the page has shown.
-fn shown(section: &str) -> String {
-    format!(
-        "[...document.querySelectorAll('#{section} .images figure')].map(f => Number(f.dataset.count))"
-    )
-}
-
 #[test]
-fn the_page_shows_the_demo_and_stops_it_where_chromium_is_installed() {
+fn the_page_shows_the_robot_and_stops_it_where_chromium_is_installed() {
     if !is_installed() {
         return;
     }
+    let robot = Running::part("robot /view");
     let port = free_port();
-    let mut demo = Demo::start(port);
+    let mut policy = policy("/view", port);
     let browser = Browser::open(1280, 1000);
-    let page = format!("http://127.0.0.1:{port}/");
-    // The program may not listen yet: the browser's own error page is asked again.
-    let begin = std::time::Instant::now();
-    loop {
-        if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            break;
-        }
-        assert!(begin.elapsed() < crate::browser::PATIENCE, "no page on port {port}");
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
-    browser.go(&page);
+    browser.go(&format!("http://127.0.0.1:{port}/"));
+    browser.wait("both cameras move", CAMERAS);
+    // Why it does not move, in large letters.
+    let waits = "document.body.dataset.state === 'waiting' \
+                 && document.getElementById('reason').textContent.includes('instruction')";
+    browser.wait("it waits for an instruction", waits);
 
-    let both = format!("{0}.length === 2 && {0}.every(n => n >= 3)", shown("cameras"));
-    browser.wait("both cameras move", &both);
-    browser.wait("the foreseen image", &format!("{}.some(n => n >= 2)", shown("foresight")));
-    browser.wait("its error", "document.querySelectorAll('#error svg circle').length >= 2");
-    browser.wait("joints", "document.querySelectorAll('#joints tbody tr').length >= 7");
-    browser.wait("the path", "document.querySelectorAll('#path svg circle').length > 4");
-    browser.wait("stage times", "document.querySelectorAll('#stages tbody tr').length === 7");
-    let received = "[...document.querySelectorAll('#publishers tbody tr')]\
-                    .filter(row => row.cells[1].textContent === 'received').length >= 3";
-    browser.wait("cameras and joints are received", received);
-    browser.wait("it runs", "document.body.dataset.state === 'running'");
-    keep(&browser, "page_1280.png");
-
+    instruct(&browser, "pick up the red cube");
+    robot.rest();
+    robot.wait("motion", |line| speed(line) > Some(5.0 * REST));
     // Stop brings the arm to rest, and says so in large letters.
     browser.click("#stop");
     browser.wait("stopped", "document.body.dataset.state === 'stopped'");
     assert!(browser.text("document.getElementById('reason').textContent").contains("stop"));
-    let joints = "[...document.querySelectorAll('#joints tbody tr')].map(r => r.cells[2].textContent).join()";
-    let still = format!(
-        "(window.f1_last === (window.f1_last = {joints})) ? (window.f1_still = (window.f1_still || 0) + 1) > 10 \
-         : (window.f1_still = 0)"
-    );
-    browser.wait("the arm is at rest", &still);
+    comes_to_rest(&robot);
     keep(&browser, "stopped_1280.png");
     browser.click("#reset");
     browser.wait("reset", "document.body.dataset.state !== 'stopped'");
+
+    browser.wait("it runs", "document.body.dataset.state === 'running'");
+    let foreseen = "[...document.querySelectorAll('#foresight .images figure')]\
+                    .some(figure => figure.dataset.count >= 2)";
+    browser.wait("the foreseen image", foreseen);
+    browser.wait("its error", "document.querySelectorAll('#error svg circle').length >= 2");
+    browser.wait("joints", "document.querySelectorAll('#joints tbody tr').length >= 7");
+    browser.wait("the path", "document.querySelectorAll('#path svg circle').length > 4");
+    browser.wait("stage times", "document.querySelectorAll('#stages tbody tr').length >= 5");
+    let received = "[...document.querySelectorAll('#publishers tbody tr')]\
+                    .filter(row => row.cells[1].textContent === 'received').length >= 3";
+    browser.wait("cameras and joints are received", received);
+    browser.wait("a safety event", "document.querySelectorAll('#events tbody tr').length >= 1");
+    keep(&browser, "page_1280.png");
 
     // A phone's width: nothing is cut off, and the large letters are still there.
     browser.resize(400, 850);
@@ -126,14 +123,23 @@ fn the_page_shows_the_demo_and_stops_it_where_chromium_is_installed() {
     keep(&browser, "page_400.png");
     browser.resize(1280, 1000);
 
+    // A publisher that falls silent is shown as such.
+    drop(robot);
+    let silent = "[...document.querySelectorAll('#publishers tbody tr')]\
+                  .filter(row => row.cells[1].textContent === 'silent').length >= 3";
+    browser.wait("the robot is silent", silent);
+
     // A killed program is shown as such, and the page comes back by itself.
-    demo.kill();
+    policy.signal("-KILL");
+    policy.ended();
     let gone = "document.getElementById('state').textContent.startsWith('No connection')";
     browser.wait("the program is gone", gone);
     keep(&browser, "gone_1280.png");
-    let _again = Demo::start(port);
+    let _robot = Running::part("robot /view");
+    let _again = self::policy("/view", port);
     browser.wait("the page comes back", "!document.body.classList.contains('gone')");
-    browser.wait("with images", &both);
+    browser.value("document.querySelectorAll('#cameras figure').forEach(f => f.dataset.count = 0)");
+    browser.wait("with images", CAMERAS);
 }
 
 #[test]
@@ -141,13 +147,9 @@ fn the_page_is_operated_by_keyboard_and_labelled_where_chromium_is_installed() {
     if !is_installed() {
         return;
     }
+    let _robot = Running::part("robot /keys");
     let port = free_port();
-    let _demo = Demo::start(port);
-    let begin = std::time::Instant::now();
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(begin.elapsed() < crate::browser::PATIENCE, "no page on port {port}");
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
+    let _policy = policy("/keys", port);
     let browser = Browser::open(1280, 1000);
     browser.go(&format!("http://127.0.0.1:{port}/"));
     browser.wait("joints", "document.querySelectorAll('#joints tbody tr').length >= 7");
@@ -189,13 +191,7 @@ fn the_page_is_operated_by_keyboard_and_labelled_where_chromium_is_installed() {
     browser.wait("reset by Enter", "document.body.dataset.state !== 'stopped'");
     browser.press(&[TAB]);
     assert_eq!(browser.text("document.activeElement.id"), "instruction");
-    browser.value("document.getElementById('instruction').select()");
-    let words: Vec<String> = "pick up the blue ball".chars().map(String::from).collect();
-    browser.press(&words.iter().map(String::as_str).collect::<Vec<_>>());
-    browser.press(&[ENTER]);
-    let answered =
-        "document.getElementById('answer').textContent.includes('pick up the blue ball')";
-    browser.wait("the instruction is taken", answered);
+    instruct(&browser, "pick up the blue ball");
     browser.press(&[ESCAPE]);
     browser.wait("stopped by Escape", "document.body.dataset.state === 'stopped'");
 }

@@ -28,7 +28,7 @@ struct File {
 
 impl Sink for File {
     /// What writes a topic's messages, with the time at which they come.
-    fn open<T: Message>(&self, node: &Node, name: &str) -> NodeResult<Taken<T>> {
+    fn open<T: Message>(&self, node: &Node, name: &str, _: bool) -> NodeResult<Taken<T>> {
         let writer = self.recorder.topic::<T>(name)?;
         let (clock, messages) = (node.clock(), self.messages.clone());
         Ok(Box::new(move |message: &T| match writer.write(clock.now().nanoseconds(), message) {

@@ -1,8 +1,10 @@
-//! Everything that goes into the policy and everything that comes out, handed to what keeps it.
+//! Everything that goes into the policy and everything that comes out, handed to what keeps or
+//! shows it.
 
 use f1_interfaces::Message;
 use f1_interfaces::std_msgs::msg::String as StringMessage;
 use f1_middleware::Node;
+use f1_middleware::qos::Durability;
 use f1_robot::Robot;
 
 use crate::error::{NodeError, NodeResult};
@@ -12,13 +14,14 @@ use crate::topics::{self, INSTRUCTION, Topic, Visitor};
 /// What is done with each message of a topic.
 pub(crate) type Taken<T> = Box<dyn Fn(&T) + Send + Sync>;
 
-/// Takes messages, as a file does.
+/// Takes messages: a file, or viewers on the network.
 pub(crate) trait Sink {
-    /// Opens a topic by its absolute name.
+    /// Opens a topic by its absolute name; of a latched one who comes later gets the newest message
+    /// too.
     ///
     /// # Errors
     /// A topic that cannot be opened.
-    fn open<T: Message>(&self, node: &Node, name: &str) -> NodeResult<Taken<T>>;
+    fn open<T: Message>(&self, node: &Node, name: &str, latched: bool) -> NodeResult<Taken<T>>;
 }
 
 /// Subscriptions that live as long as this.
@@ -40,8 +43,10 @@ impl<S: Sink> Visitor for Opening<'_, S> {
         if topic.recorded == 0 || topic.name == INSTRUCTION.name {
             return Ok(());
         }
+        let latched = topic.recording_qos().durability == Durability::TransientLocal;
         for name in topic.names(self.robot, self.locks) {
-            let take = self.sink.open::<T>(self.node, &self.node.resolve_topic(&name)?)?;
+            let resolved = self.node.resolve_topic(&name)?;
+            let take = self.sink.open::<T>(self.node, &resolved, latched)?;
             let subscription = self.node.create_subscription::<T>(
                 &name,
                 topic.recording_qos(),
@@ -66,7 +71,7 @@ pub(crate) fn subscribe(
 ) -> NodeResult<Kept> {
     let mut opening = Opening { node, robot, locks, sink, keep: Vec::new() };
     topics::visit(&mut opening)?;
-    let take = sink.open::<StringMessage>(node, &node.resolve_topic(INSTRUCTION.name)?)?;
+    let take = sink.open::<StringMessage>(node, &node.resolve_topic(INSTRUCTION.name)?, true)?;
     let subscriptions = instruction::subscribe(node, take)?;
     opening.keep.push(Box::new(subscriptions));
     Ok(opening.keep)

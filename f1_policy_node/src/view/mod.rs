@@ -148,7 +148,7 @@ impl PolicyView {
         });
         sent.map_err(|error| error.to_string())?;
         match answer.recv_timeout(RESET + Duration::from_secs(1)) {
-            Ok(Ok(response)) if response.success => Ok("reset".into()),
+            Ok(Ok(response)) if response.success => Ok("reset: it may move again".into()),
             Ok(Ok(response)) => Err(format!("not reset: {}", response.message)),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("not reset: the safety filter does not answer".into()),

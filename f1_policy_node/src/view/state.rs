@@ -22,8 +22,11 @@ pub(super) fn of_status(core: &Core, now_ns: i64) -> Value {
     // A copy: nothing is computed under the lock of the path to motion.
     let mut status = core.status.lock().clone();
     let (state, reason) = status.state();
-    let stages: Vec<Value> =
-        status.stages.rows().iter().map(|(name, took)| json!([name, took.as_secs_f64()])).collect();
+    // A policy server has no stages of its own here, and a local policy no network in between.
+    let stages: Vec<Value> = (status.stages.rows().iter())
+        .filter(|(_, took)| !took.is_zero())
+        .map(|(name, took)| json!([name, took.as_secs_f64()]))
+        .collect();
     let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
     let rates = format!(
         "Message to trajectory {:.1} ms (median {:.1}, 99 % {:.1}). Observations {:.1} Hz, chunks {:.1} Hz, \

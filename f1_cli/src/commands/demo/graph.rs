@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use f1_interfaces::f1_msgs::msg::{ForesightError, SafetyEvent};
 use f1_middleware::{Backend, Context, ContextOptions, RosArgs};
 use f1_model::LoadOptions;
+use f1_policy_node::FoxgloveSession;
 use f1_policy_node::foresight::ServerOptions;
 use f1_policy_node::process::{PolicyProcess, ProcessOptions};
 use f1_policy_node::recording::RecordSession;
@@ -52,6 +53,8 @@ pub struct Stage {
     pub stop: Arc<AtomicBool>,
     /// Where a live page is served.
     pub view: Option<f1_view::Settings>,
+    /// The port of loopback on which viewers are served.
+    pub foxglove: Option<u16>,
 }
 
 /// What happened in an episode.
@@ -143,6 +146,10 @@ impl Stage {
             .map(|path| RecordSession::start(context, &self.robot, NAMESPACE, &[], path))
             .transpose()
             .context("the recording cannot be made")?;
+        let _viewers = self
+            .foxglove
+            .map(|port| FoxgloveSession::start(context, &self.robot, NAMESPACE, &[], port))
+            .transpose()?;
         let received: Arc<Mutex<Received>> = Arc::default();
         let _listener = listen(context, NAMESPACE, &self.robot, &process, &received)?;
 

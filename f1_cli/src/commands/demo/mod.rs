@@ -22,7 +22,7 @@ use f1_sim::{BenchSettings, Disturb, Split, Task};
 use super::bench::{DeviceArg, QuantArg};
 use super::server_args::ServerArgs;
 use crate::by_name;
-use crate::live::ViewArgs;
+use crate::live::{FoxgloveArgs, ViewArgs};
 use f1_robot::share;
 use graph::Stage;
 use tally::Tally;
@@ -79,6 +79,8 @@ pub struct Args {
     backend: String,
     #[command(flatten)]
     view: ViewArgs,
+    #[command(flatten)]
+    viewers: FoxgloveArgs,
     /// Where the network runs.
     #[arg(long, value_enum, default_value = "cpu")]
     device: DeviceArg,
@@ -186,10 +188,11 @@ pub fn run(args: Args) -> Result<()> {
         cuda_graphs: true,
         ..LoadOptions::default()
     };
-    let view = args.view.settings()?;
-    if view.is_some() && args.backend != "dds" {
+    let (view, foxglove) = (args.view.settings()?, args.viewers.foxglove);
+    if (view.is_some() || foxglove.is_some()) && args.backend != "dds" {
         bail!(
-            "--view: a page cannot follow the virtual clock of the back end mem; add --backend dds"
+            "--view, --foxglove: nobody can follow the virtual clock of the back end mem; add \
+             --backend dds"
         );
     }
     let parameters = args.parameters();
@@ -203,6 +206,7 @@ pub fn run(args: Args) -> Result<()> {
         parameters,
         stop: stop.clone(),
         view,
+        foxglove,
     };
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("{} cannot be made: choose another --out", args.out.display()))?;

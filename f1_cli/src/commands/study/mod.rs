@@ -91,6 +91,7 @@ impl Args {
             parameters: Vec::new(),
             stop: Arc::new(AtomicBool::new(false)),
             view: None,
+            foxglove: None,
         })
     }
 
