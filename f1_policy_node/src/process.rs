@@ -201,6 +201,14 @@ impl PolicyProcess {
                 Descriptor::new("Walk the four nodes up to active at start.").read_only();
             node.parameters().declare("autostart", true, descriptor)
         })?;
+        if let (Some(node), undeclared @ [_, ..]) =
+            (process.nodes.last(), &process.undeclared_parameters()[..])
+        {
+            node.logger().warn(format!(
+                "no node declares {}, so it has no effect: is it spelled as in docs/parameters.md?",
+                undeclared.join(", ")
+            ));
+        }
         if autostart && options.autostart {
             process.start();
         }
@@ -239,6 +247,31 @@ impl PolicyProcess {
     #[must_use]
     pub fn view_address(&self) -> Option<std::net::SocketAddr> {
         self.view.as_ref().map(f1_view::Server::address)
+    }
+
+    /// Parameters that were given on the command line or in a file to a node, and that neither it
+    /// declares nor, where all nodes were given them, another.
+    #[must_use]
+    pub fn undeclared_parameters(&self) -> Vec<String> {
+        let given: Vec<Vec<String>> =
+            self.nodes.iter().map(|node| node.parameters().unknown()).collect();
+        let mut names: Vec<String> = Vec::new();
+        for (node, unknown) in self.nodes.iter().zip(&given) {
+            for name in unknown {
+                let taken = self.nodes.iter().any(|other| other.parameters().is_taken(name));
+                // Qualities of service are the middleware's.
+                if !taken && !name.starts_with("qos_overrides.") {
+                    let everywhere = given.iter().all(|others| others.contains(name));
+                    names.push(match everywhere {
+                        true => name.clone(),
+                        false => format!("{}:{name}", node.name()),
+                    });
+                }
+            }
+        }
+        names.sort();
+        names.dedup();
+        names
     }
 
     /// Walks all nodes up to active, the safety filter first; a node that fails stays where it is,

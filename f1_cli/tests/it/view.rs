@@ -1,5 +1,5 @@
-//! The live page in a real browser, of a robot and a policy in two further processes. Screenshots go
-//! to the folder that `F1_VIEW_SHOTS` names.
+//! The live page in a real browser, of a robot and a policy in two further processes. Screenshots
+//! go to the folder that `F1_VIEW_SHOTS` names.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;

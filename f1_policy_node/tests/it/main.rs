@@ -8,3 +8,4 @@ mod pages;
 mod recordings;
 mod release;
 mod unchecked;
+mod undeclared;
