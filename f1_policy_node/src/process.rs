@@ -195,7 +195,10 @@ impl PolicyProcess {
         let view = None;
         let mut process =
             Self { core, stopper, lifecycles, nodes, started, status, view, _keep: keep };
-        process.view = process.open_view(context, options)?;
+        if let Some(node) = process.nodes.first() {
+            let of = (&process.core, &process.stopper);
+            process.view = view::open(context, node, of, process.locks(), options.view.clone())?;
+        }
         let autostart = process.nodes.first().map_or(Ok(true), |node| {
             let descriptor =
                 Descriptor::new("Walk the four nodes up to active at start.").read_only();
@@ -213,34 +216,6 @@ impl PolicyProcess {
             process.start();
         }
         Ok(process)
-    }
-
-    /// Serves the live page, where that is wanted.
-    fn open_view(
-        &self,
-        context: &Context,
-        options: &ProcessOptions,
-    ) -> NodeResult<Option<f1_view::Server>> {
-        let Some(node) = self.nodes.first() else { return Ok(None) };
-        let text = |name: &str, description: &str| {
-            let descriptor = Descriptor::new(description).read_only();
-            node.parameters().declare(name, String::new(), descriptor)
-        };
-        let address = text(
-            "view",
-            "Serve the live page here (127.0.0.1:8080, an address or a port); empty: not.",
-        )?;
-        let token = text(
-            "view_token_file",
-            "The file with the token that the live page needs on any address but loopback.",
-        )?;
-        let settings = match &options.view {
-            Some(settings) => Some(settings.clone()),
-            None => view::settings(&address, &token)?,
-        };
-        let Some(settings) = settings else { return Ok(None) };
-        let (namespace, locks) = (node.namespace().to_owned(), self.locks());
-        view::start(context, &namespace, (&self.core, &self.stopper), locks, settings).map(Some)
     }
 
     /// Where the live page is, where it is served.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use f1_interfaces::f1_msgs::msg::{ForesightError, SafetyEvent};
 use f1_interfaces::std_srvs::srv::{Trigger, TriggerRequest};
+use f1_middleware::parameters::Descriptor;
 use f1_middleware::{Context, Node, NodeOptions, ServiceClient};
 use f1_view::{Command, ImageState, Server, Settings, Source, Token};
 use image::RgbImage;
@@ -50,11 +51,42 @@ struct PolicyView {
     feed: Mutex<Option<Feed>>,
 }
 
+/// Serves the page of a process, where its options or the parameters of `node` ask for it.
+///
+/// # Errors
+/// As [`start`]; an address that cannot be read, a file that holds no token.
+pub(crate) fn open(
+    context: &Context,
+    node: &Node,
+    of: (&Arc<Core>, &Stopper),
+    locks: Vec<String>,
+    asked: Option<Settings>,
+) -> NodeResult<Option<Server>> {
+    let text = |name: &str, description: &str| {
+        let descriptor = Descriptor::new(description).read_only();
+        node.parameters().declare(name, String::new(), descriptor)
+    };
+    let address = text(
+        "view",
+        "Serve the live page here (127.0.0.1:8080, an address or a port); empty: not.",
+    )?;
+    let token = text(
+        "view_token_file",
+        "The file with the token that the live page needs on any address but loopback.",
+    )?;
+    let settings = match asked {
+        Some(settings) => Some(settings),
+        None => settings(&address, &token)?,
+    };
+    let Some(settings) = settings else { return Ok(None) };
+    start(context, node.namespace(), of, locks, settings).map(Some)
+}
+
 /// The settings that the parameters give; `None` where no page is wanted.
 ///
 /// # Errors
 /// An address that cannot be read, a file that holds no token.
-pub(crate) fn settings(address: &str, token_file: &str) -> NodeResult<Option<Settings>> {
+fn settings(address: &str, token_file: &str) -> NodeResult<Option<Settings>> {
     if address.is_empty() {
         return Ok(None);
     }
@@ -75,7 +107,7 @@ pub(crate) fn settings(address: &str, token_file: &str) -> NodeResult<Option<Set
 /// # Errors
 /// A virtual clock, which does not wait for people; an address that cannot be listened on, or needs
 /// a token; names that the middleware refuses.
-pub(crate) fn start(
+fn start(
     context: &Context,
     namespace: &str,
     (core, stopper): (&Arc<Core>, &Stopper),

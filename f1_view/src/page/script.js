@@ -133,7 +133,7 @@ function rows(section, items, cells) {
       if (typeof content === "string") {
         setText(cell, content);
         // A number, perhaps with its unit, and the column's heading stand at the right.
-        cell.className = column > 0 && /^(-|[-+]?\d[\d.]*(\s\S{0,6})?)$/.test(content) ? "number" : "";
+        cell.className = column > 0 && /^(-|[-+]?\d[\d.]*(e[-+]?\d+)?(\s\S{0,6})?)$/.test(content) ? "number" : "";
         headings[column].className = cell.className;
       } else {
         content(cell);
@@ -143,6 +143,14 @@ function rows(section, items, cells) {
 }
 
 const fixed = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : "-");
+
+/** A quantity with about four digits that count, and its unit. */
+function quantity(value, unit) {
+  if (!Number.isFinite(value)) return "-";
+  const size = Math.abs(value);
+  const text = size >= 1e5 ? value.toExponential(1) : value.toFixed(size >= 1000 ? 0 : size >= 100 ? 1 : 3);
+  return `${text} ${unit.replace("^2", "\u00b2").replace("^3", "\u00b3")}`;
+}
 
 function jointBar(joint) {
   return (cell) => {
@@ -247,8 +255,8 @@ function showTables(state) {
     event.time,
     event.rule,
     event.subject || "the robot",
-    `${fixed(event.value, 3)} ${event.unit}`,
-    `${fixed(event.limit, 3)} ${event.unit}`,
+    quantity(event.value, event.unit),
+    quantity(event.limit, event.unit),
     event.action,
   ]);
   const stages = state.stages || [];
