@@ -27,6 +27,8 @@ fn main() {
         // Not in ros-base. r2r's bindings without an install have it, so that actions are
         // type-checked too.
         ("ros_test_msgs", "test_msgs/action/Fibonacci.action", true),
+        // Since Iron.
+        ("ros_logger_levels", "rcl_interfaces/srv/SetLoggerLevels.srv", false),
         ("ros_lifecycle_msgs", "lifecycle_msgs/srv/ChangeState.srv", true),
         ("ros_std_srvs", "std_srvs/srv/Trigger.srv", false),
         ("ros_control_msgs", "control_msgs/action/FollowJointTrajectory.action", false),

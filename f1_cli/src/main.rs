@@ -49,20 +49,6 @@ enum Command {
     Verify(commands::verify::Args),
 }
 
-/// Logs go to stderr, results to stdout; `RUST_LOG` selects what is logged, `default` what is
-/// without it.
-fn init_logging(default: &str) {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-        tracing_subscriber::EnvFilter::new(f1_middleware::log::filter(default))
-    });
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        // Without it a closed stderr would end the process in a panic.
-        .log_internal_errors(false)
-        .init();
-}
-
 fn main() -> std::process::ExitCode {
     // Tensors are large and short-lived: paging each in anew costs more than computing it.
     f1_kernels::keep_freed_memory();
@@ -76,11 +62,13 @@ fn main() -> std::process::ExitCode {
     });
     // The demo's own lines say what happens; the nodes' would bury them, and what comes after the
     // end of its recording is no fault.
-    init_logging(if matches!(cli.command, Command::Demo(_)) {
+    // Logs go to stderr, results to stdout; `RUST_LOG` selects what is logged.
+    let default = if matches!(cli.command, Command::Demo(_)) {
         "error,f1_policy_node::recording=off"
     } else {
         "warn,f1=info"
-    });
+    };
+    f1_middleware::log::init(default, f1_middleware::log::Spans::Silent);
     let outcome = match cli.command {
         Command::Bench(args) => commands::bench::run(args),
         Command::Convert(args) => commands::convert::run(args),

@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use crate::log::is_at_or_below;
 use crate::names::{self, NameError};
 use crate::parameters::Value;
 use crate::parameters::yaml::Yaml;
@@ -35,6 +36,14 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// The severity of this number.
+    #[must_use]
+    pub fn from_number(number: u32) -> Option<Severity> {
+        [Severity::Debug, Severity::Info, Severity::Warn, Severity::Error, Severity::Fatal]
+            .into_iter()
+            .find(|severity| *severity as u32 == number)
+    }
+
     fn parse(text: &str) -> Option<Severity> {
         Some(match text.to_ascii_uppercase().as_str() {
             "DEBUG" => Severity::Debug,
@@ -373,17 +382,17 @@ impl RosArgs {
     /// The lowest severity that the logger of this name logs. A logger's name is the node's
     /// absolute name with dots for slashes; a rule for `a` covers `a.b` too. Default: info.
     pub fn severity(&self, logger: &str) -> Severity {
+        self.given_severity(logger).unwrap_or(Severity::Info)
+    }
+
+    /// The same, `None` where no argument says it.
+    pub fn given_severity(&self, logger: &str) -> Option<Severity> {
         self.logger_levels
             .iter()
-            .filter(|(name, _)| {
-                logger
-                    .strip_prefix(name.as_str())
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            })
+            .filter(|(name, _)| is_at_or_below(logger, name))
             .max_by_key(|(name, _)| name.len())
             .map(|(_, severity)| *severity)
             .or(self.log_level)
-            .unwrap_or(Severity::Info)
     }
 
     /// Whether log lines go to `/rosout`.

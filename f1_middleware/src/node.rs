@@ -75,14 +75,15 @@ impl Node {
         context.inner.transport.add_node(&name)?;
         let clock = Clock::new(context.inner.base.clone());
         let logger_name = absolute.trim_start_matches('/').replace('/', ".");
-        let severity = args.severity(&logger_name);
+        let level = args.given_severity(&logger_name);
+        let logger = Logger::new(logger_name, clock.clone(), level, args.stdout(), &group);
         Ok(Node {
             inner: Arc::new(NodeInner {
                 context: context.clone(),
                 name,
                 group,
                 parameters: Parameters::new(absolute.clone(), args.parameters(&absolute)),
-                logger: Logger::new(logger_name, clock.clone(), severity, args.stdout()),
+                logger,
                 clock,
                 kept: Mutex::new(Vec::new()),
                 clock_subscription: Mutex::new(None),
@@ -232,13 +233,14 @@ impl Node {
         qos: Qos,
         mut callback: impl FnMut(Arc<T>, MessageInfo) + Send + 'static,
     ) -> Result<Subscription<T>> {
+        let scope = self.logger().scope();
         let queue = CallbackQueue::new(
             topic.as_str().into(),
             self.inner.group.clone(),
             qos.depth(),
             Box::new(move |value, info| {
                 if let Ok(message) = value.downcast::<T>() {
-                    callback(message, info);
+                    scope.run(|| callback(message, info));
                 }
             }),
         );
@@ -309,15 +311,15 @@ impl Node {
         let slot: ServerSlot = Arc::new(OnceLock::new());
         let slot_in_callback = slot.clone();
         let name_of_service: Arc<str> = name.as_str().into();
+        let scope = self.logger().scope();
         let queue = RequestQueue::new(
             name_of_service.clone(),
             self.inner.group.clone(),
             Box::new(move |id, request| {
                 if let Ok(request) = request.downcast::<S::Request>() {
-                    handle(
-                        request,
-                        Responder { slot: slot_in_callback.clone(), id, service: PhantomData },
-                    );
+                    let slot = slot_in_callback.clone();
+                    let responder = Responder { slot, id, service: PhantomData };
+                    scope.run(|| handle(request, responder));
                 }
             }),
         );
@@ -339,7 +341,11 @@ impl Node {
         name: String,
         qos: Qos,
     ) -> Result<ServiceClient<S>> {
-        let calls = PendingCalls::new(name.as_str().into(), self.inner.group.clone());
+        let calls = PendingCalls::new(
+            name.as_str().into(),
+            self.inner.group.clone(),
+            self.logger().scope(),
+        );
         let spec = self.service_spec::<S>(name, qos);
         let client = self.transport().create_client(spec, calls.clone())?;
         Ok(ServiceClient { client, calls, clock: self.clock(), service: PhantomData })
@@ -350,10 +356,12 @@ impl Node {
         &self,
         period: Duration,
         clock: ClockKind,
-        callback: impl FnMut() + Send + 'static,
+        mut callback: impl FnMut() + Send + 'static,
     ) -> Timer {
         let period = period.max(Duration::from_nanos(1));
-        self.inner.group.add_timer(&self.inner.clock, clock, period, period, Box::new(callback))
+        let scope = self.logger().scope();
+        let callback = Box::new(move || scope.run(&mut callback));
+        self.inner.group.add_timer(&self.inner.clock, clock, period, period, callback)
     }
 
     /// Calls back once, `delay` from now on the given clock.
@@ -364,6 +372,7 @@ impl Node {
         callback: impl FnOnce() + Send + 'static,
     ) -> Timer {
         let mut callback = Some(callback);
+        let scope = self.logger().scope();
         self.inner.group.add_timer(
             &self.inner.clock,
             clock,
@@ -371,7 +380,7 @@ impl Node {
             Duration::ZERO,
             Box::new(move || {
                 if let Some(callback) = callback.take() {
-                    callback();
+                    scope.run(callback);
                 }
             }),
         )
@@ -382,17 +391,19 @@ impl Node {
     pub fn on_jump_back(&self, callback: impl Fn(Jump) + Send + Sync + 'static) -> JumpListener {
         // Weak: the time base owns no group, which owns what waits to run.
         let (group, callback) = (Arc::downgrade(&self.inner.group), Arc::new(callback));
+        let scope = self.logger().scope();
         self.inner.clock.on_jump_back(move |jump| {
             if let Some(group) = group.upgrade() {
-                let callback = callback.clone();
-                group.post(Box::new(move || callback(jump)));
+                let (callback, scope) = (callback.clone(), scope.clone());
+                group.post(Box::new(move || scope.run(|| callback(jump))));
             }
         })
     }
 
     /// Runs `work` once on this node's executor, after the callbacks that are ready already.
     pub fn post(&self, work: impl FnOnce() + Send + 'static) {
-        self.inner.group.post(Box::new(work));
+        let scope = self.logger().scope();
+        self.inner.group.post(Box::new(move || scope.run(work)));
     }
 }
 

@@ -5,6 +5,7 @@ use f1_interfaces::rcl_interfaces::msg::ParameterEvent;
 
 use crate::context::Context;
 use crate::error::Result;
+use crate::log::LoggerServices;
 use crate::node::Node;
 use crate::parameter_services::ParameterServices;
 use crate::parameters::{Descriptor, Value};
@@ -24,6 +25,8 @@ pub struct NodeOptions {
     pub parameter_services: bool,
     /// Publishes log lines to `/rosout`.
     pub rosout: bool,
+    /// Offers `~/get_logger_levels` and `~/set_logger_levels`, where the back end has them.
+    pub logger_services: bool,
 }
 
 impl Default for NodeOptions {
@@ -33,6 +36,7 @@ impl Default for NodeOptions {
             own_thread: false,
             parameter_services: true,
             rosout: true,
+            logger_services: false,
         }
     }
 }
@@ -41,6 +45,13 @@ impl NodeOptions {
     /// The defaults, in `namespace`.
     pub fn in_namespace(namespace: impl Into<String>) -> NodeOptions {
         NodeOptions { namespace: namespace.into(), ..NodeOptions::default() }
+    }
+
+    /// The same with the logger-level services.
+    #[must_use]
+    pub fn with_logger_services(mut self) -> NodeOptions {
+        self.logger_services = true;
+        self
     }
 
     /// The same with a thread of its own.
@@ -79,6 +90,9 @@ impl Context {
         if options.parameter_services {
             publish_parameter_events(&node)?;
             node.keep(ParameterServices::offer(&node)?);
+        }
+        if options.logger_services {
+            node.keep(LoggerServices::offer(&node)?);
         }
         follow_sim_time(&node)?;
         Ok(node)

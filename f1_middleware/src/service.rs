@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use crate::clock::{Clock, ClockKind};
 use crate::error::{Error, Result};
 use crate::executor::{CallbackGroup, Executor, Source, Timer};
+use crate::log::Scope;
 use crate::transport::{Client, RequestHandler, RequestId, ResponseHandler, Server, Value};
 
 /// Requests that may wait for a server's callback; beyond that the oldest is dropped.
@@ -129,6 +130,7 @@ struct PendingCall {
 pub(crate) struct PendingCalls {
     name: Arc<str>,
     group: Arc<CallbackGroup>,
+    scope: Scope,
     pending: Mutex<BTreeMap<i64, PendingCall>>,
     /// Answers that came before `send` returned their sequence number.
     early: Mutex<BTreeMap<i64, Value>>,
@@ -136,10 +138,15 @@ pub(crate) struct PendingCalls {
 }
 
 impl PendingCalls {
-    pub(crate) fn new(name: Arc<str>, group: Arc<CallbackGroup>) -> Arc<PendingCalls> {
+    pub(crate) fn new(
+        name: Arc<str>,
+        group: Arc<CallbackGroup>,
+        scope: Scope,
+    ) -> Arc<PendingCalls> {
         Arc::new(PendingCalls {
             name,
             group,
+            scope,
             pending: Mutex::new(BTreeMap::new()),
             early: Mutex::new(BTreeMap::new()),
             sending: Mutex::new(()),
@@ -149,7 +156,8 @@ impl PendingCalls {
     fn finish(&self, sequence: i64, outcome: Result<Value>) {
         let call = self.pending.lock().remove(&sequence);
         if let Some(call) = call {
-            self.group.post(Box::new(move || (call.callback)(outcome)));
+            let scope = self.scope.clone();
+            self.group.post(Box::new(move || scope.run(|| (call.callback)(outcome))));
         }
     }
 }

@@ -94,9 +94,13 @@ impl<I: Send + 'static> Worker<I> {
         name: &str,
         urgency: Urgency,
         virtual_latency: Duration,
-        work: impl FnMut(I) -> O + Send + 'static,
-        done: impl FnMut(O) + Send + 'static,
+        mut work: impl FnMut(I) -> O + Send + 'static,
+        mut done: impl FnMut(O) + Send + 'static,
     ) -> Result<Worker<I>> {
+        let scope = node.logger().scope();
+        let scope_of_done = scope.clone();
+        let work = move |input| scope.run(|| work(input));
+        let done = move |outcome| scope_of_done.run(|| done(outcome));
         let shared = Arc::new(Shared {
             state: Mutex::new(State { next: None, busy: false, stop: false, replaced: 0 }),
             changed: Condvar::new(),

@@ -55,6 +55,8 @@ pub struct Core {
     pub prefixes: Port<Foreseen>,
     /// action -> safety filter
     pub chunks: Port<PolicyChunk>,
+    /// Each instruction that comes into force, for the topic `instruction/active`.
+    pub instructions: Port<Arc<str>>,
     /// Called when the policy's memory restarts, by the node's name.
     pub restarts: Mutex<BTreeMap<&'static str, RestartHandler>>,
     /// What demands that the robot stands still, by its source.
@@ -87,6 +89,7 @@ impl Core {
             observations: Port::default(),
             prefixes: Port::default(),
             chunks: Port::default(),
+            instructions: Port::default(),
             restarts: Mutex::default(),
             holds: Mutex::default(),
             followed: Mutex::new(None),
@@ -263,6 +266,7 @@ impl Core {
             let none = text.is_empty().then_some(Condition::NoInstruction);
             status.set(&Source::Instruction, none);
         }
+        self.instructions.send(text.into());
         self.restart(if text.is_empty() {
             Restart::InstructionRemoved
         } else {

@@ -10,6 +10,7 @@ use f1_interfaces::f1_msgs::msg::PolicyStatus;
 use f1_interfaces::std_msgs::msg::Header;
 use f1_middleware::diagnostics::Level;
 use f1_middleware::lifecycle::{Completion, State};
+use f1_middleware::log::Scope;
 use f1_middleware::parameters::Descriptor;
 use f1_middleware::{
     ClockKind, Context, Diagnostics, Lifecycle, ManagedNode, Node, NodeOptions, Publisher,
@@ -97,8 +98,9 @@ impl ManagedNode for Managed {
             return;
         }
         // Loading takes long: services and the other nodes go on meanwhile.
+        let scope = Scope::current();
         let spawned = std::thread::Builder::new().name("configure".into()).spawn(move || {
-            completion.finish_with(part.configure());
+            completion.finish_with(scope.run(|| part.configure()));
         });
         if let Err(error) = spawned {
             tracing::error!(%error, "no thread for loading");
@@ -136,7 +138,7 @@ impl PolicyProcess {
         loader: LoaderOf,
         options: &ProcessOptions,
     ) -> NodeResult<Self> {
-        let namespace = NodeOptions::in_namespace(options.namespace.clone());
+        let namespace = NodeOptions::in_namespace(options.namespace.clone()).with_logger_services();
         // What leads to motion has threads of its own: neither an image nor a parameter call
         // delays it.
         let safety_node =
@@ -293,6 +295,7 @@ impl Drop for PolicyProcess {
         self.core.observations.close();
         self.core.prefixes.close();
         self.core.chunks.close();
+        self.core.instructions.close();
         self.core.restarts.lock().clear();
     }
 }

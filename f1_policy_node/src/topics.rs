@@ -266,6 +266,12 @@ topics! {
             "what to do, in plain language; empty: come to rest. Without an instruction nothing moves",
         )
     };
+    /// The instruction in force.
+    INSTRUCTION_ACTIVE: StringMessage =
+        Topic::output("instruction/active", Each::Policy, Qos::latched()).of(
+            &[PERCEPTION],
+            "the instruction in force, whether it came by topic, parameter, service or task; empty: none",
+        );
     /// A lock of the safety filter.
     LOCK: Bool = Topic::input("<lock>", Each::Lock, ONE).of(
         &[SAFETY_FILTER],

@@ -46,17 +46,8 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(f1_middleware::log::filter("info")));
     // A stage's time is printed when its span closes, with RUST_LOG=f1_policy_node=debug.
-    let spans = tracing_subscriber::fmt::format::FmtSpan::CLOSE;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_span_events(spans)
-        .with_writer(std::io::stderr)
-        // Without it a closed stderr would end the process in a panic.
-        .log_internal_errors(false)
-        .init();
+    f1_middleware::log::init("info", f1_middleware::log::Spans::Timed);
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

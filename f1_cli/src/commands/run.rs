@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use f1_middleware::{Backend, ClockKind, Context, ContextOptions, MemBus, RosArgs};
 use f1_policy_node::process::{PolicyProcess, ProcessOptions, load_from_parameters};
-use f1_policy_node::recording::{Bag, RecordSession, Replay};
+use f1_policy_node::recording::{Bag, Instructions, RecordSession, Replay};
 use f1_policy_node::run::{spin_until_shutdown, status_line};
 use f1_robot::Robot;
 
@@ -23,7 +23,8 @@ pub struct Args {
     /// A shipped model's name, or a checkpoint folder.
     #[arg(long, default_value = "f1_bench")]
     model: String,
-    /// What to do. Without one the robot waits for the topic `instruction`.
+    /// What to do. Without one the robot waits for the topic `instruction`; a replay takes those of
+    /// the recording.
     #[arg(long, default_value = "")]
     instruction: String,
     /// What carries the messages: dds (no ROS needed) or rcl (a sourced ROS 2).
@@ -173,12 +174,25 @@ fn replay(args: &Args, path: &Path, robot: &Robot, ros_args: RosArgs) -> Result<
     if !process.is_started() {
         bail!("the policy could not be started: {}", process.status().state().1);
     }
-    let replay = Replay::open(&context, robot, &args.namespace, &process.locks(), &bag)?;
+    let instructions = if args.instruction.trim().is_empty() {
+        Instructions::Recorded
+    } else {
+        Instructions::Given
+    };
+    let (namespace, locks) = (&args.namespace, process.locks());
+    let replay = Replay::open(&context, robot, namespace, &locks, &bag, instructions)?;
     if replay.is_empty() {
         bail!(
             "{} holds none of the robot's inputs in namespace {}",
             path.display(),
             args.namespace
+        );
+    }
+    if instructions == Instructions::Recorded && !replay.is_instructed() {
+        bail!(
+            "{} holds no instruction, neither on topics nor in the policy's status: give it with \
+             --instruction",
+            path.display()
         );
     }
     replay.play(&context, TAIL)?;

@@ -8,6 +8,7 @@ mod support;
 mod actions;
 mod diagnostics;
 mod lifecycle;
+mod logs;
 #[cfg(feature = "dds")]
 mod network;
 mod pubsub;

@@ -9,7 +9,7 @@ mod session;
 mod writer;
 
 pub use bag::{Bag, BagMessage};
-pub use replay::Replay;
+pub use replay::{Instructions, Replay};
 pub use session::RecordSession;
 pub use writer::{Recorder, TopicRecorder};
 

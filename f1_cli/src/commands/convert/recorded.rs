@@ -77,6 +77,7 @@ impl Recorded {
         let joint_topics: Vec<String> = all(topics::JOINT_STATES.names(robot, &[]));
         let trajectory_topics: Vec<String> = all(topics::JOINT_TRAJECTORY.names(robot, &[]));
         let instruction = absolute(topics::INSTRUCTION.name);
+        let active = absolute(topics::INSTRUCTION_ACTIVE.name);
         let status = absolute(topics::STATUS.name);
         let chunk = absolute(topics::CHUNK.name);
 
@@ -111,7 +112,7 @@ impl Recorded {
                 recorded.joints.push(RecordedJoints { stamp_ns, received_ns, order, message });
             } else if recorded.trajectory_topics.contains(&message.topic) {
                 recorded.trajectories.push((received_ns, message.decode()?));
-            } else if message.topic == instruction {
+            } else if message.topic == instruction || message.topic == active {
                 given.push((received_ns, message.decode::<StringMessage>()?.data));
             } else if message.topic == status {
                 let status: PolicyStatus = message.decode()?;

@@ -106,6 +106,10 @@ pub(super) fn service<W: WithService>(name: &str, with: W) -> Option<W::Output> 
         "rcl_interfaces/srv/GetParameterTypes" => rcl_interfaces::srv::GetParameterTypes::Service,
         "rcl_interfaces/srv/GetParameters" => rcl_interfaces::srv::GetParameters::Service,
         "rcl_interfaces/srv/ListParameters" => rcl_interfaces::srv::ListParameters::Service,
+        #[cfg(ros_logger_levels)]
+        "rcl_interfaces/srv/GetLoggerLevels" => rcl_interfaces::srv::GetLoggerLevels::Service,
+        #[cfg(ros_logger_levels)]
+        "rcl_interfaces/srv/SetLoggerLevels" => rcl_interfaces::srv::SetLoggerLevels::Service,
         "rcl_interfaces/srv/SetParameters" => rcl_interfaces::srv::SetParameters::Service,
         "rcl_interfaces/srv/SetParametersAtomically" =>
             rcl_interfaces::srv::SetParametersAtomically::Service,
