@@ -285,6 +285,8 @@ pub enum Restart {
     ActionReset,
     /// The service `safety_filter/reset` was called.
     FilterReset,
+    /// A person who had taken over handed back.
+    HandedBack,
     /// ROS time went back.
     ClockBack {
         /// How far, s.
@@ -306,6 +308,7 @@ impl fmt::Display for Restart {
             Self::InstructionRemoved => f.write_str("the instruction was taken back"),
             Self::ActionReset => write!(f, "{} was called", crate::topics::RESET_ACTION.name),
             Self::FilterReset => write!(f, "{} was called", crate::topics::RESET_FILTER.name),
+            Self::HandedBack => f.write_str("a person handed back"),
             Self::ClockBack { seconds } => write!(f, "the clock jumped back by {seconds:.3} s"),
             Self::StampAhead { sensor, seconds } => {
                 write!(f, "{sensor}: its stamp lies {seconds:.3} s in the future")

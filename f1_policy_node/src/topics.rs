@@ -15,7 +15,7 @@ use f1_interfaces::f1_msgs::action::ExecuteTask;
 use f1_interfaces::f1_msgs::msg::{ActionChunk, ForesightError, PolicyStatus, SafetyEvent};
 use f1_interfaces::f1_msgs::srv::SetInstruction;
 use f1_interfaces::nav_msgs::msg::Path;
-use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image, JointState};
+use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image, JointState, Joy};
 use f1_interfaces::std_msgs::msg::{Bool, String as StringMessage};
 use f1_interfaces::std_srvs::srv::Trigger;
 use f1_interfaces::trajectory_msgs::msg::JointTrajectory;
@@ -276,6 +276,23 @@ topics! {
     LOCK: Bool = Topic::input("<lock>", Each::Lock, ONE).of(
         &[SAFETY_FILTER],
         "a source that can stop the robot (parameter `locks`): true stops, and silence stops too",
+    );
+    /// Whether a person takes over.
+    TAKEOVER: Bool = Topic::input("takeover", Each::Policy, ONE).of(
+        &[SAFETY_FILTER],
+        "with the parameter `takeover` on `topic`: true, a person takes over and nothing more is sent to \
+         controllers; silence lets nothing move",
+    );
+    /// The joystick of a person who takes over.
+    JOY: Joy = Topic::input("joy", Each::Policy, Qos::sensor_data()).of(
+        &[SAFETY_FILTER],
+        "with the parameter `takeover` on `joy`: a button takes over",
+    );
+    /// Whether a person moves the robot.
+    TAKEOVER_ACTIVE: Bool = Topic::output("takeover/active", Each::Policy, Qos::latched()).of(
+        &[SAFETY_FILTER],
+        "true while a person moves the robot: from the policy's rest until it may move again; `f1 convert` \
+         writes it as the column `intervention`",
     );
     /// The foreseen image.
     FORESIGHT_IMAGE: Image = Topic {

@@ -8,6 +8,8 @@ mod motion;
 mod node;
 mod outputs;
 mod settings;
+mod takeover;
 
 pub use node::{SafetyFilterNode, Stopper, WeakStopper};
 pub use settings::SafetySettings;
+pub use takeover::{Buttons, TakeoverFrom};

@@ -1,12 +1,15 @@
 //! What happens between a chunk and the controllers: every step of the filter, what demands a stop,
 //! and its events and status.
 
+mod handover;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use f1_interfaces::f1_msgs::msg::SafetyEvent;
 use f1_interfaces::sensor_msgs::msg::JointState;
+use f1_interfaces::std_msgs::msg::Bool;
 use f1_middleware::{Clock, Publisher};
 use f1_robot::Robot;
 use f1_robot::safety::{
@@ -18,6 +21,7 @@ use parking_lot::Mutex;
 use super::events::{EventLog, sentence};
 use super::outputs::Outputs;
 use super::settings::SafetySettings;
+use super::takeover::Takeover;
 use crate::action::Joining;
 use crate::condition::{Condition, Restart, Source};
 use crate::core::Core;
@@ -55,6 +59,9 @@ struct Guarded {
     unknown: bool,
     /// Whether goals of controllers may still be open after a stop.
     open_goals: bool,
+    takeover: Takeover,
+    /// A person moves the robot: nothing is sent, whatever comes.
+    handed_over: bool,
 }
 
 /// What demands that the robot stands still, beside the filter's own watchdogs.
@@ -76,6 +83,12 @@ impl Demands {
         self.stop.is_some() || !self.holds.is_empty() || self.silent.is_some()
     }
 
+    /// The state of a robot that only a reset lets move again.
+    fn stop_state(&self) -> Option<MotionState> {
+        let released = |reason| format!("{reason}; {} releases it", RESET_FILTER.name);
+        self.stop.as_ref().map(|reason| MotionState::Latched(released(reason)))
+    }
+
     fn reason(&self) -> String {
         let silent = self.silent.as_ref().map(|(joint, age)| {
             format!("joint states are silent for {:.2} s ({joint})", age.as_secs_f64())
@@ -91,7 +104,7 @@ pub(super) struct Shared {
     clock: Clock,
     guarded: Mutex<Guarded>,
     outputs: Outputs,
-    events: Publisher<SafetyEvent>,
+    reports: Reports,
     pub active: AtomicBool,
     /// A stop was asked for (service, deactivation, shut-down, a fault); only a reset or an
     /// activation takes it back.
@@ -106,6 +119,14 @@ pub(super) type StopRequest = Arc<Mutex<Option<String>>>;
 pub(super) struct Checks {
     pub filter: SafetyFilter,
     pub locks: Locks,
+    pub takeover: Takeover,
+}
+
+/// What is said beside the status.
+pub(super) struct Reports {
+    pub events: Publisher<SafetyEvent>,
+    /// Whether a person moves the robot.
+    pub taken: Publisher<Bool>,
 }
 
 impl Shared {
@@ -113,9 +134,9 @@ impl Shared {
         core: Arc<Core>,
         robot: Arc<Robot>,
         clock: Clock,
-        Checks { filter, locks }: Checks,
+        Checks { filter, locks, takeover }: Checks,
         outputs: Outputs,
-        events: Publisher<SafetyEvent>,
+        reports: Reports,
         stop: StopRequest,
     ) -> Self {
         let guarded = Guarded {
@@ -129,9 +150,14 @@ impl Shared {
             watchdog: None,
             unknown: false,
             open_goals: false,
+            takeover,
+            handed_over: false,
         };
         let guarded = Mutex::new(guarded);
-        Self { core, robot, clock, guarded, outputs, events, active: AtomicBool::new(false), stop }
+        let active = AtomicBool::new(false);
+        let shared = Self { core, robot, clock, guarded, outputs, reports, active, stop };
+        shared.report_taken(false);
+        shared
     }
 
     /// From now on chunks become motion; every stop but a latched one is forgotten.
@@ -269,9 +295,14 @@ impl Shared {
         if !self.active.load(Ordering::SeqCst) {
             return;
         }
-        {
+        let taken_back = {
             let mut guarded = self.guarded.lock();
             self.step(&mut guarded, None, None);
+            self.hand_over(&mut guarded, self.clock.now().nanoseconds())
+        };
+        if taken_back {
+            // Nothing that the policy made of what it saw meanwhile is followed.
+            self.core.restart(Restart::HandedBack);
         }
         self.outputs.tick(self.clock.now().nanoseconds());
         self.note_inference();
@@ -310,6 +341,7 @@ impl Shared {
         if guarded.unknown {
             demands.holds.push("the clock jumped back".into());
         }
+        demands.holds.extend(guarded.takeover.hold(steady));
         demands
     }
 
@@ -321,6 +353,9 @@ impl Shared {
         asked: Option<&str>,
     ) -> FilterOutput {
         let now = self.clock.now().nanoseconds();
+        if guarded.handed_over {
+            return self.step_aside(guarded, now);
+        }
         let mut demands = self.demands(guarded, now);
         demands.holds.extend(asked.map(str::to_owned));
         let key = chunk.as_ref().map(|chunk| (chunk.sequence, chunk.epoch));
@@ -360,7 +395,7 @@ impl Shared {
     }
 
     fn publish(&self, message: SafetyEvent) {
-        if let Err(error) = self.events.publish(message) {
+        if let Err(error) = self.reports.events.publish(message) {
             tracing::warn!(%error, "safety event not published");
         }
     }
@@ -406,8 +441,8 @@ impl Shared {
                 "too many interventions of the safety filter; {} releases it",
                 RESET_FILTER.name
             ))
-        } else if let Some(reason) = &demands.stop {
-            MotionState::Latched(format!("{reason}; {} releases it", RESET_FILTER.name))
+        } else if let Some(latched) = demands.stop_state() {
+            latched
         } else if output.verdict == Verdict::Stopped {
             if watchdog {
                 guarded.watchdog = Some(stopped.clone());
@@ -446,6 +481,7 @@ impl Shared {
         let Ok(settings) = settings else { return };
         let mut guarded = self.guarded.lock();
         guarded.locks.set_timeout(settings.lock_timeout());
+        guarded.takeover.set_timeout(settings.takeover_timeout);
         let splice = guarded.filter.settings().splice;
         if let Err(faults) =
             guarded.filter.set_settings(FilterSettings { splice, ..settings.filter })
@@ -470,6 +506,7 @@ impl Shared {
         {
             let mut guarded = self.guarded.lock();
             guarded.filter.reset();
+            guarded.takeover.reset(self.clock.steady());
             guarded.watchdog = None;
             let (now, reason) = (self.clock.now().nanoseconds(), Restart::FilterReset.to_string());
             let message = guarded.log.note(now, "latch", SafetyEvent::ACTION_RELEASED, &reason);
@@ -504,7 +541,8 @@ mod tests {
 
     use super::*;
     use crate::resources::ResourceError;
-    use crate::topics::EVENT;
+    use crate::safety::takeover::TakeoverFrom;
+    use crate::topics::{EVENT, TAKEOVER_ACTIVE};
 
     #[test]
     fn while_a_step_holds_the_filter_it_is_not_known_whether_the_robot_moves() {
@@ -522,9 +560,13 @@ mod tests {
             Checks {
                 filter: SafetyFilter::new(robot, FilterSettings::default()),
                 locks: Locks::new(&[], Duration::from_millis(500)),
+                takeover: Takeover::new(TakeoverFrom::Off, Duration::from_millis(500)),
             },
             outputs,
-            EVENT.publisher(&node).unwrap(),
+            Reports {
+                events: EVENT.publisher(&node).unwrap(),
+                taken: TAKEOVER_ACTIVE.publisher(&node).unwrap(),
+            },
             StopRequest::default(),
         );
         assert_eq!(shared.moves(), Some(false));

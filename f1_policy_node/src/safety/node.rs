@@ -10,9 +10,10 @@ use f1_middleware::{ClockKind, Node};
 use f1_robot::safety::{Locks, SafetyFilter};
 use parking_lot::Mutex;
 
-use super::motion::{Checks, Shared, StopRequest};
+use super::motion::{Checks, Reports, Shared, StopRequest};
 use super::outputs::Outputs;
 use super::settings::SafetySettings;
+use super::takeover::{Takeover, TakeoverFrom};
 use crate::core::{Core, RestartHandler};
 use crate::error::{NodeError, NodeResult};
 use crate::names::SAFETY_FILTER as NAME;
@@ -88,6 +89,34 @@ impl WeakStopper {
     }
 }
 
+type Kept = Box<dyn std::any::Any + Send + Sync>;
+
+/// Listens where takeovers come from.
+fn subscribe_takeover(
+    node: &Node,
+    shared: &Arc<Shared>,
+    from: TakeoverFrom,
+) -> NodeResult<Option<Kept>> {
+    let received = shared.clone();
+    Ok(match from {
+        TakeoverFrom::Off => None,
+        TakeoverFrom::Topic => Some(Box::new(topics::TAKEOVER.subscription_to(
+            node,
+            topics::TAKEOVER.name,
+            move |message, _| {
+                received.takeover(|takeover, now| takeover.receive(now, message.data));
+            },
+        )?)),
+        TakeoverFrom::Joy(_) => Some(Box::new(topics::JOY.subscription_to(
+            node,
+            topics::JOY.name,
+            move |message, _| {
+                received.takeover(|takeover, now| takeover.receive_joy(now, &message));
+            },
+        )?)),
+    })
+}
+
 impl SafetyFilterNode {
     /// Declares the parameters and offers `safety_filter/stop` and `safety_filter/reset`.
     ///
@@ -149,14 +178,15 @@ impl SafetyFilterNode {
             Outputs::open(node, &robot, settings.follow_joint_trajectory, &efforts, &self.core)?;
         let filter = SafetyFilter::new(robot.clone(), settings.filter.clone());
         let locks = Locks::new(&settings.locks, settings.lock_timeout());
+        let takeover = Takeover::new(settings.takeover, settings.takeover_timeout);
         let events = topics::EVENT.publisher(node)?;
         let shared = Arc::new(Shared::new(
             self.core.clone(),
             robot.clone(),
             node.clock(),
-            Checks { filter, locks },
+            Checks { filter, locks, takeover },
             outputs,
-            events,
+            Reports { events, taken: topics::TAKEOVER_ACTIVE.publisher(node)? },
             self.stop.clone(),
         ));
         let mut keep: Vec<Box<dyn std::any::Any + Send + Sync>> = Vec::new();
@@ -174,6 +204,7 @@ impl SafetyFilterNode {
                 received.lock_received(&lock, message.data)
             })?));
         }
+        keep.extend(subscribe_takeover(node, &shared, settings.takeover)?);
         let ticking = shared.clone();
         let period = Duration::from_secs_f64(1.0 / settings.rate_hz);
         keep.push(Box::new(node.create_timer(period, ClockKind::Steady, move || ticking.tick())));

@@ -93,6 +93,15 @@ impl Outputs {
         }
     }
 
+    /// Sends nothing more by itself: something else moves the robot.
+    pub(super) fn forget(&self) {
+        for output in self.outputs.values() {
+            if let Output::Gripper(goals) = output {
+                goals.forget();
+            }
+        }
+    }
+
     /// Cancels goals that are still open. For a robot at rest: a controller that is cancelled in
     /// motion stops without braking.
     pub(super) fn cancel(&self) {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use f1_middleware::parameters::{Descriptor, ParameterError, ParameterType, Parameters, Proposal};
 use f1_robot::safety::{Allowed, FilterSettings, Parameter, ParameterValue};
 
+use super::takeover::{Buttons, TakeoverFrom};
+
 /// The parameters of the node `safety_filter`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SafetySettings {
@@ -18,6 +20,64 @@ pub struct SafetySettings {
     pub follow_joint_trajectory: bool,
     /// Topics of the locks.
     pub locks: Vec<String>,
+    /// Where takeovers by a person come from.
+    pub takeover: TakeoverFrom,
+    /// A source of takeovers that is silent for longer lets nothing move.
+    pub takeover_timeout: Duration,
+}
+
+/// Reads where takeovers come from.
+fn takeover(source: &impl Source) -> Result<TakeoverFrom, String> {
+    let button = |name: &str| -> Result<Option<usize>, String> {
+        Ok(usize::try_from(source.get::<i64>(name)?).ok())
+    };
+    match source.get::<String>("takeover")?.as_str() {
+        "topic" => Ok(TakeoverFrom::Topic),
+        "joy" => {
+            let take = button("takeover_button")?.unwrap_or_default();
+            let hand_back = button("hand_back_button")?;
+            if hand_back == Some(take) {
+                return Err("takeover_button and hand_back_button are the same".to_owned());
+            }
+            Ok(TakeoverFrom::Joy(Buttons { take, hand_back }))
+        }
+        _ => Ok(TakeoverFrom::Off),
+    }
+}
+
+fn declare_takeover(parameters: &Parameters) -> Result<(), ParameterError> {
+    let text = "Where a person's takeover comes from: `topic`, messages on `takeover`; `joy`, a \
+                button of a joystick on `joy`; `off`. With a source nothing moves until it has \
+                sent a message, nor while it is silent.";
+    parameters.declare(
+        "takeover",
+        "off".to_owned(),
+        Descriptor::new(text).one_of(["off", "topic", "joy"]).read_only(),
+    )?;
+    parameters.declare(
+        "takeover_timeout",
+        0.5,
+        Descriptor::new("A source of takeovers that is silent for longer lets nothing move. Unit: s.")
+            .doubles(0.01, 60.0),
+    )?;
+    parameters.declare(
+        "takeover_button",
+        4_i64,
+        Descriptor::new("The joystick's button that takes over, counted from 0.")
+            .integers(0, 99)
+            .read_only(),
+    )?;
+    parameters.declare(
+        "hand_back_button",
+        -1_i64,
+        Descriptor::new(
+            "The joystick's button that hands back; -1: the person has the robot while \
+             `takeover_button` is held.",
+        )
+        .integers(-1, 99)
+        .read_only(),
+    )?;
+    Ok(())
 }
 
 /// Where values are read from: the parameters as they stand, or a proposed set.
@@ -112,6 +172,7 @@ impl SafetySettings {
             )
             .read_only(),
         )?;
+        declare_takeover(parameters)?;
         parameters.on_set(|proposal| {
             let faults = Self::from_source(proposal)?.filter.faults();
             if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) }
@@ -137,6 +198,8 @@ impl SafetySettings {
             rate_hz: source.get("rate")?,
             follow_joint_trajectory: source.get("follow_joint_trajectory")?,
             locks: source.get("locks")?,
+            takeover: takeover(source)?,
+            takeover_timeout: Duration::from_secs_f64(source.get("takeover_timeout")?),
         })
     }
 

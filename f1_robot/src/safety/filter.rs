@@ -272,6 +272,19 @@ impl SafetyFilter {
         self.forget_history();
     }
 
+    /// Something else moves the robot, or has moved it: what was sent is forgotten, and the next
+    /// motion starts where the robot is measured from now on.
+    pub fn hand_over(&mut self) {
+        self.running = None;
+        self.trail.clear();
+        self.measured = None;
+        self.seen = Seen::default();
+        self.lost = false;
+        self.braking = false;
+        self.stopped = true;
+        self.forget_history();
+    }
+
     /// Where the running motion is at an instant: positions, velocities and accelerations, in the
     /// order of the joints; `None` before anything was sent.
     pub fn running_at(&self, at: Stamp) -> Option<Vec<State>> {

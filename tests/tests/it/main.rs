@@ -20,5 +20,6 @@ mod sampler;
 mod soak;
 mod sources;
 mod spans;
+mod takeover;
 mod words;
 mod wrapper;
