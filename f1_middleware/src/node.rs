@@ -364,6 +364,30 @@ impl Node {
         self.inner.group.add_timer(&self.inner.clock, clock, period, period, callback)
     }
 
+    /// As [`Node::create_timer`], on a thread of its own named `thread`: no callback of the node
+    /// delays it. On a virtual clock everything stays on one thread. The thread ends with the
+    /// context.
+    ///
+    /// # Errors
+    /// If the thread cannot be started.
+    pub fn create_timer_on_thread(
+        &self,
+        thread: &str,
+        period: Duration,
+        clock: ClockKind,
+        mut callback: impl FnMut() + Send + 'static,
+    ) -> Result<Timer> {
+        let group = if self.inner.clock.is_virtual() {
+            self.inner.group.clone()
+        } else {
+            self.inner.context.spawn_group(thread)?
+        };
+        let period = period.max(Duration::from_nanos(1));
+        let scope = self.logger().scope();
+        let callback = Box::new(move || scope.run(&mut callback));
+        Ok(group.add_timer(&self.inner.clock, clock, period, period, callback))
+    }
+
     /// Calls back once, `delay` from now on the given clock.
     pub fn create_one_shot(
         &self,

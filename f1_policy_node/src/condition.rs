@@ -77,6 +77,8 @@ pub enum Source {
     MeasuredState,
     /// The last restart of the policy's memory.
     Restart,
+    /// A controller that takes positions one at a time, by its name.
+    Stream(String),
     /// Matching of stamps.
     Synchronisation,
 }
@@ -180,6 +182,13 @@ pub enum Condition {
     InstructionRefused(String),
     /// The safety filter refused the measured state.
     MeasuredRefused(String),
+    /// A period of a stream of positions was missed; the robot brakes.
+    StreamLate {
+        /// The controller.
+        name: String,
+        /// How long after the position before it one came.
+        seconds: f64,
+    },
     /// The policy's memory was restarted, and no chunk has moved the robot since.
     Restarted(Restart),
     /// Messages come and their stamps never fit together.
@@ -223,6 +232,7 @@ impl Condition {
             Self::NoInstruction | Self::InstructionRefused(_) => Source::Instruction,
             Self::MeasuredRefused(_) => Source::MeasuredState,
             Self::Restarted(_) => Source::Restart,
+            Self::StreamLate { name, .. } => Source::Stream(name.clone()),
             Self::Unmatched { .. } => Source::Synchronisation,
         }
     }
@@ -264,6 +274,10 @@ impl fmt::Display for Condition {
             Self::NoInstruction => f.write_str("no instruction"),
             Self::InstructionRefused(reason) => write!(f, "instruction: {reason}"),
             Self::MeasuredRefused(reason) => write!(f, "joint states at the filter: {reason}"),
+            Self::StreamLate { name, seconds } => write!(
+                f,
+                "controller {name}: a period of its stream was missed, {seconds:.4} s passed"
+            ),
             Self::Restarted(restart) => restart.fmt(f),
             Self::Unmatched { seconds, late, early, apart, slop } => write!(
                 f,

@@ -16,13 +16,14 @@ use f1_interfaces::f1_msgs::msg::{ActionChunk, ForesightError, PolicyStatus, Saf
 use f1_interfaces::f1_msgs::srv::SetInstruction;
 use f1_interfaces::nav_msgs::msg::Path;
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image, JointState, Joy};
-use f1_interfaces::std_msgs::msg::{Bool, String as StringMessage};
+use f1_interfaces::std_msgs::msg::{Bool, Float64MultiArray, String as StringMessage};
 use f1_interfaces::std_srvs::srv::Trigger;
 use f1_interfaces::trajectory_msgs::msg::JointTrajectory;
 use f1_interfaces::{Action, Message, Service as ServiceType};
 use f1_middleware::qos::{Durability, History, Reliability};
 use f1_middleware::{MessageInfo, Node, Publisher, Qos, Result, Subscription};
 use f1_robot::Robot;
+use f1_robot::robot_file::ControllerInterface;
 
 use crate::names::{ACTION, FORESIGHT, PERCEPTION, SAFETY_FILTER};
 
@@ -52,6 +53,8 @@ pub enum Each {
     Arm,
     /// Each controller of the robot file, with its namespace.
     Controller,
+    /// The same of those with `interface: position_stream`.
+    Stream,
 }
 
 /// One topic, or one for [`Each`] of something, with messages of type `T`.
@@ -138,6 +141,12 @@ impl<T: Message> Topic<T> {
             Each::Lock => locks.iter().map(|name| self.named(name)).collect(),
             Each::Arm if file.arms.len() == 1 => vec![self.without_item()],
             Each::Arm => file.arms.iter().map(|arm| self.named(&arm.name)).collect(),
+            Each::Stream => {
+                let controllers = robot.controllers().iter();
+                let streams = controllers
+                    .filter(|one| one.interface == ControllerInterface::PositionStream);
+                streams.map(|one| self.named(&one.full_name())).collect()
+            }
             Each::Controller => {
                 robot.controllers().iter().map(|one| self.named(&one.full_name())).collect()
             }
@@ -330,6 +339,13 @@ topics! {
             &[SAFETY_FILTER],
             "checked trajectories of controllers with `interface: joint_trajectory`",
         );
+    /// A controller's positions.
+    POSITION_COMMANDS: Float64MultiArray =
+        Topic::output("<controller>/commands", Each::Stream, ONE).of(
+            &[SAFETY_FILTER],
+            "the checked trajectory, sampled, of controllers with `interface: position_stream`; silent at rest",
+        )
+        .recorded(1000);
     /// What the safety filter did.
     EVENT: SafetyEvent =
         Topic::output("safety_filter/event", Each::Policy, Qos::reliable().keep_last(100))

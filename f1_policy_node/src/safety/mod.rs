@@ -8,6 +8,7 @@ mod motion;
 mod node;
 mod outputs;
 mod settings;
+mod stream;
 mod takeover;
 
 pub use node::{SafetyFilterNode, Stopper, WeakStopper};

@@ -522,7 +522,8 @@ impl Shared {
         let guarded = self.guarded.try_lock_for(ASK)?;
         let recent = guarded.measured.is_some_and(|at| self.clock.steady() < at + FOLLOWS);
         let follows = || guarded.filter.moves(now.saturating_sub(FOLLOWS.as_nanos() as i64));
-        Some(guarded.filter.moves(now) || (recent && guarded.fast && follows()))
+        let moves = guarded.filter.moves(now) || self.outputs.is_streaming();
+        Some(moves || (recent && guarded.fast && follows()))
     }
 }
 

@@ -34,7 +34,8 @@ impl Shared {
     /// takes it back when the person has handed back. Whether it was taken back.
     pub(super) fn hand_over(&self, guarded: &mut Guarded, now_ns: i64) -> bool {
         let taken = guarded.takeover.is_taken();
-        if taken == guarded.handed_over || (taken && guarded.filter.moves(now_ns)) {
+        let moves = guarded.filter.moves(now_ns) || self.outputs.is_streaming();
+        if taken == guarded.handed_over || (taken && moves) {
             return false;
         }
         guarded.handed_over = taken;
