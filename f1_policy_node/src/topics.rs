@@ -11,6 +11,7 @@ use std::marker::PhantomData;
 use f1_interfaces::control_msgs::action::{
     FollowJointTrajectory, GripperCommand, ParallelGripperCommand,
 };
+use f1_interfaces::control_msgs::msg::{JointTrajectoryControllerState, SpeedScalingFactor};
 use f1_interfaces::f1_msgs::action::ExecuteTask;
 use f1_interfaces::f1_msgs::msg::{ActionChunk, ForesightError, PolicyStatus, SafetyEvent};
 use f1_interfaces::f1_msgs::srv::SetInstruction;
@@ -53,6 +54,8 @@ pub enum Each {
     Arm,
     /// Each controller of the robot file, with its namespace.
     Controller,
+    /// The same of those that are sent trajectories, by topic or action.
+    Trajectory,
     /// The same of those with `interface: position_stream`.
     Stream,
 }
@@ -141,6 +144,18 @@ impl<T: Message> Topic<T> {
             Each::Lock => locks.iter().map(|name| self.named(name)).collect(),
             Each::Arm if file.arms.len() == 1 => vec![self.without_item()],
             Each::Arm => file.arms.iter().map(|arm| self.named(&arm.name)).collect(),
+            Each::Trajectory => {
+                let trajectory = |interface| {
+                    matches!(
+                        interface,
+                        ControllerInterface::JointTrajectory
+                            | ControllerInterface::FollowJointTrajectory
+                    )
+                };
+                let controllers = robot.controllers().iter();
+                let ones = controllers.filter(|one| trajectory(one.interface));
+                ones.map(|one| self.named(&one.full_name())).collect()
+            }
             Each::Stream => {
                 let controllers = robot.controllers().iter();
                 let streams = controllers
@@ -303,6 +318,18 @@ topics! {
         "true while a person moves the robot: from the policy's rest until it may move again; `f1 convert` \
          writes it as the column `intervention`",
     );
+    /// What a controller does.
+    CONTROLLER_STATE: JointTrajectoryControllerState =
+        Topic::input("<controller>/controller_state", Each::Trajectory, Qos::sensor_data()).of(
+            &[SAFETY_FILTER],
+            "with the parameter `speed_scaling`: how fast a JointTrajectoryController runs what it was sent",
+        );
+    /// The speed that a controller is asked for.
+    SPEED_SCALING_INPUT: SpeedScalingFactor =
+        Topic::input("<controller>/speed_scaling_input", Each::Trajectory, Qos::latched()).of(
+            &[SAFETY_FILTER],
+            "with the parameter `speed_scaling`: the same, as long as the controller's state says nothing",
+        );
     /// The foreseen image.
     FORESIGHT_IMAGE: Image = Topic {
         best_effort_on_dds: true,

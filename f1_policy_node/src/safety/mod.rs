@@ -7,6 +7,7 @@ mod gripper;
 mod motion;
 mod node;
 mod outputs;
+mod scaling;
 mod settings;
 mod stream;
 mod takeover;

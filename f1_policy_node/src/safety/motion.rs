@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 
 use super::events::{EventLog, sentence};
 use super::outputs::Outputs;
+use super::scaling::SpeedScaling;
 use super::settings::SafetySettings;
 use super::takeover::Takeover;
 use crate::action::Joining;
@@ -60,6 +61,7 @@ struct Guarded {
     /// Whether goals of controllers may still be open after a stop.
     open_goals: bool,
     takeover: Takeover,
+    scaling: SpeedScaling,
     /// A person moves the robot: nothing is sent, whatever comes.
     handed_over: bool,
 }
@@ -151,6 +153,7 @@ impl Shared {
             unknown: false,
             open_goals: false,
             takeover,
+            scaling: SpeedScaling::default(),
             handed_over: false,
         };
         let guarded = Mutex::new(guarded);
@@ -318,6 +321,11 @@ impl Shared {
         self.core.status.lock().set(&Source::Inference, late);
     }
 
+    /// A message of a controller's speed came; it holds from the next step on.
+    pub fn scaling(&self, receive: impl FnOnce(&mut SpeedScaling, Duration)) {
+        receive(&mut self.guarded.lock().scaling, self.clock.steady());
+    }
+
     fn demands(&self, guarded: &Guarded, now_ns: i64) -> Demands {
         let (steady, settings) = (self.clock.steady(), guarded.filter.settings());
         // Stamps are ROS time, which may stand still with /clock; that a joint is silent is seen on
@@ -342,6 +350,7 @@ impl Shared {
             demands.holds.push("the clock jumped back".into());
         }
         demands.holds.extend(guarded.takeover.hold(steady));
+        demands.holds.extend(guarded.scaling.hold(steady));
         demands
     }
 
@@ -361,6 +370,8 @@ impl Shared {
         let key = chunk.as_ref().map(|chunk| (chunk.sequence, chunk.epoch));
         let measured = guarded.state.is_some();
         let input = FilterInput { now, state: guarded.state.take(), chunk, lock: demands.any() };
+        let factor = guarded.scaling.factor(self.clock.steady());
+        guarded.filter.set_progress(now, factor);
         let mut output = guarded.filter.step(&input);
         self.outputs.send(&output.trajectories, now);
         if output.events.iter().any(|event| event.rule == Rule::Clock) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use f1_interfaces::std_srvs::srv::TriggerResponse;
 use f1_middleware::{ClockKind, Node};
+use f1_robot::Robot;
 use f1_robot::safety::{Locks, SafetyFilter};
 use parking_lot::Mutex;
 
@@ -90,6 +91,26 @@ impl WeakStopper {
 }
 
 type Kept = Box<dyn std::any::Any + Send + Sync>;
+
+/// Listens to how fast controllers run what they were sent.
+fn subscribe_scaling(node: &Node, shared: &Arc<Shared>, robot: &Robot) -> NodeResult<Vec<Kept>> {
+    let mut keep: Vec<Kept> = Vec::new();
+    let (states, inputs) = (&topics::CONTROLLER_STATE, &topics::SPEED_SCALING_INPUT);
+    for name in states.names(robot, &[]) {
+        let (received, controller) = (shared.clone(), name.clone());
+        keep.push(Box::new(states.subscription_to(node, &name, move |state, _| {
+            let factor = state.speed_scaling_factor;
+            received.scaling(|scaling, now| scaling.receive_state(&controller, now, factor));
+        })?));
+    }
+    for (name, controller) in inputs.names(robot, &[]).iter().zip(states.names(robot, &[])) {
+        let received = shared.clone();
+        keep.push(Box::new(inputs.subscription_to(node, name, move |input, _| {
+            received.scaling(|scaling, _| scaling.receive_input(&controller, input.factor));
+        })?));
+    }
+    Ok(keep)
+}
 
 /// Listens where takeovers come from.
 fn subscribe_takeover(
@@ -205,6 +226,9 @@ impl SafetyFilterNode {
             })?));
         }
         keep.extend(subscribe_takeover(node, &shared, settings.takeover)?);
+        if settings.speed_scaling {
+            keep.extend(subscribe_scaling(node, &shared, &robot)?);
+        }
         let ticking = shared.clone();
         let period = Duration::from_secs_f64(1.0 / settings.rate_hz);
         keep.push(Box::new(node.create_timer(period, ClockKind::Steady, move || ticking.tick())));

@@ -20,6 +20,8 @@ pub struct SafetySettings {
     pub follow_joint_trajectory: bool,
     /// Topics of the locks.
     pub locks: Vec<String>,
+    /// Whether controllers say how fast they run what they were sent.
+    pub speed_scaling: bool,
     /// Where takeovers by a person come from.
     pub takeover: TakeoverFrom,
     /// A source of takeovers that is silent for longer lets nothing move.
@@ -172,6 +174,17 @@ impl SafetySettings {
             )
             .read_only(),
         )?;
+        parameters.declare(
+            "speed_scaling",
+            false,
+            Descriptor::new(
+                "Take from <controller>/controller_state and <controller>/speed_scaling_input how \
+                 fast a JointTrajectoryController runs what it was sent, so that a robot that is \
+                 slowed at its pendant does not count as one that lags. Needs control_msgs of \
+                 Jazzy or newer.",
+            )
+            .read_only(),
+        )?;
         declare_takeover(parameters)?;
         parameters.on_set(|proposal| {
             let faults = Self::from_source(proposal)?.filter.faults();
@@ -198,6 +211,7 @@ impl SafetySettings {
             rate_hz: source.get("rate")?,
             follow_joint_trajectory: source.get("follow_joint_trajectory")?,
             locks: source.get("locks")?,
+            speed_scaling: source.get("speed_scaling")?,
             takeover: takeover(source)?,
             takeover_timeout: Duration::from_secs_f64(source.get("takeover_timeout")?),
         })

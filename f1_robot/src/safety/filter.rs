@@ -162,6 +162,10 @@ pub struct SafetyFilter {
     stopped: bool,
     /// What runs is a stop.
     braking: bool,
+    /// The part of its speed at which the controllers run what was sent, and since when that is
+    /// taken into account.
+    scale: f64,
+    scaled_at: Option<Stamp>,
     /// No chunk is taken that is not younger than this (the clock was set back then).
     fresh_after: Option<Stamp>,
     epoch: u64,
@@ -215,6 +219,8 @@ impl SafetyFilter {
             lost: false,
             stopped: false,
             braking: false,
+            scale: 1.0,
+            scaled_at: None,
             fresh_after: None,
             epoch: 0,
             last_sequence: None,
@@ -270,6 +276,23 @@ impl SafetyFilter {
     pub fn restart(&mut self, epoch: u64) {
         self.epoch = epoch;
         self.forget_history();
+    }
+
+    /// The controllers run what was sent at `scale` times its speed, and did so since the last
+    /// call; `scale` is between 0 and 1. What runs is later by what they have not done.
+    pub fn set_progress(&mut self, now: Stamp, scale: f64) {
+        let since = self.scaled_at.replace(now).unwrap_or(now);
+        self.scale = if scale.is_finite() { scale.clamp(0.0, 1.0) } else { 1.0 };
+        let Some(running) = &mut self.running else { return };
+        let elapsed = now.saturating_sub(since.max(running.motion.begin())).max(0);
+        let late = (elapsed as f64 * (1.0 - self.scale)).round() as i64;
+        if late == 0 {
+            return;
+        }
+        running.motion.delay(late);
+        if running.unclean_until != Stamp::MIN {
+            running.unclean_until = running.unclean_until.saturating_add(late);
+        }
     }
 
     /// Something else moves the robot, or has moved it: what was sent is forgotten, and the next
