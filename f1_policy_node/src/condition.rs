@@ -65,6 +65,8 @@ pub enum Source {
     Foresight,
     /// Decoding the foreseen image.
     ForesightImage,
+    /// Going home.
+    Home,
     /// The history of a network that was trained on whole ones.
     History,
     /// The time that inference takes.
@@ -166,6 +168,8 @@ pub enum Condition {
     ForesightFailed(String),
     /// The foreseen image cannot be decoded.
     ForesightImage(String),
+    /// The robot goes home; the policy waits.
+    GoingHome,
     /// The history is not whole yet.
     HistoryMissing {
         /// How much of it is missing.
@@ -227,6 +231,7 @@ impl Condition {
             Self::Controller { name, .. } => Source::Controller(name.clone()),
             Self::ForesightFailed(_) => Source::Foresight,
             Self::ForesightImage(_) => Source::ForesightImage,
+            Self::GoingHome => Source::Home,
             Self::HistoryMissing { .. } => Source::History,
             Self::InferenceLate { .. } => Source::Inference,
             Self::NoInstruction | Self::InstructionRefused(_) => Source::Instruction,
@@ -264,6 +269,7 @@ impl fmt::Display for Condition {
             Self::Controller { name, reason } => write!(f, "controller {name}: {reason}"),
             Self::ForesightFailed(reason) => write!(f, "foresight failed: {reason}"),
             Self::ForesightImage(reason) => write!(f, "foresight image: {reason}"),
+            Self::GoingHome => f.write_str("going home"),
             Self::HistoryMissing { seconds } => {
                 write!(f, "history: {seconds:.1} s of images are missing")
             }
@@ -299,6 +305,8 @@ pub enum Restart {
     ActionReset,
     /// The service `safety_filter/reset` was called.
     FilterReset,
+    /// The robot went home, or was on its way.
+    WentHome,
     /// A person who had taken over handed back.
     HandedBack,
     /// ROS time went back.
@@ -322,6 +330,7 @@ impl fmt::Display for Restart {
             Self::InstructionRemoved => f.write_str("the instruction was taken back"),
             Self::ActionReset => write!(f, "{} was called", crate::topics::RESET_ACTION.name),
             Self::FilterReset => write!(f, "{} was called", crate::topics::RESET_FILTER.name),
+            Self::WentHome => f.write_str("the robot went home"),
             Self::HandedBack => f.write_str("a person handed back"),
             Self::ClockBack { seconds } => write!(f, "the clock jumped back by {seconds:.3} s"),
             Self::StampAhead { sensor, seconds } => {

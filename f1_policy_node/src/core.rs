@@ -12,6 +12,7 @@ use crate::observation::{Foreseen, Instruction, Observation, PolicyChunk};
 use crate::pacer::Pacer;
 use crate::port::Port;
 use crate::resources::{ResourceError, Resources};
+use crate::safety::HomeRequest;
 use crate::status::Status;
 
 /// Makes the resources: from files in a robot's process, from memory in tests.
@@ -55,6 +56,8 @@ pub struct Core {
     pub prefixes: Port<Foreseen>,
     /// action -> safety filter
     pub chunks: Port<PolicyChunk>,
+    /// Wishes to go home -> safety filter
+    pub homes: Port<HomeRequest>,
     /// Each instruction that comes into force, for the topic `instruction/active`.
     pub instructions: Port<Arc<str>>,
     /// Called when the policy's memory restarts, by the node's name.
@@ -90,6 +93,7 @@ impl Core {
             prefixes: Port::default(),
             chunks: Port::default(),
             instructions: Port::default(),
+            homes: Port::default(),
             restarts: Mutex::default(),
             holds: Mutex::default(),
             followed: Mutex::new(None),

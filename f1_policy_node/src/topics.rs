@@ -12,7 +12,7 @@ use f1_interfaces::control_msgs::action::{
     FollowJointTrajectory, GripperCommand, ParallelGripperCommand,
 };
 use f1_interfaces::control_msgs::msg::{JointTrajectoryControllerState, SpeedScalingFactor};
-use f1_interfaces::f1_msgs::action::ExecuteTask;
+use f1_interfaces::f1_msgs::action::{ExecuteTask, GoHome};
 use f1_interfaces::f1_msgs::msg::{ActionChunk, ForesightError, PolicyStatus, SafetyEvent};
 use f1_interfaces::f1_msgs::srv::SetInstruction;
 use f1_interfaces::nav_msgs::msg::Path;
@@ -490,6 +490,14 @@ pub const EXECUTE_TASK: ActionName<ExecuteTask> = ActionName::new(
     Direction::In,
     "follows an instruction until a time limit, a cancellation or a stop",
 );
+/// Moves the robot home.
+pub const GO_HOME: ActionName<GoHome> = ActionName::new(
+    "safety_filter/go_home",
+    SAFETY_FILTER,
+    Direction::In,
+    "moves all joints straight to the robot file's home, through the same checks; refused with joint and links \
+     where that way is not allowed",
+);
 /// Goals of an arm's controller.
 pub const FOLLOW_JOINT_TRAJECTORY: ActionName<FollowJointTrajectory> = ActionName::new(
     "<controller>/follow_joint_trajectory",
@@ -580,6 +588,7 @@ pub fn page() -> String {
         [SET_INSTRUCTION.row(), RESET_ACTION.row(), STOP.row(), RESET_FILTER.row()].concat();
     let actions = [
         EXECUTE_TASK.row(),
+        GO_HOME.row(),
         FOLLOW_JOINT_TRAJECTORY.row(),
         GRIPPER_COMMAND.row(),
         PARALLEL_GRIPPER_COMMAND.row(),

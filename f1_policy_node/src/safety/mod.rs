@@ -3,6 +3,7 @@
 mod controllers;
 mod events;
 mod goals;
+pub mod home;
 mod gripper;
 mod motion;
 mod node;
@@ -12,6 +13,7 @@ mod settings;
 mod stream;
 mod takeover;
 
+pub use home::{HomeEnd, HomeRequest};
 pub use node::{SafetyFilterNode, Stopper, WeakStopper};
 pub use settings::SafetySettings;
 pub use takeover::{Buttons, TakeoverFrom};

@@ -2,6 +2,7 @@
 //! and its events and status.
 
 mod handover;
+mod homing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +19,7 @@ use f1_robot::safety::{
 };
 use parking_lot::Mutex;
 
+use self::homing::Homing;
 use super::events::{EventLog, sentence};
 use super::outputs::Outputs;
 use super::scaling::SpeedScaling;
@@ -62,6 +64,9 @@ struct Guarded {
     open_goals: bool,
     takeover: Takeover,
     scaling: SpeedScaling,
+    home: Option<Homing>,
+    /// Part of the velocity limits at which the robot goes home.
+    home_speed: f64,
     /// A person moves the robot: nothing is sent, whatever comes.
     handed_over: bool,
 }
@@ -122,6 +127,8 @@ pub(super) struct Checks {
     pub filter: SafetyFilter,
     pub locks: Locks,
     pub takeover: Takeover,
+    /// Part of the velocity limits at which the robot goes home.
+    pub home_speed: f64,
 }
 
 /// What is said beside the status.
@@ -136,7 +143,7 @@ impl Shared {
         core: Arc<Core>,
         robot: Arc<Robot>,
         clock: Clock,
-        Checks { filter, locks, takeover }: Checks,
+        Checks { filter, locks, takeover, home_speed }: Checks,
         outputs: Outputs,
         reports: Reports,
         stop: StopRequest,
@@ -154,6 +161,8 @@ impl Shared {
             open_goals: false,
             takeover,
             scaling: SpeedScaling::default(),
+            home: None,
+            home_speed,
             handed_over: false,
         };
         let guarded = Mutex::new(guarded);
@@ -248,6 +257,9 @@ impl Shared {
         let key = (policy_chunk.chunk.epoch, policy_chunk.chunk.sequence);
         let ((sent, refused), took) = stage!("filter", || {
             let mut guarded = self.guarded.lock();
+            if guarded.home.is_some() {
+                return (false, None);
+            }
             self.join_as(&mut guarded, policy_chunk.joining);
             if guarded.state.is_some() {
                 self.step(&mut guarded, None, None);
@@ -298,11 +310,15 @@ impl Shared {
         if !self.active.load(Ordering::SeqCst) {
             return;
         }
-        let taken_back = {
+        let (taken_back, home) = {
             let mut guarded = self.guarded.lock();
-            self.step(&mut guarded, None, None);
-            self.hand_over(&mut guarded, self.clock.now().nanoseconds())
+            let asked = guarded.home.as_ref().and_then(Homing::stops).map(str::to_owned);
+            let output = self.step(&mut guarded, None, asked.as_deref());
+            let now_ns = self.clock.now().nanoseconds();
+            let home = self.home(&mut guarded, &output, now_ns);
+            (self.hand_over(&mut guarded, now_ns), home)
         };
+        self.finish_home(home);
         if taken_back {
             // Nothing that the policy made of what it saw meanwhile is followed.
             self.core.restart(Restart::HandedBack);
@@ -476,6 +492,9 @@ impl Shared {
         let mut guarded = self.guarded.lock();
         let now = self.clock.now().nanoseconds();
         guarded.watchdog = None;
+        if let Some(home) = &mut guarded.home {
+            home.stop(&reason);
+        }
         if self.active.load(Ordering::SeqCst) {
             if guarded.filter.moves(now) {
                 self.step(&mut guarded, None, Some(&reason));
@@ -493,6 +512,7 @@ impl Shared {
         let mut guarded = self.guarded.lock();
         guarded.locks.set_timeout(settings.lock_timeout());
         guarded.takeover.set_timeout(settings.takeover_timeout);
+        guarded.home_speed = settings.home_speed;
         let splice = guarded.filter.settings().splice;
         if let Err(faults) =
             guarded.filter.set_settings(FilterSettings { splice, ..settings.filter })
@@ -573,6 +593,7 @@ mod tests {
                 filter: SafetyFilter::new(robot, FilterSettings::default()),
                 locks: Locks::new(&[], Duration::from_millis(500)),
                 takeover: Takeover::new(TakeoverFrom::Off, Duration::from_millis(500)),
+                home_speed: 0.2,
             },
             outputs,
             Reports {

@@ -205,7 +205,7 @@ impl SafetyFilterNode {
             self.core.clone(),
             robot.clone(),
             node.clock(),
-            Checks { filter, locks, takeover },
+            Checks { filter, locks, takeover, home_speed: settings.home_speed },
             outputs,
             Reports { events, taken: topics::TAKEOVER_ACTIVE.publisher(node)? },
             self.stop.clone(),
@@ -248,6 +248,8 @@ impl SafetyFilterNode {
         self.core.restarts.lock().insert(NAME, restarted);
         let following = shared.clone();
         self.core.chunks.handle(move |chunk| following.chunk(chunk));
+        let going = shared.clone();
+        self.core.homes.handle(move |request| going.go_home(request));
         *self.configured.lock() = Some(Configured { shared, _keep: keep });
         Ok(())
     }
@@ -267,7 +269,9 @@ impl SafetyFilterNode {
     /// Comes to a stop and is silent then.
     pub fn deactivate(&self) {
         if let Some(configured) = &*self.configured.lock() {
-            configured.shared.stop_within("safety_filter was deactivated", Duration::from_secs(1));
+            let reason = "safety_filter was deactivated";
+            configured.shared.stop_within(reason, Duration::from_secs(1));
+            configured.shared.end_home(reason);
             configured.shared.active.store(false, Ordering::SeqCst);
         }
         self.core.status.lock().active.insert(NAME, false);
@@ -277,6 +281,7 @@ impl SafetyFilterNode {
     pub fn cleanup(&self) {
         self.deactivate();
         self.core.chunks.close();
+        self.core.homes.close();
         *self.configured.lock() = None;
         self.core.release(NAME);
     }

@@ -20,6 +20,8 @@ pub struct SafetySettings {
     pub follow_joint_trajectory: bool,
     /// Topics of the locks.
     pub locks: Vec<String>,
+    /// Part of the joints' velocity limits at which the robot goes home.
+    pub home_speed: f64,
     /// Whether controllers say how fast they run what they were sent.
     pub speed_scaling: bool,
     /// Where takeovers by a person come from.
@@ -175,6 +177,15 @@ impl SafetySettings {
             .read_only(),
         )?;
         parameters.declare(
+            "home_speed",
+            0.2,
+            Descriptor::new(
+                "Part of the joints' velocity limits at which the robot goes home, unless the goal \
+                 says otherwise.",
+            )
+            .doubles(0.01, 1.0),
+        )?;
+        parameters.declare(
             "speed_scaling",
             false,
             Descriptor::new(
@@ -211,6 +222,7 @@ impl SafetySettings {
             rate_hz: source.get("rate")?,
             follow_joint_trajectory: source.get("follow_joint_trajectory")?,
             locks: source.get("locks")?,
+            home_speed: source.get("home_speed")?,
             speed_scaling: source.get("speed_scaling")?,
             takeover: takeover(source)?,
             takeover_timeout: Duration::from_secs_f64(source.get("takeover_timeout")?),

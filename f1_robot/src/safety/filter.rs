@@ -3,6 +3,7 @@
 mod chunk;
 mod measured;
 mod origin;
+mod straight;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -162,6 +163,8 @@ pub struct SafetyFilter {
     stopped: bool,
     /// What runs is a stop.
     braking: bool,
+    /// What runs is no chunk's motion: only joint states are waited for.
+    straight: bool,
     /// The part of its speed at which the controllers run what was sent, and since when that is
     /// taken into account.
     scale: f64,
@@ -219,6 +222,7 @@ impl SafetyFilter {
             lost: false,
             stopped: false,
             braking: false,
+            straight: false,
             scale: 1.0,
             scaled_at: None,
             fresh_after: None,
@@ -304,8 +308,16 @@ impl SafetyFilter {
         self.seen = Seen::default();
         self.lost = false;
         self.braking = false;
-        self.stopped = true;
+        (self.stopped, self.straight) = (true, false);
         self.forget_history();
+    }
+
+    /// Where the joints were measured last, carried on to `at`, rad or m; `None` where that is
+    /// longer ago than the watchdog allows.
+    pub fn measured_at(&self, at: Stamp) -> Option<Vec<f64>> {
+        let measured = self.measured.as_ref()?;
+        let fresh = seconds(at.saturating_sub(measured.stamp)) <= self.settings.joint_state_age;
+        fresh.then(|| measured.at(at).iter().map(|state| state.position).collect())
     }
 
     /// Where the running motion is at an instant: positions, velocities and accelerations, in the
@@ -357,6 +369,7 @@ impl SafetyFilter {
         if stop {
             self.forget_history();
         }
+        self.straight &= chunk.is_none();
         let (verdict, release) = if stop {
             (Verdict::Stopped, self.stop(now, restart, &mut events))
         } else if let Some(chunk) = chunk {
@@ -403,7 +416,8 @@ impl SafetyFilter {
     fn stops(&self, now: Stamp, lock: bool) -> Vec<Event> {
         let mut stops = Vec::new();
         if self.moves(now) {
-            stops.extend(watchdogs::expired(&self.seen, &self.settings, now));
+            let expired = watchdogs::expired(&self.seen, &self.settings, now).into_iter();
+            stops.extend(expired.filter(|one| !self.straight || one.rule == Rule::JointStateAge));
         }
         if lock {
             stops.push(Event::new(Rule::Lock, Response::Stopped));

@@ -81,6 +81,8 @@ macro_rules! all_actions {
                 r2r::control_msgs::action::ParallelGripperCommand::Action,
             #[cfg(ros_f1_msgs)]
             "f1_msgs/action/ExecuteTask" => r2r::f1_msgs::action::ExecuteTask::Action,
+            #[cfg(ros_f1_msgs)]
+            "f1_msgs/action/GoHome" => r2r::f1_msgs::action::GoHome::Action,
         }
     };
 }
