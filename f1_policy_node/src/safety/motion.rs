@@ -1,6 +1,7 @@
 //! What happens between a chunk and the controllers: every step of the filter, what demands a stop,
 //! and its events and status.
 
+mod demands;
 mod handover;
 mod homing;
 
@@ -19,6 +20,7 @@ use f1_robot::safety::{
 };
 use parking_lot::Mutex;
 
+use self::demands::Demands;
 use self::homing::Homing;
 use super::events::{EventLog, sentence};
 use super::outputs::Outputs;
@@ -69,39 +71,6 @@ struct Guarded {
     home_speed: f64,
     /// A person moves the robot: nothing is sent, whatever comes.
     handed_over: bool,
-}
-
-/// What demands that the robot stands still, beside the filter's own watchdogs.
-#[derive(Default)]
-struct Demands {
-    /// Only a reset or an activation takes it back.
-    stop: Option<String>,
-    /// Reasons that end by themselves.
-    holds: Vec<String>,
-    /// The locks' events.
-    locks: Vec<Event>,
-    /// The joint that was measured longest ago while the robot moves, and how long ago, on the
-    /// steady clock.
-    silent: Option<(String, Duration)>,
-}
-
-impl Demands {
-    fn any(&self) -> bool {
-        self.stop.is_some() || !self.holds.is_empty() || self.silent.is_some()
-    }
-
-    /// The state of a robot that only a reset lets move again.
-    fn stop_state(&self) -> Option<MotionState> {
-        let released = |reason| format!("{reason}; {} releases it", RESET_FILTER.name);
-        self.stop.as_ref().map(|reason| MotionState::Latched(released(reason)))
-    }
-
-    fn reason(&self) -> String {
-        let silent = self.silent.as_ref().map(|(joint, age)| {
-            format!("joint states are silent for {:.2} s ({joint})", age.as_secs_f64())
-        });
-        self.stop.iter().chain(&self.holds).chain(&silent).cloned().collect::<Vec<_>>().join("; ")
-    }
 }
 
 /// State that callbacks share.

@@ -20,6 +20,8 @@ pub(super) struct Pairs {
     pub scene: Vec<(usize, usize)>,
     /// By name: pairs that are too near as built.
     pub left_out: Vec<(String, String)>,
+    /// By link: the first link of its rigid body.
+    pub bodies: Vec<usize>,
 }
 
 impl Pairs {
@@ -60,6 +62,7 @@ impl Pairs {
             .filter(|(_, count)| always(**count))
             .map(|((i, j), _)| (link(*i), *j))
             .collect();
+        pairs.bodies = bodies.of;
         pairs.own.retain(|pair| !touching.contains(&links(*pair)));
         pairs.scene.retain(|(i, j)| !standing.contains(&(link(*i), *j)));
         let name = |link: usize| tree.links[link].name.clone();
@@ -100,7 +103,7 @@ impl Pairs {
                 }
             }
         }
-        Self { own, scene, left_out: Vec::new() }
+        Self { own, scene, left_out: Vec::new(), bodies: Vec::new() }
     }
 }
 

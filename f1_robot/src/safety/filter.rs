@@ -13,11 +13,12 @@ use self::origin::join;
 use super::latch::Latch;
 use super::plan::{Planned, Planner, Row};
 use super::settings::{FilterSettings, Mode};
-use super::space::{RobotSpace, Space};
+use super::space::{self, RobotSpace, Space};
 use super::stop::Running;
 use super::watchdogs::{self, Seen};
 use super::{Bounds, CheckedTrajectory, Event, Response, Rule, Verdict, verify};
 use crate::decode::due;
+use crate::trajectory::brake::GRID;
 use crate::trajectory::{Motion, SECOND, Stamp, State, nanoseconds, seconds};
 use crate::{ControllerJoints, JointLimits, RawChunk, Robot};
 
@@ -163,6 +164,8 @@ pub struct SafetyFilter {
     stopped: bool,
     /// What runs is a stop.
     braking: bool,
+    /// The space has changed since the running motion was looked at.
+    look_again: bool,
     /// What runs is no chunk's motion: only joint states are waited for.
     straight: bool,
     /// The part of its speed at which the controllers run what was sent, and since when that is
@@ -223,6 +226,7 @@ impl SafetyFilter {
             stopped: false,
             braking: false,
             straight: false,
+            look_again: false,
             scale: 1.0,
             scaled_at: None,
             fresh_after: None,
@@ -268,6 +272,25 @@ impl SafetyFilter {
     /// How far measured and running position may be apart, rad (m), joint by joint.
     pub fn position_tolerances(&self) -> impl Iterator<Item = f64> {
         self.tolerances.iter().map(|tolerance| tolerance.position)
+    }
+
+    /// What is around the robot has changed. A motion that runs and would now touch something is
+    /// stopped at the next step, as fast as the limits allow.
+    pub fn set_space(&mut self, space: Arc<dyn Space>) {
+        self.space = Some(space);
+        self.look_again = true;
+    }
+
+    /// Whether what runs would touch something that has come; looked at once.
+    fn touches(&mut self, now: Stamp) -> Option<Event> {
+        if !std::mem::take(&mut self.look_again) || !self.moves(now) {
+            return None;
+        }
+        let (running, space) = (self.running.as_ref()?, self.space.as_deref()?);
+        let rest = running.motion.piece(now, running.motion.end(), GRID);
+        let breach = space::breach(&rest, space, self.settings.clearance)?;
+        let event = Event::new(breach.rule, Response::Stopped).joint(&breach.name);
+        Some(event.numbers(breach.asked, breach.limit))
     }
 
     /// Clears a latched stop.
@@ -363,7 +386,8 @@ impl SafetyFilter {
         if refused && !set_back && !overtaken {
             self.latch.intervene(now);
         }
-        let stops = self.stops(now, input.lock);
+        let mut stops = self.stops(now, input.lock);
+        stops.extend(self.touches(now));
         let stop = !stops.is_empty();
         events.extend(stops);
         if stop {
