@@ -10,13 +10,14 @@ mod page;
 
 use std::marker::PhantomData;
 
+use f1_interfaces::Message;
 use f1_interfaces::control_msgs::msg::{JointTrajectoryControllerState, SpeedScalingFactor};
 use f1_interfaces::f1_msgs::msg::{ActionChunk, ForesightError, PolicyStatus, SafetyEvent};
 use f1_interfaces::nav_msgs::msg::Path;
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image, JointState, Joy};
 use f1_interfaces::std_msgs::msg::{Bool, Float64MultiArray, String as StringMessage};
 use f1_interfaces::trajectory_msgs::msg::JointTrajectory;
-use f1_interfaces::Message;
+use f1_interfaces::visualization_msgs::msg::MarkerArray;
 use f1_middleware::{MessageInfo, Node, Publisher, Qos, Result, Subscription};
 use f1_robot::Robot;
 use f1_robot::robot_file::ControllerInterface;
@@ -156,8 +157,8 @@ impl<T: Message> Topic<T> {
             }
             Each::Stream => {
                 let controllers = robot.controllers().iter();
-                let streams = controllers
-                    .filter(|one| one.interface == ControllerInterface::PositionStream);
+                let streams =
+                    controllers.filter(|one| one.interface == ControllerInterface::PositionStream);
                 streams.map(|one| self.named(&one.full_name())).collect()
             }
             Each::Controller => {
@@ -376,6 +377,13 @@ topics! {
         Topic::output("safety_filter/event", Each::Policy, Qos::reliable().keep_last(100))
             .of(&[SAFETY_FILTER], "joint, rule, asked value, limit and what was done")
             .recorded(100);
+    /// What the safety filter knows of space.
+    MARKERS: MarkerArray = Topic::output("safety_filter/markers", Each::Policy, ONE)
+        .of(
+            &[SAFETY_FILTER],
+            "for RViz, 5 Hz while subscribed: workspace, scene, collision shapes (near ones in red), what limits motion",
+        )
+        .recorded(0);
     /// How the policy is.
     STATUS: PolicyStatus = Topic::output("status", Each::Policy, Qos::latched())
         .of(&[SAFETY_FILTER], "state with its reason, instruction, rates, times of the stages");

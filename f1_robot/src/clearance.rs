@@ -241,6 +241,11 @@ impl Clearance {
         (&self.kinematics.link_names()[pair.0], &self.obstacles[pair.1].name)
     }
 
+    /// Whether the robot's joints move a link.
+    pub fn moves(&self, link: usize) -> bool {
+        self.moving.get(link).copied().unwrap_or(false)
+    }
+
     /// Pairs that are left out because they always touch, by name.
     pub fn left_out(&self) -> &[(String, String)] {
         &self.left_out

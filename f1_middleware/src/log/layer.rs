@@ -102,7 +102,10 @@ impl<S: Subscriber> Filter<S> for Levels {
             || (is_ours(metadata) && severity_of(*metadata.level()) as u8 >= levels::lowest())
     }
 
-    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> tracing::subscriber::Interest {
+    fn callsite_enabled(
+        &self,
+        metadata: &'static Metadata<'static>,
+    ) -> tracing::subscriber::Interest {
         // A level may change later.
         if metadata.is_event() {
             tracing::subscriber::Interest::sometimes()
@@ -113,8 +116,11 @@ impl<S: Subscriber> Filter<S> for Levels {
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
         let of_targets = self.targets.iter().map(|(_, level)| level).max();
-        let of_loggers =
-            if levels::lowest() <= Severity::Debug as u8 { LevelFilter::DEBUG } else { LevelFilter::INFO };
+        let of_loggers = if levels::lowest() <= Severity::Debug as u8 {
+            LevelFilter::DEBUG
+        } else {
+            LevelFilter::INFO
+        };
         let default = self.targets.default_level().unwrap_or(LevelFilter::OFF);
         of_targets.into_iter().chain([of_loggers, default]).max()
     }

@@ -27,9 +27,7 @@ static LOWEST: AtomicU8 = AtomicU8::new(Severity::Info as u8);
 /// Whether the logger `name` is `above` or below it.
 pub(crate) fn is_at_or_below(name: &str, above: &str) -> bool {
     above.is_empty()
-        || name
-            .strip_prefix(above)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        || name.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 impl Registry {
@@ -64,7 +62,7 @@ pub(super) fn lowest() -> u8 {
     LOWEST.load(Ordering::Relaxed)
 }
 
-/// Looks for the lowest level anew; `tracing` asks again where it was told that nobody listens.
+/// Looks for the lowest level anew; `tracing` looks again at places that it had left out.
 pub(super) fn note_lowest() {
     let levels = |registry: &Registry| {
         registry.living().map(|logger| logger.lowest.load(Ordering::Relaxed)).min()

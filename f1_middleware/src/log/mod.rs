@@ -28,8 +28,8 @@ use crate::executor::CallbackGroup;
 use crate::publisher::Publisher;
 
 pub use layer::{Spans, init};
-pub use scope::Scope;
 pub(crate) use levels::is_at_or_below;
+pub use scope::Scope;
 pub(crate) use services::LoggerServices;
 
 /// The filter of a program's log: `default`, and only the errors of RustDDS. RustDDS warns of every

@@ -65,8 +65,7 @@ fn what_a_nodes_callbacks_and_workers_log_reaches_rosout_with_its_place() {
         let mut lines = lines.lock().clone();
         lines.sort_by_key(|line| line.level);
         let texts: Vec<_> = lines.iter().map(|line| (line.level, line.msg.as_str())).collect();
-        let expected =
-            [(20, "done"), (30, "a dark image camera=front"), (40, "from a worker")];
+        let expected = [(20, "done"), (30, "a dark image camera=front"), (40, "from a worker")];
         assert_eq!(texts, expected, "{}", pair.name);
         assert_eq!((lines[1].line, lines[1].file.ends_with("tests/it/logs.rs")), (line, true));
         assert_eq!(lines[1].function, module_path!());
@@ -88,8 +87,10 @@ fn levels_are_read_and_set_by_services() {
         let node = pair.a.create_node_with("loud", options()).unwrap();
         let quiet = pair.a.create_node_with("quiet", options()).unwrap();
         let caller = pair.b.create_node("caller").unwrap();
-        let get = caller.create_client::<GetLoggerLevels>("/levels/loud/get_logger_levels").unwrap();
-        let set = caller.create_client::<SetLoggerLevels>("/levels/loud/set_logger_levels").unwrap();
+        let get =
+            caller.create_client::<GetLoggerLevels>("/levels/loud/get_logger_levels").unwrap();
+        let set =
+            caller.create_client::<SetLoggerLevels>("/levels/loud/set_logger_levels").unwrap();
         pair.spin_until("the services", || get.is_ready() && set.is_ready());
         let levels = |names: &[&str]| {
             let names = names.iter().map(|name| (*name).to_owned()).collect();

@@ -17,7 +17,7 @@ pub enum HomeEnd {
     Arrived,
     /// It has not moved.
     Refused,
-    /// Whoever asked has cancelled, and it rests on the way.
+    /// The request was taken back, and it rests on the way.
     Cancelled,
     /// Something stopped it on the way.
     Stopped,

@@ -4,6 +4,7 @@
 mod demands;
 mod handover;
 mod homing;
+mod objects;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +15,7 @@ use f1_interfaces::sensor_msgs::msg::JointState;
 use f1_interfaces::std_msgs::msg::Bool;
 use f1_middleware::{Clock, Publisher};
 use f1_robot::Robot;
+use f1_robot::clearance::Scene;
 use f1_robot::safety::{
     Event, FilterInput, FilterOutput, FilterSettings, Locks, MeasuredState, Response, Rule,
     SafetyFilter, Splice, Verdict,
@@ -66,6 +68,12 @@ struct Guarded {
     open_goals: bool,
     takeover: Takeover,
     scaling: SpeedScaling,
+    /// Objects that came.
+    scene: Option<Scene>,
+    /// What limited motion last, and when, on the steady clock.
+    limited: Option<(Duration, String)>,
+    /// Why the planning scene lets nothing move.
+    scene_hold: Option<String>,
     home: Option<Homing>,
     /// Part of the velocity limits at which the robot goes home.
     home_speed: f64,
@@ -130,6 +138,9 @@ impl Shared {
             open_goals: false,
             takeover,
             scaling: SpeedScaling::default(),
+            scene: None,
+            limited: None,
+            scene_hold: None,
             home: None,
             home_speed,
             handed_over: false,
@@ -336,6 +347,7 @@ impl Shared {
         }
         demands.holds.extend(guarded.takeover.hold(steady));
         demands.holds.extend(guarded.scaling.hold(steady));
+        demands.holds.extend(guarded.scene_hold.clone());
         demands
     }
 
@@ -426,6 +438,12 @@ impl Shared {
         let mut status = self.core.status.lock();
         if !output.trajectories.is_empty() {
             status.trajectory_rate.tick(now_ns);
+        }
+        let limits = |event: &&Event| {
+            !matches!(event.action, Response::Reported | Response::Skipped | Response::Restarted)
+        };
+        if let Some(event) = output.events.iter().find(limits) {
+            guarded.limited = Some((self.clock.steady(), sentence(event, &self.robot)));
         }
         let intervened = |event: &&Event| {
             matches!(event.action, Response::Clamped | Response::Cut | Response::Refused)

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 
 use super::motion::{Checks, Reports, Shared, StopRequest};
 use super::outputs::Outputs;
+use super::scene::SceneWatch;
 use super::settings::SafetySettings;
 use super::takeover::{Takeover, TakeoverFrom};
 use crate::core::{Core, RestartHandler};
@@ -20,6 +21,8 @@ use crate::error::{NodeError, NodeResult};
 use crate::names::SAFETY_FILTER as NAME;
 use crate::topics;
 
+/// How often markers are drawn.
+const DRAWN: Duration = Duration::from_millis(200);
 /// How long a caller waits for the node's lock.
 const ASK: Duration = Duration::from_millis(200);
 
@@ -33,6 +36,7 @@ pub struct SafetyFilterNode {
 
 struct Configured {
     shared: Arc<Shared>,
+    scene: Option<SceneWatch>,
     _keep: Vec<Box<dyn std::any::Any + Send + Sync>>,
 }
 
@@ -232,6 +236,15 @@ impl SafetyFilterNode {
         let ticking = shared.clone();
         let period = Duration::from_secs_f64(1.0 / settings.rate_hz);
         keep.push(Box::new(node.create_timer(period, ClockKind::Steady, move || ticking.tick())));
+        let (drawn, markers) = (shared.clone(), topics::MARKERS.publisher(node)?);
+        keep.push(Box::new(node.create_timer(DRAWN, ClockKind::Steady, move || {
+            // Nobody looks: nothing is drawn.
+            if markers.subscription_count() > 0
+                && let Err(error) = markers.publish(drawn.markers())
+            {
+                tracing::warn!(%error, "markers not published");
+            }
+        })));
         let weak = Arc::downgrade(&shared);
         let parameters = node.parameters().clone();
         node.parameters().on_change(move |_| {
@@ -250,7 +263,10 @@ impl SafetyFilterNode {
         self.core.chunks.handle(move |chunk| following.chunk(chunk));
         let going = shared.clone();
         self.core.homes.handle(move |request| going.go_home(request));
-        *self.configured.lock() = Some(Configured { shared, _keep: keep });
+        let scene = settings.scene.as_ref();
+        let scene =
+            scene.map(|scene| SceneWatch::start(node, &shared, &robot, scene)).transpose()?;
+        *self.configured.lock() = Some(Configured { shared, scene, _keep: keep });
         Ok(())
     }
 
@@ -261,6 +277,9 @@ impl SafetyFilterNode {
     pub fn activate(&self) -> NodeResult<()> {
         let guard = self.configured.lock();
         let configured = guard.as_ref().ok_or(NodeError::NotConfigured(NAME))?;
+        if let Some(scene) = &configured.scene {
+            scene.ask_again();
+        }
         configured.shared.activate();
         self.core.status.lock().active.insert(NAME, true);
         Ok(())

@@ -24,10 +24,64 @@ pub struct SafetySettings {
     pub home_speed: f64,
     /// Whether controllers say how fast they run what they were sent.
     pub speed_scaling: bool,
+    /// MoveIt's planning scene; `None`: it is not followed.
+    pub scene: Option<SceneSettings>,
     /// Where takeovers by a person come from.
     pub takeover: TakeoverFrom,
     /// A source of takeovers that is silent for longer lets nothing move.
     pub takeover_timeout: Duration,
+}
+
+/// How the planning scene is followed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SceneSettings {
+    /// Differences and whole scenes.
+    pub scene_topic: String,
+    /// Where the scene is asked for.
+    pub scene_service: String,
+    /// Transforms.
+    pub tf_topic: String,
+    /// Transforms that stay.
+    pub tf_static_topic: String,
+    /// A transform that was not repeated for longer is outdated.
+    pub tf_timeout: Duration,
+}
+
+fn declare_scene(parameters: &Parameters) -> Result<(), ParameterError> {
+    let text = "Keep clear of the objects of MoveIt's planning scene. Until it has answered, and \
+                while one of its objects cannot be represented or placed, nothing moves. Needs \
+                `clearance`.";
+    parameters.declare("planning_scene", false, Descriptor::new(text).read_only())?;
+    for (name, default, text) in [
+        ("planning_scene_topic", "/monitored_planning_scene", "Where the planning scene changes."),
+        ("planning_scene_service", "/get_planning_scene", "Where the planning scene is asked for."),
+        ("tf_topic", "/tf", "Frames of objects of the planning scene."),
+        ("tf_static_topic", "/tf_static", "Frames that do not move."),
+    ] {
+        let descriptor = Descriptor::new(text).read_only();
+        parameters.declare(name, default.to_owned(), descriptor)?;
+    }
+    let text = "A frame of an object of the planning scene that was not received for longer is \
+                outdated: nothing moves. Unit: s.";
+    let descriptor = Descriptor::new(text).doubles(0.05, 60.0).read_only();
+    parameters.declare("tf_timeout", 1.0, descriptor)?;
+    Ok(())
+}
+
+fn scene(source: &impl Source) -> Result<Option<SceneSettings>, String> {
+    if !source.get::<bool>("planning_scene")? {
+        return Ok(None);
+    }
+    if !source.get::<bool>("clearance")? {
+        return Err("planning_scene needs clearance: true".to_owned());
+    }
+    Ok(Some(SceneSettings {
+        scene_topic: source.get("planning_scene_topic")?,
+        scene_service: source.get("planning_scene_service")?,
+        tf_topic: source.get("tf_topic")?,
+        tf_static_topic: source.get("tf_static_topic")?,
+        tf_timeout: Duration::from_secs_f64(source.get("tf_timeout")?),
+    }))
 }
 
 /// Reads where takeovers come from.
@@ -61,8 +115,10 @@ fn declare_takeover(parameters: &Parameters) -> Result<(), ParameterError> {
     parameters.declare(
         "takeover_timeout",
         0.5,
-        Descriptor::new("A source of takeovers that is silent for longer lets nothing move. Unit: s.")
-            .doubles(0.01, 60.0),
+        Descriptor::new(
+            "A source of takeovers that is silent for longer lets nothing move. Unit: s.",
+        )
+        .doubles(0.01, 60.0),
     )?;
     parameters.declare(
         "takeover_button",
@@ -196,6 +252,7 @@ impl SafetySettings {
             )
             .read_only(),
         )?;
+        declare_scene(parameters)?;
         declare_takeover(parameters)?;
         parameters.on_set(|proposal| {
             let faults = Self::from_source(proposal)?.filter.faults();
@@ -224,6 +281,7 @@ impl SafetySettings {
             locks: source.get("locks")?,
             home_speed: source.get("home_speed")?,
             speed_scaling: source.get("speed_scaling")?,
+            scene: scene(source)?,
             takeover: takeover(source)?,
             takeover_timeout: Duration::from_secs_f64(source.get("takeover_timeout")?),
         })

@@ -9,9 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use f1_interfaces::std_msgs::msg::{
-    Float64MultiArray, MultiArrayDimension, MultiArrayLayout,
-};
+use f1_interfaces::std_msgs::msg::{Float64MultiArray, MultiArrayDimension, MultiArrayLayout};
 use f1_middleware::{ClockKind, Node, Timer};
 use f1_robot::safety::CheckedTrajectory;
 use parking_lot::Mutex;

@@ -34,7 +34,7 @@ pub(super) struct Takeover {
     from: TakeoverFrom,
     timeout: Duration,
     /// What was said last, and when.
-    heard: Option<(Duration, bool)>,
+    last: Option<(Duration, bool)>,
     /// Why the last message could not be used.
     fault: Option<String>,
     /// A reset ended a takeover whose source is silent.
@@ -43,7 +43,7 @@ pub(super) struct Takeover {
 
 impl Takeover {
     pub(super) fn new(from: TakeoverFrom, timeout: Duration) -> Self {
-        Self { from, timeout, heard: None, fault: None, reset: false }
+        Self { from, timeout, last: None, fault: None, reset: false }
     }
 
     pub(super) fn set_timeout(&mut self, timeout: Duration) {
@@ -59,7 +59,7 @@ impl Takeover {
 
     /// A message came: whether a person is to have taken over.
     pub(super) fn receive(&mut self, now: Duration, taken: bool) {
-        (self.heard, self.fault, self.reset) = (Some((now, taken)), None, false);
+        (self.last, self.fault, self.reset) = (Some((now, taken)), None, false);
     }
 
     /// The joystick's state came.
@@ -72,7 +72,7 @@ impl Takeover {
             return;
         }
         let pressed = |button: usize| joy.buttons[button] != 0;
-        let before = self.heard.is_some_and(|(_, taken)| taken);
+        let before = self.last.is_some_and(|(_, taken)| taken);
         let taken = match buttons.hand_back {
             None => pressed(buttons.take),
             Some(hand_back) => pressed(buttons.take) || (before && !pressed(hand_back)),
@@ -82,13 +82,13 @@ impl Takeover {
 
     /// Whether a person has taken over and not handed back, also when the source is silent since.
     pub(super) fn is_taken(&self) -> bool {
-        self.heard.is_some_and(|(_, taken)| taken)
+        self.last.is_some_and(|(_, taken)| taken)
     }
 
     /// Ends a takeover whose source is silent; one that goes on stays.
     pub(super) fn reset(&mut self, now: Duration) {
-        if self.heard.is_some_and(|(at, taken)| taken && now.saturating_sub(at) > self.timeout) {
-            (self.heard, self.reset) = (None, true);
+        if self.last.is_some_and(|(at, taken)| taken && now.saturating_sub(at) > self.timeout) {
+            (self.last, self.reset) = (None, true);
         }
     }
 
@@ -101,7 +101,7 @@ impl Takeover {
         if let Some(fault) = &self.fault {
             return Some(format!("{topic} cannot be used: {fault}"));
         }
-        let Some((at, taken)) = self.heard else {
+        let Some((at, taken)) = self.last else {
             let since = if self.reset { " since the reset" } else { "" };
             return Some(format!("{topic} has not sent a message{since}"));
         };

@@ -10,7 +10,7 @@ use super::{Clearance, ClearanceScratch, LinkShape, Nearest, Placed};
 use crate::JointLimits;
 use crate::kinematics::Kinematics;
 
-/// The room that an object takes.
+/// The space that an object takes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Solid {
     /// A convex body, in the root frame.

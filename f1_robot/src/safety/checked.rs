@@ -134,8 +134,7 @@ impl CheckedTrajectory {
         let duration = since(before, next.time_from_start());
         (0..before.position.len())
             .map(|joint| {
-                let quintic =
-                    Quintic::between(&before.state(joint), &next.state(joint), duration);
+                let quintic = Quintic::between(&before.state(joint), &next.state(joint), duration);
                 quintic.sample(since(before, time)).position
             })
             .collect()

@@ -17,6 +17,7 @@ use super::space::{self, RobotSpace, Space};
 use super::stop::Running;
 use super::watchdogs::{self, Seen};
 use super::{Bounds, CheckedTrajectory, Event, Response, Rule, Verdict, verify};
+use crate::clearance::ClearanceScratch;
 use crate::decode::due;
 use crate::trajectory::brake::GRID;
 use crate::trajectory::{Motion, SECOND, Stamp, State, nanoseconds, seconds};
@@ -291,6 +292,20 @@ impl SafetyFilter {
         let breach = space::breach(&rest, space, self.settings.clearance)?;
         let event = Event::new(breach.rule, Response::Stopped).joint(&breach.name);
         Some(event.numbers(breach.asked, breach.limit))
+    }
+
+    /// The names of what is nearer than `cutoff` (m) to what it must not touch at these positions,
+    /// the nearest pair of each kind; `None` if there is nothing.
+    pub fn nearest(&self, positions: &[f64], cutoff: f64) -> Option<String> {
+        let space = self.space.as_deref()?;
+        let mut scratch = ClearanceScratch::default();
+        let found = space.distances(positions, cutoff, &mut scratch);
+        let objects = space.objects(cutoff, &mut scratch);
+        let own = found.own.pair.map(|_| space.pair(Rule::SelfClearance, &found));
+        let scene = found.scene.pair.map(|_| space.pair(Rule::SceneClearance, &found));
+        let object = objects.pair.map(|_| space.object_pair(&objects));
+        let names: Vec<String> = [own, scene, object].into_iter().flatten().collect();
+        (!names.is_empty()).then(|| names.join("; "))
     }
 
     /// Clears a latched stop.

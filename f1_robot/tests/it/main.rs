@@ -18,6 +18,7 @@ mod inverse_kinematics;
 mod limits;
 mod meshes;
 mod robot_file;
+mod scenes;
 mod shipped;
 mod state;
 mod statistics;

@@ -7,16 +7,14 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use f1_interfaces::sensor_msgs::msg::{Image, JointState};
-use f1_interfaces::{Message, cdr};
 use f1_interfaces::f1_msgs::msg::PolicyStatus;
+use f1_interfaces::sensor_msgs::msg::{Image, JointState};
 use f1_interfaces::std_msgs::msg::String as StringMessage;
+use f1_interfaces::{Message, cdr};
 use f1_middleware::{Backend, Context, ContextOptions, MemBus, NodeOptions, Qos};
 use f1_model::LoadOptions;
 use f1_policy_node::process::{PolicyProcess, ProcessOptions};
-use f1_policy_node::recording::{
-    Bag, BagMessage, Instructions, RecordSession, Recorder, Replay,
-};
+use f1_policy_node::recording::{Bag, BagMessage, Instructions, RecordSession, Recorder, Replay};
 use f1_policy_node::resources::Resources;
 use f1_robot::Robot;
 use f1_sim::node::{SimNode, SimOptions};

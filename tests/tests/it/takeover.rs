@@ -21,7 +21,7 @@ const WAITING: u8 = PolicyStatus::STATE_WAITING;
 /// What the person's program says ten times a second; nothing, it is silent.
 type Says = Arc<Mutex<Option<bool>>>;
 
-/// A robot whose policy was told to move it, with a person beside it.
+/// A robot whose policy has an instruction, with a person beside it.
 fn with_person(setup: Setup, says: Option<bool>) -> (FakeRobot, Says) {
     let fake = FakeRobot::start(setup.with(&["-p", "/f1/safety_filter:takeover:=topic"]));
     let says: Says = Arc::new(Mutex::new(says));
@@ -71,7 +71,7 @@ fn sent(fake: &FakeRobot) -> usize {
 }
 
 #[test]
-fn a_takeover_that_is_configured_and_was_never_heard_of_lets_nothing_move() {
+fn a_takeover_that_is_configured_and_was_never_received_lets_nothing_move() {
     let (fake, says) = with_person(Setup::bench(), None);
     fake.assert_at_rest(&[WAITING, HOLDING], "takeover has not sent a message");
     assert_eq!(sent(&fake), 0);
@@ -115,7 +115,7 @@ fn a_person_who_takes_over_has_the_robot_alone_until_it_is_handed_back() {
     fake.run(0.3);
     let reset = fake.node.create_client::<Trigger>(topics::RESET_FILTER.name).unwrap();
     let executor = fake.context.executor();
-    reset.call_and_spin(&executor, TriggerRequest {}, Duration::from_secs(5)).unwrap();
+    reset.call_and_spin(&executor, TriggerRequest::default(), Duration::from_secs(5)).unwrap();
     fake.assert_at_rest(&[HOLDING], "a person has taken over");
     assert_eq!(sent(&fake), before + 1);
     // The policy resumes where the person left the robot.
@@ -142,7 +142,7 @@ fn a_reset_ends_a_takeover_whose_source_is_gone_and_the_heartbeat_is_still_asked
     fake.run(1.0);
     let reset = fake.node.create_client::<Trigger>(topics::RESET_FILTER.name).unwrap();
     let executor = fake.context.executor();
-    reset.call_and_spin(&executor, TriggerRequest {}, Duration::from_secs(5)).unwrap();
+    reset.call_and_spin(&executor, TriggerRequest::default(), Duration::from_secs(5)).unwrap();
     fake.run(1.0);
     fake.assert_at_rest(&[HOLDING], "takeover has not sent a message since the reset");
     *says.lock() = Some(false);
@@ -153,7 +153,8 @@ fn a_reset_ends_a_takeover_whose_source_is_gone_and_the_heartbeat_is_still_asked
 
 #[test]
 fn a_button_takes_over_while_it_is_held() {
-    let args = ["-p", "/f1/safety_filter:takeover:=joy", "-p", "/f1/safety_filter:takeover_button:=2"];
+    let args =
+        ["-p", "/f1/safety_filter:takeover:=joy", "-p", "/f1/safety_filter:takeover_button:=2"];
     let fake = FakeRobot::start(Setup::bench().with(&args));
     let pressed = Arc::new(Mutex::new(0));
     let publisher = fake.node.create_publisher::<Joy>("joy", Qos::reliable()).unwrap();

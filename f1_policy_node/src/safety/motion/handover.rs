@@ -11,7 +11,7 @@ use super::{Guarded, Shared};
 use crate::status::MotionState;
 
 impl Shared {
-    /// A message of whoever may take over came. What it changes acts at once.
+    /// A message of the source of takeovers came. What it changes acts at once.
     pub fn takeover(&self, receive: impl FnOnce(&mut Takeover, Duration)) {
         let changed = {
             let mut guarded = self.guarded.lock();

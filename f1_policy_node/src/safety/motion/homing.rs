@@ -87,7 +87,7 @@ impl Shared {
         }
     }
 
-    /// Tells whoever asked, and has the policy begin anew from where the robot is.
+    /// Ends the request, and has the policy begin anew from where the robot is.
     pub(super) fn finish_home(&self, ended: Ended) {
         let Some((request, end, reason)) = ended else { return };
         tracing::info!(?end, reason, "going home has ended");
@@ -126,7 +126,9 @@ impl Shared {
         }
         match home.phase.clone() {
             Phase::Ending(end, reason) => return rests.then_some((end, reason)),
-            Phase::Braking if rests && !guarded.fast => return self.start_home(home, guarded, now_ns),
+            Phase::Braking if rests && !guarded.fast => {
+                return self.start_home(home, guarded, now_ns);
+            }
             Phase::Braking if late => {
                 return Some((HomeEnd::Refused, "the robot does not come to rest".to_owned()));
             }
@@ -185,9 +187,8 @@ impl Shared {
             return (String::new(), f64::INFINITY, false);
         };
         let (home, joints) = (self.robot.home(), self.robot.joints());
-        let off = |joint: usize| {
-            (joints[joint].near(measured[joint], home[joint]) - home[joint]).abs()
-        };
+        let off =
+            |joint: usize| (joints[joint].near(measured[joint], home[joint]) - home[joint]).abs();
         let near = guarded.filter.position_tolerances().enumerate().all(|(i, near)| off(i) <= near);
         let furthest = (0..joints.len()).max_by(|a, b| off(*a).total_cmp(&off(*b))).unwrap_or(0);
         (joints[furthest].name.clone(), off(furthest), near)

@@ -9,7 +9,7 @@ use crate::trajectory::{Motion, Stamp, State, nanoseconds, seconds};
 /// Greatest speed, acceleration and jerk of a quintic from rest to rest, for a way and a time of 1.
 const PEAKS: [f64; 3] = [1.875, 5.773_502_691_896_258, 60.0];
 
-/// Room for rounding.
+/// Slack for rounding.
 const LONGER: f64 = 1.001;
 
 /// A time is lengthened so often at most until the end effectors are slow enough.
@@ -53,9 +53,7 @@ impl SafetyFilter {
     ) -> Option<Motion> {
         let refused = |rule| Event::new(rule, Response::Refused);
         if target.len() != self.names.len() || !(scale > 0.0 && scale <= 1.0) {
-            events.push(
-                refused(Rule::Shape).numbers(target.len() as f64, self.names.len() as f64),
-            );
+            events.push(refused(Rule::Shape).numbers(target.len() as f64, self.names.len() as f64));
             return None;
         }
         if self.latch.latched().is_some() {
@@ -137,8 +135,7 @@ impl SafetyFilter {
             return None;
         }
         let space = self.space.as_deref();
-        let breach =
-            space.and_then(|space| space::breach(&motion, space, self.settings.clearance));
+        let breach = space.and_then(|space| space::breach(&motion, space, self.settings.clearance));
         let Some(breach) = breach else { return Some(motion) };
         // The joint that has the longest way is the first that a person looks at.
         let ways = motion.knot(0).iter().zip(motion.last());
