@@ -139,7 +139,7 @@ impl Drawing {
             color: ColorRGBA { r, g, b, a },
             ..Marker::default()
         };
-        marker.header.stamp = self.stamp.clone();
+        marker.header.stamp = self.stamp;
         marker.header.frame_id.clone_from(&self.root);
         let index = self.markers.len();
         self.markers.push(marker);

@@ -54,7 +54,7 @@ impl Shared {
         let shown = Shown {
             scene: guarded.scene.as_ref(),
             near: near.as_deref().unwrap_or_default(),
-            text: limited.map_or("", |(_, text)| text),
+            text: limited.map_or("", |(_, text)| text.as_str()),
             now_ns,
         };
         markers(&self.robot, &shown)

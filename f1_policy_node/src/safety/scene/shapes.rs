@@ -36,7 +36,7 @@ impl Part {
 pub(super) fn pose(message: &Pose) -> Result<Isometry3<f64>, String> {
     let (position, orientation) = (&message.position, &message.orientation);
     let translation = [position.x, position.y, position.z];
-    if translation.iter().any(|x| !(x.abs() <= FURTHEST)) {
+    if !translation.iter().all(|x| x.abs() <= FURTHEST) {
         return Err(format!("its position {translation:?} is not in range"));
     }
     let quaternion = Quaternion::new(orientation.w, orientation.x, orientation.y, orientation.z);
@@ -113,8 +113,8 @@ fn finite(points: Vec<Point3<f64>>) -> Result<Vec<Point3<f64>>, String> {
     if points.is_empty() {
         return Err("a shape without points".to_owned());
     }
-    let far = |point: &Point3<f64>| point.iter().any(|x| !(x.abs() <= FURTHEST));
-    if points.iter().any(far) {
+    let near = |point: &Point3<f64>| point.iter().all(|x| x.abs() <= FURTHEST);
+    if !points.iter().all(near) {
         Err("a shape whose points are not in range".into())
     } else {
         Ok(points)
