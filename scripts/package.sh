@@ -18,12 +18,13 @@ command -v dpkg-shlibdeps >/dev/null || {
   echo "package.sh: error: dpkg-shlibdeps is missing: apt-get install dpkg-dev" >&2
   exit 1
 }
-PATH=$CARGO_TARGET_DIR/tools/bin:$PATH
+# Without MPI: the packages must not depend on a library that training alone needs. This also
+# installs cargo where it is missing.
+F1_BUILD=cpu F1_MPI=0 ./f1 build
+PATH=$CARGO_TARGET_DIR/tools/bin:$PATH:$HOME/.cargo/bin
 command -v cargo-deb >/dev/null \
   || cargo install --locked --quiet cargo-deb@3.8.0 --root "$CARGO_TARGET_DIR/tools"
 
-# Without MPI: the packages must not depend on a library that training alone needs.
-F1_BUILD=cpu F1_MPI=0 ./f1 build
 deb=$(cargo deb --quiet --locked -p f1_cli --no-build --output "$out" | tail -n 1)
 [[ -f $deb ]] || { echo "package.sh: error: cargo deb named no package" >&2; exit 1; }
 

@@ -9,9 +9,11 @@ mod documents;
 
 use clap::{Parser, Subcommand};
 
-/// A foresight vision-language-action policy for real robots.
+/// Foresight vision-language-action policy for ROS 2 robots.
+///
+/// README.md and the folder docs explain it; `f1 COMMAND --help` lists a command's options.
 #[derive(Parser, Debug)]
-#[command(name = "f1", version, about)]
+#[command(name = "f1", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -16,7 +16,7 @@ const BYTES_PER_SECOND: f64 = 100.0e6;
 /// Pause while one writer waits and others may be able to send.
 const SHORT_PAUSE: Duration = Duration::from_micros(200);
 
-/// What came of one attempt to send.
+/// Outcome of one attempt to send.
 pub(crate) enum Attempt {
     /// So many bytes were sent.
     Sent(usize),

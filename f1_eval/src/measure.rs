@@ -59,7 +59,7 @@ pub struct Example {
     pub history: Vec<RgbImage>,
     /// What the model foresaw.
     pub foreseen: RgbImage,
-    /// What came.
+    /// The true image.
     pub came: RgbImage,
 }
 

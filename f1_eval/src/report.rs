@@ -46,11 +46,11 @@ pub struct Measures {
     pub dimension: [Accuracy; 3],
     /// Sum of squared differences of actions, and how many.
     pub action_square: (f64, f64),
-    /// Foreseen images against what came.
+    /// Foreseen images against the true ones.
     pub foreseen: ForesightErrors,
     /// The newest frame in their place: what foresight must beat.
     pub repeated: ForesightErrors,
-    /// What came passed through the tokenizer: what foresight can reach at best.
+    /// True images passed through the tokenizer: what foresight can reach at best.
     pub tokenizer: ForesightErrors,
 }
 
@@ -129,15 +129,15 @@ impl Measures {
 pub struct Foresight {
     /// Mean PSNR over the whole image, dB.
     pub psnr: f64,
-    /// That of the newest frame.
+    /// Mean PSNR with the newest frame in place of the foreseen image, dB.
     pub psnr_repeat: f64,
     /// PSNR over the pixels that changed, pooled over all samples, dB; none when nothing changed.
     pub psnr_changed: Option<f64>,
-    /// That of the newest frame.
+    /// `psnr_changed` with the newest frame in place of the foreseen image, dB.
     pub psnr_changed_repeat: Option<f64>,
     /// Mean SSIM; none for images smaller than its window.
     pub ssim: Option<f64>,
-    /// That of the newest frame.
+    /// Mean SSIM with the newest frame in place of the foreseen image.
     pub ssim_repeat: Option<f64>,
 }
 

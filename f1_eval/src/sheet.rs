@@ -1,4 +1,4 @@
-//! One image of foresight: each row the history, what was foreseen, what came.
+//! One image of foresight: each row the history, the foreseen image, the true one.
 
 use image::imageops::{FilterType, replace, resize};
 use image::{Rgb, RgbImage};
@@ -10,7 +10,7 @@ const GAP: u32 = 4;
 const LEAST: u32 = 128;
 /// Around what was foreseen.
 const FORESEEN: Rgb<u8> = Rgb([214, 120, 20]);
-/// Around what came.
+/// Around the true image.
 const CAME: Rgb<u8> = Rgb([40, 140, 60]);
 
 /// Draws examples below one another, small ones enlarged: history frames, the foreseen one framed

@@ -70,7 +70,7 @@ pub struct GetResultRequest<A: Action> {
 pub struct GetResultResponse<A: Action> {
     /// One of the constants of [`crate::action_msgs::msg::GoalStatus`].
     pub status: i8,
-    /// What came of it.
+    /// The result.
     pub result: A::Result,
 }
 

@@ -37,7 +37,7 @@ pub trait Service: Send + Sync + 'static {
 pub trait Action: Clone + Copy + Debug + Default + PartialEq + Send + Sync + 'static {
     /// What is asked.
     type Goal: Message;
-    /// What came of it.
+    /// The result.
     type Result: Message;
     /// Feedback while the goal runs.
     type Feedback: Message;

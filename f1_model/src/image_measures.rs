@@ -88,7 +88,7 @@ fn windowed(values: &[f64], width: usize, height: usize) -> Vec<f64> {
 /// A pixel has changed when a channel differs by more than this, of 255.
 pub const CHANGED: u8 = 16;
 
-/// Errors of foreseen images against what came; sums that add up.
+/// Errors of foreseen images against the true ones, as sums that can be added.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ForesightErrors {
     /// Images.

@@ -110,13 +110,13 @@ pub struct Stage1Settings {
     pub map_weight: f64,
 }
 
-/// What a target frame gives to be learnt.
+/// Training targets from one frame.
 struct Target {
     /// Vectors that enter the transformer, `[batch, L - 1, codes]`.
     vectors: Tensor,
     /// Tokens to be foreseen, `[batch, L]` in u32.
     ids: Tensor,
-    /// Those of the newest frame.
+    /// Tokens of the newest frame, `[batch, L]` in u32.
     newest: Tensor,
 }
 

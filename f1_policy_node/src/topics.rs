@@ -342,12 +342,12 @@ topics! {
         Topic::output("foresight/image/compressed", Each::Policy, ONE)
             .of(&[FORESIGHT], "the same as PNG, named as image_transport names it")
             .recorded(0);
-    /// What was foreseen beside what came.
+    /// The foreseen image beside the true one.
     FORESIGHT_COMPARISON: Image = Topic::output("foresight/comparison", Each::Policy, ONE).of(
         &[FORESIGHT],
-        "now, foreseen and, one stride later, what came, side by side with the error as a bar",
+        "now, foreseen and, one stride later, the true image, side by side, with the error as a bar",
     );
-    /// What was foreseen against what came, in numbers.
+    /// The foreseen image against the true one, in numbers.
     FORESIGHT_ERROR: ForesightError =
         Topic::output("foresight/error", Each::Policy, Qos::reliable())
             .of(&[FORESIGHT], "foreseen against observed: PSNR and token agreement");

@@ -8,7 +8,7 @@
 use image::RgbImage;
 use rmpv::Value;
 
-/// Whose maps.
+/// The client whose way of writing arrays is read and written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// `openpi-client`: binary keys.

@@ -62,7 +62,7 @@ pub struct Job {
     pub foresight: bool,
 }
 
-/// What came of one observation.
+/// Outcome of one observation.
 pub struct Answer {
     /// `[horizon][width]`, in the data set's units.
     pub actions: Vec<Vec<f64>>,

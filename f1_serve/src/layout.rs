@@ -281,7 +281,7 @@ impl ActionLayout {
 pub struct Layout {
     /// Name, as `--layout` takes it.
     pub name: String,
-    /// Whose client this is, for people.
+    /// What kind of client this is, in words; not interpreted.
     #[serde(default)]
     pub description: String,
     /// Cameras in the model's order.

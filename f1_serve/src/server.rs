@@ -158,7 +158,7 @@ pub struct Answered {
     pub actions: Vec<Vec<f64>>,
     /// The foreseen image, where it was asked for.
     pub foreseen: Option<RgbImage>,
-    /// What was foreseen one stride ago against what came, dB; where it was asked for.
+    /// The image foreseen one stride ago against the true one, PSNR in dB; where it was asked for.
     pub psnr: Option<f64>,
     /// Time of the computation.
     pub infer: Duration,

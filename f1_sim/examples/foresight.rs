@@ -1,10 +1,11 @@
-//! Measures a model's foresight on episodes of the scripted expert, whatever its actions are worth.
+//! Measures a model's foresight on episodes of the scripted expert, independent of its actions.
 //!
 //! `cargo run --release -p f1_sim --example foresight -- ROBOT_FILE MODEL EPISODES [SEED]
 //! [SHEET.png]`
 //!
-//! One table: foreseen images against what came, beside the newest frame repeated, the tokenizer
-//! alone (what came, encoded and decoded) and, for the detector, the true image itself.
+//! One table: foreseen images against the true ones, beside the newest frame repeated, the
+//! tokenizer alone (the true image, encoded and decoded) and, for the detector, the true image
+//! itself.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -87,12 +87,12 @@ fn area_scale(image: &RgbImage) -> f64 {
     f64::from(image.width()) * f64::from(image.height()) / (SIDE * SIDE)
 }
 
-/// How the objects of images fit those that were there; sums that add up.
+/// Objects detected in images against those that were visible, as sums that can be added.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Objects {
     /// Visible objects.
     pub visible: u64,
-    /// Those with a detection of their colour in their place.
+    /// Visible objects with a detection of their colour in their place.
     pub found: u64,
     /// Detections without a visible object in their colour and place.
     pub unmatched: u64,

@@ -67,7 +67,7 @@ impl Default for LoopSettings {
     }
 }
 
-/// An imagined image beside what was there and what came.
+/// A foreseen image beside the newest and the true one.
 #[derive(Clone, Debug)]
 pub struct Foreseen {
     /// Seconds of the observation.
@@ -76,7 +76,7 @@ pub struct Foreseen {
     pub now: RgbImage,
     /// What was foreseen.
     pub foreseen: Option<RgbImage>,
-    /// What came one stride later.
+    /// The true image one stride later.
     pub came: Option<RgbImage>,
     /// Share of foreseen tokens that were those of the image that came.
     pub token_accuracy: Option<f64>,
@@ -335,7 +335,7 @@ fn stamp(seconds: f64) -> i64 {
     (seconds * 1e9).round() as i64
 }
 
-/// Fills in what came for the foresight made one stride ago.
+/// Adds the true image to the foresight made one stride ago.
 fn compare(
     report: &mut Report,
     tokens: &mut Vec<(u64, Vec<u32>)>,

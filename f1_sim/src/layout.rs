@@ -1,4 +1,4 @@
-//! Where things stand on the bench. Metres, in the arm's base frame: x away from the arm, y along
+//! Positions and sizes on the bench. Metres, in the arm's base frame: x away from the arm, y along
 //! the belt, z up.
 
 /// Middle of the belt.

@@ -28,8 +28,8 @@ fn enlarged(image: &RgbImage, side: u32) -> RgbImage {
     image::imageops::resize(image, side, side, image::imageops::FilterType::CatmullRom)
 }
 
-/// Peak signal-to-noise ratio of a foreseen image against what came, dB; the larger is brought to
-/// the smaller's size.
+/// Peak signal-to-noise ratio of a foreseen image against the true one, dB; the larger is brought
+/// to the smaller's size.
 #[must_use]
 pub fn psnr(foreseen: &RgbImage, came: &RgbImage) -> f64 {
     let (width, height) = foreseen.dimensions();

@@ -25,7 +25,7 @@ pub struct Journal {
 
 impl Journal {
     /// Opens the journal in `folder`. Lines of a run that is resumed at `step` are kept up to that
-    /// step: what came after it will be written again.
+    /// step; later ones will be written again.
     ///
     /// # Errors
     /// When the files cannot be written.

@@ -101,7 +101,8 @@ pub enum Source {
     Trajectories,
     /// The policy's chunks, before the safety filter.
     Chunks,
-    /// The measured joints one step later: for a robot that was led by hand or by another program.
+    /// The measured joints one step later: for a robot that was guided by hand or by
+    /// another program.
     Measured,
 }
 

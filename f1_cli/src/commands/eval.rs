@@ -59,7 +59,7 @@ pub struct Args {
     /// Draw action accuracy over token accuracy (SVG): a point a task, or a point a checkpoint.
     #[arg(long)]
     plot: Option<PathBuf>,
-    /// Write an image: rows of history, foreseen (orange), what came (green).
+    /// Write an image: rows of history, foreseen (orange), true image (green).
     #[arg(long)]
     sheet: Option<PathBuf>,
     /// Rows of the image, and examples the judge sees.

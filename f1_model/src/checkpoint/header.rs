@@ -44,7 +44,8 @@ pub(super) fn read(file: &MappedFile) -> std::result::Result<Vec<FileTensor>, Ve
     let length = u64::from_le_bytes(prefix);
     if length > MAX_HEADER {
         return Err(vec![format!(
-            "the header claims {length} bytes; at most {MAX_HEADER} are believed"
+            "its first bytes give a header of {length} bytes, more than {MAX_HEADER}: this is no \
+             safetensors file, or it is damaged"
         )]);
     }
     let data_start = 8 + length as usize;

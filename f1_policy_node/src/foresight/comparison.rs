@@ -12,7 +12,7 @@ pub fn token_agreement(foreseen: &[u32], came: &[u32]) -> Option<f64> {
     Some(equal as f64 / foreseen.len() as f64)
 }
 
-/// Now, foreseen and what came side by side, a bar above each foreseen pair for its error
+/// Now, foreseen and true image side by side, a bar above each foreseen pair for its error
 /// (`psnr_db`, full at 40 dB, red below 15 dB).
 #[must_use]
 pub fn comparison(now: &RgbImage, foreseen: &RgbImage, came: &RgbImage, psnr_db: f64) -> RgbImage {

@@ -1,4 +1,4 @@
-//! Foresight: predicting the next image and comparing it with what came.
+//! Foresight: predicting the next image and comparing it with the true one.
 
 pub mod comparison;
 mod node;

@@ -60,7 +60,7 @@ struct Arrived {
     observation: Arc<Observation>,
 }
 
-/// What came of one expectation.
+/// Outcome of one comparison.
 struct Compared {
     error: ForesightError,
     sheet: Image,
@@ -390,7 +390,7 @@ impl Shared {
         (!due.is_empty()).then_some(due)
     }
 
-    /// Runs on the third worker: what was foreseen against what came.
+    /// Runs on the third worker: the foreseen image against the true one.
     fn compare(&self, arrived: &Arrived) -> Vec<Compared> {
         let Some(came) = self.seen(&arrived.observation) else { return Vec::new() };
         let due = arrived.due.iter();

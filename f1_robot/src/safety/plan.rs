@@ -43,7 +43,7 @@ pub struct Planned {
     pub running: Running,
     /// Every waypoint is met exactly and on time.
     pub exact: bool,
-    /// It counts as an intervention (see [`super::latch::Latch`]).
+    /// The chunk was changed so that it counts as an intervention (see [`super::latch::Latch`]).
     pub intervention: bool,
 }
 
@@ -58,9 +58,9 @@ enum Kind {
 
 /// Why a kind of motion does not fit.
 enum Misfit {
-    /// It leaves the workspace or comes too close.
+    /// The motion leaves the workspace, or links come too close.
     Breach(Breach),
-    /// Its limits.
+    /// A joint limit is exceeded.
     Limits,
 }
 

@@ -123,15 +123,15 @@ filter_settings! {
         "The running motion is kept for so long after a request before a new one takes over: the \
          time that a message takes to the controller.";
     position_tolerance: f64 = 0.1, Allowed::Doubles(1e-6, 10.0), "rad or m",
-        "Measured and running position further apart than this: the measured state wins. A gripper \
+        "Measured and running position further apart than this: the measured state is used. A gripper \
          may be off by its whole range, because a held object stops it.";
     velocity_tolerance: f64 = 1.0, Allowed::Doubles(1e-6, 100.0), "rad/s or m/s",
-        "Measured and running velocity further apart than this: the measured state wins.";
+        "Measured and running velocity further apart than this: the measured state is used.";
     tracking_delay: f64 = 0.1, Allowed::Doubles(0.0, 1.0), "s",
         "A robot follows its set-points with a delay of up to this: a measured state is compared \
          with the range that the set-points went through in this time (five times it after a stop).";
     resume_tolerance: f64 = 0.01, Allowed::Doubles(1e-6, 10.0), "rad or m",
-        "After a stop the measured state wins already when it is further away than this.";
+        "After a stop the measured state is used where it is further away than this.";
     chunk_age: f64 = 1.0, Allowed::Doubles(1e-3, 3600.0), "s",
         "A chunk whose observation is older than this is refused.";
     observation_age: f64 = 2.0, Allowed::Doubles(1e-3, 3600.0), "s",

@@ -173,14 +173,14 @@ pub struct LossSection {
     /// Tokenizer: weight of the absolute error beside the squared one.
     pub absolute: f64,
     /// Tokenizer: further weight of a pixel's errors for its chroma (largest minus smallest
-    /// channel, 0 to 1): small coloured things are a hundredth of an image, and a plain mean
+    /// channel, 0 to 1): small coloured objects are a hundredth of an image, and a plain mean
     /// ignores them.
     pub chroma: f64,
     /// Tokenizer: standard deviation of noise added to the encoder's input alone (pixels span 2):
     /// tokens that do not follow the sensor's noise can be foreseen.
     pub input_noise: f64,
     /// Tokenizer: updates at the start without the quantiser, after which every code is set to
-    /// what an image wants of it.
+    /// a residual vector of an image at one of the scales.
     pub unquantised: u64,
     /// Tokenizer: replace codes that no frame used for so many updates; 0 never.
     pub revive_after: u64,

@@ -156,7 +156,8 @@ impl Trainer {
         Ok(Loader::start_part(order, share, self.run.batch, data.workers, data.ahead, prepare)?)
     }
 
-    /// Reports an update that was left out for want of finite gradients, the `count`th in a row.
+    /// Reports an update that was left out because a gradient is not finite; `count`: how many in a
+    /// row.
     ///
     /// # Errors
     /// When there were too many of them.

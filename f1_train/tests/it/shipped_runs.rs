@@ -54,6 +54,22 @@ fn table_eight() {
     }
 }
 
+/// Panics unless a run starts from a checkpoint or the finished model in the folder of the run
+/// before it.
+fn follows(start: &Option<PathBuf>, before: &RunFile) {
+    let start = start.as_ref().unwrap();
+    assert!(
+        start.starts_with(&before.output),
+        "{} is not in {}",
+        start.display(),
+        before.output.display()
+    );
+}
+
+fn samples(run: &RunFile) -> u64 {
+    run.steps.unwrap() * run.batch as u64
+}
+
 #[test]
 fn the_benchs_runs_follow_one_another() {
     let [tokenizer, pi0, stage1, stage2, stage3, without, past, frozen, two] = [
@@ -68,24 +84,38 @@ fn the_benchs_runs_follow_one_another() {
         "bench_two_scales",
     ]
     .map(load);
-    // A run starts from a checkpoint or the finished model in the folder of the run before it.
-    let follows = |start: &Option<PathBuf>, before: &RunFile| {
-        let start = start.as_ref().unwrap();
-        assert!(
-            start.starts_with(&before.output),
-            "{} is not in {}",
-            start.display(),
-            before.output.display()
-        );
-    };
     follows(&stage1.model.image_tokenizer, &tokenizer);
     follows(&stage1.model.init, &pi0);
     follows(&stage2.model.init, &stage1);
     follows(&stage3.model.init, &stage2);
-    let samples = |run: &RunFile| run.steps.unwrap() * run.batch as u64;
     for (compared, from) in [(&without, &pi0), (&past, &pi0), (&frozen, &stage1), (&two, &stage1)] {
         follows(&compared.model.init, from);
         assert_eq!(samples(compared), samples(&stage2) + samples(&stage3));
+    }
+}
+
+#[test]
+fn metaworlds_runs_follow_one_another_and_compare_equal_numbers_of_samples() {
+    let [tokenizer, pi0, stage1, stage2, stage3, without, past] = [
+        "metaworld_tokenizer",
+        "metaworld_pi0",
+        "metaworld_stage1",
+        "metaworld_stage2",
+        "metaworld_stage3",
+        "metaworld_without_foresight",
+        "metaworld_past_images",
+    ]
+    .map(load);
+    follows(&stage1.model.image_tokenizer, &tokenizer);
+    follows(&stage1.model.init, &pi0);
+    follows(&stage2.model.init, &stage1);
+    follows(&stage3.model.init, &stage2);
+    for compared in [&without, &past] {
+        follows(&compared.model.init, &pi0);
+        assert_eq!(samples(compared), samples(&stage2) + samples(&stage3));
+    }
+    for run in [&tokenizer, &pi0, &stage1, &stage2, &stage3, &without, &past] {
+        assert_eq!(run.data.sources, tokenizer.data.sources, "{}", run.output.display());
     }
 }
 

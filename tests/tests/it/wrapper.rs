@@ -18,7 +18,7 @@ struct Machine {
 }
 
 impl Machine {
-    /// A machine with a C compiler, pkg-config, apt-get and a root user, and nothing else.
+    /// A machine with C and C++ compilers, pkg-config, apt-get and a root user, and nothing else.
     fn new() -> Self {
         let machine = Machine { folder: tempfile::tempdir().unwrap() };
         fs::create_dir_all(machine.bin()).unwrap();
@@ -28,7 +28,7 @@ impl Machine {
             let program = found.iter().find(|program| program.exists()).unwrap();
             std::os::unix::fs::symlink(program, machine.bin().join(name)).unwrap();
         }
-        for name in ["cc", "pkg-config", "apt-get", "curl"] {
+        for name in ["cc", "c++", "pkg-config", "apt-get", "curl"] {
             machine.stand_in(&machine.bin(), name, "");
         }
         machine.stand_in(&machine.bin(), "id", "echo 0");

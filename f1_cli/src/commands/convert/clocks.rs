@@ -1,4 +1,4 @@
-//! How stamps lie to the times of receipt: offsets of clocks are measured and reported.
+//! Stamps against times of receipt: offsets of clocks are measured and reported.
 
 use super::Stamps;
 use super::recorded::Recorded;

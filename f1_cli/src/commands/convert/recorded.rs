@@ -45,7 +45,7 @@ pub(super) struct CameraTrack {
 pub(super) struct RecordedImage {
     pub stamp_ns: i64,
     pub received_ns: i64,
-    /// Place in the recording.
+    /// Number of the message in the recording.
     pub order: usize,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct RecordedImage {
 pub(super) struct RecordedJoints {
     pub stamp_ns: i64,
     pub received_ns: i64,
-    /// Place in the recording.
+    /// Number of the message in the recording.
     pub order: usize,
     pub message: JointState,
 }

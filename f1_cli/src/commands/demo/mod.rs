@@ -282,7 +282,7 @@ impl Tally {
         ];
         if let Some((psnr, tokens)) = self.foresight() {
             rows.push((
-                "foresight against what came",
+                "foresight against true images",
                 format!("{psnr:.1} dB, {:.0} % of tokens", 100.0 * tokens),
             ));
         }
