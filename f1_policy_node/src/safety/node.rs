@@ -279,6 +279,8 @@ impl SafetyFilterNode {
         let configured = guard.as_ref().ok_or(NodeError::NotConfigured(NAME))?;
         if let Some(scene) = &configured.scene {
             scene.ask_again();
+            let asked = "planning scene: it is asked for".to_owned();
+            configured.shared.scene(None, Some(asked));
         }
         configured.shared.activate();
         self.core.status.lock().active.insert(NAME, true);
