@@ -25,7 +25,25 @@ ARGUMENTS = [
         "bench_arm",
         "name of a shipped robot file (config/robots/NAME.yaml) or a path to one",
     ),
-    ("model", "f1_bench", "name of a shipped model (models/NAME) or a path to a checkpoint folder"),
+    (
+        "model",
+        "f1_bench",
+        "name of a shipped model (models/NAME), a path to a checkpoint folder, or a policy server: "
+        "ws://HOST:PORT or wss://HOST:PORT",
+    ),
+    (
+        "server_layout",
+        "",
+        "where a policy server wants cameras, state and instruction: a shipped layout "
+        "(config/layouts/NAME.yaml) or a file; empty: as the server says",
+    ),
+    (
+        "server_key",
+        "",
+        "file that holds the API key of a policy server; empty: the environment variable "
+        "F1_API_KEY, if it is set",
+    ),
+    ("server_ca", "", "file of certificates (PEM) that are trusted for wss://"),
     (
         "instruction",
         "",
@@ -98,6 +116,9 @@ def start(context):
     texts = {
         "robot_file": robot.path,
         "model": model,
+        "server_layout": value["server_layout"],
+        "server_key": value["server_key"],
+        "server_ca": value["server_ca"],
         "instruction": instruction,
         "device": device,
         "dtype": value["dtype"],

@@ -110,7 +110,9 @@ def robot_file(share, robot):
 
 
 def model_directory(share, model):
-    """A shipped model by its name, or any checkpoint folder by its path."""
+    """A shipped model by its name, any checkpoint folder by its path, or a policy server."""
+    if model.startswith(("ws://", "wss://")):
+        return model
     candidate = os.path.join(share, "models", model)
     if os.path.isdir(candidate):
         return candidate
@@ -118,7 +120,8 @@ def model_directory(share, model):
         return os.path.abspath(model)
     raise RuntimeError(
         f"model: '{model}' is neither a shipped model nor a checkpoint folder "
-        "(config.json, model.safetensors, tokenizer.json, stats.json)"
+        "(config.json, model.safetensors, tokenizer.json, stats.json) nor a policy server "
+        "(ws://HOST:PORT)"
     )
 
 

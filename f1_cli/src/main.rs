@@ -3,6 +3,7 @@
 #[macro_use]
 mod output;
 
+mod assembly;
 mod commands;
 #[cfg(test)]
 mod documents;
@@ -45,6 +46,8 @@ enum Command {
     Serve(commands::serve::Args),
     /// Compute normalisation statistics of a data set.
     Stats(commands::stats::Args),
+    /// Play many episodes of the bench and fill a table: foresight, disturbances, modes, worth.
+    Study(commands::study::Args),
     /// Train from a run file.
     Train(commands::train::Args),
     /// Compare the network with golden numbers.
@@ -62,10 +65,10 @@ fn main() -> std::process::ExitCode {
         }
         error.exit()
     });
-    // The demo's own lines say what happens; the nodes' would bury them, and what comes after the
-    // end of its recording is no fault.
-    // Logs go to stderr, results to stdout; `RUST_LOG` selects what is logged.
-    let default = if matches!(cli.command, Command::Demo(_)) {
+    // Logs go to stderr, results to stdout; `RUST_LOG` selects what is logged. The demo prints its
+    // own lines, which those of the nodes would hide; messages that arrive after the end of its
+    // recording are expected.
+    let default = if matches!(cli.command, Command::Demo(_) | Command::Study(_)) {
         "error,f1_policy_node::recording=off"
     } else {
         "warn,f1=info"
@@ -84,6 +87,7 @@ fn main() -> std::process::ExitCode {
         Command::Run(args) => commands::run::run(args),
         Command::Serve(args) => commands::serve::run(args),
         Command::Stats(args) => commands::stats::run(args),
+        Command::Study(args) => commands::study::run(args),
         Command::Train(args) => commands::train::run(args),
         Command::Verify(args) => commands::verify::run(args),
     };

@@ -28,6 +28,68 @@ pub fn of_rows(rows: &[Vec<f32>]) -> VectorStatistics {
     out
 }
 
+/// Counts where a state jumps by a whole turn (in radians or degrees) from one frame to the next:
+/// the angle of a joint that turns without end, reported within one turn.
+#[derive(Debug, Clone, Default)]
+pub struct TurnJumps {
+    dimensions: Vec<Steps>,
+}
+
+/// The steps of one dimension.
+#[derive(Debug, Clone, Default)]
+struct Steps {
+    /// Of a whole turn, in radians and in degrees.
+    turns: [usize; 2],
+    /// The largest of the others.
+    largest: f64,
+}
+
+/// A turn in radians and in degrees.
+const TURNS: [f64; 2] = [std::f64::consts::TAU, 360.0];
+
+impl TurnJumps {
+    /// Counts those of an episode (`[frame][dimension]`).
+    pub fn count(&mut self, rows: &[Vec<f32>]) {
+        for pair in rows.windows(2) {
+            self.dimensions.resize_with(self.dimensions.len().max(pair[0].len()), Steps::default);
+            for (dim, (a, b)) in pair[0].iter().zip(&pair[1]).enumerate() {
+                let step = f64::from((b - a).abs());
+                let turn = TURNS.iter().position(|t| (0.85 * t..1.0001 * t).contains(&step));
+                let steps = &mut self.dimensions[dim];
+                match turn {
+                    Some(unit) => steps.turns[unit] += 1,
+                    None => steps.largest = steps.largest.max(step),
+                }
+            }
+        }
+    }
+
+    /// The dimensions that jump by a turn and otherwise move by less than a fifth of that, in a
+    /// sentence; `None` where there is none.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let jumps = |steps: &Steps| -> usize {
+            let units = steps.turns.iter().zip(TURNS);
+            units.filter(|(_, turn)| steps.largest < turn / 5.0).map(|(jumps, _)| jumps).sum()
+        };
+        let found: Vec<String> = self
+            .dimensions
+            .iter()
+            .map(jumps)
+            .enumerate()
+            .filter(|(_, jumps): &(usize, usize)| *jumps > 0)
+            .map(|(dim, jumps)| format!("[{dim}] ({jumps} times)"))
+            .collect();
+        (!found.is_empty()).then(|| {
+            format!(
+                "the state jumps by a whole turn in {}: angles of joints that turn without end, \
+                 whose statistics and differences are wrong unless they are brought to one turn",
+                found.join(", ")
+            )
+        })
+    }
+}
+
 /// Exact statistics of a data set's rows.
 #[must_use]
 pub fn of_dataset(state: &[Vec<f32>], action: &[Vec<f32>]) -> DatasetStatistics {
@@ -138,6 +200,25 @@ mod tests {
             assert_eq!(whole.max[dim], joined.max[dim]);
         }
         assert_eq!(joined.count, [50]);
+    }
+
+    #[test]
+    fn a_state_that_jumps_by_a_turn_is_named_in_either_unit() {
+        let wrapped = |angle: f64, turn: f64| (angle + turn / 2.0).rem_euclid(turn) - turn / 2.0;
+        for (turn, step) in [(std::f64::consts::TAU, 0.1), (360.0, 5.0), (360.0, 1.0)] {
+            let angles = (0..400).map(|i| f64::from(i) * step);
+            let rows: Vec<Vec<f32>> =
+                angles.map(|a| vec![0.5, wrapped(a, turn) as f32, (a / 300.0) as f32]).collect();
+            let mut jumps = TurnJumps::default();
+            jumps.count(&rows);
+            let warning = jumps.warning().unwrap();
+            assert!(warning.contains(" [1] (") && !warning.contains("[2]"), "{warning}");
+        }
+        // A joint that moves in large steps everywhere is not taken for one.
+        let rows: Vec<Vec<f32>> = (0..50).map(|i| vec![(i % 3) as f32 * 3.0]).collect();
+        let mut jumps = TurnJumps::default();
+        jumps.count(&rows);
+        assert_eq!(jumps.warning(), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use f1_model::checkpoint::{self, LoadPrecision};
 use f1_model::network::F1Network;
 use f1_model::recorder::Recorder;
 use f1_model::sampling::TokenSource;
+use f1_model::training::FrameTokens;
 use f1_model::{Config, image_prep};
 use f1_train::batch::{Frames, Prepared, Preparer, encode_prompts, understanding_cameras};
 use f1_train::run_file::{NormalisationName, RunFile, SourceSection};
@@ -224,7 +225,7 @@ impl Evaluator {
         &self,
         samples: &[Prepared],
         f_hat: &Tensor,
-        tokens: &Tensor,
+        tokens: &FrameTokens,
         measures: &mut [Measures],
         examples: &mut Vec<Example>,
     ) -> Result<()> {
@@ -232,8 +233,12 @@ impl Evaluator {
         let observed = self.config.run.history_frames;
         let scales = tokenizer.quantizer().scales().len();
         let foreseen = tokenizer.decode(f_hat)?;
-        let target = tokens.narrow(1, observed, 1)?.squeeze(1)?.contiguous()?;
-        let best = tokenizer.decode(&tokenizer.quantizer().accumulate(&target, scales)?)?;
+        let target = tokens.narrow(observed, 1)?;
+        let best = match &target.features {
+            Some(features) => tokenizer.quantizer().map_of_vectors(&features.squeeze(1)?)?,
+            None => tokenizer.quantizer().accumulate(&target.ids.squeeze(1)?, scales)?,
+        };
+        let best = tokenizer.decode(&best)?;
         for (index, sample) in samples.iter().enumerate() {
             let Frames::Pixels(frames) = &sample.frames else { continue };
             let came = image_prep::to_image(&frames.get(observed)?)?;

@@ -53,6 +53,14 @@ pub enum ImageError {
         /// Height in pixels.
         height: u32,
     },
+    /// A plane of luma or chroma is smaller than the image.
+    #[error("the planes of luma and chroma are smaller than {width}x{height}")]
+    Planes {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+    },
     /// The compressed data is neither JPEG nor PNG, or its format says that it is no image.
     #[error("compressed format {0:?} is neither JPEG nor PNG")]
     Format(String),

@@ -25,7 +25,7 @@ mod encoding;
 mod error;
 mod raw;
 pub mod similarity;
-mod yuv;
+pub mod yuv;
 
 pub use compressed::{decode_compressed, encode_jpeg, encode_png};
 pub use encoding::{Encoding, Mosaic};

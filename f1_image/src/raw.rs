@@ -67,7 +67,7 @@ pub fn decode(message: &Image) -> Result<RgbImage, ImageError> {
                 out.extend(row.as_chunks::<2>().0.iter().flat_map(|sample| [sample[upper]; 3]));
             }
         }
-        Encoding::Yuyv => rows().for_each(|row| yuv::row_to_rgb(row, &mut out)),
+        Encoding::Yuyv => rows().for_each(|row| yuv::yuyv_to_rgb(row, &mut out)),
         Encoding::Bayer8(mosaic) => {
             let plane: Vec<u8> = rows().flatten().copied().collect();
             bayer::to_rgb(&plane, width, height, mosaic, &mut out);
@@ -143,7 +143,7 @@ pub fn encode_as(
         Encoding::Mono8 => pixels().map(luma).collect(),
         Encoding::Mono16 => wide(pixels().map(luma).collect()),
         Encoding::Yuyv if width % 2 != 0 => return shape("an even width"),
-        Encoding::Yuyv => yuv::from_rgb(image.as_raw()),
+        Encoding::Yuyv => yuv::rgb_to_yuyv(image.as_raw()),
         Encoding::Bayer8(_) | Encoding::Bayer16(_) if width < 2 || height < 2 => {
             return shape("at least two rows and columns");
         }

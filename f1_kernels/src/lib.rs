@@ -11,6 +11,7 @@
 mod activation;
 mod attention;
 mod conv2d;
+mod cross_entropy;
 #[cfg(feature = "cuda")]
 mod cuda;
 pub mod device;
@@ -35,6 +36,7 @@ mod tests;
 pub use activation::{geglu, geglu_joined, gelu_tanh, silu};
 pub use attention::{Block, attention, attention_in_blocks, attention_plain};
 pub use conv2d::{Conv2dGeometry, Conv2dWeights, conv2d, conv2d_plain};
+pub use cross_entropy::{cross_entropy, softmax};
 #[cfg(feature = "cuda")]
 pub use cuda::{FitOp, LONGEST_ROW, ShrinkOp, check_fp8, draw, fp8_linear, to_fp8};
 pub use fp8::fp8_rounded;
@@ -50,7 +52,7 @@ use recomputed::recomputed;
 pub use recomputed::with_gradients;
 pub use rope::{rope, rope_joined, rope_plain, write_rows};
 pub use simd::arch;
-pub use sums::{softmax, sum_in_parts, sum_on_host};
+pub use sums::{sum_in_parts, sum_on_host};
 
 use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor};
 

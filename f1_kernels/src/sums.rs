@@ -1,18 +1,6 @@
-//! Softmax, and sums of whole tensors.
+//! Sums of whole tensors.
 
-use candle_core::{D, Result, Tensor};
-
-/// Softmax over the last dimension.
-///
-/// # Errors
-/// The tensor operation fails.
-pub fn softmax(x: &Tensor) -> Result<Tensor> {
-    if x.track_op() {
-        candle_nn::ops::softmax(x, D::Minus1)
-    } else {
-        candle_nn::ops::softmax_last_dim(x)
-    }
-}
+use candle_core::{Result, Tensor};
 
 /// Numbers summed by one block of threads in [`sum_in_parts`].
 const PART: usize = 4096;

@@ -42,6 +42,8 @@ pub struct ForesightHeads {
     full_map: Option<FullMap>,
     norm: LayerNormWeights,
     wm_out_proj: Linear,
+    /// What the continuous map has beyond the expected codes.
+    wm_map_proj: Option<Linear>,
     tokens: usize,
     scales: Vec<usize>,
 }
@@ -94,6 +96,10 @@ impl ForesightHeads {
                 width,
                 &weights.pp("wm_out_proj"),
             )?,
+            wm_map_proj: match config.continuous_map {
+                true => Some(Linear::new(codes, width, &weights.pp("wm_map_proj"))?),
+                false => None,
+            },
             tokens,
             scales: config.scales.clone(),
         })
@@ -203,14 +209,34 @@ impl ForesightHeads {
         self.wm_embeddings.forward(vectors)
     }
 
-    /// Logits `[batch, n, vocabulary]` in f32 of expert outputs `[batch, n, width]`.
+    /// Expert outputs `[batch, n, width]` normalised for the heads, in f32.
     ///
     /// # Errors
     /// The widths do not fit.
-    pub fn logits(&self, out: &Tensor) -> Result<Tensor> {
-        let out = out.to_dtype(DType::F32)?;
-        let normed = ops::layer_norm(&out, &self.norm, HEAD_EPSILON)?;
-        self.wm_out_proj.forward(&normed)
+    pub fn normed(&self, out: &Tensor) -> Result<Tensor> {
+        Ok(ops::layer_norm(&out.to_dtype(DType::F32)?, &self.norm, HEAD_EPSILON)?)
+    }
+
+    /// Logits `[batch, n, vocabulary]` in f32 of [`ForesightHeads::normed`] outputs.
+    ///
+    /// # Errors
+    /// The widths do not fit.
+    pub fn logits(&self, normed: &Tensor) -> Result<Tensor> {
+        self.wm_out_proj.forward(normed)
+    }
+
+    /// What the continuous map has beyond the expected codes of the last scale, `[batch, codes,
+    /// side, side]`, of [`ForesightHeads::normed`] outputs `[batch, side^2, width]`; none in models
+    /// without it.
+    ///
+    /// # Errors
+    /// The outputs are not those of the last scale.
+    pub fn map_beyond_codes(&self, normed: &Tensor) -> Result<Option<Tensor>> {
+        let Some(head) = &self.wm_map_proj else { return Ok(None) };
+        let rows = head.forward(normed)?;
+        let side = self.scales.last().copied().unwrap_or(1);
+        let (batch, _, codes) = rows.dims3()?;
+        Ok(Some(rows.transpose(1, 2)?.contiguous()?.reshape((batch, codes, side, side))?))
     }
 }
 

@@ -85,6 +85,39 @@ fn windowed(values: &[f64], width: usize, height: usize) -> Vec<f64> {
     out
 }
 
+/// Squares of [`worst_square`] have this part of the image's side.
+const SQUARES: u32 = 8;
+
+/// Mean squared error over the worst of all squares with an eighth of the image's side, half a
+/// square apart; `None` when the sizes differ or there is no square.
+#[must_use]
+pub fn worst_square(left: &RgbImage, right: &RgbImage) -> Option<f64> {
+    let (width, height) = left.dimensions();
+    let side = width.min(height) / SQUARES;
+    if left.dimensions() != right.dimensions() || side == 0 {
+        return None;
+    }
+    let step = (side / 2).max(1) as usize;
+    let mut worst = 0u64;
+    for top in (0..=height - side).step_by(step) {
+        for left_edge in (0..=width - side).step_by(step) {
+            let mut sum = 0;
+            for y in top..top + side {
+                for x in left_edge..left_edge + side {
+                    let (a, b) = (left.get_pixel(x, y), right.get_pixel(x, y));
+                    sum +=
+                        a.0.iter()
+                            .zip(b.0)
+                            .map(|(a, b)| u64::from(a.abs_diff(b)).pow(2))
+                            .sum::<u64>();
+                }
+            }
+            worst = worst.max(sum);
+        }
+    }
+    Some(worst as f64 / f64::from(3 * side * side))
+}
+
 /// A pixel has changed when a channel differs by more than this, of 255.
 pub const CHANGED: u8 = 16;
 
@@ -192,6 +225,19 @@ mod tests {
         });
         let flat = RgbImage::from_pixel(32, 32, image::Rgb([125; 3]));
         assert!(ssim(&checks, &flat).unwrap() < 0.1);
+    }
+
+    #[test]
+    fn the_worst_square_is_that_of_an_object() {
+        let mut other = grey(100);
+        // A square of two pixels of 16 that is off by 30, and one pixel that is off by 10.
+        for (x, y) in [(6, 8), (7, 8), (6, 9), (7, 9)] {
+            other.put_pixel(x, y, image::Rgb([130; 3]));
+        }
+        other.put_pixel(1, 1, image::Rgb([110; 3]));
+        assert_eq!(worst_square(&grey(100), &other), Some(900.0));
+        assert_eq!(worst_square(&grey(100), &grey(100)), Some(0.0));
+        assert_eq!(worst_square(&grey(100), &RgbImage::new(4, 4)), None);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub use error::{Error, Result};
 pub use flow::RtcGuidance;
 pub use linear::Quant;
 pub use policy::{
-    ActRequest, CameraInput, DeviceChoice, Dtype, Embedded, F1Policy, FrameInput, HistoryFrame,
-    LoadOptions, PolicyInput, Prefix,
+    ActRequest, BatchAnswer, BatchItem, CameraInput, DeviceChoice, Dtype, Embedded, F1Policy,
+    FrameInput, HistoryFrame, LoadOptions, PolicyInput, Prefix,
 };
 pub use prompt::{CheckedTasks, Prompt, PromptEncoder, check_tasks};

@@ -1,5 +1,7 @@
 //! The padding tokens of a batch, and the positions and score biases that follow from them.
 
+use std::ops::Range;
+
 use candle_core::{Device, Tensor};
 
 use crate::experts::Block;
@@ -12,6 +14,8 @@ const MASKED: f32 = -1e30;
 #[derive(Clone, Debug)]
 pub struct Padding {
     rows: Vec<Vec<bool>>,
+    /// Later tokens that no query sees, in the samples that are marked.
+    hidden: Option<(Vec<bool>, Range<usize>)>,
 }
 
 impl Padding {
@@ -34,12 +38,29 @@ impl Padding {
                 )));
             }
         }
-        Ok(Self { rows })
+        Ok(Self { rows, hidden: None })
     }
 
     /// No padding.
     pub fn none(batch: usize, tokens: usize) -> Self {
-        Self { rows: vec![vec![true; tokens]; batch] }
+        Self { rows: vec![vec![true; tokens]; batch], hidden: None }
+    }
+
+    /// The same with `tokens` hidden in the marked samples: their scores are biased as those of
+    /// padded keys are, while positions stay as they were.
+    ///
+    /// # Errors
+    /// Another number of marks than samples.
+    pub fn hiding(&self, marked: &[bool], tokens: Range<usize>) -> Result<Self> {
+        if marked.len() != self.batch() {
+            return Err(Error::input(format!(
+                "{} marks for {} samples",
+                marked.len(),
+                self.batch()
+            )));
+        }
+        let hidden = marked.contains(&true).then(|| (marked.to_vec(), tokens));
+        Ok(Self { rows: self.rows.clone(), hidden })
     }
 
     /// Batch elements.
@@ -86,13 +107,20 @@ impl Padding {
     /// # Errors
     /// The device refuses the memory.
     pub fn bias(&self, keys: usize, device: &Device) -> Result<Option<Tensor>> {
-        if self.rows.iter().all(|row| row.iter().all(|valid| *valid)) {
+        if self.hidden.is_none() && self.rows.iter().all(|row| row.iter().all(|valid| *valid)) {
             return Ok(None);
         }
         let mut values = Vec::with_capacity(self.batch() * keys);
-        for row in &self.rows {
+        for (sample, row) in self.rows.iter().enumerate() {
             let padded = row.iter().map(|valid| if *valid { 0.0 } else { MASKED });
             values.extend(padded.chain(std::iter::repeat(0.0)).take(keys));
+            if let Some((marked, tokens)) = &self.hidden
+                && marked[sample]
+            {
+                let first = sample * keys;
+                let range = tokens.start.min(keys)..tokens.end.min(keys);
+                values[first + range.start..first + range.end].fill(MASKED);
+            }
         }
         Ok(Some(Tensor::from_vec(values, (self.batch(), 1, keys), device)?))
     }

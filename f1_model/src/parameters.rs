@@ -308,6 +308,12 @@ fn generation_heads(table: &mut Table, generation: &GenerationConfig) {
         let shape = [1, generation.full_map_tokens(), width];
         table.push("model.wm_full_map_pos_embs".to_string(), &shape, Kind::Parameter, true, small);
     }
+    if generation.continuous_map {
+        let name = "model.wm_map_proj";
+        let zero = Init::Constant(0.0);
+        table.push(format!("{name}.weight"), &[codes, width], Kind::Parameter, true, zero);
+        table.push(format!("{name}.bias"), &[codes], Kind::Parameter, true, zero);
+    }
     table.push("model.mask_embedding".to_string(), &[1, 1, codes], Kind::Buffer, false, small);
     table.norm("model.wm_out_layer_norm", width);
     table.linear("model.wm_out_proj", generation.tokenizer.vocab_size, width);

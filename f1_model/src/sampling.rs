@@ -81,6 +81,8 @@ pub enum TokenSource {
         /// Probability mass kept.
         top_p: f64,
     },
+    /// One source for each sample of a batch.
+    Each(Vec<TokenSource>),
     /// Another source with a callback, to measure the time of each scale.
     Observed {
         /// The source of the tokens.
@@ -139,6 +141,18 @@ impl TokenSource {
                 let ids = source.take(logits, offset)?;
                 seen(offset);
                 Ok(ids)
+            }
+            Self::Each(sources) => {
+                if sources.len() != batch {
+                    return Err(Error::input(format!(
+                        "{} token sources for a batch of {batch}",
+                        sources.len()
+                    )));
+                }
+                let each = sources.iter_mut().enumerate();
+                let ids =
+                    each.map(|(index, source)| source.take(&logits.narrow(0, index, 1)?, offset));
+                Ok(Tensor::cat(&ids.collect::<Result<Vec<_>>>()?, 0)?)
             }
             Self::Fixed(tokens) => Ok(tokens.narrow(1, offset, rows)?.contiguous()?),
             #[cfg(feature = "cuda")]

@@ -1,5 +1,9 @@
 //! The losses of the three stages, on batches, differentiable.
 
+mod frames;
+
+pub use frames::FrameTokens;
+
 use candle_core::{D, DType, Tensor};
 
 use crate::experts::{KvCache, Role, RopeTable, Stream, Wanted};
@@ -30,10 +34,9 @@ pub struct Batch {
     pub prompt: Tensor,
     /// Valid prompt tokens of each sample.
     pub prompt_valid: Vec<Vec<bool>>,
-    /// Token ids `[batch, frames, L]` in u32 of the history, oldest first, then the target frame;
-    /// empty in the pi0 layout. See [`F1Network::tokenize`]: the tokenizer is frozen, so a
-    /// data set's tokens can be kept.
-    pub frame_tokens: Option<Tensor>,
+    /// The history, oldest first, then the target frame; none in the pi0 layout. See
+    /// [`F1Network::tokenize`]: the tokenizer is frozen, so a data set's tokens can be kept.
+    pub frame_tokens: Option<FrameTokens>,
     /// `[batch, max_state_dim]`, normalised, padded with zeros.
     pub state: Tensor,
     /// `[batch, chunk, max_action_dim]`, normalised, padded with zeros.
@@ -89,6 +92,9 @@ pub struct LossOutput {
     pub token_accuracy: Option<f64>,
     /// The same over the last `num_resolutions^2` tokens, as the reference reports it.
     pub tail_accuracy: Option<f64>,
+    /// Stage I with `map_weight`: squared error of the foreseen map, in units of the maps'
+    /// variance.
+    pub map_error: Option<f64>,
     /// Velocity `[batch, chunk, max_action_dim]`.
     pub velocity: Option<Tensor>,
     /// Squared velocity error of each element, before any mask.
@@ -118,6 +124,8 @@ struct Target {
     ids: Tensor,
     /// Tokens of the newest frame, `[batch, L]` in u32.
     newest: Tensor,
+    /// The whole code map `[batch, codes, side, side]`.
+    map: Tensor,
 }
 
 /// Settings of the joint loss.
@@ -130,6 +138,11 @@ pub struct JointSettings {
     pub source: TokenSource,
     /// Whether the foresight loss is wanted at all (no target frame otherwise).
     pub foresight_loss: bool,
+    /// Samples whose foresight the action expert does not see: it learns to act without.
+    pub hidden_foresight: Option<Vec<bool>>,
+    /// Weight of the squared error of the expected map within the foresight loss, in units of the
+    /// maps' variance.
+    pub map_weight: f64,
 }
 
 impl Default for JointSettings {
@@ -139,19 +152,31 @@ impl Default for JointSettings {
             reduction: LossReduction::default(),
             source: TokenSource::Greedy,
             foresight_loss: true,
+            hidden_foresight: None,
+            map_weight: 0.0,
         }
     }
 }
 
 impl F1Network {
-    /// Token ids `[batch, frames, L]` in u32 of frames `[batch, frames, 3, side, side]` in [-1, 1].
+    /// Encodes frames `[batch, frames, 3, side, side]` in [-1, 1].
     ///
     /// # Errors
     /// The frames have another size, or the model does not foresee.
-    pub fn tokenize(&self, frames: &Tensor) -> Result<Tensor> {
+    pub fn tokenize(&self, frames: &Tensor) -> Result<FrameTokens> {
         let (batch, count, channels, height, width) = frames.dims5()?;
         let flat = frames.reshape((batch * count, channels, height, width))?;
-        Ok(self.foresight()?.tokenizer.encode(&flat)?.reshape((batch, count, ()))?)
+        let foresight = self.foresight()?;
+        let tokenizer = &foresight.tokenizer;
+        let (ids, features) = match foresight.config.continuous_map {
+            true => {
+                let (ids, features) = tokenizer.encode_with_features(&flat)?;
+                let (_, positions, codes) = features.dims3()?;
+                (ids, Some(features.reshape((batch, count, positions, codes))?))
+            }
+            false => (tokenizer.encode(&flat)?, None),
+        };
+        Ok(FrameTokens { ids: ids.reshape((batch, count, ()))?, features })
     }
 
     /// Understanding tokens of a batch, `[batch, tokens, width]`, and which of them are padding.
@@ -199,7 +224,7 @@ impl F1Network {
             .frame_tokens
             .as_ref()
             .ok_or_else(|| Error::input("this model needs the tokens of the frames"))?;
-        let (samples, frames, count) = tokens.dims3()?;
+        let frames = tokens.ids.dim(1)?;
         let history = self.config().run.history_frames;
         if frames <= history {
             return Err(Error::input(format!(
@@ -207,16 +232,16 @@ impl F1Network {
             )));
         }
         let quantizer = foresight.tokenizer.quantizer();
-        let observed = tokens.narrow(1, 0, history)?.reshape((samples * history, count))?;
-        let vectors = quantizer.history_vectors(&observed)?;
-        let (_, positions, codes) = vectors.dims3()?;
-        let target = tokens.narrow(1, history, 1)?.squeeze(1)?.contiguous()?;
+        let vectors = tokens.narrow(0, history)?.history_vectors(quantizer)?;
+        let target = tokens.narrow(history, 1)?;
+        let ids = target.ids.squeeze(1)?;
         Ok((
-            vectors.reshape((samples, history, positions, codes))?,
+            vectors,
             Target {
-                vectors: quantizer.next_scale_input(&target)?,
-                ids: target,
-                newest: tokens.narrow(1, history - 1, 1)?.squeeze(1)?.contiguous()?,
+                vectors: quantizer.next_scale_input(&ids)?,
+                newest: tokens.narrow(history - 1, 1)?.ids.squeeze(1)?,
+                map: self.map_of(&target)?,
+                ids,
             },
         ))
     }
@@ -251,15 +276,11 @@ impl F1Network {
         let heads = &foresight.heads;
         let quantizer = foresight.tokenizer.quantizer();
         let last = heads.scales().len() - 1;
-        let (history, Target { vectors: mut target, mut ids, newest }) =
+        let (history, Target { vectors: mut target, mut ids, newest, map }) =
             self.split_frames(batch)?;
-        let map = match settings.disturbance.is_some() || settings.map_weight > 0.0 {
-            true => Some(quantizer.accumulate(&ids, last + 1)?.detach()),
-            false => None,
-        };
         let mut before_last = None;
-        if let (Some(noise), Some(map)) = (&settings.disturbance, &map) {
-            let disturbed = quantizer.disturbed(map, noise)?;
+        if let Some(noise) = &settings.disturbance {
+            let disturbed = quantizer.disturbed(&map, noise)?;
             let chosen = noise.abs()?.sum_keepdim((1, 2))?.gt(0f64)?;
             let pick = |yes: &Tensor, no: &Tensor| -> Result<Tensor> {
                 let mut shape = vec![chosen.dim(0)?];
@@ -310,7 +331,8 @@ impl F1Network {
             .pop()
             .flatten()
             .ok_or_else(|| Error::input("the generation expert gave no output"))?;
-        let logits = heads.logits(&out.narrow(1, condition - 1, count)?)?;
+        let normed = heads.normed(&out.narrow(1, condition - 1, count)?)?;
+        let logits = heads.logits(&normed)?;
         let mut output = token_loss(&logits, &ids, self.tail())?;
         output.loss = output.generation_loss.clone().unwrap_or(output.loss);
         if let (Some(losses), true) = (&output.token_losses, settings.change_weight > 0.0) {
@@ -318,17 +340,20 @@ impl F1Network {
             let weights = changed.affine(settings.change_weight, 1.0)?;
             output.loss = (losses.mul(&weights)?.sum_all()? / weights.sum_all()?)?;
         }
-        if let (Some(map), true) = (&map, settings.map_weight > 0.0) {
+        if settings.map_weight > 0.0 {
             let side = heads.scales()[last];
-            let of_last = logits.narrow(1, count - side * side, side * side)?;
-            let probabilities = candle_nn::ops::softmax(&of_last.contiguous()?, D::Minus1)?;
+            let of_last = |all: &Tensor| all.narrow(1, count - side * side, side * side);
+            let probabilities = f1_kernels::softmax(&of_last(&logits)?.contiguous()?)?;
             let before = match before_last {
                 Some(before) => before,
                 None => quantizer.accumulate(&ids, last)?,
             };
-            let expected = (before + quantizer.expected_contribution(&probabilities, last)?)?;
-            let variance = map.broadcast_sub(&map.mean_keepdim(0)?)?.sqr()?.mean_all()?;
-            let error = ((expected - map)?.sqr()?.mean_all()? / (variance + 1e-6)?)?;
+            let mut expected = (before + quantizer.expected_contribution(&probabilities, last)?)?;
+            if let Some(beyond) = heads.map_beyond_codes(&of_last(&normed)?)? {
+                expected = (expected + beyond)?;
+            }
+            let error = map_error(&expected, &map)?;
+            output.map_error = Some(f64::from(error.to_scalar::<f32>()?));
             output.loss = (output.loss + (error * settings.map_weight)?)?;
         }
         Ok(output)
@@ -347,8 +372,12 @@ impl F1Network {
         let (understanding, padding) = self.embed_batch(batch, recorder)?;
         let frames = if self.has_foresight() { Some(self.history_of(batch)?) } else { None };
         let history = frames.as_ref().map(|(history, _)| history);
-        let prefix =
+        let mut prefix =
             self.perceive(&understanding, &padding, history, &mut settings.source, recorder)?;
+        if let Some(hidden) = &settings.hidden_foresight {
+            let tokens = understanding.dim(1)?;
+            prefix.padding = prefix.padding.hiding(hidden, tokens..tokens + prefix.following)?;
+        }
         let base = prefix.tokens.len().max(1);
         recorder.set_prefix(format!("pass{base}."));
         let (noisy, aim) = interpolate(&batch.actions, &batch.noise, &batch.time)?;
@@ -369,10 +398,17 @@ impl F1Network {
 
         let target = frames.and_then(|(_, target)| target);
         let mut output = match target {
-            Some(ids) if settings.foresight_loss => {
+            Some(target) if settings.foresight_loss => {
                 let logits = Tensor::cat(&prefix.logits, 1)?;
-                let ids = ids.narrow(1, 0, logits.dim(1)?)?.contiguous()?;
-                token_loss(&logits, &ids, self.tail())?
+                let ids = target.ids.squeeze(1)?.narrow(1, 0, logits.dim(1)?)?.contiguous()?;
+                let mut output = token_loss(&logits, &ids, self.tail())?;
+                if let (Some(expected), true) = (&prefix.expected, settings.map_weight > 0.0) {
+                    let error = map_error(expected, &self.map_of(&target)?)?;
+                    output.map_error = Some(f64::from(error.to_scalar::<f32>()?));
+                    let tokens = output.generation_loss.take().unwrap_or(output.loss.clone());
+                    output.generation_loss = Some((tokens + (error * settings.map_weight)?)?);
+                }
+                output
             }
             _ => LossOutput {
                 loss: action_loss.clone(),
@@ -382,6 +418,7 @@ impl F1Network {
                 targets: None,
                 token_losses: None,
                 token_accuracy: None,
+                map_error: None,
                 tail_accuracy: None,
                 velocity: None,
                 action_losses: None,
@@ -418,28 +455,37 @@ impl F1Network {
         )
     }
 
-    /// History vectors, and the target's ids when the batch has a frame behind the history.
-    fn history_of(&self, batch: &Batch) -> Result<(Tensor, Option<Tensor>)> {
+    /// The whole code map of one frame of every sample, `[batch, codes, side, side]`.
+    fn map_of(&self, frame: &FrameTokens) -> Result<Tensor> {
+        let quantizer = self.foresight()?.tokenizer.quantizer();
+        match &frame.features {
+            Some(features) => quantizer.map_of_vectors(&features.squeeze(1)?),
+            None => {
+                Ok(quantizer.accumulate(&frame.ids.squeeze(1)?, quantizer.scales().len())?.detach())
+            }
+        }
+    }
+
+    /// History vectors, and the target when the batch has a frame behind the history.
+    fn history_of(&self, batch: &Batch) -> Result<(Tensor, Option<FrameTokens>)> {
         let tokens = batch
             .frame_tokens
             .as_ref()
             .ok_or_else(|| Error::input("this model needs the tokens of the frames"))?;
-        let (samples, frames, count) = tokens.dims3()?;
+        let frames = tokens.ids.dim(1)?;
         let history = self.config().run.history_frames;
         if frames < history {
             return Err(Error::input(format!(
                 "a batch of {frames} frames; {history} of history are needed"
             )));
         }
-        let observed = tokens.narrow(1, 0, history)?.reshape((samples * history, count))?;
-        let vectors = self.foresight()?.tokenizer.quantizer().history_vectors(&observed)?;
-        let (_, positions, codes) = vectors.dims3()?;
-        let target = if frames > history {
-            Some(tokens.narrow(1, history, 1)?.squeeze(1)?.contiguous()?)
-        } else {
-            None
+        let quantizer = self.foresight()?.tokenizer.quantizer();
+        let vectors = tokens.narrow(0, history)?.history_vectors(quantizer)?;
+        let target = match frames > history {
+            true => Some(tokens.narrow(history, 1)?),
+            false => None,
         };
-        Ok((vectors.reshape((samples, history, positions, codes))?, target))
+        Ok((vectors, target))
     }
 
     /// Length of the tail of the reference's second accuracy.
@@ -448,14 +494,19 @@ impl F1Network {
     }
 }
 
+/// Squared error of a map, in units of the variance of the true ones over the batch; a scalar.
+fn map_error(expected: &Tensor, map: &Tensor) -> Result<Tensor> {
+    let variance = map.broadcast_sub(&map.mean_keepdim(0)?)?.sqr()?.mean_all()?;
+    Ok(((expected - map)?.sqr()?.mean_all()? / (variance + 1e-6)?)?)
+}
+
 /// Cross entropy and accuracies of logits `[batch, tokens, vocabulary]` against ids `[batch,
 /// tokens]`.
 fn token_loss(logits: &Tensor, ids: &Tensor, tail: usize) -> Result<LossOutput> {
     let (batch, tokens, vocabulary) = logits.dims3()?;
     let flat = logits.reshape((batch * tokens, vocabulary))?;
-    let log = candle_nn::ops::log_softmax(&flat, D::Minus1)?;
     let elements =
-        log.gather(&ids.reshape((batch * tokens, 1))?, 1)?.neg()?.reshape((batch, tokens))?;
+        f1_kernels::cross_entropy(&flat, &ids.flatten_all()?)?.reshape((batch, tokens))?;
     let mean = elements.mean_all()?;
     let right = logits.detach().argmax(D::Minus1)?.eq(ids)?.to_dtype(DType::F32)?;
     let tail = tail.clamp(1, tokens);
@@ -469,6 +520,7 @@ fn token_loss(logits: &Tensor, ids: &Tensor, tail: usize) -> Result<LossOutput> 
         targets: Some(ids.clone()),
         token_losses: Some(elements),
         token_accuracy: Some(share(right.clone())?),
+        map_error: None,
         tail_accuracy: Some(share(right.narrow(1, tokens - tail, tail)?)?),
         velocity: None,
         action_losses: None,

@@ -59,6 +59,8 @@ pub enum Source {
     Clock,
     /// Loading robot file, model and statistics.
     Configuration,
+    /// A node that cannot be configured, by its name.
+    Node(String),
     /// A controller behind an action, by its name.
     Controller(String),
     /// Understanding and generation.
@@ -157,6 +159,13 @@ pub enum Condition {
     NoClock,
     /// Robot file, model or statistics cannot be loaded.
     Configuration(String),
+    /// A node cannot be configured.
+    NotConfigured {
+        /// The node.
+        node: String,
+        /// What it refuses.
+        reason: String,
+    },
     /// A controller refuses what it is sent.
     Controller {
         /// The controller.
@@ -228,6 +237,7 @@ impl Condition {
             Self::ChunkRefused(_) => Source::Chunk,
             Self::NoClock => Source::Clock,
             Self::Configuration(_) => Source::Configuration,
+            Self::NotConfigured { node, .. } => Source::Node(node.clone()),
             Self::Controller { name, .. } => Source::Controller(name.clone()),
             Self::ForesightFailed(_) => Source::Foresight,
             Self::ForesightImage(_) => Source::ForesightImage,
@@ -264,6 +274,7 @@ impl fmt::Display for Condition {
                 write!(f, "{sensor}: its stamp lies {seconds:.3} s in the past")
             }
             Self::Joints(reason) | Self::Configuration(reason) => f.write_str(reason),
+            Self::NotConfigured { node, reason } => write!(f, "{node}: {reason}"),
             Self::ChunkRefused(reason) => write!(f, "the last chunk was not followed: {reason}"),
             Self::NoClock => f.write_str("use_sim_time is set, but nothing came on /clock"),
             Self::Controller { name, reason } => write!(f, "controller {name}: {reason}"),

@@ -3,16 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
 use crate::condition::{Condition, Restart, Source};
 use crate::observation::{Foreseen, Instruction, Observation, PolicyChunk};
 use crate::pacer::Pacer;
+use crate::policy::PolicyError;
 use crate::port::Port;
 use crate::resources::{ResourceError, Resources};
 use crate::safety::HomeRequest;
+use crate::stages::{ProcessorTimes, processor_timed};
 use crate::status::Status;
 
 /// Makes the resources: from files in a robot's process, from memory in tests.
@@ -21,7 +24,7 @@ pub type Loader = Box<dyn Fn() -> Result<Resources, ResourceError> + Send + Sync
 /// Called with each new epoch and its reason.
 pub type RestartHandler = Box<dyn Fn(u64, &Restart) + Send + Sync>;
 
-/// An instruction as given, and prepared for the network once that is there.
+/// An instruction as given, and prepared for the policy once that is there.
 type Pending = Option<(Arc<str>, Option<Instruction>)>;
 
 /// The loaded resources and who uses them. One lock guards both; it is not held while loading.
@@ -68,6 +71,8 @@ pub struct Core {
     followed: Mutex<Option<(u64, u64)>>,
     /// How far a stamp may lie ahead of now, ns.
     future_ns: AtomicI64,
+    /// Chunks are made without foresight: no history is needed.
+    without_foresight: AtomicBool,
 }
 
 impl std::fmt::Debug for Core {
@@ -98,6 +103,7 @@ impl Core {
             holds: Mutex::default(),
             followed: Mutex::new(None),
             future_ns: AtomicI64::new(100_000_000),
+            without_foresight: AtomicBool::new(false),
         };
         core.status.lock().raise(Condition::NoInstruction);
         Arc::new(core)
@@ -141,8 +147,20 @@ impl Core {
         status.clear(&Source::Configuration);
         status.configured = true;
         status.robot.clone_from(&resources.robot.file().name);
-        status.model = resources.model.display().to_string();
+        status.model.clone_from(&resources.model);
+        status.foresees = resources.foresees();
+        status.unchecked = resources.robot.clearance().not_checked();
         Ok(resources)
+    }
+
+    /// Notes in status whether a node could be configured, and why not. What is wrong with the
+    /// resources is noted once, when they are loaded.
+    pub fn note_configured(&self, node: &str, fault: Option<String>) {
+        let mut status = self.status.lock();
+        let node = node.to_owned();
+        let fault = fault.filter(|reason| !status.has(&Condition::Configuration(reason.clone())));
+        let condition = fault.map(|reason| Condition::NotConfigured { node: node.clone(), reason });
+        status.set(&Source::Node(node), condition);
     }
 
     /// The node `node` no longer uses the resources; the last one frees the memory. Does not wait
@@ -240,6 +258,28 @@ impl Core {
         *self.followed.lock()
     }
 
+    /// Runs `work` and counts its processor time where `part` says.
+    pub fn spend<R>(
+        &self,
+        part: fn(&mut ProcessorTimes) -> &mut Duration,
+        work: impl FnOnce() -> R,
+    ) -> R {
+        let (result, took) = processor_timed(work);
+        *part(&mut self.status.lock().processor) += took;
+        result
+    }
+
+    /// Sets whether chunks are made without foresight.
+    pub fn set_without_foresight(&self, without: bool) {
+        self.without_foresight.store(without, Ordering::SeqCst);
+    }
+
+    /// Whether chunks are made without foresight: history frames are not encoded then.
+    #[must_use]
+    pub fn is_without_foresight(&self) -> bool {
+        self.without_foresight.load(Ordering::SeqCst)
+    }
+
     /// Sets how far a stamp may lie ahead of now, ns.
     pub fn set_future(&self, future_ns: i64) {
         self.future_ns.store(future_ns, Ordering::Relaxed);
@@ -279,20 +319,18 @@ impl Core {
         true
     }
 
-    /// The instruction with its prompt, encoded once. `None` without instruction or resources.
+    /// The instruction, for which the policy was made ready once. `None` without instruction or
+    /// resources.
     ///
     /// # Errors
-    /// A text that the prompt's tokenizer refuses.
-    pub fn instruction(&self) -> Result<Option<Instruction>, f1_model::Error> {
+    /// A text that the policy refuses.
+    pub fn instruction(&self) -> Result<Option<Instruction>, PolicyError> {
         let Some(resources) = self.resources() else { return Ok(None) };
         let mut slot = self.instruction.lock();
         let Some((text, prepared)) = &mut *slot else { return Ok(None) };
         if prepared.is_none() {
-            let prompt = resources.policy.encode_prompt(text)?;
-            if let Some(warning) = prompt.warning() {
-                tracing::warn!("{warning}");
-            }
-            *prepared = Some(Instruction { text: text.clone(), prompt, epoch: self.epoch() });
+            resources.policy.instruct(text)?;
+            *prepared = Some(Instruction { text: text.clone(), epoch: self.epoch() });
         }
         Ok(prepared.clone())
     }

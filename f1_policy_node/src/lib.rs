@@ -2,9 +2,10 @@
 //!
 //! [`process::PolicyProcess`] composes them on any back end; the programs `f1_policy_node` and `f1`
 //! only parse arguments. The life of one observation: [`perception`] matches messages to an
-//! [`observation::Observation`], [`foresight`] turns it into a prefix and an image, [`action`] into
-//! a chunk, [`safety`] into motion. Values cross from node to node through a [`port::Port`], in
-//! process, by `Arc`. [`topics`] lists what the nodes subscribe to, publish and offer.
+//! [`observation::Observation`], [`foresight`] hands it to the [`policy::Policy`], [`action`] gets
+//! a chunk of it, [`safety`] makes motion of that. Values cross from node to node through a
+//! [`port::Port`], in process, by `Arc`. [`topics`] lists what the nodes subscribe to, publish and
+//! offer.
 
 pub mod action;
 pub mod condition;
@@ -17,6 +18,7 @@ pub mod names;
 pub mod observation;
 pub mod pacer;
 pub mod perception;
+pub mod policy;
 pub mod port;
 pub mod process;
 pub mod recording;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use f1_model::{HistoryFrame, Prefix, Prompt};
+use f1_model::CameraInput;
 use image::RgbImage;
 
+use crate::policy::{PastFrame, Perceived};
 use crate::stages::StageTimes;
 
 /// One decoded camera frame.
@@ -30,19 +31,18 @@ pub struct JointSample {
     pub stamp_ns: i64,
     /// Positions in the order of the robot's joints, rad (m for sliding joints).
     pub positions: Vec<f64>,
-    /// The network's state, normalised.
+    /// The policy's state: normalised for the network of this process, in the units of the robot
+    /// file's state layout for a policy server.
     pub state: Vec<f32>,
     /// When the message arrived, on the steady clock.
     pub arrived: Duration,
 }
 
-/// The instruction, prepared for the network.
+/// The instruction, which the policy is ready for.
 #[derive(Debug, Clone)]
 pub struct Instruction {
     /// The text as given.
     pub text: Arc<str>,
-    /// The prompt's tokens.
-    pub prompt: Prompt,
     /// Grows with every instruction and every restart of the policy's memory.
     pub epoch: u64,
 }
@@ -55,7 +55,10 @@ pub struct Observation {
     /// The robot file's cameras in order; `None` where an optional one is absent.
     pub cameras: Vec<Option<CameraFrame>>,
     /// History frames with their stamps, oldest first; empty without a world model.
-    pub history: Vec<(i64, HistoryFrame)>,
+    pub history: Vec<(i64, PastFrame)>,
+    /// Past images of the history camera, fitted for the understanding expert, oldest first; empty
+    /// for a policy that is not shown them.
+    pub past: Vec<CameraInput>,
     /// The joints nearest to the stamp.
     pub joints: JointSample,
     /// What to do.
@@ -66,13 +69,16 @@ pub struct Observation {
     pub times: StageTimes,
 }
 
-/// An observation with what the network made of it.
+/// An observation with what the policy made of it.
 #[derive(Clone)]
 pub struct Foreseen {
     /// The observation.
     pub observation: Arc<Observation>,
-    /// Keys, values and foresight tokens.
-    pub prefix: Prefix,
+    /// What the chunk and the foreseen image come from.
+    pub perceived: Arc<dyn Perceived>,
+    /// Stamp of the observation that the foresight is of, ns: an earlier one's where it is used
+    /// again; none without foresight.
+    pub foresight_ns: Option<i64>,
     /// The seed of every draw for this observation.
     pub seed: u64,
     /// Times so far.

@@ -58,6 +58,21 @@ impl Pacer {
             || executed < 0.0
     }
 
+    /// How long nothing needs to be inferred for a chunk of `epoch`: until an observation is due;
+    /// zero while inference runs or when one is due already.
+    #[must_use]
+    pub fn idle_for(&self, now_ns: i64, epoch: u64) -> Duration {
+        let Some(running) = self.running.filter(|running| running.epoch == epoch) else {
+            return Duration::ZERO;
+        };
+        if self.in_flight.is_some() || self.demanded || running.rate_hz <= 0.0 {
+            return Duration::ZERO;
+        }
+        let executed = (now_ns - running.stamp_ns) as f64 * 1e-9;
+        let left = self.replan_steps / running.rate_hz - executed - self.latency.as_secs_f64();
+        Duration::try_from_secs_f64(left).unwrap_or(Duration::ZERO)
+    }
+
     /// Inference has begun, at `now` on the steady clock.
     pub fn began(&mut self, now: Duration) {
         self.in_flight = Some(now);
@@ -125,6 +140,18 @@ mod tests {
         pacer.delivered(0, 10.0, 1, Duration::from_millis(200));
         assert!(!pacer.due(SECOND / 5, 1));
         assert!(pacer.due(3 * SECOND / 10, 1));
+    }
+
+    #[test]
+    fn it_is_idle_until_a_chunk_is_asked_for() {
+        let mut pacer = Pacer::new(5);
+        assert_eq!(pacer.idle_for(0, 1), Duration::ZERO);
+        pacer.delivered(0, 10.0, 1, Duration::from_millis(200));
+        assert_eq!(pacer.idle_for(SECOND / 10, 1).as_millis(), 200);
+        assert_eq!(pacer.idle_for(4 * SECOND / 10, 1), Duration::ZERO);
+        assert_eq!(pacer.idle_for(SECOND / 10, 2), Duration::ZERO);
+        pacer.demand();
+        assert_eq!(pacer.idle_for(SECOND / 10, 1), Duration::ZERO);
     }
 
     #[test]

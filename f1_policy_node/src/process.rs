@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use f1_interfaces::builtin_interfaces::msg::Time as WireTime;
-use f1_interfaces::f1_msgs::msg::PolicyStatus;
+use f1_interfaces::f1_msgs::msg::{ForesightError, PolicyStatus};
 use f1_interfaces::std_msgs::msg::Header;
 use f1_middleware::diagnostics::Level;
 use f1_middleware::lifecycle::{Completion, State};
@@ -86,21 +86,29 @@ part!(Perception, Foresight, Action, SafetyFilterNode);
 
 struct Managed {
     part: Arc<dyn Part>,
+    core: Arc<Core>,
+    /// The node's name.
+    name: String,
     /// On a virtual clock loading is inline: a thread would end at no certain instant.
     inline: bool,
 }
 
 impl ManagedNode for Managed {
     fn on_configure(&mut self, completion: Completion) {
-        let part = self.part.clone();
+        let (part, core, name) = (self.part.clone(), self.core.clone(), self.name.clone());
+        let configure = move || {
+            let outcome = part.configure();
+            core.note_configured(&name, outcome.as_ref().err().map(ToString::to_string));
+            outcome
+        };
         if self.inline {
-            completion.finish_with(part.configure());
+            completion.finish_with(configure());
             return;
         }
         // Loading takes long: services and the other nodes go on meanwhile.
         let scope = Scope::current();
         let spawned = std::thread::Builder::new().name("configure".into()).spawn(move || {
-            completion.finish_with(scope.run(|| part.configure()));
+            completion.finish_with(scope.run(configure));
         });
         if let Err(error) = spawned {
             tracing::error!(%error, "no thread for loading");
@@ -164,8 +172,13 @@ impl PolicyProcess {
             (&perception_node, perception),
         ];
         for (node, part) in parts {
-            lifecycles
-                .push(Lifecycle::manage(node, Managed { part, inline: context.is_virtual() })?);
+            let managed = Managed {
+                part,
+                core: core.clone(),
+                name: node.name().to_owned(),
+                inline: context.is_virtual(),
+            };
+            lifecycles.push(Lifecycle::manage(node, managed)?);
             keep.push(Box::new(diagnose(node, &core)?));
         }
         let status = Arc::new(topics::STATUS.publisher(&safety_node)?);
@@ -396,9 +409,19 @@ fn diagnose(node: &Node, core: &Arc<Core>) -> NodeResult<Diagnostics> {
                 report.value("overtaken observations", status.overtaken);
             }
             FORESIGHT => {
-                if let Some((psnr, agreement)) = status.foresight {
-                    report.value("foresight PSNR (dB)", format!("{psnr:.2}"));
-                    report.value("foresight token agreement", format!("{agreement:.3}"));
+                if let Some(error) = &status.foresight {
+                    let decibels = |value: f64| format!("{value:.2}");
+                    report.value("foresight PSNR (dB)", decibels(error.psnr));
+                    report.value("newest frame PSNR (dB)", decibels(error.psnr_if_still));
+                    report.value("changed pixels PSNR (dB)", decibels(error.psnr_changed));
+                    report.value("foresight SSIM", format!("{:.3}", error.ssim));
+                    report.value(
+                        "foresight token agreement",
+                        format!("{:.3}", error.token_agreement),
+                    );
+                }
+                if status.configured && !status.foresees {
+                    report.value("foresight", "none: this policy foresees nothing");
                 }
             }
             ACTION => {
@@ -412,6 +435,7 @@ fn diagnose(node: &Node, core: &Arc<Core>) -> NodeResult<Diagnostics> {
                 );
                 report.value("interventions", status.interventions);
                 report.value("locks", status.locks.join(" "));
+                report.value("distances not checked", status.unchecked.join("; "));
             }
         }
     });
@@ -454,7 +478,8 @@ pub fn status_message(status: &mut Status, now_ns: i64) -> PolicyStatus {
     let (state, reason) = status.state();
     let age =
         |stamp: Option<i64>| stamp.map_or(f64::INFINITY, |stamp| (now_ns - stamp) as f64 * 1e-9);
-    let (psnr, agreement) = status.foresight.unwrap_or((f64::NAN, f64::NAN));
+    let last = status.foresight.as_ref();
+    let foresight = |value: fn(&ForesightError) -> f64| last.map_or(f64::NAN, value);
     PolicyStatus {
         header: Header {
             stamp: WireTime::saturating_from_nanoseconds(now_ns),
@@ -484,16 +509,25 @@ pub fn status_message(status: &mut Status, now_ns: i64) -> PolicyStatus {
         image_encoder_time: status.stages.image_encoder.as_secs_f64(),
         foresight_time: status.stages.foresight.as_secs_f64(),
         action_time: status.stages.action.as_secs_f64(),
+        network_time: status.stages.network.as_secs_f64(),
+        server_time: status.stages.server.as_secs_f64(),
         filter_time: status.stages.filter.as_secs_f64(),
         latency: status.latency.as_secs_f64(),
         observation_age: age(status.observation_ns),
         joint_state_age: age(status.joints_ns),
-        foresight_psnr: psnr,
-        foresight_token_agreement: agreement,
+        foresight_psnr: foresight(|error| error.psnr),
+        foresight_token_agreement: foresight(|error| error.token_agreement),
+        foresight_psnr_if_still: foresight(|error| error.psnr_if_still),
+        foresight_psnr_changed: foresight(|error| error.psnr_changed),
+        foresight_psnr_changed_if_still: foresight(|error| error.psnr_changed_if_still),
+        foresight_ssim: foresight(|error| error.ssim),
+        foresight_ssim_if_still: foresight(|error| error.ssim_if_still),
+        foresight_psnr_worst: foresight(|error| error.psnr_worst),
         dropped_frames: status.dropped_frames,
         overtaken_observations: status.overtaken,
         interventions: status.interventions,
         locks: status.locks.clone(),
+        unchecked: status.unchecked.clone(),
     }
 }
 

@@ -1,7 +1,7 @@
-//! What configuring loads: the robot, the network, the statistics; checked against each other, all
+//! What configuring loads: the robot, the policy, the statistics; checked against each other, all
 //! faults at once.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use f1_model::image_prep::{prepare_frame, to_image};
@@ -12,7 +12,8 @@ use f1_robot::robot_file::CameraRole;
 use f1_robot::state::StateEncoder;
 use f1_robot::statistics::{DatasetStatistics, StatisticsFile};
 
-use crate::threads::Threads;
+use crate::policy::network::NetworkPolicy;
+use crate::policy::{ForesightInfo, Policy};
 
 /// Why the policy cannot be configured.
 #[derive(Debug, thiserror::Error)]
@@ -49,22 +50,28 @@ pub enum ResourceError {
         /// Every fault.
         faults: Vec<String>,
     },
+    /// A policy server cannot be used.
+    #[error("policy server {url}: {reason}")]
+    Server {
+        /// Its address.
+        url: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// Everything that inference for one robot needs. Shared by `Arc`; dropped on cleanup.
 pub struct Resources {
     /// The robot.
     pub robot: Arc<Robot>,
-    /// The network.
-    pub policy: Arc<F1Policy>,
-    /// Where the network computes.
-    pub threads: Threads,
-    /// Measured joints to the network's state.
+    /// The policy.
+    pub policy: Arc<dyn Policy>,
+    /// Measured joints to the policy's state.
     pub encoder: StateEncoder,
-    /// The network's chunk to joint waypoints.
+    /// The policy's chunk to joint waypoints.
     pub decoder: ChunkDecoder,
-    /// Where the checkpoint was.
-    pub model: PathBuf,
+    /// The checkpoint's folder or the policy server's address.
+    pub model: String,
 }
 
 impl std::fmt::Debug for Resources {
@@ -115,8 +122,17 @@ impl Resources {
             });
         }
         let (encoder, decoder) = Self::normalisation(&robot, statistics)?;
-        let threads = Threads::new(policy.network().device().is_cpu());
-        Ok(Self { robot, policy, threads, encoder, decoder, model: model.to_owned() })
+        let policy = Arc::new(NetworkPolicy::new(policy, &robot));
+        Ok(Self { robot, policy, encoder, decoder, model: model.display().to_string() })
+    }
+
+    /// A policy whose state and actions are in the units of the robot file's layouts: whatever
+    /// normalises them is its own. `model` names it.
+    #[must_use]
+    pub fn in_robot_units(robot: Arc<Robot>, policy: Arc<dyn Policy>, model: String) -> Self {
+        let encoder = StateEncoder::in_robot_units(robot.clone());
+        let decoder = ChunkDecoder::in_robot_units(robot.clone());
+        Self { robot, policy, encoder, decoder, model }
     }
 
     /// The entry of `stats.json` that the robot file names: from the path that it gives, else from
@@ -153,39 +169,45 @@ impl Resources {
         Ok((encoder, decoder))
     }
 
-    /// The robot file's cameras that the understanding expert sees: their indices in the file, in
-    /// order.
+    /// The robot file's cameras that the policy sees: their indices in the file, in order.
     #[must_use]
     pub fn understanding_cameras(&self) -> Vec<usize> {
         cameras_with(&self.robot, CameraRole::Und)
     }
 
-    /// Whether the network foresees.
+    /// Whether the policy foresees.
     #[must_use]
     pub fn foresees(&self) -> bool {
-        self.policy.config().generation.is_some()
+        self.policy.info().foresight.is_some()
+    }
+
+    /// Whether the understanding expert is shown past images of the history camera.
+    #[must_use]
+    pub fn shows_past(&self) -> bool {
+        self.policy.info().past_frames.is_some()
     }
 
     /// One stride: the distance of two history frames, and how far ahead the foreseen image lies,
     /// s.
     #[must_use]
     pub fn stride(&self) -> f64 {
-        self.policy.config().run.obs_img_stride as f64 / self.robot.rate_hz()
+        self.policy.info().stride_steps as f64 / self.robot.rate_hz()
     }
 
-    /// The camera's image as the network sees its history: the shorter side shrunk, the middle
+    /// The camera's image as the policy sees its history: the shorter side shrunk, the middle
     /// cut out.
     ///
     /// # Errors
-    /// An image without pixels, or a network that does not foresee.
+    /// An image without pixels, or a policy that does not foresee.
     pub fn history_view(
         &self,
         image: &image::RgbImage,
     ) -> Result<image::RgbImage, f1_model::Error> {
-        let config = self.policy.config();
-        let side = config.frame_side().unwrap_or(1);
-        let frame = prepare_frame(image, side, config.run.crop_ratio, &candle_core::Device::Cpu)?;
-        to_image(&frame)
+        let (side, crop_ratio) = match self.policy.info().foresight {
+            Some(ForesightInfo { side, crop_ratio, .. }) => (side, crop_ratio),
+            None => (1, 1.0),
+        };
+        to_image(&prepare_frame(image, side, crop_ratio, &candle_core::Device::Cpu)?)
     }
 
     /// Why robot file and network do not fit: all faults, empty when they fit.
@@ -202,14 +224,13 @@ impl Resources {
         };
         larger("state", file.state_dim(), config.max_state_dim);
         larger("action", file.action_dim(), config.max_action_dim);
-        if config.generation.is_some() && cameras_with(robot, CameraRole::History).is_empty() {
-            faults.push("cameras: the network foresees, but no camera has the role history".into());
-        }
-        if config.run.history_in_understanding {
-            faults.push(
-                "f1.history_in_understanding: a model for comparisons, which the nodes do not feed"
-                    .into(),
-            );
+        if cameras_with(robot, CameraRole::History).is_empty() {
+            let no_camera = "but no camera has the role history";
+            if config.generation.is_some() {
+                faults.push(format!("cameras: the network foresees, {no_camera}"));
+            } else if config.run.history_in_understanding {
+                faults.push(format!("cameras: the network is shown past images, {no_camera}"));
+            }
         }
         faults
     }
@@ -221,7 +242,8 @@ impl Resources {
     }
 }
 
-fn cameras_with(robot: &Robot, role: CameraRole) -> Vec<usize> {
+/// The robot file's cameras with a role: their indices in the file, in order.
+pub fn cameras_with(robot: &Robot, role: CameraRole) -> Vec<usize> {
     let cameras = robot.file().cameras.iter().enumerate();
     cameras.filter(|(_, camera)| camera.roles.contains(&role)).map(|(index, _)| index).collect()
 }

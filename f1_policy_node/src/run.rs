@@ -32,8 +32,14 @@ pub fn status_line(status: &mut Status, now_ns: i64) -> String {
         status.chunk_rate.rate(now_ns),
         status.latency.as_secs_f64() * 1e3
     );
-    if let Some((psnr, agreement)) = status.foresight {
-        let _ = write!(line, " | foresight {psnr:.1} dB, tokens {:.0} %", agreement * 100.0);
+    if let Some(error) = &status.foresight {
+        let _ = write!(
+            line,
+            " | foresight {:.1} dB (newest frame {:.1}), tokens {:.0} %",
+            error.psnr,
+            error.psnr_if_still,
+            error.token_agreement * 100.0
+        );
     }
     let _ = write!(line, " | interventions {}", status.interventions);
     line

@@ -18,6 +18,10 @@ pub struct StageTimes {
     pub foresight: Duration,
     /// Flow matching: `F1Policy::act`.
     pub action: Duration,
+    /// Of a request to a policy server, what is not the server's own time.
+    pub network: Duration,
+    /// Of a request to a policy server, the time that the server says it took.
+    pub server: Duration,
     /// Decoding the chunk for the robot and everything in the safety filter.
     pub filter: Duration,
 }
@@ -31,7 +35,7 @@ impl StageTimes {
 
     /// Each stage with its name, for diagnostics.
     #[must_use]
-    pub fn rows(&self) -> [(&'static str, Duration); 7] {
+    pub fn rows(&self) -> [(&'static str, Duration); 9] {
         [
             ("decode", self.decode),
             ("resize", self.resize),
@@ -39,9 +43,44 @@ impl StageTimes {
             ("image encoder", self.image_encoder),
             ("foresight", self.foresight),
             ("action", self.action),
+            ("network", self.network),
+            ("server", self.server),
             ("filter", self.filter),
         ]
     }
+}
+
+/// Processor time of this process while parts of the policy ran, since they were configured. On a
+/// virtual clock nothing else runs meanwhile; in real time what runs beside is counted too.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ProcessorTimes {
+    /// Encoding history frames.
+    pub history: Duration,
+    /// Fitting images, understanding and foresight.
+    pub perceive: Duration,
+    /// Flow matching and decoding of chunks.
+    pub act: Duration,
+    /// Decoding, packing and comparing foreseen images.
+    pub show: Duration,
+}
+
+impl ProcessorTimes {
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.history + self.perceive + self.act + self.show
+    }
+}
+
+/// Runs `work`: the result and the processor time of all threads of this process meanwhile.
+pub fn processor_timed<R>(work: impl FnOnce() -> R) -> (R, Duration) {
+    let now = || {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+    };
+    let start = now();
+    let result = work();
+    (result, now().saturating_sub(start))
 }
 
 /// Runs a stage within a `tracing` span of its name; the result and the time that it took on the

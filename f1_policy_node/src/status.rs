@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use f1_interfaces::f1_msgs::msg::ForesightError;
+
 use crate::condition::{Condition, Source};
-use crate::stages::{RateMeter, StageTimes};
+use crate::stages::{ProcessorTimes, RateMeter, StageTimes};
 
 /// The policy's state, as on the topic `status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,6 +63,8 @@ pub struct Status {
     pub model: String,
     /// See [`Status::robot`].
     pub instruction: Arc<str>,
+    /// Whether the policy foresees.
+    pub foresees: bool,
     /// Epoch, and chunks in it.
     pub epoch: u64,
     /// See [`Status::epoch`].
@@ -75,6 +79,8 @@ pub struct Status {
     pub trajectory_rate: RateMeter,
     /// Stage times of the last chunk.
     pub stages: StageTimes,
+    /// What the policy has cost.
+    pub processor: ProcessorTimes,
     /// From the last message of the observation to the published trajectory.
     pub latency: Duration,
     /// The last latencies, newest last, at most 1000.
@@ -83,8 +89,8 @@ pub struct Status {
     pub observation_ns: Option<i64>,
     /// Stamp of the newest joint state, ns.
     pub joints_ns: Option<i64>,
-    /// The last foresight error: PSNR in dB and token agreement.
-    pub foresight: Option<(f64, f64)>,
+    /// The last foresight error.
+    pub foresight: Option<ForesightError>,
     /// Frames refused or overtaken before they were used.
     pub dropped_frames: u64,
     /// Observations that a newer one replaced before inference took them.
@@ -93,6 +99,8 @@ pub struct Status {
     pub interventions: u64,
     /// Locks that are closed or silent.
     pub locks: Vec<String>,
+    /// Whose distances nothing checks: [`f1_robot::clearance::Clearance::not_checked`].
+    pub unchecked: Vec<String>,
 }
 
 impl Status {
@@ -100,6 +108,12 @@ impl Status {
     /// numbers in a text change all the time, the kind of fault is the news.
     pub fn raise(&mut self, condition: Condition) -> bool {
         self.conditions.insert(condition.source(), condition).is_none()
+    }
+
+    /// Whether this condition holds now.
+    #[must_use]
+    pub fn has(&self, condition: &Condition) -> bool {
+        self.conditions.get(&condition.source()) == Some(condition)
     }
 
     /// Removes the condition of a source. Whether it had one.
@@ -141,10 +155,13 @@ impl Status {
         if let Some(fault) = &self.fault {
             return (PolicyState::Fault, fault.clone());
         }
-        let conditions = || {
-            let texts: Vec<String> = self.conditions.values().map(ToString::to_string).collect();
-            texts.join("; ")
+        let texts = |of: fn(&Source) -> bool| {
+            let wanted = self.conditions.iter().filter(|(source, _)| of(source));
+            wanted.map(|(_, condition)| condition.to_string()).collect::<Vec<_>>().join("; ")
         };
+        // Before every node is configured nothing else can be put right.
+        let faults = texts(|source| matches!(source, Source::Configuration | Source::Node(_)));
+        let conditions = || if faults.is_empty() { texts(|_| true) } else { faults.clone() };
         if !self.configured {
             return (PolicyState::Unconfigured, conditions());
         }
@@ -156,6 +173,7 @@ impl Status {
             } else {
                 format!("not active: {}", silent.join(", "))
             };
+            let reason = if faults.is_empty() { reason } else { format!("{reason}; {faults}") };
             return (PolicyState::Inactive, reason);
         }
         match &self.motion {

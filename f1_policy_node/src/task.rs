@@ -168,7 +168,10 @@ fn tick(running: &Mutex<Option<Running>>, core: &Core, clock: &Clock) {
             }
         }
         None => {
-            let (psnr, agreement) = core.status.lock().foresight.unwrap_or((f64::NAN, f64::NAN));
+            let (psnr, agreement) = match &core.status.lock().foresight {
+                Some(error) => (error.psnr, error.token_agreement),
+                None => (f64::NAN, f64::NAN),
+            };
             current.goal.feedback(ExecuteTaskFeedback {
                 elapsed: WireDuration::try_from(elapsed).unwrap_or_default(),
                 chunk_count: current.chunks(core),

@@ -18,6 +18,7 @@ use nalgebra::{Isometry3, Point3, UnitQuaternion, Vector3};
 pub use capsule::{segment_box_distance, segment_distance};
 pub use gjk::hull_distance;
 pub(crate) use links::LinkShapes;
+pub use pairs::{LeftOut, LeftOutReason};
 pub use scene::{HeldObject, PreparedScene, Scene, SceneObject, Solid};
 pub use shapes::Shape;
 
@@ -137,7 +138,7 @@ pub struct Clearance {
     moving: Vec<bool>,
     /// By link: the first link of its rigid body.
     bodies: Vec<usize>,
-    left_out: Vec<(String, String)>,
+    left_out: Vec<LeftOut>,
     unchecked: Vec<String>,
     fitted: Vec<String>,
     given: Vec<String>,
@@ -209,10 +210,18 @@ impl Clearance {
                     clearance.scene_names(pair)
                 };
                 let distance = nearest.distance;
+                let way = match key {
+                    "self_distance" => format!(
+                        "; another home, a smaller {key}, closer shapes (`collision_shapes`), or, \
+                         where the two cannot touch, clearance.ignore: [[{one}, {other}]]"
+                    ),
+                    _ => String::new(),
+                };
                 faults.add(
                     "home",
                     format!(
-                        "`{one}` and `{other}` are {distance:.4} m apart, less than clearance.{key} = {least}"
+                        "`{one}` and `{other}` are {distance:.4} m apart, less than \
+                         clearance.{key} = {least}{way}"
                     ),
                 );
             }
@@ -246,9 +255,16 @@ impl Clearance {
         self.moving.get(link).copied().unwrap_or(false)
     }
 
-    /// Pairs that are left out because they always touch, by name.
-    pub fn left_out(&self) -> &[(String, String)] {
+    /// Pairs that are left out because they are too near as built.
+    pub fn left_out(&self) -> &[LeftOut] {
         &self.left_out
+    }
+
+    /// What nothing checks, a sentence each: links without a shape, and the pairs of
+    /// [`Self::left_out`].
+    pub fn not_checked(&self) -> Vec<String> {
+        let links = self.unchecked.iter().map(|link| format!("{link}: no collision shape"));
+        links.chain(self.left_out.iter().map(ToString::to_string)).collect()
     }
 
     /// Links without a collision shape, which the robot file allows: their distances are not

@@ -144,13 +144,24 @@ impl ChunkDecoder {
             .collect();
         let kind = robot.file().statistics.action;
         let normaliser = Normaliser::new(&statistics.action, kind, &ignored, "action")?;
+        Ok(Self::with(robot, normaliser))
+    }
+
+    /// For chunks that are in the units of the action layout already: of a policy that keeps its
+    /// statistics to itself.
+    pub fn in_robot_units(robot: Arc<Robot>) -> Self {
+        let normaliser = Normaliser::identity(&vec![false; robot.file().action_dim()]);
+        Self::with(robot, normaliser)
+    }
+
+    fn with(robot: Arc<Robot>, normaliser: Normaliser) -> Self {
         let names: Vec<String> = robot.joints().iter().map(|joint| joint.name.clone()).collect();
         let grip = names.iter().map(|name| {
             let gripper = robot.file().grippers.iter().find(|gripper| gripper.joint == *name)?;
             Some([gripper.open.min(gripper.closed), gripper.open.max(gripper.closed)])
         });
         let grip = grip.collect();
-        Ok(Self { robot, normaliser, names, grip, inverse: InverseOptions::tracking() })
+        Self { robot, normaliser, names, grip, inverse: InverseOptions::tracking() }
     }
 
     /// The robot.

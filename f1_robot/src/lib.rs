@@ -5,6 +5,7 @@
 //! else works on the [`Robot`]. Joint vectors have the order of [`Robot::joints`].
 
 pub mod angle;
+mod circles;
 pub mod clearance;
 pub mod decode;
 mod gripper;
@@ -20,6 +21,7 @@ pub mod statistics;
 pub mod trajectory;
 mod urdf;
 
+pub use circles::Circles;
 pub use decode::{ChunkDecoder, RawChunk};
 pub use limits::{JointLimits, LimitSource, LimitSources};
 pub use robot::{ControllerJoints, PolicyShape, Robot};

@@ -7,6 +7,7 @@ use std::path::Path;
 use urdf_rs::JointType;
 
 use crate::angle::nearest_turn;
+use crate::circles::Circles;
 use crate::clearance::{Clearance, LinkShapes};
 use crate::kinematics::Kinematics;
 use crate::limits::{self, JointLimits, LimitSources};
@@ -314,6 +315,11 @@ impl Robot {
         } else {
             position
         }
+    }
+
+    /// Which entries of state and action vectors are angles of joints that turn without end.
+    pub fn circles(&self) -> Circles {
+        Circles::of(self)
     }
 
     /// Whether a joint of the URDF slides (metres) instead of turning (radians).

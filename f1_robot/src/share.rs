@@ -5,7 +5,14 @@ use std::path::{Path, PathBuf};
 
 /// A name that is neither shipped nor a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what} '{name}' is neither a {kind} nor shipped in {folder} ({shipped})", folder = .folder.display())]
+#[error(
+    "{what} '{name}' is neither a {kind} nor shipped in {folder} ({shipped})",
+    folder = .folder.display(),
+    shipped = match .shipped.is_empty() {
+        true => "nothing is there: set F1_SHARE to the checkout or the share of an install",
+        false => .shipped,
+    }
+)]
 pub struct NotFound {
     /// `robot` or `model`.
     what: &'static str,

@@ -106,24 +106,14 @@ struct Circle {
 impl Circle {
     /// Those of a robot's state layout.
     fn of(robot: &Robot, statistics: &DatasetStatistics) -> Vec<Self> {
-        let (mut circles, mut first) = (Vec::new(), 0);
-        for part in &robot.file().state.parts {
-            if let StatePart::JointPositions(joints) = part {
-                for (i, name) in joints.joints.iter().enumerate() {
-                    let units =
-                        JointUnits::new(joints.units, false, &joints.scale, &joints.offset, i);
-                    let entry = first + i;
-                    let range =
-                        statistics.state.min.get(entry).zip(statistics.state.max.get(entry));
-                    if let Some((least, greatest)) = range.filter(|_| robot.is_circle(name)) {
-                        let (turn, range) = ((TAU * units.factor).abs(), (*least, *greatest));
-                        circles.push(Self { entry, turn, range });
-                    }
-                }
-            }
-            first += part.width();
-        }
-        circles
+        let circles = robot.circles();
+        let known = circles.state().iter().filter_map(|angle| {
+            let range =
+                (*statistics.state.min.get(angle.entry)?, *statistics.state.max.get(angle.entry)?);
+            let turn = (TAU * angle.units.factor).abs();
+            Some(Self { entry: angle.entry, turn, range })
+        });
+        known.collect()
     }
 
     /// The value on the turn that the data set was recorded on: a value outside its range is moved
@@ -157,6 +147,13 @@ impl StateEncoder {
         let normaliser = Normaliser::new(&statistics.state, kind, &ignored, "observation.state")?;
         let circles = Circle::of(&robot, statistics);
         Ok(Self { robot, normaliser, circles })
+    }
+
+    /// One that leaves the state in the units of the state layout: for a policy that normalises
+    /// what it gets itself.
+    pub fn in_robot_units(robot: std::sync::Arc<Robot>) -> Self {
+        let normaliser = Normaliser::identity(&vec![false; robot.file().state_dim()]);
+        Self { robot, normaliser, circles: Vec::new() }
     }
 
     /// The normalised state vector, `[state_dim]`.

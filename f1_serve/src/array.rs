@@ -168,6 +168,12 @@ impl Array {
         &self.shape
     }
 
+    /// How many numbers there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.data.len() / self.dtype.size()
+    }
+
     /// The bytes, in C order.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::engine::Model;
 use crate::layout::{Axes, KeyPath, Layout, Mirror, Rotation};
+use crate::model::Model;
 
 /// A page of text: keys of both protocols, units, and the checkpoint's sizes.
 #[must_use]

@@ -154,6 +154,23 @@ impl CameraLayout {
             Mirror::Vertical => image::imageops::flip_vertical(&turned),
         }
     }
+
+    /// The reverse of [`Self::orient`]: an image as the network's data has it, as the client sends
+    /// it.
+    #[must_use]
+    pub fn as_client_sends(&self, image: &RgbImage) -> RgbImage {
+        let mirrored = match self.mirror {
+            Mirror::None => image.clone(),
+            Mirror::Horizontal => image::imageops::flip_horizontal(image),
+            Mirror::Vertical => image::imageops::flip_vertical(image),
+        };
+        match self.rotate {
+            Rotation::None => mirrored,
+            Rotation::Quarter => image::imageops::rotate270(&mirrored),
+            Rotation::Half => image::imageops::rotate180(&mirrored),
+            Rotation::ThreeQuarters => image::imageops::rotate90(&mirrored),
+        }
+    }
 }
 
 /// A stretch of the state vector.
@@ -174,6 +191,29 @@ pub struct StatePart {
     /// Added after the factor.
     #[serde(default)]
     pub offset: Option<Factors>,
+}
+
+impl StatePart {
+    /// The client's numbers in the data set's units.
+    pub fn to_data_set(&self, numbers: &mut [f64]) {
+        for (index, value) in numbers.iter_mut().enumerate() {
+            let (scale, offset) = self.factors(index);
+            *value = *value * scale + offset;
+        }
+    }
+
+    /// The reverse of [`Self::to_data_set`].
+    pub fn to_client(&self, numbers: &mut [f64]) {
+        for (index, value) in numbers.iter_mut().enumerate() {
+            let (scale, offset) = self.factors(index);
+            *value = (*value - offset) / scale;
+        }
+    }
+
+    fn factors(&self, index: usize) -> (f64, f64) {
+        let scale = self.scale.as_ref().map_or(1.0, |factors| factors.at(index, 1.0));
+        (scale, self.offset.as_ref().map_or(0.0, |factors| factors.at(index, 0.0)))
+    }
 }
 
 /// One number for all dimensions, or one each.
@@ -409,6 +449,7 @@ impl Layout {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use image::Rgb;
 
     const BENCH: &str = include_str!("../../config/layouts/bench.yaml");
 
@@ -460,6 +501,14 @@ mod tests {
         assert_eq!((turned.dimensions(), turned.get_pixel(0, 0).0), ((1, 2), [255, 0, 0]));
         let turned = camera(Rotation::Half, Mirror::Horizontal).orient(image.clone());
         assert_eq!(turned, image);
+        // What a client sends is turned back into the data set's image.
+        let image = RgbImage::from_fn(3, 2, |x, y| Rgb([x as u8, y as u8, 0]));
+        for rotate in [0, 90, 180, 270] {
+            for mirror in [Mirror::None, Mirror::Horizontal, Mirror::Vertical] {
+                let camera = camera(Rotation::try_from(rotate).unwrap(), mirror);
+                assert_eq!(camera.orient(camera.as_client_sends(&image)), image, "{camera:?}");
+            }
+        }
     }
 
     #[test]

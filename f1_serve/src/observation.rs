@@ -9,6 +9,13 @@ use crate::array::{Array, Dialect};
 use crate::layout::{Axes, CameraLayout, KeyPath, Layout};
 use crate::message;
 
+/// Most frames of a history in a request.
+const MAX_HISTORY: usize = 64;
+/// Most actions that are held fixed.
+const MAX_FROZEN: usize = 4096;
+/// Longest instruction, bytes.
+const MAX_PROMPT: usize = 4096;
+
 /// What a request asks for beside the observation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Extras {
@@ -22,6 +29,8 @@ pub struct Extras {
     pub history: Option<Vec<RgbImage>>,
     /// The first actions, held fixed: `[n][width]` in the client's units.
     pub frozen: Vec<Vec<f64>>,
+    /// When the observation was made, ns of the client's clock; the answer repeats it.
+    pub stamp: Option<i64>,
 }
 
 /// One observation, in the data set's orientation and units.
@@ -141,21 +150,20 @@ impl<'a> Reader<'a> {
                 continue;
             };
             let Some(array) = self.array(&what, &path, true) else { continue };
-            let numbers = array.to_f64();
-            if numbers.len() != part.size {
+            if array.count() != part.size {
                 self.faults.push(format!(
                     "{what}: key {path} has shape {:?}, {} numbers belong there",
                     array.shape(),
                     part.size
                 ));
-            } else if let Some(bad) = numbers.iter().position(|value| !value.is_finite()) {
+                continue;
+            }
+            let mut numbers = array.to_f64();
+            if let Some(bad) = numbers.iter().position(|value| !value.is_finite()) {
                 self.faults.push(format!("{what}: key {path}: number {bad} is not finite"));
             }
-            state.extend(numbers.iter().enumerate().map(|(index, value)| {
-                let scale = part.scale.as_ref().map_or(1.0, |factors| factors.at(index, 1.0));
-                let offset = part.offset.as_ref().map_or(0.0, |factors| factors.at(index, 0.0));
-                value * scale + offset
-            }));
+            part.to_data_set(&mut numbers);
+            state.extend(numbers);
         }
         state
     }
@@ -167,6 +175,13 @@ impl<'a> Reader<'a> {
         };
         match self.find(&path) {
             Some(Value::String(text)) => match text.as_str() {
+                Some(text) if text.len() > MAX_PROMPT => {
+                    let length = text.len();
+                    self.faults.push(format!(
+                        "prompt: key {path} holds {length} bytes, at most {MAX_PROMPT} are taken"
+                    ));
+                    String::new()
+                }
                 Some(text) if !text.trim().is_empty() => text.to_owned(),
                 Some(_) => {
                     self.faults.push(format!("prompt: key {path} holds no words"));
@@ -195,7 +210,8 @@ impl<'a> Reader<'a> {
             Some(value) => {
                 let seed = Array::read(value, self.dialect).ok().flatten();
                 let seed = value.as_u64().or_else(|| {
-                    seed.and_then(|array| array.to_f64().first().copied())
+                    seed.filter(|array| array.count() == 1)
+                        .and_then(|array| array.to_f64().first().copied())
                         .filter(|number| *number >= 0.0 && number.fract() == 0.0)
                         .map(|number| number as u64)
                 });
@@ -209,7 +225,17 @@ impl<'a> Reader<'a> {
         let reset = self.flag("reset");
         let history = self.history(layout);
         let frozen = self.frozen(layout);
-        Extras { seed, foresight, reset, history, frozen }
+        let stamp = match message::get(self.map, "stamp") {
+            None | Some(Value::Nil) => None,
+            Some(value) => {
+                let stamp = value.as_i64();
+                if stamp.is_none() {
+                    self.faults.push("stamp: a whole number of nanoseconds".into());
+                }
+                stamp
+            }
+        };
+        Extras { seed, foresight, reset, history, frozen, stamp }
     }
 
     fn flag(&mut self, name: &str) -> bool {
@@ -264,7 +290,7 @@ impl<'a> Reader<'a> {
         let width = layout.action.width;
         let rows = match Array::read(value, self.dialect) {
             Ok(Some(array)) => match array.shape() {
-                &[_, columns] if columns == width => {
+                &[rows, columns] if columns == width && rows <= MAX_FROZEN => {
                     let numbers = array.to_f64();
                     if numbers.iter().all(|value| value.is_finite()) {
                         Ok(numbers.chunks_exact(width).map(<[f64]>::to_vec).collect())
@@ -310,8 +336,8 @@ fn history_frames(array: &Array, camera: &CameraLayout) -> Result<Vec<RgbImage>,
         return Err(format!("shape {:?}, not [frames, height, width, channels]", array.shape()));
     };
     let size = height * width * channels;
-    if count == 0 || size == 0 || !array.is_u8() {
-        return Err(format!("shape {:?}: uint8 frames, at least one", array.shape()));
+    if !(1..=MAX_HISTORY).contains(&count) || size == 0 || !array.is_u8() {
+        return Err(format!("shape {:?}: uint8 frames, 1 to {MAX_HISTORY}", array.shape()));
     }
     let frames = array.bytes().chunks_exact(size).map(|bytes| {
         let frame = Array::from_u8(vec![height, width, channels], bytes.to_vec())?;
@@ -405,10 +431,30 @@ mod tests {
         map.push(("reset".into(), true.into()));
         map.push(("history".into(), history));
         map.push(("frozen".into(), frozen.write(Dialect::Openpi)));
+        map.push(("stamp".into(), 1_700_000_000_000_000_001_i64.into()));
         let extras = read(&map).unwrap().extras;
         assert_eq!((extras.seed, extras.foresight, extras.reset), (Some(7), true, true));
         assert_eq!(extras.history.unwrap()[1].as_raw(), &[4, 5, 6]);
         assert_eq!(extras.frozen, [[0.25; 8], [0.25; 8]]);
+        assert_eq!(extras.stamp, Some(1_700_000_000_000_000_001));
+    }
+
+    #[test]
+    fn what_would_grow_on_its_way_into_the_network_is_refused() {
+        let with = |key: &str, value: Value| {
+            let mut map = good();
+            map.retain(|(known, _)| known.as_str() != Some(key));
+            map.push((key.into(), value));
+            read(&map).unwrap_err().to_string()
+        };
+        let pixels = Array::from_u8(vec![65, 1, 1, 3], vec![0; 195]).unwrap();
+        let history = Value::Map(vec![("observation/front".into(), pixels.write(Dialect::Openpi))]);
+        assert!(with("history", history).contains("1 to 64"));
+        let rows = Array::from_f32(vec![4097, 8], &[0.0; 4097 * 8]).unwrap();
+        assert!(with("frozen", rows.write(Dialect::Openpi)).contains("[4097, 8]"));
+        assert!(with("prompt", "word ".repeat(1000).into()).contains("5000 bytes"));
+        let state = Array::from_u8(vec![1 << 20], vec![0; 1 << 20]).unwrap();
+        assert!(with("observation/state", state.write(Dialect::Openpi)).contains("1048576"));
     }
 
     #[test]

@@ -19,11 +19,14 @@ const INTERNAL_ERROR: u16 = 1011;
 /// Bytes of a reason that fit into a close frame.
 const CLOSE_REASON: usize = 120;
 
+/// Keys that a request may add to its observation.
+pub const EXTRA_KEYS: [&str; 6] = ["seed", "foresight", "reset", "history", "frozen", "stamp"];
+
 /// What the server says first.
 #[must_use]
 pub fn metadata(served: &Served) -> Value {
     let layout = &served.layout;
-    let history = served.model.history();
+    let (history, config) = (served.model.history(), served.model.policy().config());
     let keys =
         |keys: &mut dyn Iterator<Item = String>| Value::Array(keys.map(Value::from).collect());
     let path = |path: &Option<crate::layout::KeyPath>| {
@@ -38,20 +41,16 @@ pub fn metadata(served: &Served) -> Value {
         ("prompt_key", Value::from(path(&layout.prompt.openpi))),
         ("state_width", Value::from(layout.state_width() as u64)),
         ("action_width", Value::from(layout.action.width as u64)),
-        ("action_horizon", Value::from(served.model.policy().config().chunk_size as u64)),
+        ("action_horizon", Value::from(config.chunk_size as u64)),
         ("history_frames", Value::from(history.frames as u64)),
         ("history_stride", Value::from(history.stride as u64)),
         ("steps_between_requests", Value::from(layout.steps_between_requests as u64)),
         ("full_history", Value::from(served.settings.full_history)),
+        ("needs_full_history", Value::from(config.run.full_history)),
         ("foresees", Value::from(served.model.foresees())),
-        (
-            "extra_keys",
-            keys(
-                &mut ["seed", "foresight", "reset", "history", "frozen"]
-                    .into_iter()
-                    .map(str::to_owned),
-            ),
-        ),
+        ("frame_side", Value::from(config.frame_side().unwrap_or(0) as u64)),
+        ("crop_ratio", Value::from(config.run.crop_ratio)),
+        ("extra_keys", keys(&mut EXTRA_KEYS.into_iter().map(str::to_owned))),
     ])
 }
 
@@ -59,7 +58,7 @@ pub fn metadata(served: &Served) -> Value {
 pub async fn serve(mut socket: WebSocket, served: std::sync::Arc<Served>) {
     let mut connection = Connection::new(&served);
     let hello = message::write(&metadata(&served));
-    if socket.send(Message::Binary(hello.into())).await.is_err() {
+    if !served.send(&mut socket, Message::Binary(hello.into())).await {
         return;
     }
     let mut previous: Option<Duration> = None;
@@ -68,7 +67,7 @@ pub async fn serve(mut socket: WebSocket, served: std::sync::Arc<Served>) {
             Message::Binary(bytes) => bytes,
             Message::Text(_) => {
                 let reason = "a text message: observations are msgpack in binary messages";
-                return refuse(socket, &RequestError::Malformed(reason.into())).await;
+                return refuse(&served, socket, &RequestError::Malformed(reason.into())).await;
             }
             Message::Ping(_) | Message::Pong(_) => continue,
             Message::Close(_) => return,
@@ -78,22 +77,23 @@ pub async fn serve(mut socket: WebSocket, served: std::sync::Arc<Served>) {
             let map = message::read(&bytes)?;
             let observation = Observation::read(&map, &served.layout, Dialect::Openpi)?;
             connection.begin(&served, &observation, served.layout.steps_between_requests);
-            connection.infer(&served, observation).await
+            let stamp = observation.extras.stamp;
+            Ok((connection.infer(&served, observation).await?, stamp))
         };
-        let answered = match answer.await {
+        let (answered, stamp) = match answer.await {
             Ok(answered) => answered,
             // The history goes on filling: the client may ask again on the same connection.
             Err(error @ RequestError::History { .. }) => {
-                if socket.send(Message::Text(error.to_string().into())).await.is_err() {
+                if !served.send(&mut socket, Message::Text(error.to_string().into())).await {
                     return;
                 }
                 continue;
             }
-            Err(error) => return refuse(socket, &error).await,
+            Err(error) => return refuse(&served, socket, &error).await,
         };
         let mut result = match actions(&answered.actions, &served.layout) {
             Ok(actions) => vec![(Value::from("actions"), actions)],
-            Err(reason) => return refuse(socket, &RequestError::Inference(reason)).await,
+            Err(reason) => return refuse(&served, socket, &RequestError::Inference(reason)).await,
         };
         if let Some(image) = &answered.foreseen {
             let (width, height) = image.dimensions();
@@ -105,6 +105,9 @@ pub async fn serve(mut socket: WebSocket, served: std::sync::Arc<Served>) {
         if let Some(psnr) = answered.psnr {
             result.push((Value::from("foresight/psnr"), Value::from(psnr)));
         }
+        if let Some(stamp) = stamp {
+            result.push((Value::from("stamp"), Value::from(stamp)));
+        }
         let milliseconds = |time: Duration| Value::from(time.as_secs_f64() * 1e3);
         let infer = milliseconds(answered.infer);
         result.push(("policy_timing".into(), message::map([("infer_ms", infer)])));
@@ -114,7 +117,7 @@ pub async fn serve(mut socket: WebSocket, served: std::sync::Arc<Served>) {
         }
         result.push(("server_timing".into(), Value::Map(timing)));
         let bytes = message::write(&Value::Map(result));
-        if socket.send(Message::Binary(bytes.into())).await.is_err() {
+        if !served.send(&mut socket, Message::Binary(bytes.into())).await {
             return;
         }
         previous = Some(begin.elapsed());
@@ -133,7 +136,7 @@ fn actions(rows: &[Vec<f64>], layout: &Layout) -> Result<Value, String> {
     Ok(Array::from_f32(vec![rows.len(), width], &numbers)?.write(Dialect::Openpi))
 }
 
-async fn refuse(mut socket: WebSocket, error: &RequestError) {
+async fn refuse(served: &Served, mut socket: WebSocket, error: &RequestError) {
     tracing::warn!("openpi: {error}");
     let text = error.to_string();
     let mut end = text.len().min(CLOSE_REASON);
@@ -142,6 +145,8 @@ async fn refuse(mut socket: WebSocket, error: &RequestError) {
     }
     let reason = text[..end].to_owned().into();
     // The client may have gone already.
-    let _ = socket.send(Message::Text(text.into())).await;
-    let _ = socket.send(Message::Close(Some(CloseFrame { code: INTERNAL_ERROR, reason }))).await;
+    if served.send(&mut socket, Message::Text(text.into())).await {
+        let frame = CloseFrame { code: INTERNAL_ERROR, reason };
+        served.send(&mut socket, Message::Close(Some(frame))).await;
+    }
 }

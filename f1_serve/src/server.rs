@@ -8,20 +8,26 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use image::RgbImage;
-use subtle::ConstantTimeEq as _;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
-use crate::engine::{Engine, Frame, Job, Model};
+use crate::engine::Engine;
+use crate::key::ApiKey;
 use crate::layout::Layout;
+use crate::model::{Frame, Job, Model};
 use crate::observation::Observation;
 use crate::session::Session;
 use crate::{RequestError, ServeError, message, openpi, vla_eval};
+
+/// WebSocket's code for an end that goes away.
+const GOING_AWAY: u16 = 1001;
+/// How long an ending server waits for its connections.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Settings of a server.
 #[derive(Clone, Debug)]
@@ -40,10 +46,14 @@ pub struct Settings {
     /// Steps of a chunk that vla-eval's clients are given before a new one is computed; the whole
     /// chunk without it.
     pub chunk_steps: Option<usize>,
+    /// Requests that are computed together at most; 1: one by one.
+    pub batch: usize,
     /// Connections at once.
     pub max_connections: usize,
     /// A connection that sends nothing for longer is closed.
     pub idle_timeout: Duration,
+    /// A connection that does not take a message for longer is closed.
+    pub write_timeout: Duration,
     /// Seed of tokens and noise for requests without one.
     pub seed: u64,
 }
@@ -59,37 +69,12 @@ impl Settings {
             full_history: false,
             idle_reset: None,
             chunk_steps: None,
+            batch: 8,
             max_connections: 64,
             idle_timeout: Duration::from_secs(600),
+            write_timeout: Duration::from_secs(30),
             seed: 0,
         }
-    }
-}
-
-/// A secret that is never printed and is compared in constant time.
-#[derive(Clone)]
-pub struct ApiKey(String);
-
-impl ApiKey {
-    /// A key, without the white space around it.
-    ///
-    /// # Errors
-    /// A key without characters.
-    pub fn new(text: &str) -> Result<Self, String> {
-        match text.trim() {
-            "" => Err("the API key is empty".into()),
-            key => Ok(Self(key.to_owned())),
-        }
-    }
-
-    fn is(&self, other: &str) -> bool {
-        self.0.as_bytes().ct_eq(other.as_bytes()).into()
-    }
-}
-
-impl std::fmt::Debug for ApiKey {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("ApiKey(..)")
     }
 }
 
@@ -107,6 +92,8 @@ pub struct Served {
     pub settings: Settings,
     places: Arc<Semaphore>,
     requests: AtomicU64,
+    /// Whether the server ends.
+    stopping: watch::Sender<bool>,
 }
 
 impl Served {
@@ -121,7 +108,7 @@ impl Served {
         settings: Settings,
     ) -> Result<Self, ServeError> {
         let model = Arc::new(model);
-        let engine = Engine::start(model.clone())?;
+        let engine = Engine::start(model.clone(), settings.batch)?;
         let places = Arc::new(Semaphore::new(settings.max_connections));
         Ok(Self {
             model_name,
@@ -131,13 +118,25 @@ impl Served {
             settings,
             places,
             requests: AtomicU64::new(0),
+            stopping: watch::Sender::new(false),
         })
     }
 
-    /// The next message of a connection; `None` when it has closed, fails, or is silent for longer
-    /// than `idle_timeout`.
+    /// The next message of a connection; `None` when it has closed, fails, is silent for longer
+    /// than `idle_timeout`, or when the server ends.
     pub async fn receive(&self, socket: &mut WebSocket) -> Option<Message> {
-        match tokio::time::timeout(self.settings.idle_timeout, socket.recv()).await {
+        let mut stopping = self.stopping.subscribe();
+        // The sender lives as long as `self`.
+        let stopping = async move { stopping.wait_for(|stopping| *stopping).await.is_ok() };
+        let received = tokio::select! {
+            received = tokio::time::timeout(self.settings.idle_timeout, socket.recv()) => received,
+            _ = stopping => {
+                let frame = CloseFrame { code: GOING_AWAY, reason: "the server ends".into() };
+                self.send(socket, Message::Close(Some(frame))).await;
+                return None;
+            }
+        };
+        match received {
             Ok(Some(Ok(message))) => Some(message),
             Ok(Some(Err(error))) => {
                 tracing::warn!("a connection failed: {error}");
@@ -147,6 +146,18 @@ impl Served {
             Err(_) => {
                 tracing::info!("a connection was silent for too long and is closed");
                 None
+            }
+        }
+    }
+
+    /// Sends a message; `false` when the connection has failed, or does not take the message within
+    /// `write_timeout`.
+    pub async fn send(&self, socket: &mut WebSocket, message: Message) -> bool {
+        match tokio::time::timeout(self.settings.write_timeout, socket.send(message)).await {
+            Ok(sent) => sent.is_ok(),
+            Err(_) => {
+                tracing::warn!("a connection does not take its answer and is closed");
+                false
             }
         }
     }
@@ -274,7 +285,19 @@ pub async fn run(
     let failed = |source| ServeError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     ready(listener.local_addr().map_err(failed)?);
-    axum::serve(listener, router(served)).with_graceful_shutdown(stop).await.map_err(failed)
+    let (of_all, places) = (served.settings.max_connections, served.places.clone());
+    let ending = served.clone();
+    let stop = async move {
+        stop.await;
+        ending.stopping.send_replace(true);
+    };
+    axum::serve(listener, router(served)).with_graceful_shutdown(stop).await.map_err(failed)?;
+    // Requests that are computed are answered, and every client gets a close message.
+    let all = u32::try_from(of_all).unwrap_or(u32::MAX);
+    if tokio::time::timeout(FAREWELL, places.acquire_many(all)).await.is_err() {
+        tracing::warn!("connections are still open at the end");
+    }
+    Ok(())
 }
 
 /// Refuses to serve other machines without a key, unless that is what was asked for.
@@ -338,9 +361,9 @@ fn admit(settings: &Settings, headers: &HeaderMap) -> Result<(), (StatusCode, &'
     }
     let Some(key) = &settings.api_key else { return Ok(()) };
     let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    match sent.and_then(|value| value.strip_prefix("Api-Key ")) {
-        Some(sent) if key.is(sent) => Ok(()),
-        Some(_) => Err((StatusCode::UNAUTHORIZED, "another API key\n")),
+    match sent.and_then(|sent| key.admits(sent)) {
+        Some(true) => Ok(()),
+        Some(false) => Err((StatusCode::UNAUTHORIZED, "another API key\n")),
         None => Err((StatusCode::UNAUTHORIZED, "send the header Authorization: Api-Key KEY\n")),
     }
 }
@@ -349,16 +372,19 @@ async fn config(State(served): State<Arc<Served>>, headers: HeaderMap) -> Respon
     if let Err((status, reason)) = admit(&served.settings, &headers) {
         return (status, reason).into_response();
     }
+    let (batches, jobs) = served.engine.computed();
     let body = serde_json::json!({
         "config": {
             "model": served.model_name,
             "layout": served.layout.name,
             "max_connections": served.settings.max_connections,
             "chunk_steps": served.settings.chunk_steps,
+            "batch": served.settings.batch,
         },
         "connections": served.settings.max_connections - served.places.available_permits(),
         "requests": served.requests.load(Ordering::Relaxed),
         "waiting": served.engine.waiting(),
+        "computed": {"batches": batches, "requests": jobs},
     });
     ([(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
 }

@@ -22,14 +22,22 @@ use crate::server::{Connection, Served};
 const PROTOCOL_VERSION: u64 = 1;
 
 /// An envelope, taken apart.
-struct Envelope {
-    kind: String,
-    payload: Vec<(Value, Value)>,
-    seq: Value,
+#[derive(Clone, Debug, PartialEq)]
+pub struct Envelope {
+    /// What it is: `hello`, `observation`, ...
+    pub kind: String,
+    /// What it holds.
+    pub payload: Vec<(Value, Value)>,
+    /// Its number, which the answer repeats.
+    pub seq: Value,
 }
 
 impl Envelope {
-    fn read(bytes: &[u8]) -> Result<Self, RequestError> {
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// [`RequestError::Malformed`] with what is missing or wrong.
+    pub fn read(bytes: &[u8]) -> Result<Self, RequestError> {
         let mut map = message::read(bytes)?;
         let mut missing = Vec::new();
         for name in ["type", "payload", "seq", "timestamp"] {
@@ -119,7 +127,7 @@ pub async fn serve(mut socket: WebSocket, served: Arc<Served>) {
             Message::Text(_) => {
                 let reason = "a text message: envelopes are msgpack in binary messages";
                 let error = RequestError::Malformed(reason.into());
-                if socket.send(failure(&error, Value::from(0))).await.is_err() {
+                if !served.send(&mut socket, failure(&error, Value::from(0))).await {
                     return;
                 }
                 continue;
@@ -168,7 +176,7 @@ pub async fn serve(mut socket: WebSocket, served: Arc<Served>) {
             },
         };
         if let Some(reply) = reply
-            && socket.send(reply).await.is_err()
+            && !served.send(&mut socket, reply).await
         {
             return;
         }

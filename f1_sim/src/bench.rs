@@ -3,18 +3,25 @@
 
 use std::sync::Arc;
 
+use f1_model::image_measures::CHANGED;
 use f1_robot::Robot;
 use image::RgbImage;
 use nalgebra::Vector3;
 
 use crate::arm::{Arm, ArmError};
+use crate::detector::{LEAST_PIXELS, SIDE};
+use crate::disturb::{self, Disturbed, Pending};
 use crate::jtc::Trajectory;
 use crate::objects::{Kind, Scene};
 use crate::random::stream;
+use crate::render::Exposure;
 use crate::scenery::{self, Cameras, Visual};
 use crate::settings::{BenchSettings, CameraId};
 use crate::task::Outcome;
 use crate::world::{Hand, World};
+
+/// Controller periods between two looks at what may be disturbed.
+const LOOK: i64 = 5;
 
 /// Seconds between two controller periods: 100 Hz, a usual update rate of ros2_control.
 pub const PERIOD: f64 = 0.01;
@@ -24,8 +31,8 @@ pub const PERIOD: f64 = 0.01;
 pub struct Visible {
     /// What it is.
     pub kind: Kind,
-    /// Pixels whose middle shows it.
-    pub pixels: u32,
+    /// Pixels whose middle shows it; a fraction when the image was brought to another size.
+    pub pixels: f64,
     /// Mean place of those pixels' middles: right, down.
     pub centre: [f64; 2],
 }
@@ -53,6 +60,10 @@ pub struct Bench {
     visuals: Arc<Vec<Visual>>,
     ticks: i64,
     outcome: Outcome,
+    pending: Option<Pending>,
+    disturbed: Option<Disturbed>,
+    /// The world as it would be without the disturbance, until the difference shows.
+    undisturbed: Option<Box<World>>,
 }
 
 impl Bench {
@@ -76,6 +87,9 @@ impl Bench {
             visuals,
             ticks: -(lead as i64),
             outcome: Outcome::Running,
+            pending: settings.disturb.map(|kind| Pending::draw(kind, stream(20))),
+            disturbed: None,
+            undisturbed: None,
             settings,
         })
     }
@@ -146,9 +160,63 @@ impl Bench {
         self.arm.advance(now, PERIOD, self.world.finger_stop());
         let hand = Hand { tool: self.arm.tool(), half_opening: self.arm.half_opening() };
         self.world.advance(PERIOD, &hand);
+        if let Some(world) = &mut self.undisturbed {
+            world.advance(PERIOD, &hand);
+        }
+        self.disturb(now, &hand);
         if self.ticks > 0 && !self.outcome.is_over() {
             self.outcome = self.world.outcome(self.settings.task, now);
         }
+    }
+
+    /// Lets the disturbance of this episode happen when its moment has come.
+    fn disturb(&mut self, now: f64, hand: &Hand) {
+        let Some(pending) = &mut self.pending else { return };
+        if pending.is_past(now) || self.outcome.is_over() {
+            self.pending = None;
+            return;
+        }
+        // What is in view is looked for as often as a camera would.
+        if !pending.is_due(now) || self.ticks % LOOK != 0 {
+            return;
+        }
+        let Some(mut pending) = self.pending.take() else { return };
+        let [width, height] = self.settings.image.map(f64::from);
+        let least = LEAST_PIXELS * width * height / (SIDE * SIDE);
+        let visible = disturb::in_view(&self.world, &self.visible(CameraId::Fixed), least);
+        let before = self.world.clone();
+        let tool = hand.tool.translation.vector;
+        self.disturbed = pending.disturb(&mut self.world, &visible, &tool, now);
+        match self.disturbed {
+            Some(_) => self.undisturbed = Some(Box::new(before)),
+            None => self.pending = Some(pending),
+        }
+    }
+
+    /// What happened in mid-episode, by [`BenchSettings::disturb`].
+    #[must_use]
+    pub fn disturbed(&self) -> Option<Disturbed> {
+        self.disturbed
+    }
+
+    /// Whether the disturbance shows in a camera's image: without noise, at least as many pixels as
+    /// a visible object has differ from what would be seen without it, in a channel by more than
+    /// [`CHANGED`].
+    #[must_use]
+    pub fn disturbance_shows(&self, camera: CameraId) -> bool {
+        let Some(undisturbed) = &self.undisturbed else { return false };
+        let pinhole = self.cameras.pinhole(camera, &self.arm);
+        let exposure = Exposure { noise: 0.0, ..self.cameras.exposure };
+        let [is, would_be] = [&self.world, undisturbed].map(|world| {
+            let bodies = scenery::bodies(&self.visuals, &self.arm, world);
+            crate::render::draw(&bodies, &pinhole, &exposure, 0)
+        });
+        let differs = |(a, b): (&image::Rgb<u8>, &image::Rgb<u8>)| {
+            a.0.iter().zip(b.0).any(|(a, b)| a.abs_diff(b) > CHANGED)
+        };
+        let pixels = is.pixels().zip(would_be.pixels()).filter(|pair| differs(*pair)).count();
+        let area = f64::from(pinhole.width) * f64::from(pinhole.height);
+        pixels as f64 >= LEAST_PIXELS * area / (SIDE * SIDE)
     }
 
     /// The measured joints now.
@@ -191,11 +259,11 @@ impl Bench {
         let pinhole = self.cameras.pinhole(camera, &self.arm);
         let width = pinhole.width as usize;
         let kinds: Vec<Kind> = scenery::drawn(&self.world).map(|object| object.kind).collect();
-        let mut sums = vec![(0u32, [0.0, 0.0]); kinds.len()];
+        let mut sums = vec![(0.0, [0.0, 0.0]); kinds.len()];
         for (at, body) in crate::render::bodies_seen(&bodies, &pinhole).into_iter().enumerate() {
             let object = body.and_then(|body| body.checked_sub(scenery::BEFORE_OBJECTS));
             if let Some((pixels, sum)) = object.and_then(|object| sums.get_mut(object)) {
-                *pixels += 1;
+                *pixels += 1.0;
                 sum[0] += (at % width) as f64 + 0.5;
                 sum[1] += (at / width) as f64 + 0.5;
             }
@@ -203,11 +271,11 @@ impl Bench {
         kinds
             .into_iter()
             .zip(sums)
-            .filter(|(_, (pixels, _))| *pixels > 0)
+            .filter(|(_, (pixels, _))| *pixels > 0.0)
             .map(|(kind, (pixels, sum))| Visible {
                 kind,
                 pixels,
-                centre: sum.map(|sum| sum / f64::from(pixels)),
+                centre: sum.map(|sum| sum / pixels),
             })
             .collect()
     }

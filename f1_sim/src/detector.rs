@@ -105,10 +105,8 @@ impl Objects {
     pub fn add(&mut self, image: &RgbImage, visible: &[Visible]) {
         let scale = area_scale(image);
         let near = NEAR * scale.sqrt();
-        let visible: Vec<&Visible> = visible
-            .iter()
-            .filter(|object| f64::from(object.pixels) >= LEAST_PIXELS * scale)
-            .collect();
+        let visible: Vec<&Visible> =
+            visible.iter().filter(|object| object.pixels >= LEAST_PIXELS * scale - 1e-9).collect();
         let found = detect(image);
         let mut pairs: Vec<(f64, usize, usize)> = Vec::new();
         for (index, object) in visible.iter().enumerate() {
@@ -178,7 +176,7 @@ mod tests {
     const BLUE: [u8; 3] = [50, 80, 200];
 
     fn visible(colour: Colour, centre: [f64; 2]) -> Visible {
-        Visible { kind: Kind { colour, shape: Shape::Cube }, pixels: 36, centre }
+        Visible { kind: Kind { colour, shape: Shape::Cube }, pixels: 36.0, centre }
     }
 
     #[test]

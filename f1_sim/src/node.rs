@@ -4,6 +4,7 @@
 //! `bench/outcome`; it takes `<controller>/joint_trajectory` for every controller of the robot
 //! file. An episode runs from one reset to the next.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,9 @@ use parking_lot::Mutex;
 
 use crate::arm::ArmError;
 use crate::bench::Bench;
+use crate::disturb::Disturbed;
 use crate::jtc::{Point, Trajectory};
+use crate::score::Truth;
 use crate::settings::{BenchSettings, CameraId};
 use crate::task::Outcome;
 
@@ -36,6 +39,9 @@ pub enum SimError {
     NoCamera(&'static str),
 }
 
+/// Images whose truth is kept: more than an episode has.
+pub const TRUTHS: usize = 1024;
+
 /// How the bench is put on topics.
 #[derive(Debug, Clone)]
 pub struct SimOptions {
@@ -47,11 +53,19 @@ pub struct SimOptions {
     pub joint_rate: f64,
     /// Lays out the next episode, with the next seed, when one is over.
     pub endless: bool,
+    /// Keeps what the renderer knows of each image of the history camera, for [`SimNode::truths`].
+    pub truth: bool,
 }
 
 impl Default for SimOptions {
     fn default() -> Self {
-        Self { namespace: "/f1".into(), camera_rate: 20.0, joint_rate: 100.0, endless: false }
+        Self {
+            namespace: "/f1".into(),
+            camera_rate: 20.0,
+            joint_rate: 100.0,
+            endless: false,
+            truth: false,
+        }
     }
 }
 
@@ -65,6 +79,8 @@ struct Episode {
     /// Trajectories that came after their first point's instant, in all episodes.
     late: u64,
     reported: Outcome,
+    /// Newest last, where they are kept.
+    truths: VecDeque<Truth>,
 }
 
 impl Episode {
@@ -108,6 +124,7 @@ impl SimNode {
             violations: 0,
             late: 0,
             reported: Outcome::Running,
+            truths: VecDeque::new(),
         }));
         let sim = Self { node, robot: robot.clone(), episode };
         sim.give_joints(options)?;
@@ -182,6 +199,19 @@ impl SimNode {
         self.episode.lock().late
     }
 
+    /// What happened in mid-episode.
+    #[must_use]
+    pub fn disturbed(&self) -> Option<Disturbed> {
+        self.episode.lock().bench.disturbed()
+    }
+
+    /// What the history camera saw since the last reset, oldest first, at most the last
+    /// [`TRUTHS`] images; empty without [`SimOptions::truth`].
+    #[must_use]
+    pub fn truths(&self) -> Vec<Truth> {
+        self.episode.lock().truths.iter().cloned().collect()
+    }
+
     fn give_joints(&self, options: &SimOptions) -> Result<(), SimError> {
         // Of several topics the first: joints are taken by name, whichever they come on.
         let topic = self.robot.file().joint_states.iter().next().unwrap_or("joint_states");
@@ -220,7 +250,7 @@ impl SimNode {
                 self.node.create_publisher(&description.topic, Qos::reliable().keep_last(2))?;
             cameras.push((camera, description.frame.clone().unwrap_or_default(), publisher));
         }
-        let (episode, clock) = (self.episode.clone(), self.node.clock());
+        let (episode, clock, truth) = (self.episode.clone(), self.node.clock(), options.truth);
         let timer = self.node.create_timer(period, ClockKind::Ros, move || {
             let now_ns = clock.now().nanoseconds();
             let bench = {
@@ -231,6 +261,19 @@ impl SimNode {
                 // controllers go on.
                 episode.bench.clone()
             };
+            if truth {
+                let seen = Truth {
+                    stamp_ns: now_ns,
+                    visible: bench.visible(CameraId::Fixed),
+                    size: bench.settings().image,
+                    disturbed: bench.disturbance_shows(CameraId::Fixed),
+                };
+                let mut episode = episode.lock();
+                if episode.truths.len() >= TRUTHS {
+                    episode.truths.pop_front();
+                }
+                episode.truths.push_back(seen);
+            }
             for (camera, frame, publisher) in &cameras {
                 let image = bench.render(*camera);
                 let message = f1_image::encode(&image, header(now_ns, frame));
@@ -331,6 +374,7 @@ fn replace(
     episode.began_ns = Episode::begins_ns(&bench, now_ns);
     episode.bench = bench;
     episode.reported = Outcome::Running;
+    episode.truths.clear();
     Ok(())
 }
 

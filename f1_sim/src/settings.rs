@@ -1,5 +1,6 @@
 //! What one episode of the bench is made of.
 
+use crate::disturb::Disturb;
 use crate::kinds::Kind;
 use crate::task::{Split, Task};
 
@@ -42,6 +43,8 @@ pub struct BenchSettings {
     /// Seconds that the belt runs and the arm waits before the episode begins, so that a history
     /// of images can be had.
     pub lead_in: f64,
+    /// What happens in mid-episode, 1 to 4 s after the instruction.
+    pub disturb: Option<Disturb>,
 }
 
 impl BenchSettings {
@@ -61,6 +64,7 @@ impl BenchSettings {
             lag: 0.04,
             start: None,
             lead_in: 0.0,
+            disturb: None,
         }
     }
 }

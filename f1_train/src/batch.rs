@@ -8,7 +8,7 @@ use f1_data::augment::Augmentation;
 use f1_data::loader::{RawSample, Reader};
 use f1_data::mixture::Drawn;
 use f1_model::image_prep::Shrink;
-use f1_model::training::{Batch, FlowDraw};
+use f1_model::training::{Batch, FlowDraw, FrameTokens};
 use f1_model::{Config, PromptEncoder, check_tasks, image_prep};
 use f1_robot::statistics::Normaliser;
 use rand::{Rng as _, SeedableRng as _};
@@ -78,8 +78,9 @@ pub struct Preparer {
 /// History frames of a sample.
 #[derive(Debug)]
 pub enum Frames {
-    /// Token ids, `[frame][token]`.
-    Tokens(Vec<Vec<u32>>),
+    /// Token ids, `[frame][token]`, and features, `[frame][number]`, where the model's map is
+    /// continuous.
+    Tokens(Vec<(Vec<u32>, Vec<f32>)>),
     /// Pixels `[frames, 3, side, side]` in [-1, 1].
     Pixels(Tensor),
     /// The model does not foresee.
@@ -109,7 +110,7 @@ pub struct Prepared {
     pub time: f32,
     /// Further draws of noise and time.
     pub more_draws: Vec<(Vec<f32>, f32)>,
-    /// Uniform numbers that decide what stage I hides: of the sample, then of each token.
+    /// Uniform numbers that decide what is hidden: of the sample, then of each token (stage I).
     pub hiding: (f32, Vec<f32>),
 }
 
@@ -255,7 +256,7 @@ impl Preparer {
         &self,
         samples: &[Prepared],
         device: &Device,
-        tokenize: impl Fn(&Tensor) -> Result<Tensor>,
+        tokenize: impl Fn(&Tensor) -> Result<FrameTokens>,
     ) -> Result<Batch> {
         let [width, height] = self.config.image_fit;
         let (mut images, mut image_valid) = (Vec::new(), Vec::new());
@@ -324,8 +325,8 @@ impl Preparer {
         &self,
         samples: &[Prepared],
         device: &Device,
-        tokenize: impl Fn(&Tensor) -> Result<Tensor>,
-    ) -> Result<Option<Tensor>> {
+        tokenize: impl Fn(&Tensor) -> Result<FrameTokens>,
+    ) -> Result<Option<FrameTokens>> {
         let (mut tokens, mut pixels) = (Vec::new(), Vec::new());
         for sample in samples {
             match &sample.frames {
@@ -338,10 +339,20 @@ impl Preparer {
             return Ok(Some(tokenize(&Tensor::stack(&pixels, 0)?.to_device(device)?)?));
         }
         let frames = tokens.first().map_or(0, |frames| frames.len());
-        let length = tokens.first().and_then(|frames| frames.first()).map_or(0, Vec::len);
-        let flat: Vec<u32> =
-            tokens.iter().flat_map(|frames| frames.iter().flatten()).copied().collect();
-        Ok(Some(Tensor::from_vec(flat, (samples.len(), frames, length), device)?))
+        let all = || tokens.iter().flat_map(|frames| frames.iter());
+        let length = all().next().map_or(0, |(ids, _)| ids.len());
+        let flat: Vec<u32> = all().flat_map(|(ids, _)| ids).copied().collect();
+        let ids = Tensor::from_vec(flat, (samples.len(), frames, length), device)?;
+        let features = match &self.config.generation {
+            Some(generation) if generation.continuous_map => {
+                let codes = generation.tokenizer.z_channels;
+                let shape = (samples.len(), frames, generation.last_side().pow(2), codes);
+                let flat: Vec<f32> = all().flat_map(|(_, features)| features).copied().collect();
+                Some(Tensor::from_vec(flat, shape, device)?)
+            }
+            _ => None,
+        };
+        Ok(Some(FrameTokens { ids, features }))
     }
 }
 

@@ -76,13 +76,17 @@ impl CodebookWatch {
             0.0 => images.clone(),
             deviation => self.with_noise(&images, deviation, step)?,
         };
+        let from_features = match step < settings.unquantised {
+            true => frames.len(),
+            false => (settings.unquantised_share * frames.len() as f64).round() as usize,
+        };
         let out = match step < settings.unquantised {
             true => Reconstruction {
                 images: tokenizer.reconstruct_unquantised(&noisy)?,
                 quantizer_loss: Tensor::zeros((), DType::F32, device)?,
                 tokens: Tensor::zeros((1, 1), DType::U32, device)?,
             },
-            false => tokenizer.reconstruct(&noisy, settings.commitment)?,
+            false => tokenizer.reconstruct(&noisy, settings.commitment, from_features)?,
         };
         let difference = (&out.images - &images)?;
         let squared = difference.sqr()?.mean_all()?;
@@ -116,14 +120,25 @@ impl CodebookWatch {
         let mean_square = scalar(&squared)?;
         let used = self.uses.iter().filter(|uses| **uses > 0).count() as f64
             / self.uses.len().max(1) as f64;
-        let values = vec![
+        // Pixels span 2: from -1 to 1.
+        let psnr = |mean_square: f64| 10.0 * (4.0 / mean_square.max(1e-12)).log10();
+        let mut values = vec![
             ("loss", scalar(&loss)?),
             ("reconstruction_loss", mean_square),
             ("quantizer_loss", scalar(&out.quantizer_loss)?),
-            // Pixels span 2: from -1 to 1.
-            ("psnr", 10.0 * (4.0 / mean_square.max(1e-12)).log10()),
+            ("psnr", psnr(mean_square)),
             ("codes_used", used),
         ];
+        if settings.unquantised_share > 0.0 {
+            let of = |from: usize, count: usize| -> Result<f64> {
+                match count {
+                    0 => Ok(f64::NAN),
+                    _ => Ok(psnr(scalar(&difference.narrow(0, from, count)?.sqr()?.mean_all()?)?)),
+                }
+            };
+            values[3].1 = of(from_features, frames.len() - from_features)?;
+            values.push(("psnr_features", of(0, from_features)?));
+        }
         Ok((loss, values))
     }
 

@@ -265,7 +265,7 @@ impl Adapter {
 }
 
 /// Attention and MLP weights: matrices inside a layer.
-fn is_adaptable(spec: &ParameterSpec) -> bool {
+pub(crate) fn is_adaptable(spec: &ParameterSpec) -> bool {
     spec.kind == Kind::Parameter && spec.shape.len() == 2 && spec.name.contains(".layers.")
 }
 

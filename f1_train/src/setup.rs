@@ -6,12 +6,14 @@ use candle_core::{DType, Device, Tensor};
 use f1_data::lerobot::{ColumnSlice, Columns, Dataset};
 use f1_data::loader::{OpenSource, Reader};
 use f1_data::mixture::Pick;
+use f1_data::statistics::TurnJumps;
 use f1_data::window::Window;
 use f1_model::checkpoint::{self, LoadPrecision};
 use f1_model::parameters::{Group, used_parameters};
 use f1_model::weights::Weights;
 use f1_model::{Config, PromptEncoder};
 use f1_robot::statistics::{DatasetStatistics, Normaliser, StatisticsFile};
+use f1_robot::{Circles, Robot, share};
 
 use crate::ranks::Ranks;
 use crate::run_file::{DeviceName, ModelSection, RunFile, SourceSection, Stage};
@@ -116,6 +118,15 @@ fn open_source(
         state: slices(&section.state, f1_data::lerobot::STATE)?,
         action: slices(&section.action, f1_data::lerobot::ACTION)?,
         cameras,
+        circles: None,
+    };
+    let (state, action) = widths_of(&dataset, &columns)?;
+    columns.circles = match &section.robot {
+        Some(robot) => {
+            let circles = circles(name, robot, (state, action))?;
+            Some(if section.delta_actions { circles.of_set_points() } else { circles })
+        }
+        None => None,
     };
     let shown_cameras = columns.cameras.len();
     // Read with the episode, though not shown to the understanding expert.
@@ -149,6 +160,23 @@ fn open_source(
         skip_episodes: section.skip_episodes.clone(),
         cut_task_at: section.cut_task_at,
     })
+}
+
+/// The angles of a robot's joints that turn without end, for vectors of these widths.
+fn circles(name: &str, robot: &str, widths: (usize, usize)) -> Result<Circles> {
+    let stopped = |fault: &dyn std::fmt::Display| {
+        TrainError::Stopped(format!("`{name}`: the robot `{robot}`: {fault}"))
+    };
+    let file = share::robot_file(robot).map_err(|fault| stopped(&fault))?;
+    let circles = Robot::load(&file).map_err(|fault| stopped(&fault))?.circles();
+    let (state, action) = circles.widths();
+    if widths != (state, action) {
+        return Err(stopped(&format!(
+            "its state has {state} entries and its action {action}, the data set {} and {}",
+            widths.0, widths.1
+        )));
+    }
+    Ok(circles)
 }
 
 /// Statistics of every source that does not use another's: read where the run names a file,
@@ -189,11 +217,13 @@ pub fn statistics(run: &RunFile, sources: &[OpenSource]) -> Result<StatisticsFil
 pub fn of_source(source: &OpenSource) -> Result<DatasetStatistics> {
     let columns = Columns { cameras: Vec::new(), ..source.columns.clone() };
     let (mut states, mut actions) = (Vec::new(), Vec::new());
+    let mut jumps = TurnJumps::default();
     for episode in source.dataset.episodes() {
         if source.skip_episodes.contains(&episode.index) {
             continue;
         }
         let table = source.dataset.read_episode(episode.index, &columns)?;
+        jumps.count(&table.state);
         if source.window.delta {
             for frame in 0..table.len() {
                 let (rows, padded) = source.window.chunk(frame, &table.action, &table.state[frame]);
@@ -206,6 +236,9 @@ pub fn of_source(source: &OpenSource) -> Result<DatasetStatistics> {
         }
         states.extend(table.state);
     }
+    if let Some(warning) = jumps.warning().filter(|_| source.columns.circles.is_none()) {
+        tracing::warn!("`{}`: {warning}; give the source's `robot`", source.name);
+    }
     Ok(f1_data::statistics::of_dataset(&states, &actions))
 }
 
@@ -214,15 +247,19 @@ pub fn of_source(source: &OpenSource) -> Result<DatasetStatistics> {
 /// # Errors
 /// When a column is unknown.
 pub fn widths(source: &OpenSource) -> Result<(usize, usize)> {
+    widths_of(&source.dataset, &source.columns)
+}
+
+fn widths_of(dataset: &Dataset, columns: &Columns) -> Result<(usize, usize)> {
     let width = |slices: &[ColumnSlice]| -> Result<usize> {
         let mut sum = 0;
         for slice in slices {
-            let feature = source.dataset.info().feature(source.dataset.root(), &slice.column)?;
+            let feature = dataset.info().feature(dataset.root(), &slice.column)?;
             sum += slice.range.map_or(feature.width(), |(from, to)| to - from);
         }
         Ok(sum)
     };
-    Ok((width(&source.columns.state)?, width(&source.columns.action)?))
+    Ok((width(&columns.state)?, width(&columns.action)?))
 }
 
 /// Normalisers of state and action of every source.

@@ -1,4 +1,5 @@
-//! Tokens of every history frame, encoded once.
+//! Tokens of every history frame, and its features where the model's map is continuous, encoded
+//! once.
 //!
 //! The tokenizer is frozen in the three stages and a centre crop shows it the same pixels every
 //! time, so a frame's tokens never change: encoding them again each epoch would be most of a small
@@ -14,6 +15,7 @@ use f1_model::network::F1Network;
 use f1_model::parameters::Group;
 use f1_model::weights::Weights;
 use f1_model::{Config, image_prep};
+use half::f16;
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::{Result, TrainError};
@@ -25,10 +27,13 @@ const MAGIC: &[u8; 8] = b"f1tokens";
 /// Token ids by source, episode and frame.
 #[derive(Debug)]
 pub struct TokenCache {
+    /// Token ids of a frame.
     length: usize,
-    /// `[source][episode]`: its number, and the flat ids of its frames. Numbers grow; some may be
-    /// missing.
-    ids: Vec<Vec<(usize, Vec<u16>)>>,
+    /// Numbers of a frame's features; 0 where the model takes none.
+    features: usize,
+    /// `[source][episode]`: its number, and what its frames hold, one frame after another: ids,
+    /// then the bits of the features as f16. Numbers grow; some may be missing.
+    frames: Vec<Vec<(usize, Vec<u16>)>>,
 }
 
 impl TokenCache {
@@ -51,11 +56,19 @@ impl TokenCache {
             ));
         }
         let length = foresight.config.total_tokens();
+        let features = match foresight.config.continuous_map {
+            true => foresight.config.full_map_tokens() * foresight.config.tokenizer.z_channels,
+            false => 0,
+        };
         std::fs::create_dir_all(folder).map_err(TrainError::io(folder))?;
-        let fingerprint = fingerprint(network.config(), weights)?;
+        let mut fingerprint = fingerprint(network.config(), weights)?;
+        if features > 0 {
+            mix(&mut fingerprint, b"features");
+        }
+        let width = length + features;
         let all = reader.sources().iter().map(|source| source.dataset.frames()).sum();
         let mut done = 0;
-        let mut ids = Vec::new();
+        let mut frames = Vec::new();
         for (index, source) in reader.sources().iter().enumerate() {
             let camera = source.history_camera.as_deref().unwrap_or_default();
             let mut hash = fingerprint;
@@ -68,17 +81,17 @@ impl TokenCache {
             }
             let path = folder.join(format!("{hash:016x}.tokens"));
             let lengths: Vec<usize> =
-                source.dataset.episodes().iter().map(|episode| episode.length * length).collect();
+                source.dataset.episodes().iter().map(|episode| episode.length * width).collect();
             if let Some(kept) = load(&path, &lengths) {
                 done += source.dataset.frames();
                 progress(done, all);
-                ids.push(numbered(source, kept));
+                frames.push(numbered(source, kept));
                 continue;
             }
             let mut of_source = Vec::new();
             for episode in source.dataset.episodes() {
                 if source.skip_episodes.contains(&episode.index) {
-                    of_source.push(vec![0; episode.length * length]);
+                    of_source.push(vec![0; episode.length * width]);
                     continue;
                 }
                 of_source.push(encode_episode(reader, network, index, episode.index, camera)?);
@@ -86,33 +99,36 @@ impl TokenCache {
                 progress(done, all);
             }
             save(&path, &of_source)?;
-            ids.push(numbered(source, of_source));
+            frames.push(numbered(source, of_source));
         }
-        Ok(Self { length, ids })
+        Ok(Self { length, features, frames })
     }
 
-    /// Ids of one frame.
+    /// Ids and features of one frame.
     ///
     /// # Errors
     /// When there is no such frame.
-    pub fn get(&self, source: usize, episode: usize, frame: usize) -> Result<Vec<u32>> {
-        let of_source = self.ids.get(source).map_or(&[][..], Vec::as_slice);
+    pub fn get(&self, source: usize, episode: usize, frame: usize) -> Result<(Vec<u32>, Vec<f32>)> {
+        let of_source = self.frames.get(source).map_or(&[][..], Vec::as_slice);
         let place = of_source.binary_search_by_key(&episode, |(number, _)| *number);
-        place
+        let width = self.length + self.features;
+        let numbers = place
             .ok()
-            .and_then(|place| {
-                of_source[place].1.get(frame * self.length..(frame + 1) * self.length)
-            })
-            .map(|ids| ids.iter().map(|id| u32::from(*id)).collect())
+            .and_then(|place| of_source[place].1.get(frame * width..(frame + 1) * width))
             .ok_or_else(|| {
                 TrainError::Stopped(format!("no tokens of episode {episode}, frame {frame}"))
-            })
+            })?;
+        let (ids, features) = numbers.split_at(self.length);
+        Ok((
+            ids.iter().map(|id| u32::from(*id)).collect(),
+            features.iter().map(|bits| f16::from_bits(*bits).to_f32()).collect(),
+        ))
     }
 }
 
-/// Each episode's ids with its number.
-fn numbered(source: &OpenSource, ids: Vec<Vec<u16>>) -> Vec<(usize, Vec<u16>)> {
-    source.dataset.episodes().iter().map(|episode| episode.index).zip(ids).collect()
+/// Each episode's frames with its number.
+fn numbered(source: &OpenSource, frames: Vec<Vec<u16>>) -> Vec<(usize, Vec<u16>)> {
+    source.dataset.episodes().iter().map(|episode| episode.index).zip(frames).collect()
 }
 
 fn encode_episode(
@@ -128,7 +144,7 @@ fn encode_episode(
     })?;
     let config = network.config();
     let side = network.foresight()?.config.frame_side();
-    let mut ids = Vec::new();
+    let mut numbers = Vec::new();
     for group in images.chunks(BATCH) {
         let frames: Vec<Tensor> = group
             .par_iter()
@@ -140,10 +156,18 @@ fn encode_episode(
             })
             .collect::<Result<_>>()?;
         let frames = Tensor::stack(&frames, 0)?.unsqueeze(0)?.to_device(network.device())?;
-        let tokens: Vec<u32> = network.tokenize(&frames)?.flatten_all()?.to_vec1()?;
-        ids.extend(tokens.into_iter().map(|id| id as u16));
+        let tokens = network.tokenize(&frames)?;
+        let ids: Vec<Vec<u32>> = tokens.ids.squeeze(0)?.to_vec2()?;
+        let features: Vec<Vec<f32>> = match &tokens.features {
+            Some(features) => features.squeeze(0)?.flatten_from(1)?.to_vec2()?,
+            None => vec![Vec::new(); ids.len()],
+        };
+        for (ids, features) in ids.iter().zip(features) {
+            numbers.extend(ids.iter().map(|id| *id as u16));
+            numbers.extend(features.iter().map(|value| f16::from_f32(*value).to_bits()));
+        }
     }
-    Ok(ids)
+    Ok(numbers)
 }
 
 /// A number that changes when the tokenizer or the crop does.

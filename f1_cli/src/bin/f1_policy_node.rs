@@ -6,11 +6,13 @@
 #[macro_use]
 #[path = "../output.rs"]
 mod output;
+#[path = "../assembly.rs"]
+mod assembly;
 
 use std::process::ExitCode;
 
 use f1_middleware::{Backend, Context, ContextOptions, RosArgs};
-use f1_policy_node::process::{PolicyProcess, ProcessOptions, load_from_parameters};
+use f1_policy_node::process::{PolicyProcess, ProcessOptions};
 use f1_policy_node::run::{parameter_page, spin_until_shutdown};
 
 fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,7 +31,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
             println!(
                 "f1_policy_node [--print-parameters | --print-topics] [--ros-args ...]\n\n\
                  One process with the managed nodes perception, foresight, action and safety_filter.\n\
-                 Set at least -p robot_file:=FILE and -p model:=FOLDER; -p autostart:=false leaves the nodes unconfigured."
+                 Set at least -p robot_file:=FILE and -p model:=FOLDER (or ws://HOST:PORT); -p autostart:=false leaves the nodes unconfigured."
             );
             return Ok(());
         }
@@ -38,8 +40,8 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let backend = Backend::from_name(Backend::DEFAULT_NAME)?;
     let context = Context::new(ContextOptions { backend, args })?;
     context.shutdown_on_signals()?;
-    let process =
-        PolicyProcess::compose(&context, load_from_parameters(), &ProcessOptions::default())?;
+    let load = assembly::load_from_parameters();
+    let process = PolicyProcess::compose(&context, load, &ProcessOptions::default())?;
     process.stop_on_panic();
     spin_until_shutdown(&context);
     Ok(())

@@ -16,8 +16,9 @@ const FAR: f64 = 5.0;
 
 /// Arguments of `f1 eval`.
 #[derive(clap::Args, Debug)]
+#[command(override_usage = "f1 eval <DATASET> --model <MODEL>... [OPTIONS]")]
 pub struct Args {
-    /// Data set.
+    /// Data set; stands before the options, because --model and --cameras take several values.
     dataset: PathBuf,
     /// Checkpoint folder; several give the correlation of foresight and action over them.
     #[arg(long, required = true, num_args = 1..)]

@@ -11,6 +11,8 @@ pub mod inspect;
 pub mod record;
 pub mod run;
 pub mod serve;
+pub mod server_args;
 pub mod stats;
+pub mod study;
 pub mod train;
 pub mod verify;

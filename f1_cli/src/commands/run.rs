@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use f1_middleware::{Backend, ClockKind, Context, ContextOptions, MemBus, RosArgs};
-use f1_policy_node::process::{PolicyProcess, ProcessOptions, load_from_parameters};
+use f1_policy_node::process::{PolicyProcess, ProcessOptions};
 use f1_policy_node::recording::{Bag, Instructions, RecordSession, Replay};
 use f1_policy_node::run::{spin_until_shutdown, status_line};
 use f1_robot::Robot;
 
 use f1_robot::share;
+
+use super::server_args::ServerArgs;
+use crate::assembly;
 
 /// Arguments of `f1 run`.
 #[derive(clap::Args, Debug)]
@@ -20,9 +23,12 @@ pub struct Args {
     /// A shipped robot's name, or a path to a robot file.
     #[arg(long, default_value = "bench_arm")]
     robot: String,
-    /// A shipped model's name, or a checkpoint folder.
+    /// A shipped model's name, a checkpoint folder, or a policy server: ws://HOST:PORT or
+    /// wss://HOST:PORT.
     #[arg(long, default_value = "f1_bench")]
     model: String,
+    #[command(flatten)]
+    server: ServerArgs,
     /// What to do. Without one the robot waits for the topic `instruction`; a replay takes those of
     /// the recording.
     #[arg(long, default_value = "")]
@@ -57,7 +63,7 @@ pub struct Args {
 
 impl Args {
     /// The options as ROS arguments; what stands behind `--` comes last and wins.
-    fn ros_args(&self, robot: &Path, model: &Path) -> Result<RosArgs> {
+    fn ros_args(&self, robot: &Path, model: &str) -> Result<RosArgs> {
         let mut all: Vec<String> = ["f1", "--ros-args"].map(String::from).to_vec();
         let mut parameter = |node: &str, name: &str, value: &str| {
             // Quoted: a YAML value that looks like a number or a list stays text.
@@ -71,11 +77,24 @@ impl Args {
             ]);
         };
         parameter("foresight", "robot_file", &robot.display().to_string());
-        parameter("foresight", "model", &model.display().to_string());
+        parameter("foresight", "model", model);
+        let server = self.server.options()?;
+        let file = |file: &Option<PathBuf>| {
+            file.as_ref().map_or_else(String::new, |file| file.display().to_string())
+        };
+        parameter("foresight", "server_layout", &server.layout);
+        parameter("foresight", "server_key", &file(&server.key_file));
+        parameter("foresight", "server_ca", &file(&server.authorities));
         parameter("foresight", "device", &self.device);
         parameter("foresight", "dtype", self.dtype.as_deref().unwrap_or_default());
         parameter("foresight", "quant", self.quant.as_deref().unwrap_or_default());
         parameter("perception", "instruction", &self.instruction);
+        let mut number = |name: &str, value: Duration| {
+            let value = format!("/**/foresight:{name}:={:?}", value.as_secs_f64());
+            all.extend(["-p".into(), value]);
+        };
+        number("server_timeout", server.timeout);
+        number("server_wait", server.wait);
         // The first rule for a name holds, here and in an installed ROS 2, which reads the command
         // line itself.
         let names = ["__ns:=", "__node:=", "__name:="];
@@ -109,7 +128,7 @@ const TAIL: Duration = Duration::from_secs(1);
 /// What stops the command.
 pub fn run(args: Args) -> Result<()> {
     let robot_file = share::robot_file(&args.robot)?;
-    let model = share::model(&args.model)?;
+    let model = assembly::model(&args.model)?;
     let ros_args = args.ros_args(&robot_file, &model)?;
     let robot = Arc::new(Robot::load(&robot_file)?);
     match &args.bag {
@@ -122,8 +141,8 @@ fn live(args: &Args, robot: &Robot, ros_args: RosArgs) -> Result<()> {
     let backend = Backend::from_name(&args.backend)?;
     let context = Context::new(ContextOptions { backend, args: ros_args })?;
     context.shutdown_on_signals()?;
-    let process =
-        PolicyProcess::compose(&context, load_from_parameters(), &ProcessOptions::default())?;
+    let load = assembly::load_from_parameters();
+    let process = PolicyProcess::compose(&context, load, &ProcessOptions::default())?;
     process.stop_on_panic();
     let recording = args
         .record
@@ -162,8 +181,8 @@ fn replay(args: &Args, path: &Path, robot: &Robot, ros_args: RosArgs) -> Result<
     let start = Replay::start_of(&bag)?;
     let backend = Backend::Mem { bus: MemBus::new(), virtual_start: Some(start) };
     let context = Context::new(ContextOptions { backend, args: ros_args })?;
-    let process =
-        PolicyProcess::compose(&context, load_from_parameters(), &ProcessOptions::default())?;
+    let load = assembly::load_from_parameters();
+    let process = PolicyProcess::compose(&context, load, &ProcessOptions::default())?;
     let recording = args
         .record
         .as_ref()

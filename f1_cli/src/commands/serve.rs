@@ -8,9 +8,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use f1_model::{DeviceChoice, Dtype, LoadOptions, Quant};
 use f1_robot::share;
-use f1_serve::engine::Model;
+use f1_serve::key::ApiKey;
 use f1_serve::layout::Layout;
-use f1_serve::server::{ApiKey, Served, Settings};
+use f1_serve::model::Model;
+use f1_serve::server::{Served, Settings};
 
 /// Arguments of `f1 serve`.
 #[derive(clap::Args, Debug)]
@@ -46,6 +47,9 @@ pub struct Args {
     /// it, all.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     chunk_steps: Option<u16>,
+    /// Waiting requests that are computed together at most; 1: one by one.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    batch: u16,
     /// Connections at once.
     #[arg(long, default_value_t = 64)]
     max_connections: usize,
@@ -114,7 +118,7 @@ pub fn run(args: Args) -> Result<()> {
         return Ok(());
     }
     let settings = Settings {
-        api_key: api_key(args.api_key.as_deref())?,
+        api_key: ApiKey::read(args.api_key.as_deref()).map_err(anyhow::Error::msg)?,
         insecure: args.insecure,
         full_history: args.full_history,
         idle_reset: args
@@ -123,6 +127,7 @@ pub fn run(args: Args) -> Result<()> {
             .transpose()
             .context("--idle-reset takes seconds from 0 up")?,
         chunk_steps: args.chunk_steps.map(usize::from),
+        batch: usize::from(args.batch),
         max_connections: args.max_connections,
         seed: args.seed,
         ..Settings::new(SocketAddr::new(args.host, args.port))
@@ -137,27 +142,19 @@ pub fn run(args: Args) -> Result<()> {
     Ok(())
 }
 
-/// The key: from the file, else from F1_API_KEY.
-fn api_key(file: Option<&std::path::Path>) -> Result<Option<ApiKey>> {
-    let text = match file {
-        Some(file) => std::fs::read_to_string(file)
-            .with_context(|| format!("--api-key {}", file.display()))?,
-        None => match std::env::var("F1_API_KEY") {
-            Ok(text) => text,
-            Err(_) => return Ok(None),
-        },
-    };
-    ApiKey::new(&text).map(Some).map_err(anyhow::Error::msg)
-}
-
 /// Ends at SIGINT or SIGTERM.
 fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
     let (sender, receiver) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("signals".into()).spawn(move || {
-        if signals.forever().next().is_some() {
+        let mut signals = signals.forever();
+        if signals.next().is_some() {
             let _ = sender.send(());
+        }
+        // A second signal does not wait for the clients.
+        if signals.next().is_some() {
+            std::process::exit(130);
         }
     })?;
     Ok(async {

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use candle_core::Device;
 use f1_data::lerobot::{Columns, Dataset};
-use f1_data::statistics::{of_dataset, share_outside};
+use f1_data::statistics::{TurnJumps, of_dataset, share_outside};
 use f1_model::{Config, PromptEncoder, check_tasks};
 use f1_robot::statistics::{MIN_SPREAD, StatisticsFile, VectorStatistics};
 use f1_train::{Launch, Ranks};
 
-use f1_robot::share;
+use f1_robot::{Circles, Robot, share};
 
 /// Arguments of `f1 stats`.
 #[derive(clap::Args, Debug)]
@@ -24,6 +24,14 @@ pub struct Args {
     /// Write (or extend) this stats.json.
     #[arg(long)]
     output: Option<PathBuf>,
+    /// A shipped robot's name or a robot file: angles of its joints that turn without end are
+    /// brought to one turn, as the policy has them.
+    #[arg(long)]
+    robot: Option<String>,
+    /// With --robot: actions are set-points where the robot's layout has changes of joints, as in
+    /// data sets of `f1 convert`; a run file's `delta_actions` makes the differences.
+    #[arg(long, requires = "robot")]
+    delta_actions: bool,
     /// A shipped model's name, or a folder with config.json and tokenizer.json: its tokenizer says
     /// which instructions are longer than the model reads.
     #[arg(long)]
@@ -56,8 +64,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 type Rows = (Vec<Vec<f32>>, Vec<Vec<f32>>);
 
 /// Reads a data set; of several ranks each reads its part of the episodes, and all get all rows.
-fn rows(dataset: &Dataset, ranks: Option<&Ranks>) -> anyhow::Result<Rows> {
-    let columns = Columns::usual(&[]);
+fn rows(
+    dataset: &Dataset,
+    circles: Option<&Circles>,
+    ranks: Option<&Ranks>,
+) -> anyhow::Result<Rows> {
+    let columns = Columns { circles: circles.cloned(), ..Columns::usual(&[]) };
     let (rank, size) = ranks.map_or((0, 1), |ranks| (ranks.rank(), ranks.size()));
     let (mut state, mut action) = (Vec::new(), Vec::new());
     for episode in dataset.episodes().iter().skip(rank).step_by(size) {
@@ -86,6 +98,13 @@ fn compute(args: &Args, ranks: Option<&Ranks>) -> anyhow::Result<()> {
         _ => StatisticsFile::default(),
     };
     let encoder = args.model.as_deref().map(prompt_encoder).transpose()?;
+    let circles = match &args.robot {
+        Some(robot) => {
+            let circles = Robot::load(&share::robot_file(robot)?)?.circles();
+            Some(if args.delta_actions { circles.of_set_points() } else { circles })
+        }
+        None => None,
+    };
     let mut entries = Vec::new();
     for (index, path) in args.datasets.iter().enumerate() {
         let dataset = Dataset::open(path)?;
@@ -93,7 +112,8 @@ fn compute(args: &Args, ranks: Option<&Ranks>) -> anyhow::Result<()> {
             .file_name()
             .map_or_else(|| "dataset".into(), |name| name.to_string_lossy().into_owned());
         let name = args.name.get(index).cloned().unwrap_or(folder);
-        let (state, action) = rows(&dataset, ranks)?;
+        check_widths(&dataset, circles.as_ref())?;
+        let (state, action) = rows(&dataset, circles.as_ref(), ranks)?;
         if !reports {
             continue;
         }
@@ -116,6 +136,9 @@ fn compute(args: &Args, ranks: Option<&Ranks>) -> anyhow::Result<()> {
             let (long, all) = (checked.warnings.len(), dataset.tasks().len());
             println!("  {long} of {all} instructions are longer than the model reads");
             checked.warnings.iter().for_each(|warning| println!("    {warning}"));
+        }
+        if let Some(warning) = jumps(&dataset, &state).filter(|_| circles.is_none()) {
+            println!("  {warning}: give --robot");
         }
         for (feature, rows, statistics) in
             [("observation.state", &state, &entry.state), ("action", &action, &entry.action)]
@@ -148,6 +171,30 @@ fn compute(args: &Args, ranks: Option<&Ranks>) -> anyhow::Result<()> {
         None => println!("{}", serde_json::to_string_pretty(&file)?),
     }
     Ok(())
+}
+
+/// Refuses a robot whose vectors are not those of the data set.
+fn check_widths(dataset: &Dataset, circles: Option<&Circles>) -> anyhow::Result<()> {
+    let Some((state, action)) = circles.map(Circles::widths) else { return Ok(()) };
+    let (own_state, own_action) = (dataset.info().state_dim(), dataset.info().action_dim());
+    anyhow::ensure!(
+        (state, action) == (own_state, own_action),
+        "{}: state and action have {own_state} and {own_action} entries, those of the robot \
+         {state} and {action}",
+        dataset.root().display()
+    );
+    Ok(())
+}
+
+/// What is said of states that jump by a turn.
+fn jumps(dataset: &Dataset, state: &[Vec<f32>]) -> Option<String> {
+    let (mut jumps, mut rest) = (TurnJumps::default(), state);
+    for episode in dataset.episodes() {
+        let (rows, others) = rest.split_at_checked(episode.length)?;
+        jumps.count(rows);
+        rest = others;
+    }
+    jumps.warning()
 }
 
 /// The prompt encoder of a model.

@@ -28,23 +28,23 @@ use serde_json::{Value, json};
 const PART: &str = "F1_TEST_PART";
 
 /// How long anything may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Below this the arm is at rest, rad/s or m/s: the greatest speed of any joint.
-const REST: f64 = 0.02;
+pub const REST: f64 = 0.02;
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
 /// Kills its process when dropped.
-struct Running {
+pub struct Running {
     child: Child,
     lines: Option<Receiver<Value>>,
 }
 
 impl Running {
-    fn start(command: &mut Command, listen: bool) -> Running {
+    pub fn start(command: &mut Command, listen: bool) -> Running {
         command.env("ROS_DOMAIN_ID", domain()).env("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST");
         command.stdout(if listen { Stdio::piped() } else { Stdio::null() });
         let mut child = command.spawn().unwrap();
@@ -66,19 +66,19 @@ impl Running {
         Running { child, lines }
     }
 
-    fn part(part: &str) -> Running {
+    pub fn part(part: &str) -> Running {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "process::the_other_process", "--nocapture"]).env(PART, part);
         Running::start(&mut command, true)
     }
 
     /// The next line for which `wanted` holds.
-    fn wait(&self, what: &str, wanted: impl FnMut(&Value) -> bool) -> Value {
+    pub fn wait(&self, what: &str, wanted: impl FnMut(&Value) -> bool) -> Value {
         self.until(what, wanted).pop().unwrap()
     }
 
     /// All lines up to the next one for which `wanted` holds, that one included.
-    fn until(&self, what: &str, mut wanted: impl FnMut(&Value) -> bool) -> Vec<Value> {
+    pub fn until(&self, what: &str, mut wanted: impl FnMut(&Value) -> bool) -> Vec<Value> {
         let end = Instant::now() + PATIENCE;
         let source = self.lines.as_ref().unwrap();
         let mut lines = Vec::new();
@@ -102,7 +102,7 @@ impl Running {
     }
 
     /// Lines that came and were not read yet.
-    fn rest(&self) -> Vec<Value> {
+    pub fn rest(&self) -> Vec<Value> {
         self.lines.as_ref().unwrap().try_iter().collect()
     }
 
@@ -119,13 +119,13 @@ impl Running {
         }
     }
 
-    fn signal(&self, signal: &str) {
+    pub fn signal(&self, signal: &str) {
         let status =
             Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
 
-    fn ended(&mut self) -> ExitStatus {
+    pub fn ended(&mut self) -> ExitStatus {
         let end = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -145,7 +145,7 @@ impl Drop for Running {
 }
 
 /// A domain that other test processes on the machine hardly share; the namespaces differ by test.
-fn domain() -> String {
+pub fn domain() -> String {
     std::env::var("ROS_DOMAIN_ID").unwrap_or_else(|_| (1 + std::process::id() % 99).to_string())
 }
 
@@ -188,7 +188,9 @@ fn report_robot(context: &Context, namespace: &str) {
     let subscription =
         node.create_subscription::<JointState>("joint_states", Qos::sensor_data(), |message, _| {
             let speed = message.velocity.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
-            write(&json!({ "speed": speed }));
+            let gripper = message.name.iter().position(|name| name == "gripper_joint");
+            let gripper = gripper.and_then(|joint| message.position.get(joint));
+            write(&json!({ "speed": speed, "gripper": gripper }));
         });
     node.keep(subscription.unwrap());
     let subscription =
@@ -264,7 +266,7 @@ fn the_other_process() {
     context.executor().spin_for(Duration::from_secs(600));
 }
 
-fn policy(namespace: &str) -> Running {
+pub fn policy(namespace: &str) -> Running {
     let (robot, model) =
         (root().join("config/robots/bench_arm.yaml"), root().join("models/f1_bench"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_f1_policy_node"));
@@ -276,7 +278,7 @@ fn policy(namespace: &str) -> Running {
     Running::start(&mut command, false)
 }
 
-fn speed(line: &Value) -> Option<f64> {
+pub fn speed(line: &Value) -> Option<f64> {
     line["speed"].as_f64()
 }
 

@@ -1,5 +1,7 @@
 //! Which columns of a data set make up state, action and cameras.
 
+use f1_robot::Circles;
+
 use super::{ACTION, DataError, STATE};
 
 /// Part of a vector column: all of it, or a range of its dimensions.
@@ -36,7 +38,7 @@ impl ColumnSlice {
 }
 
 /// Which columns make up state, action and cameras: slices are joined in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Columns {
     /// The state's parts.
     pub state: Vec<ColumnSlice>,
@@ -44,6 +46,9 @@ pub struct Columns {
     pub action: Vec<ColumnSlice>,
     /// Cameras to read.
     pub cameras: Vec<String>,
+    /// Entries that are angles of joints that turn without end: they are brought to the turn that
+    /// the live policy has them on.
+    pub circles: Option<Circles>,
 }
 
 impl Columns {
@@ -51,6 +56,11 @@ impl Columns {
     #[must_use]
     pub fn usual(cameras: &[String]) -> Self {
         let whole = |name: &str| vec![ColumnSlice { column: name.to_owned(), range: None }];
-        Self { state: whole(STATE), action: whole(ACTION), cameras: cameras.to_vec() }
+        Self {
+            state: whole(STATE),
+            action: whole(ACTION),
+            cameras: cameras.to_vec(),
+            circles: None,
+        }
     }
 }

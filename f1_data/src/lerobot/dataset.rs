@@ -237,6 +237,9 @@ impl Dataset {
             timestamps: scalars(path, &batches, "timestamp")?,
             images: HashMap::new(),
         };
+        if let Some(circles) = &columns.circles {
+            circles.bring(&mut table.state, &mut table.action);
+        }
         let frames = table.len();
         if frames != episode.length {
             return Err(DataError::content(

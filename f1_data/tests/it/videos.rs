@@ -35,7 +35,12 @@ fn distance(a: &RgbImage, b: &RgbImage) -> f64 {
 /// Fails unless the image is frame `frame` of the golden video, nearer to it than to any other.
 fn assert_shows(image: &FrameImage, frame: usize, what: &str) {
     let image = image.decode().unwrap();
-    let off = |i: usize| distance(&image, &shown(i));
+    let (width, height) = image.dimensions();
+    assert!(width >= 62 && height >= 46, "{what}: {width}x{height}");
+    let off = |i: usize| {
+        let same = image::imageops::crop_imm(&shown(i), 0, 0, width, height).to_image();
+        distance(&image, &same)
+    };
     assert!(off(frame) < 5.0, "{what}, frame {frame}: {} from what it should show", off(frame));
     let nearest = (0..FRAMES).min_by(|a, b| off(*a).total_cmp(&off(*b))).unwrap();
     assert_eq!(nearest, frame, "{what}");
@@ -241,8 +246,7 @@ fn colour_flags_of_h264_give_the_pixels_that_ffmpeg_gives() {
         let reference = image::open(reference).unwrap().into_rgb8();
         let frames = frames_of(name);
         let largest = difference(&frames[5], &reference);
-        // The converter and ffmpeg round in steps of their own.
-        assert!(largest <= 3, "{name}: {largest}");
+        assert!(largest <= 2, "{name}: {largest}");
         for (index, frame) in frames.iter().enumerate() {
             assert!(distance(frame, &shown(index)) < 4.0, "{name} frame {index}");
         }
@@ -250,10 +254,12 @@ fn colour_flags_of_h264_give_the_pixels_that_ffmpeg_gives() {
 }
 
 /// Kinds of video that are not decoded, and what their messages say.
-const UNSUPPORTED: [(&str, &str); 8] = [
+const UNSUPPORTED: [(&str, &str); 9] = [
     ("h264_10bit", "10 bits"),
     ("h264_422", "4:2:2"),
     ("h264_444", "4:4:4"),
+    // 63x47 pixels, which 4:2:0 does not have.
+    ("h264_444_odd", "4:4:4"),
     ("h264_interlaced", "interlaced"),
     ("hevc", "hev1"),
     ("vp9", "vp09"),

@@ -82,7 +82,7 @@ pub mod msg {
         ///
         /// `float32`
         pub foresight_confidence: f32,
-        /// The moment that the foresight image shows, in ROS time.
+        /// The moment that the foresight image shows, in ROS time; zero without foresight.
         ///
         /// `builtin_interfaces/msg/Time`
         pub foresight_stamp: crate::builtin_interfaces::msg::Time,
@@ -164,13 +164,31 @@ pub mod msg {
         ///
         /// `float64`
         pub psnr_if_still: f64,
+        /// The same two over the pixels that changed: a channel of the observation's frame differs from the one that came by more
+        /// than 16 of 255. NaN when none did.
+        ///
+        /// `float64`
+        pub psnr_changed: f64,
+        /// `float64`
+        pub psnr_changed_if_still: f64,
+        /// Structural similarity of the two, at most 1; NaN for images smaller than its window of 11 pixels.
+        ///
+        /// `float64`
+        pub ssim: f64,
+        /// `float64`
+        pub ssim_if_still: f64,
+        /// Peak signal-to-noise ratio in dB over the worst of all squares with an eighth of the image's side: an object that is
+        /// not where or as it was foreseen shows here first.
+        ///
+        /// `float64`
+        pub psnr_worst: f64,
     }
 
     impl crate::Message for ForesightError {
         const TYPE_NAME: &'static str = "f1_msgs/msg/ForesightError";
         const DDS_TYPE_NAME: &'static str = "f1_msgs::msg::dds_::ForesightError_";
         const TYPE_HASH: &'static str =
-            "RIHS01_b9fd9b1882ffd06371b3c9aaad089d2e5ebe9c7c865829fd173a9303feaba197";
+            "RIHS01_8acf797b079c980897dfb953d3d5d16bcce09ab4bfe36b28cf7ed38c787c41ce";
         const DEFINITION: &'static str = concat!(
             include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../f1_msgs/msg/ForesightError.msg")),
             "================================================================================\nMSG: std_msgs/Header\n",
@@ -229,6 +247,12 @@ pub mod msg {
         pub foresight_time: f64,
         /// `float64`
         pub action_time: f64,
+        /// Of a request to a policy server: what is not the server's own time, and the server's own time.
+        ///
+        /// `float64`
+        pub network_time: f64,
+        /// `float64`
+        pub server_time: f64,
         /// `float64`
         pub filter_time: f64,
         /// From the last message of the observation to the published trajectory, in seconds.
@@ -247,6 +271,21 @@ pub mod msg {
         pub foresight_psnr: f64,
         /// `float64`
         pub foresight_token_agreement: f64,
+        /// Beside it, as in ForesightError: the observation's frame in the foreseen one's place, the pixels that changed, SSIM, the
+        /// worst square; NaN before the first.
+        ///
+        /// `float64`
+        pub foresight_psnr_if_still: f64,
+        /// `float64`
+        pub foresight_psnr_changed: f64,
+        /// `float64`
+        pub foresight_psnr_changed_if_still: f64,
+        /// `float64`
+        pub foresight_ssim: f64,
+        /// `float64`
+        pub foresight_ssim_if_still: f64,
+        /// `float64`
+        pub foresight_psnr_worst: f64,
         /// Counts since activation.
         ///
         /// `uint64`
@@ -259,6 +298,10 @@ pub mod msg {
         ///
         /// `string[]`
         pub locks: Vec<std::string::String>,
+        /// Whose distances nothing checks, a sentence each: links without a collision shape, pairs that are too near as built.
+        ///
+        /// `string[]`
+        pub unchecked: Vec<std::string::String>,
     }
 
     impl PolicyStatus {
@@ -282,7 +325,7 @@ pub mod msg {
         const TYPE_NAME: &'static str = "f1_msgs/msg/PolicyStatus";
         const DDS_TYPE_NAME: &'static str = "f1_msgs::msg::dds_::PolicyStatus_";
         const TYPE_HASH: &'static str =
-            "RIHS01_eeb0888ce237938a5eea1fb0e49ee97668e3c12a6cdbc425b3f3ee43d1d496c4";
+            "RIHS01_54b0ad3f8ec9995f4b4cbaa62fe47b003a272f9c186e45539053d7a55ee810d3";
         const DEFINITION: &'static str = concat!(
             include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../f1_msgs/msg/PolicyStatus.msg")),
             "================================================================================\nMSG: std_msgs/Header\n",

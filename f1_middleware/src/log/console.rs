@@ -10,7 +10,7 @@ use crate::args::Severity;
 
 /// The form of rcutils.
 const ROS_FORM: &str = "[{severity}] [{time}] [{name}]: {message}";
-/// On a terminal without a ROS: nobody reads nanoseconds since 1970 there.
+/// On a terminal without a ROS: a reader there has no use for nanoseconds since 1970.
 const SHORT_FORM: &str = "[{severity}] [{name}]: {message}";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -95,6 +95,17 @@ impl Descriptor {
         }
     }
 
+    /// A text that YAML reads as a truth value (`on`, `off`), where it is one of the choices: the
+    /// text again.
+    pub(super) fn worded(&self, value: Value) -> Value {
+        let Value::Bool(truth) = value else { return value };
+        let word = if truth { "on" } else { "off" };
+        match self.choices.iter().find(|choice| *choice == word) {
+            Some(word) => Value::String(word.clone()),
+            None => value,
+        }
+    }
+
     pub(super) fn check(&self, name: &str, value: &Value) -> Result<(), ParameterError> {
         let refuse = |value: String| {
             Err(ParameterError::OutOfRange {

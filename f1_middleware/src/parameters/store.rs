@@ -136,7 +136,9 @@ impl Parameters {
             .find(|(given, _)| given == name)
             .map(|(_, value)| value.clone());
         let value = match given {
-            Some(given) => given.coerce(T::KIND).map_err(|given| wrong(given.kind()))?,
+            Some(given) => {
+                descriptor.worded(given).coerce(T::KIND).map_err(|given| wrong(given.kind()))?
+            }
             None => default.clone(),
         };
         descriptor.check(name, &value)?;
@@ -266,12 +268,13 @@ impl Parameters {
             for (name, value) in values {
                 let entry =
                     entries.get(&name).ok_or_else(|| ParameterError::NotDeclared(name.clone()))?;
-                let value =
-                    value.coerce(entry.kind).map_err(|given| ParameterError::WrongKind {
+                let value = entry.descriptor.worded(value).coerce(entry.kind).map_err(|given| {
+                    ParameterError::WrongKind {
                         name: name.clone(),
                         expected: entry.kind,
                         given: given.kind(),
-                    })?;
+                    }
+                })?;
                 if entry.descriptor.read_only && entry.value != value {
                     return Err(ParameterError::ReadOnly(name));
                 }
@@ -398,6 +401,18 @@ mod tests {
             Ok(())
         });
         parameters
+    }
+
+    #[test]
+    fn on_and_off_are_texts_where_they_are_choices() {
+        let given = vec![("mode".into(), Value::Bool(false)), ("flag".into(), Value::Bool(true))];
+        let parameters = Parameters::new("/n", given);
+        let modes = || Descriptor::new("Mode.").one_of(["on", "cached", "off"]);
+        assert_eq!(parameters.declare("mode", "on".to_owned(), modes()).unwrap(), "off");
+        parameters.set("mode", Value::Bool(true)).unwrap();
+        assert_eq!(parameters.get::<String>("mode").unwrap(), "on");
+        let texts = Descriptor::new("Flag.").one_of(["left", "right"]);
+        assert!(parameters.declare("flag", "left".to_owned(), texts).is_err());
     }
 
     #[test]

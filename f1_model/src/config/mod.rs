@@ -118,6 +118,10 @@ pub struct GenerationConfig {
     /// Whether the condition also holds the whole code map of every history frame. Without it, as
     /// released, of each history frame is seen what is known before its last scale.
     pub condition_full_map: bool,
+    /// Whether the whole code map is that of the encoder's features before they become codes, in
+    /// the condition and in the foresight image: a head adds to the map that the last scale's
+    /// tokens are expected to make. Needs `condition_full_map`.
+    pub continuous_map: bool,
     /// The image tokenizer.
     pub tokenizer: TokenizerConfig,
 }
@@ -176,13 +180,15 @@ pub struct RunConfig {
     /// under their probabilities, and not of the tokens drawn: nearer to what comes in squared
     /// error. The tokens that the action expert sees are the drawn ones in any case.
     pub expected_image: bool,
+    /// Whether the model was trained to act without foresight too (`loss.hide_foresight` of its run
+    /// file): the generation expert may then be left out.
+    pub optional_foresight: bool,
     /// Scale of the noise from which actions flow, 0 to 1: 1 draws from all that the data show, as
     /// the reference does; less stays nearer to their middle, which is steadier where they
     /// differ little.
     pub noise_scale: f64,
     /// Whether the history's past frames are shown to the understanding expert, as further cameras
-    /// behind the others, oldest first. Only for comparisons of memory with foresight: the
-    /// nodes refuse such a model.
+    /// behind the others, oldest first: for comparisons of memory with foresight.
     pub history_in_understanding: bool,
     /// Trained on whole histories only: on a robot the policy waits until its history is full.
     /// Without it the first frame stands for what was before it.

@@ -206,6 +206,7 @@ fn generation(root: &Section<'_>, faults: &mut Vec<String>) -> GenerationConfig 
         temporal_kernel: section.usize("temporal_conv_kernel_size", 4, faults),
         temporal_stride: section.usize("temporal_conv_stride", 4, faults),
         condition_full_map: section.flag("condition_full_map", false, faults),
+        continuous_map: section.flag("continuous_map", false, faults),
         tokenizer: TokenizerConfig {
             vocab_size: vae.usize("vocab_size", 4096, faults),
             z_channels: vae.usize("z_channels", 32, faults),
@@ -220,7 +221,7 @@ fn generation(root: &Section<'_>, faults: &mut Vec<String>) -> GenerationConfig 
 }
 
 /// Keys of the `f1` block.
-const RUN_KEYS: [&str; 12] = [
+const RUN_KEYS: [&str; 13] = [
     "attention",
     "history_frames",
     "obs_img_stride",
@@ -229,6 +230,7 @@ const RUN_KEYS: [&str; 12] = [
     "top_k",
     "top_p",
     "expected_image",
+    "optional_foresight",
     "noise_scale",
     "history_in_understanding",
     "full_history",
@@ -267,6 +269,7 @@ fn run_block(
         flag("history_in_understanding", released.history_in_understanding);
     let full_history = flag("full_history", released.full_history);
     let expected_image = flag("expected_image", released.expected_image);
+    let optional_foresight = flag("optional_foresight", released.optional_foresight);
     let seed = match section.get("seed") {
         None => released.seed,
         Some(value) => value.as_u64().unwrap_or_else(|| {
@@ -290,6 +293,7 @@ fn run_block(
         top_k: section.usize("top_k", released.top_k, faults),
         top_p: section.f64("top_p", released.top_p, faults),
         expected_image,
+        optional_foresight,
         noise_scale: section.f64("noise_scale", released.noise_scale, faults),
         history_in_understanding,
         full_history,
@@ -379,6 +383,7 @@ pub(super) fn write(config: &Config) -> Value {
             "top_k": config.run.top_k,
             "top_p": config.run.top_p,
             "expected_image": config.run.expected_image,
+            "optional_foresight": config.run.optional_foresight,
             "noise_scale": config.run.noise_scale,
             "history_in_understanding": config.run.history_in_understanding,
             "full_history": config.run.full_history,
@@ -395,6 +400,9 @@ pub(super) fn write(config: &Config) -> Value {
         // Keys that the reference does not know are written where they change something.
         if generation.condition_full_map {
             section.insert("condition_full_map".to_string(), json!(true));
+        }
+        if generation.continuous_map {
+            section.insert("continuous_map".to_string(), json!(true));
         }
         let tokenizer = &generation.tokenizer;
         section.insert(

@@ -44,6 +44,7 @@ impl Config {
                 temporal_kernel: 4,
                 temporal_stride: 4,
                 condition_full_map: false,
+                continuous_map: false,
                 tokenizer: TokenizerConfig {
                     vocab_size: 4096,
                     z_channels: 32,
@@ -117,6 +118,7 @@ impl RunConfig {
             top_k: 900,
             top_p: 0.95,
             expected_image: false,
+            optional_foresight: false,
             noise_scale: 1.0,
             history_in_understanding: false,
             full_history: false,

@@ -154,6 +154,10 @@ fn generation(generation: &GenerationConfig, config: &Config, faults: &mut Fault
             scales.len()
         ),
     );
+    faults.check(
+        generation.condition_full_map || !generation.continuous_map,
+        "gen_expert_config.continuous_map needs condition_full_map".to_string(),
+    );
     let (frames, kernel, stride) =
         (config.run.history_frames, generation.temporal_kernel, generation.temporal_stride);
     faults.check(

@@ -191,6 +191,23 @@ impl KvCache {
         }
     }
 
+    /// These tokens, and behind them those of `other` from the token `first` on, in memory of their
+    /// own.
+    ///
+    /// # Errors
+    /// `other` has another shape or fewer tokens.
+    pub fn followed_by_tail(&self, other: &Self, first: usize) -> Result<Self> {
+        let tail = other.filled.checked_sub(first).ok_or_else(|| {
+            Error::input(format!("the tokens from {first} on of {} cached ones", other.filled))
+        })?;
+        let joined = self.with_capacity_for(tail)?;
+        for ((key, value), (from_key, from_value)) in joined.layers.iter().zip(&other.layers) {
+            key.slice_set(&from_key.narrow(1, first, tail)?.contiguous()?, 1, self.filled)?;
+            value.slice_set(&from_value.narrow(1, first, tail)?.contiguous()?, 1, self.filled)?;
+        }
+        Ok(Self { filled: self.filled + tail, ..joined })
+    }
+
     /// Whether nothing is held.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

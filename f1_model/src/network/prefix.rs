@@ -23,6 +23,9 @@ pub struct PrefixState {
     pub following: usize,
     /// Accumulated map of the generated scales.
     pub f_hat: Option<Tensor>,
+    /// The same with its gradient, where the last scale is the expected one
+    /// (`f1.expected_image`).
+    pub expected: Option<Tensor>,
     /// Ids of each generated scale, `[batch, side^2]` in u32.
     pub tokens: Vec<Tensor>,
     /// Logits of each generated scale, `[batch, side^2, vocabulary]`.
@@ -45,6 +48,7 @@ struct Generation<'a> {
     /// Tokens drawn so far.
     drawn: usize,
     f_hat: Tensor,
+    expected: Option<Tensor>,
     tokens: Vec<Tensor>,
     logits: Vec<Tensor>,
 }
@@ -122,6 +126,7 @@ impl F1Network {
             cache: generation.cache,
             padding: padding.clone(),
             f_hat: Some(generation.f_hat),
+            expected: generation.expected,
             tokens: generation.tokens,
             logits: generation.logits,
         })
@@ -149,7 +154,7 @@ impl F1Network {
             vec![self.understanding_stream(understanding, recorder)?],
             &self.cache(padding.batch(), tokens)?,
             &self.rope(&padding.positions(0))?,
-            &self.prefix_blocks(tokens, 0),
+            &[Block { rows: tokens, keys: tokens }],
             padding.bias(tokens, &self.device)?.as_ref(),
             recorder,
         )?;
@@ -158,9 +163,62 @@ impl F1Network {
             padding: padding.clone(),
             following: 0,
             f_hat: None,
+            expected: None,
             tokens: Vec::new(),
             logits: Vec::new(),
         })
+    }
+
+    /// Understanding alone of a model that foresees, at the positions that it has before foresight:
+    /// for a model that was trained to act without, see [`crate::config::RunConfig`].
+    ///
+    /// # Errors
+    /// Understanding that attends to the condition cannot be had without it; sizes do not fit.
+    pub fn perceive_without_foresight(
+        &self,
+        understanding: &Tensor,
+        padding: &Padding,
+        recorder: &mut Recorder,
+    ) -> Result<PrefixState> {
+        let following = match &self.foresight {
+            Some(foresight) if self.config.run.attention == AttentionMode::Uga => {
+                foresight.heads.condition_tokens() + foresight.config.generated_tokens() - 1
+            }
+            Some(_) => {
+                return Err(Error::input(
+                    "attention \"released\" lets understanding see the condition: foresight \
+                     cannot be left out or kept",
+                ));
+            }
+            None => 0,
+        };
+        Ok(PrefixState { following, ..self.understand(understanding, padding, recorder)? })
+    }
+
+    /// The prefix of a new observation with the foresight of an earlier one: understanding is
+    /// computed anew, the keys and values of condition and scales are `before`'s.
+    ///
+    /// # Errors
+    /// As [`F1Network::perceive_without_foresight`]; another number of understanding tokens than
+    /// before, or padding.
+    pub fn renew_understanding(
+        &self,
+        understanding: &Tensor,
+        before: &PrefixState,
+        recorder: &mut Recorder,
+    ) -> Result<PrefixState> {
+        let tokens = understanding.dim(1)?;
+        if before.padding.counts() != [tokens] || before.cache.len() != tokens + before.following {
+            return Err(Error::input(format!(
+                "{tokens} understanding tokens do not fit a prefix of {} with {} behind them",
+                before.cache.len(),
+                before.following
+            )));
+        }
+        let padding = Padding::none(1, tokens);
+        let new = self.perceive_without_foresight(understanding, &padding, recorder)?;
+        let cache = new.cache.followed_by_tail(&before.cache, tokens)?;
+        Ok(PrefixState { cache, ..before.clone() })
     }
 
     /// The first pass: understanding and condition tokens. Also returns the output of the last
@@ -216,6 +274,7 @@ impl F1Network {
             keys,
             drawn: 0,
             f_hat: foresight.tokenizer.quantizer().empty_map(padding.batch())?,
+            expected: None,
             tokens: Vec::new(),
             logits: Vec::new(),
         };
@@ -267,17 +326,28 @@ impl F1Network {
     ) -> Result<()> {
         let heads = &generation.foresight.heads;
         let quantizer = generation.foresight.tokenizer.quantizer();
-        let logits = heads.logits(out)?;
+        let normed = heads.normed(out)?;
+        let logits = heads.logits(&normed)?;
         let ids = source.take(&logits, generation.drawn)?;
         generation.drawn += ids.dim(1)?;
         let map = quantizer.lookup(&ids, scale)?.detach();
         let expected = self.config.run.expected_image
             && scale + 1 == generation.foresight.config.num_resolutions;
         let added = match expected {
-            true => quantizer.expected_contribution(&softmax(&logits)?, scale)?,
+            true => {
+                let codes = quantizer.expected_contribution(&softmax(&logits)?, scale)?;
+                // The head knows the last scale alone.
+                let is_last = scale + 1 == heads.scales().len();
+                match if is_last { heads.map_beyond_codes(&normed)? } else { None } {
+                    Some(beyond) => (codes + beyond)?,
+                    None => codes,
+                }
+            }
             false => quantizer.contribution(&map, scale)?,
         };
-        let f_hat = (&generation.f_hat + added.detach())?;
+        let f_hat = (&generation.f_hat + added)?;
+        generation.expected = expected.then(|| f_hat.clone());
+        let f_hat = f_hat.detach();
         recorder.set_prefix(format!("gen.scale{scale}."));
         recorder.keep("logits", &logits);
         recorder.keep("indices", &ids);

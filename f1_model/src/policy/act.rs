@@ -4,9 +4,6 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 use image::RgbImage;
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use rand_distr::StandardNormal;
 
 use super::types::{ActRequest, Prefix};
 use super::{F1Policy, HistoryFrame, of_stage};
@@ -29,12 +26,7 @@ impl F1Policy {
         state: &[f32],
         request: &ActRequest,
     ) -> Result<Vec<Vec<f32>>> {
-        let config = self.config();
-        let (chunk, width) = (config.chunk_size, config.max_action_dim);
-        let mut random = ChaCha8Rng::seed_from_u64(request.seed);
-        let scale = config.run.noise_scale as f32;
-        let noise: Vec<f32> =
-            (0..chunk * width).map(|_| scale * random.sample::<f32, _>(StandardNormal)).collect();
+        let noise = self.noise(request.seed);
         self.act_from(prefix, state, &noise, request.guidance.as_ref())
     }
 
@@ -77,13 +69,20 @@ impl F1Policy {
         let mut inputs = vec![block, state, noise];
         inputs.extend(guidance.into_iter().flat_map(|(previous, weights)| [previous, weights]));
         let (network, after) = (Arc::clone(&self.network), prefix.state.clone());
-        let (outputs, _lock) =
-            stage.compute(device, inputs, &[], lock, move |inputs| -> Result<Vec<Tensor>> {
+        // The same number of keys may lie at other positions: without foresight.
+        let following = after.following;
+        let (outputs, _lock) = stage.compute(
+            device,
+            inputs,
+            &[following],
+            lock,
+            move |inputs| -> Result<Vec<Tensor>> {
                 let cache = KvCache::of_block(inputs[0].clone(), after.cache.len())?;
                 let guidance = inputs.get(3).cloned().zip(inputs.get(4).cloned());
                 let (state, noise, off) = (&inputs[1], &inputs[2], &mut Recorder::off());
                 Ok(vec![network.act_after(&after, &cache, state, noise, guidance.as_ref(), off)?])
-            })?;
+            },
+        )?;
         let [actions] = of_stage(outputs)?;
         let actions: Vec<Vec<f32>> = actions.squeeze(0)?.to_vec2()?;
         if actions.iter().flatten().any(|value| !value.is_finite()) {
@@ -92,16 +91,22 @@ impl F1Policy {
         Ok(actions)
     }
 
-    /// The image that a history frame's tokens stand for: what the foresight image can be at best.
+    /// The image that a history frame's code map stands for: what the foresight image can be at
+    /// best.
     ///
     /// # Errors
     /// The model has no generation expert.
     pub fn reconstruct(&self, frame: &HistoryFrame) -> Result<RgbImage> {
         let tokenizer = &self.network.foresight()?.tokenizer;
         let _lock = self.read_lock();
-        let tokens = Tensor::new(frame.tokens(), self.network.device())?.unsqueeze(0)?;
         let quantizer = tokenizer.quantizer();
-        let map = quantizer.accumulate(&tokens, quantizer.scales().len())?;
+        let map = match frame.features()? {
+            Some(features) => quantizer.map_of_vectors(&features)?,
+            None => {
+                let tokens = Tensor::new(frame.tokens(), self.network.device())?.unsqueeze(0)?;
+                quantizer.accumulate(&tokens, quantizer.scales().len())?
+            }
+        };
         image_prep::to_image(&tokenizer.decode(&map)?.squeeze(0)?)
     }
 

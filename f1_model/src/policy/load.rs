@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use f1_kernels::device;
 use f1_kernels::stream::{self, OnDevice};
@@ -108,7 +109,8 @@ impl F1Policy {
         let network = OnDevice::new(Arc::new(network));
         let stages = OnDevice::new(Stages::new(options.cuda_graphs));
         let images = OnDevice::new(ImageUploader::default());
-        Ok(Self { network, painter, stages, images, prompts, report })
+        let generations = AtomicU64::new(0);
+        Ok(Self { network, painter, stages, images, prompts, report, generations })
     }
 
     /// Adds a prompt encoder, for a directory that keeps `tokenizer.json` elsewhere.

@@ -1,6 +1,7 @@
 //! The network as a robot uses it: load, perceive, act, and make the foresight image.
 
 mod act;
+mod batch;
 mod load;
 mod observe;
 mod options;
@@ -8,11 +9,13 @@ mod perceive;
 mod types;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use candle_core::Device;
 use f1_kernels::graphs::StageGraphs;
 use f1_kernels::stream::{self, OnDevice, ReadLock};
 
+pub use batch::{BatchAnswer, BatchItem};
 pub use options::{DeviceChoice, Dtype, LoadOptions};
 pub use types::{ActRequest, CameraInput, Embedded, FrameInput, HistoryFrame, PolicyInput, Prefix};
 
@@ -54,6 +57,8 @@ pub struct F1Policy {
     images: OnDevice<ImageUploader>,
     prompts: Option<PromptEncoder>,
     report: LoadReport,
+    /// Passes of the generation expert, an image each.
+    generations: AtomicU64,
 }
 
 impl F1Policy {

@@ -73,10 +73,13 @@ impl F1Policy {
             },
         )?;
         let [tokens, vectors] = of_stage(outputs)?;
+        let generation = &self.network.foresight()?.config;
+        let features = if generation.continuous_map { generation.full_map_tokens() } else { 0 };
         let frame = |(index, tokens): (usize, Vec<u32>)| -> Result<HistoryFrame> {
             Ok(HistoryFrame {
                 tokens: Arc::new(tokens),
                 vectors: OnDevice::new(vectors.get(index)?),
+                features,
             })
         };
         tokens.to_vec2()?.into_iter().enumerate().map(frame).collect()

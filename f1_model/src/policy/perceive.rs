@@ -1,7 +1,7 @@
 //! Understanding and foresight of an observation.
 
-#[cfg(feature = "cuda")]
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 #[cfg(feature = "cuda")]
 use candle_core::DType;
@@ -10,6 +10,8 @@ use candle_core::Tensor;
 use f1_kernels::graphs::StageLock;
 #[cfg(feature = "cuda")]
 use f1_kernels::stream::ReadLock;
+
+use f1_kernels::stream::OnDevice;
 
 use super::F1Policy;
 use super::types::{Embedded, HistoryFrame, PolicyInput, Prefix};
@@ -61,10 +63,16 @@ impl F1Policy {
         let history = if self.network.has_foresight() { Some(self.history(frames)?) } else { None };
         #[cfg(feature = "cuda")]
         if stage.is_recorded() {
+            if self.network.has_foresight() {
+                self.generations.fetch_add(1, Ordering::Relaxed);
+            }
             let (state, _lock) = self.perceive_recorded(stage, embedded, history, source, lock)?;
             return Prefix::read(state);
         }
         let _lock = (stage, lock);
+        if self.network.has_foresight() {
+            self.generations.fetch_add(1, Ordering::Relaxed);
+        }
         let padding = Padding::none(1, embedded.dim(1)?);
         let history = history.as_ref();
         Prefix::read(self.network.perceive(
@@ -74,6 +82,40 @@ impl F1Policy {
             source,
             &mut Recorder::off(),
         )?)
+    }
+
+    /// Understanding alone, for a model that may act without foresight: no pass of the generation
+    /// expert runs. There is no image to imagine.
+    ///
+    /// # Errors
+    /// A model whose understanding attends to the condition.
+    pub fn understand(&self, embedded: &Embedded) -> Result<Prefix> {
+        let embedded = embedded.tensor();
+        let stage = self.stages.prefix.lock();
+        let _lock = (stage, self.read_lock());
+        let padding = Padding::none(1, embedded.dim(1)?);
+        let recorder = &mut Recorder::off();
+        Prefix::read(self.network.perceive_without_foresight(embedded, &padding, recorder)?)
+    }
+
+    /// Understanding of a new observation with the foresight of an earlier one: no pass of the
+    /// generation expert runs. Tokens, confidence and image are the earlier one's.
+    ///
+    /// # Errors
+    /// A model whose understanding attends to the condition; another number of cameras or prompt
+    /// tokens than the earlier observation had.
+    pub fn renew(&self, embedded: &Embedded, before: &Prefix) -> Result<Prefix> {
+        let embedded = embedded.tensor();
+        let stage = self.stages.prefix.lock();
+        let _lock = (stage, self.read_lock());
+        let recorder = &mut Recorder::off();
+        let state = self.network.renew_understanding(embedded, &before.state, recorder)?;
+        Ok(Prefix { state: Arc::new(OnDevice::new(state)), ..before.clone() })
+    }
+
+    /// How often the generation expert has foreseen an image since the policy was loaded.
+    pub fn generation_passes(&self) -> u64 {
+        self.generations.load(Ordering::Relaxed)
     }
 
     /// Understanding and foresight as one graph, if the device can draw the tokens.
@@ -139,6 +181,7 @@ impl F1Policy {
             following: keys - padding.tokens(),
             padding,
             f_hat,
+            expected: None,
             tokens,
             logits: outputs.collect(),
         };
@@ -147,7 +190,7 @@ impl F1Policy {
 
     /// History vectors `[1, frames, L - 1, codes]`; the first frame is repeated where frames are
     /// missing.
-    fn history(&self, frames: &[HistoryFrame]) -> Result<Tensor> {
+    pub(super) fn history(&self, frames: &[HistoryFrame]) -> Result<Tensor> {
         let wanted = self.config().run.history_frames;
         let first = frames
             .first()

@@ -54,14 +54,29 @@ impl Embedded {
 pub struct HistoryFrame {
     /// Token ids `[L]`.
     pub(super) tokens: Arc<Vec<u32>>,
-    /// Vectors of the temporal convolution, `[L - 1, codes]`.
+    /// Vectors of the temporal convolution, `[L - 1, codes]`, and the whole code map behind them
+    /// where the condition holds it.
     pub(super) vectors: OnDevice<Tensor>,
+    /// How many of the last vectors are features: none where the map is that of codes.
+    pub(super) features: usize,
 }
 
 impl HistoryFrame {
     /// Token ids of all scales, small to large.
     pub fn tokens(&self) -> &[u32] {
         &self.tokens
+    }
+
+    /// The frame's features `[1, side^2, codes]`, in models whose map is continuous.
+    ///
+    /// # Errors
+    /// The tensor operation fails.
+    pub fn features(&self) -> Result<Option<Tensor>> {
+        let count = self.vectors.dim(0)?;
+        match self.features {
+            0 => Ok(None),
+            rows => Ok(Some(self.vectors.narrow(0, count - rows, rows)?.unsqueeze(0)?)),
+        }
     }
 }
 

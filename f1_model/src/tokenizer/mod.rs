@@ -132,6 +132,16 @@ impl VqVae {
         self.quantizer.tokens(&features, &mut Recorder::off())
     }
 
+    /// As [`VqVae::encode`], with the features as vectors `[batch, side^2, codes]`.
+    ///
+    /// # Errors
+    /// The images have another size.
+    pub fn encode_with_features(&self, images: &Tensor) -> Result<(Tensor, Tensor)> {
+        let features = self.features(images, &mut Recorder::off())?;
+        let tokens = self.quantizer.tokens(&features, &mut Recorder::off())?;
+        Ok((tokens, self.quantizer.feature_vectors(&features)?))
+    }
+
     /// As [`VqVae::encode`], with what the condition takes of the frames, see
     /// [`Quantizer::history_vectors`].
     ///
@@ -174,13 +184,29 @@ impl VqVae {
     }
 
     /// Encode, quantise with a straight-through gradient, decode: one step of tokenizer training.
+    /// The first `unquantised` images are decoded from their features instead, so that the decoder
+    /// also serves maps that no sum of codes makes.
     ///
     /// # Errors
     /// The images have another size.
-    pub fn reconstruct(&self, images: &Tensor, commitment: f64) -> Result<Reconstruction> {
+    pub fn reconstruct(
+        &self,
+        images: &Tensor,
+        commitment: f64,
+        unquantised: usize,
+    ) -> Result<Reconstruction> {
         let features = self.features(images, &mut Recorder::off())?;
         let quantised = self.quantizer.quantise(&features, commitment)?;
-        let images = self.decode_unclamped(&quantised.f_hat, &mut Recorder::off())?;
+        let (batch, first) = (features.dim(0)?, unquantised.min(features.dim(0)?));
+        let map = match first {
+            0 => quantised.f_hat,
+            all if all == batch => features,
+            first => Tensor::cat(
+                &[features.narrow(0, 0, first)?, quantised.f_hat.narrow(0, first, batch - first)?],
+                0,
+            )?,
+        };
+        let images = self.decode_unclamped(&map, &mut Recorder::off())?;
         Ok(Reconstruction { images, quantizer_loss: quantised.loss, tokens: quantised.tokens })
     }
 }

@@ -47,6 +47,8 @@ pub struct Quantizer {
     up: Vec<Option<Tensor>>,
     /// Whether vectors of a history frame end with its whole code map.
     full_map: bool,
+    /// Whether that map is the features' and not the codes'.
+    continuous: bool,
     /// From the last scale to each, area; none for a scale of the last's size.
     down: Vec<Option<Tensor>>,
 }
@@ -85,6 +87,7 @@ impl Quantizer {
             ratio: config.tokenizer.quant_resi,
             scales: config.scales.clone(),
             full_map: config.condition_full_map,
+            continuous: config.continuous_map,
             up,
             down,
         })
@@ -220,7 +223,7 @@ impl Quantizer {
             if next < self.scales.len() {
                 parts.push(self.reduce(f_hat, next)?);
             } else if self.full_map {
-                parts.push(vectors_of(f_hat)?);
+                parts.push(vectors_of(if self.continuous { features } else { f_hat })?);
             }
             Ok(())
         })?;
@@ -293,13 +296,20 @@ impl Quantizer {
 
     /// What the condition takes of history frames: the vectors of [`Quantizer::next_scale_input`],
     /// and behind them the whole code map where the condition holds it: `[batch, L - 1, codes]` or
-    /// `[batch, L - 1 + p_K^2, codes]`.
+    /// `[batch, L - 1 + p_K^2, codes]`. `features` `[batch, p_K^2, codes]` are that map in models
+    /// whose map is continuous, see [`Quantizer::feature_vectors`].
     ///
     /// # Errors
-    /// The tokens do not fill the scales.
-    pub fn history_vectors(&self, tokens: &Tensor) -> Result<Tensor> {
+    /// The tokens do not fill the scales, or features are missing.
+    pub fn history_vectors(&self, tokens: &Tensor, features: Option<&Tensor>) -> Result<Tensor> {
         if !self.full_map {
             return self.next_scale_input(tokens);
+        }
+        if self.continuous {
+            let features = features.ok_or_else(|| {
+                Error::input("a model with a continuous map needs the frames' features")
+            })?;
+            return Ok(Tensor::cat(&[&self.next_scale_input(tokens)?, features], 1)?);
         }
         let mut f_hat = self.empty_map(tokens.dim(0)?)?;
         let mut parts = Vec::with_capacity(self.scales.len());
@@ -312,6 +322,25 @@ impl Quantizer {
             });
         }
         Ok(Tensor::cat(&parts, 1)?)
+    }
+
+    /// Features `[batch, codes, side, side]` as the vectors `[batch, side^2, codes]` that
+    /// [`Quantizer::history_vectors`] takes.
+    ///
+    /// # Errors
+    /// The tensor operation fails.
+    pub fn feature_vectors(&self, features: &Tensor) -> Result<Tensor> {
+        vectors_of(features)
+    }
+
+    /// The map `[batch, codes, side, side]` of vectors `[batch, side^2, codes]` of the last scale.
+    ///
+    /// # Errors
+    /// The vectors do not fill it.
+    pub fn map_of_vectors(&self, vectors: &Tensor) -> Result<Tensor> {
+        let (batch, _, codes) = vectors.dims3()?;
+        let side = self.scales.last().copied().unwrap_or(1);
+        Ok(vectors.transpose(1, 2)?.contiguous()?.reshape((batch, codes, side, side))?)
     }
 
     /// The accumulated map of the first `scales` scales of tokens `[batch, ..]`.

@@ -19,7 +19,7 @@ fn tokens(network: &F1Network) -> Tensor {
     let side = network.foresight().expect("foresees").config.frame_side();
     let pixels: Vec<f32> = (0..2 * 3 * side * side).map(|i| (i as f32 * 0.013).sin()).collect();
     let pixels = Tensor::from_vec(pixels, (2, 1, 3, side, side), &Device::Cpu).expect("pixels");
-    network.tokenize(&pixels).and_then(|t| Ok(t.squeeze(1)?)).expect("tokens")
+    network.tokenize(&pixels).and_then(|t| Ok(t.ids.squeeze(1)?)).expect("tokens")
 }
 
 fn number(tensor: &Tensor) -> f32 {

@@ -16,3 +16,4 @@ mod policy;
 mod prompts;
 mod support;
 mod variants;
+mod without_foresight;

@@ -7,7 +7,7 @@ use f1_model::network::F1Network;
 use f1_model::padding::Padding;
 use f1_model::recorder::Recorder;
 use f1_model::sampling::TokenSource;
-use f1_model::training::{Batch, FlowDraw, JointSettings};
+use f1_model::training::{Batch, FlowDraw, FrameTokens, JointSettings};
 use f1_model::weights::ParameterSet;
 use f1_model::{ActRequest, AttentionMode, Config, F1Policy, LoadOptions, PolicyInput, Prompt};
 use image::{Rgb, RgbImage};
@@ -96,6 +96,14 @@ fn variants() -> Vec<(&'static str, Config)> {
             ]),
         ),
         (
+            "a continuous map in the condition and in the image",
+            variant(&[
+                ("/gen_expert_config/condition_full_map", json!(true)),
+                ("/gen_expert_config/continuous_map", json!(true)),
+                ("/f1/expected_image", json!(true)),
+            ]),
+        ),
+        (
             "a generation expert wider than the action expert",
             variant(&[
                 ("/gen_expert_config/hidden_size", json!(48)),
@@ -175,12 +183,15 @@ fn padding_changes_nothing() {
             0,
         )
         .expect("frames");
+        let features: Vec<Tensor> =
+            history.iter().filter_map(|frame| frame.features().expect("features")).collect();
+        let features = (!features.is_empty()).then(|| Tensor::cat(&features, 0).expect("features"));
         let vectors = network
             .foresight()
             .expect("a generation expert")
             .tokenizer
             .quantizer()
-            .history_vectors(&frames);
+            .history_vectors(&frames, features.as_ref());
         let vectors = vectors.expect("vectors").unsqueeze(0).expect("a batch");
         let mut source = TokenSource::Greedy;
         let state = network
@@ -218,7 +229,7 @@ fn padding_changes_nothing() {
     }
 }
 
-fn batch(config: &Config, frame_tokens: Option<Tensor>) -> Batch {
+fn batch(config: &Config, frame_tokens: Option<FrameTokens>) -> Batch {
     let side = config.vision.image_size;
     let value = |scale: f32, count: usize| {
         (0..count).map(|i| (i as f32 * scale).sin()).collect::<Vec<f32>>()
@@ -263,8 +274,12 @@ fn teacher_forcing_on_own_tokens_repeats_the_generation() {
         let prefix =
             network.perceive_batch(&observed, &mut TokenSource::Greedy, off).expect("perceived");
         let own = Tensor::cat(&prefix.tokens, 1).expect("tokens");
-        let joined =
-            Tensor::cat(&[&history, &own.unsqueeze(1).expect("a frame")], 1).expect("frames");
+        // The target's features enter the loss of the map alone.
+        let features = history.features.as_ref().map(|features| {
+            Tensor::cat(&[features, &features.narrow(1, 0, 1).expect("a frame")], 1).expect("cat")
+        });
+        let ids = Tensor::cat(&[&history.ids, &own.unsqueeze(1).expect("a frame")], 1);
+        let joined = FrameTokens { ids: ids.expect("frames"), features };
         let forced = network.stage1_loss(&batch(&config, Some(joined)), None, off).expect("a loss");
         let generated = Tensor::cat(&prefix.logits, 1).expect("logits");
         let error = distance(&generated, forced.logits.as_ref().expect("logits"));
@@ -289,11 +304,12 @@ fn the_action_loss_of_several_draws_is_their_mean() {
             network.joint_loss(batch, &mut settings, &mut Recorder::off()).expect("a loss");
         output.action_loss.expect("actions").to_scalar().expect("a number")
     };
-    let first = batch(&config, Some(ids.clone()));
-    let mut second = batch(&config, Some(ids.clone()));
+    let tokens = FrameTokens { ids, features: None };
+    let first = batch(&config, Some(tokens.clone()));
+    let mut second = batch(&config, Some(tokens.clone()));
     second.noise = (second.noise * -0.7).expect("noise");
     second.time = vec![0.7, 0.2];
-    let mut both = batch(&config, Some(ids));
+    let mut both = batch(&config, Some(tokens));
     both.more_draws.push(FlowDraw { noise: second.noise.clone(), time: second.time.clone() });
     let (a, b, mean) = (loss(&first), loss(&second), loss(&both));
     assert!((a - b).abs() > 1e-3, "the draws must differ: {a} {b}");
@@ -317,13 +333,15 @@ fn every_trained_parameter_of_the_joint_stage_has_a_gradient() {
             (2, config.run.history_frames + 1, generation.total_tokens()),
             &Device::Cpu,
         );
-        let mut settings = JointSettings::default();
+        let features = generation.continuous_map.then(|| {
+            let (side, codes) = (generation.last_side(), generation.tokenizer.z_channels);
+            let shape = (2, config.run.history_frames + 1, side * side, codes);
+            Tensor::randn(0f32, 1f32, shape, &Device::Cpu).expect("features")
+        });
+        let tokens = FrameTokens { ids: ids.expect("ids"), features };
+        let mut settings = JointSettings { map_weight: 0.5, ..JointSettings::default() };
         let output = network
-            .joint_loss(
-                &batch(&config, Some(ids.expect("ids"))),
-                &mut settings,
-                &mut Recorder::off(),
-            )
+            .joint_loss(&batch(&config, Some(tokens)), &mut settings, &mut Recorder::off())
             .expect("a loss");
         let gradients = output.loss.backward().expect("gradients");
         let last = format!("layers.{}", config.understanding.layers - 1);

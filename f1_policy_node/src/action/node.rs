@@ -29,7 +29,7 @@ use crate::topics;
 /// What `act` made of one observation.
 struct Acted {
     foreseen: Foreseen,
-    /// `[horizon][max_action_dim]`, normalised.
+    /// `[horizon][width]`, as the policy gave it.
     normalised: Vec<Vec<f32>>,
     chunk: RawChunk,
     warnings: Vec<DecodeWarning>,
@@ -94,6 +94,15 @@ impl Action {
         let resources = self.core.acquire(NAME)?;
         let node = &self.node;
         let settings = ActionSettings::read(node.parameters())?;
+        if settings.joining == Joining::Rtc && !resources.policy.info().takes_guidance {
+            let reason = format!(
+                "splice: rtc needs a policy that holds the first rows of a chunk, and {} does not: \
+                 choose replace or ensemble",
+                resources.model
+            );
+            self.core.release(NAME);
+            return Err(NodeError::Parameter(reason));
+        }
         let latency = Duration::from_secs_f64(settings.virtual_latency);
         let paths = topics::PATH
             .names(&resources.robot, &[])
@@ -128,7 +137,9 @@ impl Action {
                 "act",
                 Urgency::Motion,
                 latency,
-                move |foreseen: Foreseen| work.act(foreseen),
+                move |foreseen: Foreseen| {
+                    work.core.spend(|times| &mut times.act, || work.act(foreseen))
+                },
                 move |outcome: Result<Acted, String>| done.acted(outcome),
             )?
         };
@@ -180,7 +191,7 @@ impl Action {
 
 impl Shared {
     fn apply_settings(&self) {
-        let horizon = self.resources.policy.config().chunk_size;
+        let horizon = self.resources.policy.horizon();
         let steps = match self.settings.lock().replan_steps {
             0 => horizon.div_ceil(2),
             steps => steps.min(horizon),
@@ -194,16 +205,13 @@ impl Shared {
         let observation = foreseen.observation.clone();
         let epoch = observation.instruction.epoch;
         let (guidance, frozen_rows) = match joining {
-            Joining::Rtc => self.guidance(observation.stamp_ns, epoch),
-            Joining::Replace | Joining::Ensemble => (None, 0),
+            Joining::Rtc if self.resources.policy.info().takes_guidance => {
+                self.guidance(observation.stamp_ns, epoch)
+            }
+            Joining::Rtc | Joining::Replace | Joining::Ensemble => (None, 0),
         };
         let request = ActRequest { seed: foreseen.seed, guidance };
-        let (policy, threads) = (&self.resources.policy, &self.resources.threads);
-        let (normalised, action) = stage!("action", || threads.infer(|| policy.act(
-            &foreseen.prefix,
-            &observation.joints.state,
-            &request
-        )));
+        let normalised = foreseen.perceived.act(&request, &mut foreseen.times);
         let normalised = normalised.map_err(|error| error.to_string())?;
         // The sequence is given when the chunk is delivered: one of an older epoch takes none.
         let stamp = ChunkStamp { stamp: observation.stamp_ns, sequence: 0, epoch };
@@ -213,7 +221,6 @@ impl Shared {
             stamp
         ));
         let decoded = decoded.map_err(|error| error.to_string())?;
-        foreseen.times.action = action;
         foreseen.times.filter = decode;
         let (chunk, warnings) = (decoded.chunk, decoded.warnings);
         Ok(Acted { foreseen, normalised, chunk, warnings, frozen_rows, joining })
@@ -223,7 +230,7 @@ impl Shared {
     /// due before this chunk can take over.
     fn guidance(&self, stamp_ns: i64, epoch: u64) -> (Option<RtcGuidance>, usize) {
         let rate_hz = self.resources.robot.rate_hz();
-        let horizon = self.resources.policy.config().chunk_size;
+        let horizon = self.resources.policy.horizon();
         let latency = self.core.pacer.lock().expected_latency().as_secs_f64();
         // The observation's own age counts too: rows are due from its stamp on.
         let age = (self.clock.now().nanoseconds() - stamp_ns).max(0) as f64 * 1e-9;
@@ -268,6 +275,8 @@ impl Shared {
             return;
         }
         acted.chunk.sequence = self.core.next_sequence();
+        // Of some policies the number of rows is known with the first chunk only.
+        self.apply_settings();
         let rate_hz = self.resources.robot.rate_hz();
         self.core.pacer.lock().delivered(observation.stamp_ns, rate_hz, epoch, latency);
         {
@@ -334,8 +343,10 @@ impl Shared {
                 Joining::Rtc => ActionChunk::SPLICE_RTC,
             },
             frozen_rows: count(acted.frozen_rows),
-            foresight_confidence: mean(acted.foreseen.prefix.token_confidence()),
-            foresight_stamp: time(observation.stamp_ns + (stride * 1e9).round() as i64),
+            foresight_confidence: mean(acted.foreseen.perceived.token_confidence()),
+            foresight_stamp: time(
+                acted.foreseen.foresight_ns.map_or(0, |from| from + (stride * 1e9).round() as i64),
+            ),
             latency: WireDuration::try_from(latency).unwrap_or_default(),
         }
     }

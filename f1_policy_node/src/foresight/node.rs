@@ -5,45 +5,34 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use f1_image::{mean_absolute_error, psnr};
 use f1_interfaces::builtin_interfaces::msg::Time as WireTime;
 use f1_interfaces::f1_msgs::msg::ForesightError;
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image};
 use f1_interfaces::std_msgs::msg::Header;
 use f1_middleware::{Node, Publisher, Urgency, Worker};
-use f1_model::sampling::TokenSource;
-use f1_model::{CameraInput, HistoryFrame, PolicyInput, Prefix};
 use image::RgbImage;
 use parking_lot::Mutex;
-use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
-use super::comparison::{comparison, token_agreement};
+use super::compare::{Arrived, Compared, Expectation};
+use super::mode::{Kept, Mode, Taken};
 use super::settings::ForesightSettings;
 use crate::condition::{Condition, Source};
 use crate::core::Core;
 use crate::error::{NodeError, NodeResult};
 use crate::names::FORESIGHT as NAME;
-use crate::observation::{CameraFrame, Foreseen, Observation};
+use crate::observation::{Foreseen, Observation};
+use crate::pacer::Pacer;
+use crate::policy::PerceiveRequest;
 use crate::resources::Resources;
 use crate::seed::seed_from_stamp;
-use crate::stages::stage;
 use crate::topics;
 
-/// An image that was foreseen and waits for its moment.
-struct Expectation {
-    observation: Arc<Observation>,
-    prefix: Prefix,
-    image: RgbImage,
-    foreseen_ns: i64,
-    sequence: u64,
-}
-
 /// Publishers of one configuration.
-struct Publishers {
+pub(super) struct Publishers {
     image: Publisher<Image>,
     compressed: Publisher<CompressedImage>,
-    comparison: Publisher<Image>,
-    error: Publisher<ForesightError>,
+    pub comparison: Publisher<Image>,
+    pub error: Publisher<ForesightError>,
 }
 
 /// A foreseen image with its messages.
@@ -54,30 +43,40 @@ struct Imagined {
     compressed: Option<CompressedImage>,
 }
 
-/// Expectations whose moment an observation shows.
-struct Arrived {
-    due: Vec<Expectation>,
+/// An observation for the worker.
+#[derive(Clone)]
+struct Work {
     observation: Arc<Observation>,
+    /// Whether a chunk is wanted, or the foresight error alone.
+    chunk: bool,
 }
 
-/// Outcome of one comparison.
-struct Compared {
-    error: ForesightError,
-    sheet: Image,
+/// What the worker made of it.
+struct Worked {
+    foreseen: Foreseen,
+    chunk: bool,
 }
 
-struct Shared {
-    core: Arc<Core>,
-    resources: Arc<Resources>,
-    settings: Mutex<ForesightSettings>,
-    active: AtomicBool,
-    publishers: Publishers,
-    waiting: Mutex<VecDeque<Expectation>>,
+pub(super) struct Shared {
+    pub core: Arc<Core>,
+    pub resources: Arc<Resources>,
+    pub settings: Mutex<ForesightSettings>,
+    pub active: AtomicBool,
+    pub publishers: Publishers,
+    pub waiting: Mutex<VecDeque<Expectation>>,
+    /// The foresight that mode `cached` uses again.
+    pub kept: Mutex<Option<Kept>>,
+    /// Stamp and epoch of the newest observation that was given to the worker, ns.
+    newest: Mutex<Option<(i64, u64)>>,
+    /// How long the worker took for the last one; on a virtual clock what it appears to take, so
+    /// that a simulation is the same on every machine.
+    took: Mutex<Duration>,
+    virtual_clock: bool,
     /// One stride of the data set, ns: how far ahead the image lies.
-    stride_ns: i64,
+    pub stride_ns: i64,
 }
 
-/// The node `foresight`: runs the understanding and generation experts, shows what they foresee.
+/// The node `foresight`: hands observations to the policy, shows what it foresees.
 pub struct Foresight {
     node: Node,
     core: Arc<Core>,
@@ -86,7 +85,7 @@ pub struct Foresight {
 
 struct Configured {
     shared: Arc<Shared>,
-    perceive: Arc<Worker<Arc<Observation>>>,
+    perceive: Arc<Worker<Work>>,
 }
 
 impl Foresight {
@@ -119,6 +118,8 @@ impl Foresight {
             comparison: topics::FORESIGHT_COMPARISON.publisher(node)?,
             error: topics::FORESIGHT_ERROR.publisher(node)?,
         };
+        settings.mode.check(&resources.policy.info().passes).map_err(NodeError::Parameter)?;
+        self.core.set_without_foresight(settings.mode == Mode::Off);
         let stride = resources.stride();
         let latency = Duration::from_secs_f64(settings.virtual_latency);
         let shared = Arc::new(Shared {
@@ -128,7 +129,16 @@ impl Foresight {
             active: AtomicBool::new(false),
             publishers,
             waiting: Mutex::new(VecDeque::new()),
+            kept: Mutex::new(None),
+            newest: Mutex::new(None),
+            took: Mutex::new(latency),
+            virtual_clock: node.clock().is_virtual(),
             stride_ns: (stride * 1e9).round() as i64,
+        });
+        let weak = Arc::downgrade(&shared);
+        node.parameters().on_set(move |proposal| match weak.upgrade() {
+            Some(shared) => Mode::proposed(proposal, &shared.resources.policy.info().passes),
+            None => Ok(()),
         });
         let parameters = node.parameters().clone();
         let weak = Arc::downgrade(&shared);
@@ -136,6 +146,10 @@ impl Foresight {
             if let (Some(shared), Ok(settings)) =
                 (weak.upgrade(), ForesightSettings::read(&parameters))
             {
+                if shared.virtual_clock {
+                    *shared.took.lock() = Duration::from_secs_f64(settings.virtual_latency);
+                }
+                shared.core.set_without_foresight(settings.mode == Mode::Off);
                 *shared.settings.lock() = settings;
             }
         });
@@ -146,7 +160,9 @@ impl Foresight {
                 "compare",
                 Urgency::Display,
                 Duration::ZERO,
-                move |arrived: Arrived| work.compare(&arrived),
+                move |arrived: Arrived| {
+                    work.core.spend(|times| &mut times.show, || work.compare(&arrived))
+                },
                 move |compared: Vec<Compared>| done.compared(compared),
             )?
         };
@@ -157,7 +173,9 @@ impl Foresight {
                 "imagine",
                 Urgency::Display,
                 Duration::ZERO,
-                move |foreseen: Foreseen| work.imagine(foreseen),
+                move |foreseen: Foreseen| {
+                    work.core.spend(|times| &mut times.show, || work.imagine(foreseen))
+                },
                 move |outcome: Result<Imagined, String>| done.imagined(outcome),
             )?
         };
@@ -168,8 +186,10 @@ impl Foresight {
                 "perceive",
                 Urgency::Motion,
                 latency,
-                move |observation: Arc<Observation>| work.perceive(&observation),
-                move |outcome: Result<Foreseen, String>| done.perceived(outcome, &imagine),
+                move |input: Work| {
+                    work.core.spend(|times| &mut times.perceive, || work.work(&input))
+                },
+                move |outcome: Result<Worked, (String, bool)>| done.worked(outcome, &imagine),
             )?
         };
         let perceive = Arc::new(perceive);
@@ -178,7 +198,8 @@ impl Foresight {
             if let (Some(perceive), Ok(settings)) =
                 (weak.upgrade(), ForesightSettings::read(&parameters))
             {
-                perceive.set_virtual_latency(Duration::from_secs_f64(settings.virtual_latency));
+                let latency = Duration::from_secs_f64(settings.virtual_latency);
+                perceive.set_virtual_latency(latency);
             }
         });
         let (receiving, submit, clock) = (shared.clone(), perceive.clone(), node.clock());
@@ -201,6 +222,7 @@ impl Foresight {
         let guard = self.configured.lock();
         let configured = guard.as_ref().ok_or(NodeError::NotConfigured(NAME))?;
         configured.shared.waiting.lock().clear();
+        configured.shared.forget_foresight();
         configured.shared.active.store(true, Ordering::SeqCst);
         {
             // Inference that was cut off by a cleanup never came back.
@@ -239,76 +261,107 @@ impl Shared {
     fn offered(
         &self,
         observation: &Arc<Observation>,
-        worker: &Worker<Arc<Observation>>,
+        worker: &Worker<Work>,
         now: Duration,
         now_ns: i64,
     ) {
         if !self.active.load(Ordering::SeqCst) {
             return;
         }
-        {
+        let newest = (observation.stamp_ns, observation.instruction.epoch);
+        let chunk = {
             let mut pacer = self.core.pacer.lock();
-            if !pacer.due(now_ns, observation.instruction.epoch) {
+            let due = pacer.due(now_ns, observation.instruction.epoch);
+            if due {
+                pacer.began(now);
+            } else if worker.is_busy() || !self.error_is_due(newest, now_ns, &pacer) {
                 return;
             }
-            pacer.began(now);
-        }
-        if worker.submit(observation.clone()) {
+            due
+        };
+        *self.newest.lock() = Some(newest);
+        if worker.submit(Work { observation: observation.clone(), chunk }) {
             self.core.status.lock().overtaken += 1;
         }
     }
 
-    /// Runs on the worker.
-    fn perceive(&self, observation: &Arc<Observation>) -> Result<Foreseen, String> {
-        let (policy, threads) = (&self.resources.policy, &self.resources.threads);
-        let (cameras, resize) = stage!("resize", || {
-            let und = self.resources.understanding_cameras();
-            threads.infer(|| {
-                let prepared = und.into_par_iter().map(|camera| {
-                    match observation.cameras.get(camera).and_then(Option::as_ref) {
-                        Some(frame) => policy.prepare_camera(&frame.image).map(Some),
-                        None => Ok(None),
-                    }
-                });
-                prepared.collect::<Result<Vec<Option<CameraInput>>, _>>()
-            })
+    /// Whether this observation is wanted for the foresight error alone: the last one is long
+    /// enough ago, and the worker is done before the next chunk is due.
+    fn error_is_due(&self, newest: (i64, u64), now_ns: i64, pacer: &Pacer) -> bool {
+        let settings = self.settings.lock();
+        if settings.error_rate <= 0.0
+            || !settings.compare
+            || settings.mode != Mode::On
+            || !self.resources.foresees()
+            || !self.resources.policy.info().passes.foresight_alone
+        {
+            return false;
+        }
+        let period = Duration::from_secs_f64(1.0 / settings.error_rate);
+        let took = *self.took.lock();
+        let (stamp_ns, epoch) = newest;
+        let last = *self.newest.lock();
+        // A frame that comes a little early is not left to the next one.
+        let passed = last.is_some_and(|(last_ns, last_epoch)| {
+            last_epoch == epoch && (stamp_ns - last_ns) as f64 * 1e-9 >= 0.9 * period.as_secs_f64()
         });
-        let cameras = cameras.map_err(|error| error.to_string())?;
-        let history: Vec<HistoryFrame> =
-            observation.history.iter().map(|(_, frame)| frame.clone()).collect();
-        let input =
-            PolicyInput { cameras, prompt: observation.instruction.prompt.clone(), history };
-        let seed = seed_from_stamp(observation.stamp_ns);
-        // The two halves of `F1Policy::perceive`, so that each has its time.
-        let (embedded, image_encoder) =
-            stage!("image_encoder", || threads.infer(|| policy.embed(&input)));
-        let embedded = embedded.map_err(|error| error.to_string())?;
-        let run = &policy.config().run;
-        let mut source = TokenSource::new(run.top_k, run.top_p, seed);
-        let (prefix, foresight) = stage!("foresight", || threads
-            .infer(|| policy.perceive_embedded(&embedded, &input.history, &mut source)));
-        let prefix = prefix.map_err(|error| error.to_string())?;
-        let times =
-            crate::stages::StageTimes { resize, image_encoder, foresight, ..observation.times };
-        Ok(Foreseen { observation: observation.clone(), prefix, seed, times })
+        // Monitoring takes a quarter of the time at most: a large model is left to its chunks.
+        passed && took * 4 <= period && pacer.idle_for(now_ns, epoch) >= took
     }
 
-    fn perceived(&self, outcome: Result<Foreseen, String>, imagine: &Worker<Foreseen>) {
+    /// Runs on the worker.
+    fn work(&self, work: &Work) -> Result<Worked, (String, bool)> {
+        let (outcome, took) = crate::stages::timed(|| self.perceive(&work.observation));
+        if !self.virtual_clock {
+            *self.took.lock() = took;
+        }
         match outcome {
-            Ok(foreseen) if self.active.load(Ordering::SeqCst) => {
+            Ok(foreseen) => Ok(Worked { foreseen, chunk: work.chunk }),
+            Err(reason) => Err((reason, work.chunk)),
+        }
+    }
+
+    /// Understanding and foresight of an observation.
+    fn perceive(&self, observation: &Arc<Observation>) -> Result<Foreseen, String> {
+        let seed = seed_from_stamp(observation.stamp_ns);
+        let show = self.shows();
+        let mut times = observation.times;
+        let request = PerceiveRequest { observation, seed, show };
+        let taken = self.take(&request, &mut times);
+        let Taken { perceived, foresight_ns } = taken.map_err(|error| error.to_string())?;
+        let observation = observation.clone();
+        Ok(Foreseen { observation, perceived, foresight_ns, seed, times })
+    }
+
+    /// Whether anybody is shown what is foreseen.
+    fn shows(&self) -> bool {
+        let settings = self.settings.lock();
+        self.resources.foresees()
+            && (settings.publish_raw || settings.publish_compressed || settings.compare)
+    }
+
+    fn worked(&self, outcome: Result<Worked, (String, bool)>, imagine: &Worker<Foreseen>) {
+        let active = self.active.load(Ordering::SeqCst);
+        match outcome {
+            Ok(Worked { foreseen, chunk }) if active => {
                 self.core.status.lock().clear(&Source::Foresight);
-                let shown = self.resources.foresees().then(|| foreseen.clone());
+                // An image that was foreseen from an earlier observation was shown then.
+                let is_new = foreseen.foresight_ns == Some(foreseen.observation.stamp_ns);
+                let shown = (is_new && self.shows()).then(|| foreseen.clone());
                 // The chunk first, the image after it.
-                if !self.core.prefixes.send(foreseen) {
+                if chunk && !self.core.prefixes.send(foreseen) {
                     self.core.pacer.lock().failed();
                 }
                 if let Some(shown) = shown {
                     imagine.submit(shown);
                 }
             }
-            Ok(_) => self.core.pacer.lock().failed(),
-            Err(reason) => {
-                self.core.pacer.lock().failed();
+            Ok(Worked { chunk: true, .. }) => self.core.pacer.lock().failed(),
+            Ok(_) => {}
+            Err((reason, chunk)) => {
+                if chunk {
+                    self.core.pacer.lock().failed();
+                }
                 self.core.status.lock().raise(Condition::ForesightFailed(reason));
             }
         }
@@ -316,9 +369,7 @@ impl Shared {
 
     /// Runs on the second worker, off the path to motion.
     fn imagine(&self, foreseen: Foreseen) -> Result<Imagined, String> {
-        let (policy, threads) = (&self.resources.policy, &self.resources.threads);
-        let (image, _) = stage!("imagine", || threads.show(|| policy.imagine(&foreseen.prefix)));
-        let image = image.map_err(|error| error.to_string())?;
+        let image = foreseen.perceived.imagine().map_err(|error| error.to_string())?;
         let settings = self.settings.lock().clone();
         let observation = &foreseen.observation;
         let header = self.header(observation, observation.stamp_ns + self.stride_ns);
@@ -345,11 +396,11 @@ impl Shared {
             );
         }
         if self.settings.lock().compare {
-            let (observation, prefix) = (foreseen.observation, foreseen.prefix);
+            let (observation, perceived) = (foreseen.observation, foreseen.perceived);
             let foreseen_ns = observation.stamp_ns + self.stride_ns;
             let sequence = self.core.status.lock().chunks;
             let mut waiting = self.waiting.lock();
-            waiting.push_back(Expectation { observation, prefix, image, foreseen_ns, sequence });
+            waiting.push_back(Expectation { observation, perceived, image, foreseen_ns, sequence });
             // Moments that never come (a camera stopped) must not accumulate.
             while waiting.len() > 32 {
                 waiting.pop_front();
@@ -357,13 +408,13 @@ impl Shared {
         }
     }
 
-    fn publish(&self, topic: &str, outcome: f1_middleware::Result<()>) {
+    pub(super) fn publish(&self, topic: &str, outcome: f1_middleware::Result<()>) {
         if let Err(error) = outcome {
             tracing::warn!(%error, topic, "not published");
         }
     }
 
-    fn header(&self, observation: &Observation, stamp_ns: i64) -> Header {
+    pub(super) fn header(&self, observation: &Observation, stamp_ns: i64) -> Header {
         let frame_id = self
             .resources
             .history_camera()
@@ -372,90 +423,4 @@ impl Shared {
             .map_or_else(String::new, |frame| frame.frame_id.to_string());
         Header { stamp: WireTime::saturating_from_nanoseconds(stamp_ns), frame_id }
     }
-
-    /// The history camera's frame in an observation.
-    fn seen<'a>(&self, observation: &'a Observation) -> Option<&'a CameraFrame> {
-        observation.cameras.get(self.resources.history_camera()?)?.as_ref()
-    }
-
-    /// The expectations whose moment this observation shows; `None` when there is none.
-    fn due(&self, observation: &Observation) -> Option<Vec<Expectation>> {
-        let came_ns = self.seen(observation)?.stamp_ns;
-        let slop_ns = self.settings.lock().compare_slop_ns;
-        let mut waiting = self.waiting.lock();
-        let mut due = Vec::new();
-        while waiting.front().is_some_and(|next| next.foreseen_ns <= came_ns) {
-            due.extend(waiting.pop_front().filter(|next| came_ns - next.foreseen_ns <= slop_ns));
-        }
-        (!due.is_empty()).then_some(due)
-    }
-
-    /// Runs on the third worker: the foreseen image against the true one.
-    fn compare(&self, arrived: &Arrived) -> Vec<Compared> {
-        let Some(came) = self.seen(&arrived.observation) else { return Vec::new() };
-        let due = arrived.due.iter();
-        due.filter_map(|expected| self.compare_one(expected, &arrived.observation, came)).collect()
-    }
-
-    fn compare_one(
-        &self,
-        expected: &Expectation,
-        observation: &Observation,
-        came: &CameraFrame,
-    ) -> Option<Compared> {
-        let camera = self.resources.history_camera()?;
-        let before = self.seen(&expected.observation)?;
-        // As the network sees it: the same crop and size as the foreseen image.
-        let now = self.resources.history_view(&before.image).ok()?;
-        let seen = self.resources.history_view(&came.image).ok()?;
-        let (error, still) = (psnr(&expected.image, &seen)?, psnr(&now, &seen)?);
-        let agreement = self.finest_agreement(expected, observation).unwrap_or(f64::NAN);
-        let header = self.header(observation, came.stamp_ns);
-        let sheet = comparison(&now, &expected.image, &seen, error);
-        let message = ForesightError {
-            header: header.clone(),
-            camera: self.resources.robot.file().cameras[camera].name.clone(),
-            observation_stamp: WireTime::saturating_from_nanoseconds(expected.observation.stamp_ns),
-            foreseen_stamp: WireTime::saturating_from_nanoseconds(expected.foreseen_ns),
-            sequence: expected.sequence,
-            epoch: expected.observation.instruction.epoch,
-            psnr: error,
-            mean_absolute_error: mean_absolute_error(&expected.image, &seen),
-            token_agreement: agreement,
-            confidence: f64::from(mean(expected.prefix.token_confidence())),
-            psnr_if_still: still,
-        };
-        Some(Compared { error: message, sheet: f1_image::encode(&sheet, header) })
-    }
-
-    fn compared(&self, compared: Vec<Compared>) {
-        if !self.active.load(Ordering::SeqCst) {
-            return;
-        }
-        let replan_psnr = self.settings.lock().replan_psnr;
-        for Compared { error, sheet } in compared {
-            self.core.status.lock().foresight = Some((error.psnr, error.token_agreement));
-            // A chunk of an epoch that has ended is not replaced a second time.
-            if replan_psnr > 0.0 && error.psnr < replan_psnr && error.epoch == self.core.epoch() {
-                self.core.pacer.lock().demand();
-            }
-            self.publish(topics::FORESIGHT_ERROR.name, self.publishers.error.publish(error));
-            self.publish(
-                topics::FORESIGHT_COMPARISON.name,
-                self.publishers.comparison.publish(sheet),
-            );
-        }
-    }
-
-    /// Share of equal tokens in the finest scale that was generated.
-    fn finest_agreement(&self, expected: &Expectation, observation: &Observation) -> Option<f64> {
-        let (finest, coarser) = expected.prefix.tokens().split_last()?;
-        let from: usize = coarser.iter().map(Vec::len).sum();
-        let (_, came) = observation.history.last()?;
-        token_agreement(finest, came.tokens().get(from..from + finest.len())?)
-    }
-}
-
-fn mean(values: &[f32]) -> f32 {
-    if values.is_empty() { 0.0 } else { values.iter().sum::<f32>() / values.len() as f32 }
 }

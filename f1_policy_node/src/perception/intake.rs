@@ -7,7 +7,7 @@ use std::time::Duration;
 use f1_image::{ImageError, decode, decode_compressed, into_rgb};
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image, JointState};
 use f1_middleware::Clock;
-use f1_model::HistoryFrame;
+use f1_model::CameraInput;
 use image::RgbImage;
 use parking_lot::Mutex;
 
@@ -20,6 +20,7 @@ use crate::condition::{Check, Condition, Restart, Sensor, Source};
 use crate::core::Core;
 use crate::error::{NodeError, NodeResult};
 use crate::observation::{CameraFrame, Observation};
+use crate::policy::PastFrame;
 use crate::resources::Resources;
 use crate::stages::{StageTimes, stage};
 
@@ -92,7 +93,9 @@ pub(super) struct Shared {
     pub active: AtomicBool,
     pub clock: Clock,
     pub buffers: Mutex<Buffers>,
-    history: Mutex<HistoryRing<HistoryFrame>>,
+    history: Mutex<HistoryRing<PastFrame>>,
+    /// The same frames as cameras take them, for a policy that is shown them.
+    past: Mutex<HistoryRing<CameraInput>>,
     /// (index in the robot file, required) of the cameras that are subscribed, in the
     /// synchroniser's order.
     pub cameras: Vec<(usize, bool)>,
@@ -118,7 +121,8 @@ impl Shared {
                 names.join(", ")
             ));
         }
-        let history = resources.history_camera().filter(|_| resources.foresees());
+        let needed = resources.foresees() || resources.shows_past();
+        let history = resources.history_camera().filter(|_| needed);
         if let Some(camera) = history.filter(|camera| optional.contains(&names[*camera])) {
             return wrong(format!(
                 "foresight needs the past frames of the camera {}",
@@ -135,11 +139,11 @@ impl Shared {
         if !required.contains(&true) {
             return wrong("at least one camera must be required".into());
         }
-        let config = resources.policy.config();
+        let info = resources.policy.info();
         let step_ns = (1e9 / resources.robot.rate_hz()).round() as i64;
         let history = HistorySettings {
-            frames: config.run.history_frames.max(1),
-            stride_ns: step_ns * config.run.obs_img_stride as i64,
+            frames: info.history_frames(),
+            stride_ns: step_ns * info.stride_steps as i64,
             period_ns: if settings.history_period_ns > 0 {
                 settings.history_period_ns
             } else {
@@ -161,6 +165,7 @@ impl Shared {
             clock,
             buffers: Mutex::new(buffers),
             history: Mutex::new(HistoryRing::new(history)),
+            past: Mutex::new(HistoryRing::new(history)),
             cameras: used,
             names,
         }))
@@ -222,28 +227,38 @@ impl Shared {
         let (image, decode) = stage!("decode", || arrival.message.decode());
         let outcome = image.map_err(|error| error.to_string()).and_then(|image| {
             watch.observe(image.as_raw(), stamp_ns);
-            let history = self.encode_history(camera, stamp_ns, &image)?;
-            let (frame_id, image) = (frame_id.clone(), Arc::new(image));
+            let image = Arc::new(image);
+            let history = self.keep_history(camera, stamp_ns, &image)?;
+            let frame_id = frame_id.clone();
             Ok((CameraFrame { stamp_ns, frame_id, image, decode, arrived }, history))
         });
         Decoded { camera, outcome, frozen_ns: watch.frozen_for_ns() }
     }
 
-    /// Encodes the frame once, as it arrives, when it is the history camera's and a frame is due.
-    fn encode_history(
+    /// Whether the policy is given history frames.
+    fn wants_history(&self) -> bool {
+        self.resources.foresees() && !self.core.is_without_foresight()
+    }
+
+    /// Keeps the frame once, as it arrives, when it is the history camera's and a frame is due.
+    fn keep_history(
         &self,
         camera: usize,
         stamp_ns: i64,
-        image: &RgbImage,
+        image: &Arc<RgbImage>,
     ) -> Result<Duration, String> {
-        let (policy, threads) = (&self.resources.policy, &self.resources.threads);
-        if !self.resources.foresees()
-            || self.resources.history_camera() != Some(camera)
-            || !self.history.lock().wants(stamp_ns)
-        {
+        let policy = &self.resources.policy;
+        let is_of_history = self.resources.history_camera() == Some(camera);
+        if is_of_history && self.resources.shows_past() && self.past.lock().wants(stamp_ns) {
+            let image = policy.fit_past(image).map_err(|error| format!("past image: {error}"))?;
+            self.past.lock().push(stamp_ns, image);
+        }
+        if !is_of_history || !self.wants_history() || !self.history.lock().wants(stamp_ns) {
             return Ok(Duration::ZERO);
         }
-        let (frame, took) = stage!("history", || threads.infer(|| policy.encode_frame(image)));
+        let (frame, took) = stage!("history", || {
+            self.core.spend(|times| &mut times.history, || policy.keep(image))
+        });
         let frame = frame.map_err(|error| format!("history frame: {error}"))?;
         self.history.lock().push(stamp_ns, frame);
         Ok(took)
@@ -318,6 +333,7 @@ impl Shared {
     /// Empties the buffers and restarts the policy's memory: no motion until everything is fresh.
     fn start_anew(&self, reason: Restart) {
         self.history.lock().clear();
+        self.past.lock().clear();
         self.buffers.lock().synchroniser.clear();
         self.core.restart(reason);
     }
@@ -383,11 +399,11 @@ impl Shared {
                 return;
             }
         };
-        let (set, history, missing_ns, last_history) = {
+        let (set, history, past, missing_ns, last_history) = {
             let mut buffers = self.buffers.lock();
             let Some(set) = buffers.synchroniser.take() else { return };
             buffers.matched = self.clock.steady();
-            let (history, missing_ns) = if self.resources.foresees() {
+            let (history, missing_ns) = if self.wants_history() {
                 let ring = self.history.lock();
                 match ring.window(set.stamp_ns) {
                     Some(history) => (history, ring.missing_ns(set.stamp_ns)),
@@ -396,7 +412,17 @@ impl Shared {
             } else {
                 (Vec::new(), 0)
             };
-            (set, history, missing_ns, buffers.last_history)
+            let (past, missing_ns) = if self.resources.shows_past() {
+                let ring = self.past.lock();
+                let Some(mut past) = ring.window(set.stamp_ns) else { return };
+                // The newest is among the cameras already.
+                past.pop();
+                let missing_ns = missing_ns.max(ring.missing_ns(set.stamp_ns));
+                (past.into_iter().map(|(_, image)| image).collect(), missing_ns)
+            } else {
+                (Vec::new(), missing_ns)
+            };
+            (set, history, past, missing_ns, buffers.last_history)
         };
         let MatchedSet { stamp_ns, frames, joints } = set;
         let mut cameras = vec![None; self.names.len()];
@@ -409,7 +435,7 @@ impl Shared {
             }
         }
         let times = StageTimes { decode, history: last_history, ..StageTimes::default() };
-        let waits = self.resources.policy.config().run.full_history && missing_ns > 0;
+        let waits = self.resources.policy.info().full_history && missing_ns > 0;
         {
             let mut status = self.core.status.lock();
             status.observation_ns = Some(stamp_ns);
@@ -420,13 +446,14 @@ impl Shared {
         }
         let (Some(instruction), false) = (instruction, waits) else { return };
         let observation =
-            Observation { stamp_ns, cameras, history, joints, instruction, arrived, times };
+            Observation { stamp_ns, cameras, history, past, joints, instruction, arrived, times };
         self.core.observations.send(Arc::new(observation));
     }
 
     /// A new activation, at `now` on the steady clock.
     pub fn restart(&self, now: Duration) {
         self.history.lock().clear();
+        self.past.lock().clear();
         let mut buffers = self.buffers.lock();
         buffers.synchroniser.clear();
         let fresh = Health { received: now, used: now, fault: None };

@@ -159,18 +159,18 @@ impl Shared {
             let mut guarded = self.guarded.lock();
             guarded.filter.restart(self.core.epoch());
             guarded.watchdog = None;
-            self.note_unchecked_links(&mut guarded);
+            self.note_unchecked(&mut guarded);
         }
         self.active.store(true, Ordering::SeqCst);
     }
 
-    /// Names the links whose distances nothing checks, in the log and as an event.
-    fn note_unchecked_links(&self, guarded: &mut Guarded) {
-        let links = self.robot.clearance().unchecked();
-        if links.is_empty() {
+    /// Names the links and pairs whose distances nothing checks, in the log and as an event.
+    fn note_unchecked(&self, guarded: &mut Guarded) {
+        let unchecked = self.robot.clearance().not_checked();
+        if unchecked.is_empty() {
             return;
         }
-        let reason = format!("links without a collision shape, not checked: {}", links.join(", "));
+        let reason = format!("distances that are not checked: {}", unchecked.join("; "));
         tracing::warn!("{reason}");
         let now = self.clock.now().nanoseconds();
         let noted = SafetyEvent::ACTION_NOTED;

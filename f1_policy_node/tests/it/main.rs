@@ -6,3 +6,4 @@
 mod pages;
 mod recordings;
 mod release;
+mod unchecked;

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
+
 use super::{Clearance, ClearanceScratch};
 use crate::JointLimits;
 use crate::kinematics::{Tree, moves};
@@ -11,6 +13,50 @@ use crate::robot_file::RobotFile;
 const SAMPLES: usize = 400;
 /// A pair that is too near in this share of them is built that way.
 const ALWAYS: f64 = 0.95;
+/// A pair that is too near at home, with one body between its links, is built that way if it is too
+/// near in this share of them.
+const MOSTLY: f64 = 0.5;
+
+/// Why a pair's distance is not checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeftOutReason {
+    /// Too near in 95 of 100 random postures.
+    AsBuilt,
+    /// Too near at home and in more than half of the postures: shapes that were made from meshes,
+    /// of links with one body between them.
+    AtHome,
+}
+
+/// Two links, or a link and an obstacle, whose distance is not checked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct LeftOut {
+    /// The first link's name.
+    pub one: String,
+    /// The other link's or the obstacle's name.
+    pub other: String,
+    /// Why.
+    pub reason: LeftOutReason,
+    /// Pairs of shapes of the two that are not looked at.
+    pub left_out: usize,
+    /// Pairs of shapes of the two that are looked at all the same.
+    pub checked: usize,
+}
+
+impl std::fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let reason = match self.reason {
+            LeftOutReason::AsBuilt => "too near in almost all postures",
+            LeftOutReason::AtHome => "too near at home and in most postures",
+        };
+        write!(f, "{} - {} ({reason}", self.one, self.other)?;
+        if self.checked > 0 {
+            let all = self.left_out + self.checked;
+            write!(f, "; {} of their {all} pairs of shapes", self.left_out)?;
+        }
+        f.write_str(")")
+    }
+}
 
 /// The pairs that are looked at, and those that are not.
 pub(super) struct Pairs {
@@ -18,8 +64,8 @@ pub(super) struct Pairs {
     pub own: Vec<(usize, usize)>,
     /// Shape against obstacle.
     pub scene: Vec<(usize, usize)>,
-    /// By name: pairs that are too near as built.
-    pub left_out: Vec<(String, String)>,
+    /// Pairs that are too near as built.
+    pub left_out: Vec<LeftOut>,
     /// By link: the first link of its rigid body.
     pub bodies: Vec<usize>,
 }
@@ -41,35 +87,49 @@ impl Pairs {
             let name = &tree.links[link].name;
             clearance.fitted.contains(name) || clearance.given.contains(name)
         };
-        let mut touching: BTreeSet<(usize, usize)> = pairs
-            .own
-            .iter()
-            .zip(&near.own)
-            .filter(|(_, count)| always(**count))
-            .map(|(pair, _)| links(*pair))
-            .collect();
-        // Convex shapes made of meshes are wider than the links where these are hollow: links with
-        // one body between them, which cannot come apart, are left out if they are too near at
-        // home.
-        let at_home = near.links.iter().filter(|((a, b), (count, home))| {
-            (fitted(*a) || fitted(*b)) && (always(*count) || (*home && bodies.share(*a, *b)))
-        });
-        touching.extend(at_home.map(|(pair, _)| *pair));
-        let standing: BTreeSet<(usize, usize)> = pairs
-            .scene
-            .iter()
-            .zip(&near.scene)
-            .filter(|(_, count)| always(**count))
-            .map(|((i, j), _)| (link(*i), *j))
-            .collect();
-        pairs.bodies = bodies.of;
-        pairs.own.retain(|pair| !touching.contains(&links(*pair)));
-        pairs.scene.retain(|(i, j)| !standing.contains(&(link(*i), *j)));
+        // Where now these shapes of two links are too near and now those, all of them are left out.
+        let together = near.together(|pair| links(pairs.own[pair]));
+        let whole = |links: (usize, usize)| {
+            let count = together.get(&links).copied().unwrap_or_default();
+            always(count) && (fitted(links.0) || fitted(links.1))
+        };
+        // Convex shapes made of meshes are wider than the links where these are hollow. Only the
+        // shapes that are too near are left out: the far end of a link can still reach its
+        // neighbour's neighbour.
+        let reason = |pair: (usize, usize), (count, at_home): (usize, bool)| {
+            let (a, b) = links(pair);
+            if always(count) || whole((a, b)) {
+                return Some(LeftOutReason::AsBuilt);
+            }
+            let mostly = at_home && count as f64 >= MOSTLY * SAMPLES as f64;
+            let wide = (fitted(a) || fitted(b)) && bodies.share(a, b);
+            (mostly && wide).then_some(LeftOutReason::AtHome)
+        };
+        let mut noted = Noted::default();
+        let own = std::mem::take(&mut pairs.own);
+        for (pair, near) in own.into_iter().zip(&near.own) {
+            match reason(pair, *near) {
+                Some(reason) => noted.left_out(links(pair), reason),
+                None => {
+                    noted.checked(links(pair));
+                    pairs.own.push(pair);
+                }
+            }
+        }
         let name = |link: usize| tree.links[link].name.clone();
-        pairs.left_out = touching.iter().map(|(a, b)| (name(*a), name(*b))).collect();
-        pairs
-            .left_out
-            .extend(standing.iter().map(|(link, j)| (name(*link), file.scene[*j].name.clone())));
+        pairs.left_out = noted.list(|(a, b)| (name(a), name(b)));
+        let mut noted = Noted::default();
+        let scene = std::mem::take(&mut pairs.scene);
+        for ((i, j), count) in scene.into_iter().zip(&near.scene) {
+            if always(*count) {
+                noted.left_out((link(i), j), LeftOutReason::AsBuilt);
+            } else {
+                noted.checked((link(i), j));
+                pairs.scene.push((i, j));
+            }
+        }
+        pairs.bodies = bodies.of;
+        pairs.left_out.extend(noted.list(|(a, j)| (name(a), file.scene[j].name.clone())));
         pairs
     }
 
@@ -111,22 +171,50 @@ fn always(count: usize) -> bool {
     count as f64 >= ALWAYS * SAMPLES as f64
 }
 
+/// Counts, for each two links (or link and obstacle), pairs of shapes that are looked at or not.
+#[derive(Default)]
+struct Noted {
+    counts: BTreeMap<(usize, usize), (usize, usize)>,
+    reasons: BTreeMap<(usize, usize), LeftOutReason>,
+}
+
+impl Noted {
+    fn left_out(&mut self, two: (usize, usize), reason: LeftOutReason) {
+        self.counts.entry(two).or_default().0 += 1;
+        let strongest = self.reasons.entry(two).or_insert(reason);
+        *strongest = reason.max(*strongest);
+    }
+
+    fn checked(&mut self, two: (usize, usize)) {
+        self.counts.entry(two).or_default().1 += 1;
+    }
+
+    fn list(&self, names: impl Fn((usize, usize)) -> (String, String)) -> Vec<LeftOut> {
+        let listed = self.reasons.iter().map(|(two, reason)| {
+            let (left_out, checked) = self.counts.get(two).copied().unwrap_or_default();
+            let (one, other) = names(*two);
+            LeftOut { one, other, reason: *reason, left_out, checked }
+        });
+        listed.collect()
+    }
+}
+
 /// In how many configurations the pairs are too near.
 struct Near {
-    /// Shape against shape.
-    own: Vec<usize>,
+    /// Shape against shape: in how many, and whether at home.
+    own: Vec<(usize, bool)>,
+    /// The pairs of `own` that are too near, in each configuration.
+    own_at: Vec<Vec<usize>>,
     /// Shape against obstacle.
     scene: Vec<usize>,
-    /// Link against link: in how many, and whether at home.
-    links: BTreeMap<(usize, usize), (usize, bool)>,
 }
 
 impl Near {
     fn count(clearance: &Clearance, pairs: &Pairs, joints: &[JointLimits], home: &[f64]) -> Self {
         let mut near = Self {
-            own: vec![0; pairs.own.len()],
+            own: vec![(0, false); pairs.own.len()],
+            own_at: Vec::with_capacity(SAMPLES),
             scene: vec![0; pairs.scene.len()],
-            links: BTreeMap::new(),
         };
         let mut scratch = ClearanceScratch::default();
         for sample in 0..SAMPLES {
@@ -136,20 +224,17 @@ impl Near {
             });
             let positions: Vec<f64> = if sample == 0 { home.to_vec() } else { anywhere.collect() };
             clearance.place(&positions, &mut scratch);
-            let mut near_links = BTreeSet::new();
-            for (count, (i, j)) in near.own.iter_mut().zip(&pairs.own) {
+            let mut here = Vec::new();
+            for (pair, (i, j)) in pairs.own.iter().enumerate() {
                 let least = clearance.self_distance;
                 if scratch.own_distance(*i, *j, least) < least {
+                    let (count, at_home) = &mut near.own[pair];
                     *count += 1;
-                    let links = (clearance.shapes[*i].link, clearance.shapes[*j].link);
-                    near_links.insert(ordered(links.0, links.1));
+                    *at_home |= sample == 0;
+                    here.push(pair);
                 }
             }
-            for pair in near_links {
-                let (count, at_home) = near.links.entry(pair).or_default();
-                *count += 1;
-                *at_home |= sample == 0;
-            }
+            near.own_at.push(here);
             for (count, (i, j)) in near.scene.iter_mut().zip(&pairs.scene) {
                 let least = clearance.scene_distance;
                 let distance = clearance.obstacles[*j].distance(&scratch, *i, least);
@@ -157,6 +242,18 @@ impl Near {
             }
         }
         near
+    }
+
+    /// For each two links, in how many configurations any of their shapes are too near that are not
+    /// always so.
+    fn together(&self, links: impl Fn(usize) -> (usize, usize)) -> BTreeMap<(usize, usize), usize> {
+        let mut counts = BTreeMap::new();
+        for here in &self.own_at {
+            let sometimes = here.iter().filter(|pair| !always(self.own[**pair].0));
+            let links: BTreeSet<(usize, usize)> = sometimes.map(|pair| links(*pair)).collect();
+            links.into_iter().for_each(|two| *counts.entry(two).or_default() += 1);
+        }
+        counts
     }
 }
 

@@ -9,6 +9,9 @@ use crate::kinematics::isometry;
 
 /// More strips than this are not cut out of one box.
 const MAX_STRIPS: f64 = 8.0;
+/// A box whose capsules would reach further beyond it than this, m, is taken as it is: eight points
+/// cost more than a capsule, but a thick box's capsule is half as wide again as the box.
+const MAX_BEYOND: f64 = 0.02;
 
 /// A convex shape fixed to a link: the hull of `points`, grown by `radius`.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +56,15 @@ pub(super) fn primitive(collision: &urdf_rs::Collision) -> Result<Vec<Shape>, &'
     }
 }
 
+/// A box as the hull of its corners.
+fn corners(pose: &Isometry3<f64>, size: &[f64; 3]) -> Shape {
+    let corner = |i: usize| {
+        let half = |axis: usize| if i >> axis & 1 == 0 { -0.5 } else { 0.5 } * size[axis];
+        pose * Point3::new(half(0), half(1), half(2))
+    };
+    Shape { points: (0..8).map(corner).collect(), radius: 0.0 }
+}
+
 /// A box as capsules side by side along its longest edge: a flat box takes several, so that they
 /// stay thin.
 fn strips(pose: &Isometry3<f64>, size: &[f64; 3]) -> Vec<Shape> {
@@ -62,6 +74,10 @@ fn strips(pose: &Isometry3<f64>, size: &[f64; 3]) -> Vec<Shape> {
     let count = (middle / short).ceil().clamp(1.0, MAX_STRIPS);
     let width = middle / count;
     let radius = (0.25 * (width * width + short * short)).sqrt();
+    // A capsule reaches beyond the box's ends by its radius.
+    if radius > MAX_BEYOND {
+        return vec![corners(pose, size)];
+    }
     (0..count as usize)
         .map(|i| {
             let mut center = Vector3::zeros();

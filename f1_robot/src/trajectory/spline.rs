@@ -182,23 +182,36 @@ pub fn through(
             });
         }
     }
-    let mut motion = Motion::with_capacity(start, first, n + 4);
-    let mut time = 0;
-    for i in 0..n {
-        let (before, duration) = (time, waypoints.durations[i]);
-        time += duration;
-        if i == 0 && !middles[0].is_empty() {
-            motion.push(before + duration / 2, middles[0].iter().copied());
-        }
-        if i + 1 == n && last_middles {
-            motion.push(before + duration / 2, middles[1].iter().copied());
-        }
-        motion.push(time, at[i * joints..(i + 1) * joints].iter().copied());
-    }
+    let (mut motion, time) = joined(start, first, &waypoints.durations[..n], &at, &middles);
     if end == End::Tail {
         add_tail(&mut motion, time, &at[(n - 1) * joints..], tail);
     }
     Some(motion)
+}
+
+/// The motion through states at the waypoints, `[waypoint][joint]`, and where there are any, at the
+/// middles of the first and the last interval; with it the time of the last waypoint.
+fn joined(
+    start: Stamp,
+    first: &[State],
+    durations: &[i64],
+    at: &[State],
+    middles: &[Vec<State>; 2],
+) -> (Motion, i64) {
+    let (n, joints) = (durations.len(), first.len());
+    let mut motion = Motion::with_capacity(start, first, n + 4);
+    let mut time = 0;
+    for (i, duration) in durations.iter().enumerate() {
+        let before = time;
+        time += duration;
+        let of_interval = [(0, &middles[0]), (n - 1, &middles[1])];
+        for (_, middle) in of_interval.iter().filter(|(of, middle)| *of == i && !middle.is_empty())
+        {
+            motion.push(before + duration / 2, middle.iter().copied());
+        }
+        motion.push(time, at[i * joints..(i + 1) * joints].iter().copied());
+    }
+    (motion, time)
 }
 
 /// The middle of an interval of two constant-jerk halves that starts in `a` and ends at the

@@ -178,3 +178,51 @@ fn states_are_written_on_the_turn_of_home_and_of_the_statistics() {
         assert!((f64::from(encoded[0]) - (expected - 3.0)).abs() < 1e-5, "{angle}: {}", encoded[0]);
     }
 }
+
+/// A data set of other software: angles within one turn, whatever the joint did before.
+#[test]
+fn rows_of_a_data_set_are_brought_to_the_turns_of_the_live_state() {
+    for (home, units) in [(0.0, 1.0), (2.0, 1.0), (-1.0, 180.0 / PI), (3.0, -180.0 / PI)] {
+        let robot = robot_in(home, units);
+        let names = crate::shipped::names(&robot);
+        let circles = robot.circles();
+        assert_eq!(circles.widths(), (8, 8));
+        // From -9 to 9 rad in small steps; the action is 0.05 rad ahead.
+        let angles: Vec<f64> = (-180..180).map(|i| 0.05 * f64::from(i)).collect();
+        let row = |angle: f64| {
+            let mut row = vec![0.25; 8];
+            row[0] = (wrapped(angle) * units) as f32;
+            row
+        };
+        let mut state: Vec<Vec<f32>> = angles.iter().map(|angle| row(*angle)).collect();
+        let mut action: Vec<Vec<f32>> = angles.iter().map(|angle| row(angle + 0.05)).collect();
+        circles.bring(&mut state, &mut action);
+        for ((angle, state), action) in angles.iter().zip(&state).zip(&action) {
+            let mut positions = robot.home().to_vec();
+            positions[0] = *angle;
+            let live = raw_state(&robot, &names, &positions).unwrap()[0];
+            let turn = TAU * units.abs();
+            // At the end of the turn itself either side is right.
+            let off = (f64::from(state[0]) - live).abs();
+            assert!(off < 1e-3 || (off - turn).abs() < 1e-3, "{home} {angle}: {off}");
+            let ahead = f64::from(action[0] - state[0]);
+            assert!((ahead - 0.05 * units).abs() < 1e-3, "{home} {angle}: {ahead}");
+            assert!(state[1..].iter().chain(&action[1..]).all(|other| *other == 0.25));
+        }
+    }
+}
+
+/// [`robot`] with state and action in these units of a radian.
+fn robot_in(home: f64, units: f64) -> Robot {
+    let urdf = crate::shipped::fixture_urdf().replacen(
+        "<joint name=\"joint1\" type=\"revolute\">",
+        "<joint name=\"joint1\" type=\"continuous\">",
+        1,
+    );
+    let text = std::fs::read_to_string(crate::shipped::fixture()).unwrap();
+    let scale = format!("kind: joint_positions, scale: [{units}, 1, 1, 1, 1, 1, 1]");
+    let text = text
+        .replacen("  joint1: 0.0\n", &format!("  joint1: {home}\n"), 1)
+        .replace("kind: joint_positions", &scale);
+    Robot::from_text(&text, &urdf).unwrap_or_else(|error| panic!("{error}"))
+}

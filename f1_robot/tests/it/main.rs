@@ -17,6 +17,7 @@ mod forward_kinematics;
 mod inverse_kinematics;
 mod limits;
 mod meshes;
+mod pairs;
 mod robot_file;
 mod scenes;
 mod shipped;

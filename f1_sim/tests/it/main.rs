@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod demonstrations;
+mod disturbed;
 mod expert;
 mod filtered;
 mod repeatable;

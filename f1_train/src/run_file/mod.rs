@@ -182,6 +182,14 @@ impl RunFile {
             self.loss.chroma >= 0.0 && self.loss.input_noise >= 0.0,
             "loss.chroma and loss.input_noise must not be negative",
         );
+        check(
+            (0.0..=1.0).contains(&self.loss.hide_foresight),
+            "loss.hide_foresight must lie in 0 to 1",
+        );
+        check(
+            (0.0..=1.0).contains(&self.loss.unquantised_share),
+            "loss.unquantised_share must lie in 0..=1",
+        );
         check(self.loss.flow_draws > 0, "loss.flow_draws must be positive");
         check(self.data.workers > 0, "data.workers must be positive");
         let lora = self.lora.as_ref();

@@ -55,6 +55,10 @@ pub struct SourceSection {
     /// Columns, or ranges of columns, that make up the action.
     #[serde(default)]
     pub action: Option<Vec<String>>,
+    /// The robot of the data set, a shipped robot's name or a robot file: angles of its joints that
+    /// turn without end are brought to one turn.
+    #[serde(default)]
+    pub robot: Option<String>,
     /// Weight of each sample.
     #[serde(default = "one")]
     pub weight: f64,
@@ -134,6 +138,12 @@ pub struct DataSection {
     pub token_cache: Option<PathBuf>,
 }
 
+/// Whether a key is as when it is absent: runs from before it existed are resumed as they are.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
 fn two() -> usize {
     2
 }
@@ -161,9 +171,14 @@ pub struct LossSection {
     pub disturb_token: f64,
     /// Stage I: further weight of tokens that are not those of the newest frame.
     pub change_weight: f64,
-    /// Stage I: weight of the squared error of the expected code map, in units of the maps'
-    /// variance.
+    /// Weight of the squared error of the expected code map, in units of the maps' variance: in
+    /// stage I, and in stages II and III of models with `f1.expected_image`, where it is part of
+    /// the foresight loss.
     pub map_weight: f64,
+    /// Stages II and III: probability that a sample's foresight is hidden from the action expert,
+    /// which so learns to act without (the nodes' parameter `mode`: off).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub hide_foresight: f64,
     /// Stages II and III: draws of noise and time for each observation. The prefix is computed
     /// once for all of them, so that four cost about a third more than one and steady the
     /// gradient as four times the batch would for the action expert.
@@ -182,6 +197,9 @@ pub struct LossSection {
     /// Tokenizer: updates at the start without the quantiser, after which every code is set to
     /// a residual vector of an image at one of the scales.
     pub unquantised: u64,
+    /// Tokenizer: share of a batch's frames that are decoded from their features and not from the
+    /// sum of their codes, so that the decoder serves both.
+    pub unquantised_share: f64,
     /// Tokenizer: replace codes that no frame used for so many updates; 0 never.
     pub revive_after: u64,
 }
@@ -197,12 +215,14 @@ impl Default for LossSection {
             disturb_token: 0.0,
             change_weight: 0.0,
             map_weight: 0.0,
+            hide_foresight: 0.0,
             flow_draws: 1,
             commitment: 0.25,
             absolute: 0.5,
             chroma: 0.0,
             input_noise: 0.0,
             unquantised: 0,
+            unquantised_share: 0.0,
             revive_after: 100,
         }
     }

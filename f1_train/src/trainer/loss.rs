@@ -10,6 +10,11 @@ use crate::batch::Prepared;
 use crate::run_file::{RunFile, Stage};
 use crate::{Result, disturbance};
 
+/// Which samples' foresight is hidden from the action expert; none when the run asks for none.
+fn hidden_foresight(samples: &[Prepared], share: f64) -> Option<Vec<bool>> {
+    (share > 0.0).then(|| samples.iter().map(|sample| f64::from(sample.hiding.0) < share).collect())
+}
+
 /// The loss of stages I to III on a batch.
 ///
 /// # Errors
@@ -49,6 +54,8 @@ pub fn stage_loss(
         reduction: run.loss.reduction.into(),
         source: TokenSource::new(settings.top_k, settings.top_p, seed),
         foresight_loss: run.trains(Group::Generation) || run.adapts(Group::Generation),
+        hidden_foresight: hidden_foresight(samples, run.loss.hide_foresight),
+        map_weight: run.loss.map_weight,
     };
     Ok(network.joint_loss(batch, &mut joint, &mut recorder)?)
 }

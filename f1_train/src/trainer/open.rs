@@ -1,14 +1,15 @@
 //! Opening a run: data, weights, the checkpoint to continue from, the other ranks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use f1_data::loader::{OpenSource, Reader};
 use f1_data::mixture::Position;
-use f1_model::Config;
 use f1_model::network::F1Network;
+use f1_model::parameters::used_parameters;
+use f1_model::{AttentionMode, Config};
 use f1_robot::statistics::{Normaliser, StatisticsFile};
 
 use super::Trainer;
@@ -17,7 +18,7 @@ use crate::batch::{Preparer, encode_prompts, understanding_cameras};
 use crate::checkpoint::{self, Progress};
 use crate::codebook::CodebookWatch;
 use crate::optimizer::Optimizer;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, is_adaptable};
 use crate::ranks::{Exchange, Layout, Ranks};
 use crate::run_file::{Crop, RunFile, Stage};
 use crate::tokens::TokenCache;
@@ -68,6 +69,17 @@ impl Trainer {
         let size = ranks.as_ref().map_or(1, Ranks::size);
         let from = starting_point(&run, resume, say)?;
         let mut config = setup::config(&run.model)?;
+        if run.loss.hide_foresight > 0.0 && run.stage != Stage::Stage1 {
+            if config.run.attention != AttentionMode::Uga {
+                return Err(TrainError::Stopped(
+                    "loss.hide_foresight: with attention \"released\" understanding sees the \
+                     condition, so that foresight cannot be hidden"
+                        .into(),
+                ));
+            }
+            // The checkpoint says that its foresight may be left out.
+            config.run.optional_foresight = true;
+        }
         let data = open_data(&run, &mut config)?;
         let (prompt_tokenizer, prompts) = open_prompts(&run, &config, &data.reader)?;
         let mut model = open_model(&run, &config, &device, ranks.as_ref(), say)?;
@@ -200,6 +212,7 @@ fn open_model(
     };
     if run.model.init.is_some() && !initialised.is_empty() {
         say(&format!("initialised, because the checkpoint lacks them: {}", initialised.join(", ")));
+        refuse_adapters_of_nothing(run, config, &initialised)?;
     }
     let (rank, size) = ranks.map_or((0, 1), |ranks| (ranks.rank(), ranks.size()));
     let bytes = ranks.map_or(usize::MAX, Ranks::bucket_bytes);
@@ -216,6 +229,28 @@ fn open_model(
         }
     }
     Ok(OpenModel { parameters, optimizer, averages, layout })
+}
+
+/// Refuses adapters on weights that the checkpoint does not have: they would stay random under
+/// them.
+fn refuse_adapters_of_nothing(
+    run: &RunFile,
+    config: &Config,
+    initialised: &[String],
+) -> Result<()> {
+    let specs = used_parameters(config).into_iter();
+    let random = specs.filter(|spec| {
+        run.adapts(spec.group) && is_adaptable(spec) && initialised.contains(&spec.name)
+    });
+    let groups: BTreeSet<&str> = random.map(|spec| spec.group.name()).collect();
+    if groups.is_empty() {
+        return Ok(());
+    }
+    let groups = groups.into_iter().collect::<Vec<_>>().join(", ");
+    Err(TrainError::Stopped(format!(
+        "lora.groups names {groups}, whose weights the checkpoint lacks: adapters would leave them \
+         random; take {groups} out of lora.groups, and it is trained as a whole"
+    )))
 }
 
 /// Elements and number type of every trained tensor.

@@ -183,6 +183,7 @@ impl Trainer {
         if let Some(loss) = &output.generation_loss {
             values.push(("generation_loss", scalar(loss)?));
             values.push(("token_accuracy", output.token_accuracy.unwrap_or(f64::NAN)));
+            values.extend(output.map_error.map(|error| ("map_error", error)));
         }
         if let Some(loss) = &output.action_loss {
             values.push(("action_loss", scalar(loss)?));

@@ -74,3 +74,51 @@ fn adapters_leave_their_base_alone_and_are_merged_when_written() {
         trainer.parameters().get(&name).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
     assert_eq!(written[&name], base);
 }
+
+/// A folder whose weights lack the generation expert and the tokenizer, as a pi0 checkpoint, under
+/// that checkpoint's shorter names.
+fn pi0_layout(fixture: &Fixture) -> std::path::PathBuf {
+    train(fixture.run("stage3", "whole", "batch: 2\nsteps: 1"), false);
+    let config = f1_model::Config::load(&fixture.path("model")).unwrap();
+    let whole = fixture.path("whole/model/model.safetensors");
+    let mut tensors = candle_core::safetensors::load(whole, &candle_core::Device::Cpu).unwrap();
+    for spec in f1_model::parameters::used_parameters(&config) {
+        let tensor = tensors.remove(&spec.name);
+        if let Some(tensor) = tensor
+            && !matches!(spec.group, Group::Generation | Group::Tokenizer)
+        {
+            tensors.insert(spec.name.trim_start_matches("model.").to_owned(), tensor);
+        }
+    }
+    let folder = fixture.path("pi0");
+    std::fs::create_dir_all(&folder).unwrap();
+    for file in ["config.json", "tokenizer.json"] {
+        std::fs::copy(fixture.path("model").join(file), folder.join(file)).unwrap();
+    }
+    candle_core::safetensors::save(&tensors, folder.join("model.safetensors")).unwrap();
+    folder
+}
+
+#[test]
+fn adapters_on_weights_that_the_checkpoint_lacks_are_refused() {
+    let fixture = Fixture::new();
+    let init = pi0_layout(&fixture);
+    let run = |output: &str, groups: &str| {
+        let more = format!("batch: 2\nsteps: 2\nlora: {{groups: [{groups}], rank: 2, alpha: 4}}");
+        let mut run = fixture.run("stage3", output, &more);
+        run.model.init = Some(init.clone());
+        run.model.allow_missing = true;
+        run
+    };
+    let error = open(run("refused", "understanding, generation, action"), false).err().unwrap();
+    let said = error.to_string();
+    assert!(said.contains("names generation") && said.contains("lora.groups"), "{said}");
+    // Without them the generation expert is trained as a whole, and the others by adapters.
+    let trainer = train(run("run", "understanding, action"), false);
+    let slots = trainer.optimizer().slots();
+    assert!(slots.iter().any(|slot| slot.group == Group::Generation));
+    assert!(slots.iter().all(|slot| {
+        slot.name.contains("lora") == matches!(slot.group, Group::Understanding | Group::Action)
+            || !slot.name.contains(".layers.")
+    }));
+}

@@ -8,7 +8,7 @@ use f1_model::checkpoint::{self, LoadPrecision};
 use f1_model::image_prep::{Planes, resize_with_pad};
 use f1_model::network::F1Network;
 use f1_model::parameters::Group;
-use f1_model::training::Batch;
+use f1_model::training::{Batch, FrameTokens};
 use f1_train::RunFile;
 use f1_train::optimizer::{AdamW, Optimizer};
 use f1_train::parameters::Parameters;
@@ -91,7 +91,10 @@ fn half(batch: &Batch, rank: usize) -> Batch {
         image_valid: batch.image_valid.iter().map(|valid| vec![valid[rank]]).collect(),
         prompt: of(&batch.prompt),
         prompt_valid: rows(&batch.prompt_valid),
-        frame_tokens: batch.frame_tokens.as_ref().map(of),
+        frame_tokens: batch
+            .frame_tokens
+            .as_ref()
+            .map(|tokens| FrameTokens { ids: of(&tokens.ids), features: None }),
         state: of(&batch.state),
         actions: of(&batch.actions),
         action_is_pad: rows(&batch.action_is_pad),

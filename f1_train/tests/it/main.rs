@@ -8,6 +8,7 @@ mod fixture;
 mod frozen;
 mod golden_data;
 mod golden_trace;
+mod kept_frames;
 mod mixture;
 mod overfit;
 mod ranks;

@@ -33,6 +33,9 @@ done
 encode unsupported_h264_10bit.mp4 yuv420p10le bt601 limited -c:v libx264 -crf 20 -g 2
 encode unsupported_h264_422.mp4 yuv422p bt601 limited -c:v libx264 -crf 20 -g 2
 encode unsupported_h264_444.mp4 yuv444p bt601 limited -c:v libx264 -crf 20 -g 2
+# An odd width and height, which 4:2:0 cannot hold.
+encode unsupported_h264_444_odd.mp4 yuv444p bt601 limited -c:v libx264 -crf 20 -g 2 \
+    -vf crop=63:47:0:0
 encode unsupported_h264_interlaced.mp4 yuv420p bt601 limited -c:v libx264 -crf 20 -g 2 \
     -flags +ildct+ilme
 encode unsupported_hevc.mp4 yuv420p bt601 limited -c:v libx265 \

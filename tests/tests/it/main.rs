@@ -10,6 +10,7 @@ mod documents;
 mod fake_robot;
 mod faults;
 mod features;
+mod foresight_modes;
 mod kit;
 mod launch_files;
 mod loading;

@@ -11,7 +11,7 @@ use f1_interfaces::std_msgs::msg::String as StringMessage;
 use f1_interfaces::trajectory_msgs::msg::JointTrajectory;
 use f1_interfaces::{Message, cdr};
 use f1_middleware::{Backend, Context, ContextOptions, RosArgs};
-use f1_model::{ActRequest, PolicyInput};
+use f1_model::{ActRequest, F1Policy, PolicyInput};
 use f1_policy_node::process::{PolicyProcess, ProcessOptions};
 use f1_policy_node::resources::Resources;
 use f1_policy_node::seed::seed_from_stamp;
@@ -99,8 +99,12 @@ fn read<T: Message>(bytes: &[u8]) -> T {
 
 /// What the network alone computes for the observation that a chunk names: normalised rows and
 /// joint positions.
-fn alone(resources: &Resources, chunk: &ActionChunk, joints: &JointState) -> (Vec<f32>, Vec<f64>) {
-    let policy = &resources.policy;
+fn alone(
+    policy: &F1Policy,
+    resources: &Resources,
+    chunk: &ActionChunk,
+    joints: &JointState,
+) -> (Vec<f32>, Vec<f64>) {
     let stamp_ns = chunk.header.stamp.nanoseconds();
     assert_eq!(chunk.camera_names, CAMERAS);
     let cameras = chunk.camera_stamps.iter().enumerate();
@@ -184,10 +188,11 @@ fn a_foreign_robot_gets_foresight_and_trajectories_and_the_networks_own_chunk() 
     }
 
     let resources = kit::resources(&description, 0.002, false);
+    let network = kit::random_policy(3, false);
     for bytes in &got["action/chunk"] {
         let chunk: ActionChunk = read(bytes);
         assert_eq!(chunk.instruction, INSTRUCTION);
-        let (normalised, positions) = alone(&resources, &chunk, &joints);
+        let (normalised, positions) = alone(&network, &resources, &chunk, &joints);
         assert_eq!(chunk.normalised.len(), normalised.len());
         let worst = chunk.normalised.iter().zip(&normalised).map(|(a, b)| f64::from((a - b).abs()));
         let worst = worst.chain(chunk.positions.iter().zip(&positions).map(|(a, b)| (a - b).abs()));

@@ -65,7 +65,7 @@ fn a_scene_and_a_joystick_of_another_dds_hold_and_release_the_robot() {
         std::env::var("ROS_DOMAIN_ID").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     let mut peer = Peer::session(domain).unwrap();
     let qos = |latched: bool| json!({ "reliable": true, "transient_local": latched, "depth": 10 });
-    let mut publisher = |peer: &mut Peer, topic: &str, kind: &str, latched: bool| {
+    let publisher = |peer: &mut Peer, topic: &str, kind: &str, latched: bool| {
         peer.request(json!({
             "op": "publisher", "name": topic, "topic": name(topic), "type": kind,
             "qos": qos(latched),

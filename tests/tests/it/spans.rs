@@ -32,9 +32,12 @@ impl Subscriber for Names {
 #[test]
 fn every_stage_of_a_chunk_is_a_span() {
     static SEEN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
-    let collector = Names { names: &SEEN, next: AtomicU64::new(0) };
+    let collector = || Names { names: &SEEN, next: AtomicU64::new(0) };
+    // While there is a single dispatcher, a span that another test's thread enters first is turned
+    // off for ever, because that thread has no subscriber. With two, both are asked.
+    let _second = tracing::Dispatch::new(collector());
     // The virtual clock runs everything on this thread.
-    tracing::subscriber::with_default(collector, || {
+    tracing::subscriber::with_default(collector(), || {
         let graph = crate::closed_loop::start();
         let executor = graph.context.executor();
         executor.spin_for(Duration::from_secs(3));

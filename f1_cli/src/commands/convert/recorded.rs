@@ -123,7 +123,7 @@ impl Recorded {
                 let taken = message.decode::<Bool>()?.data;
                 recorded.takeovers.get_or_insert_default().push((received_ns, taken));
             } else if message.topic == status {
-                let status: PolicyStatus = message.decode()?;
+                let status = status_of(&message)?;
                 // What the policy does not follow at the moment is no demonstration of it.
                 let follows = matches!(
                     status.state,
@@ -255,4 +255,47 @@ fn stamp_of_image(message: &BagMessage) -> Result<i64> {
         Err(_) => message.decode::<CompressedImage>()?.header.stamp,
     };
     Ok(stamp.nanoseconds())
+}
+
+/// The policy's status. In recordings of earlier versions it ends before the list `unchecked`.
+fn status_of(message: &BagMessage) -> Result<PolicyStatus> {
+    message.decode().or_else(|fault| {
+        // An empty list is zeros, with up to three for its alignment.
+        let mut longer = message.data.clone();
+        longer.extend([0; 8]);
+        BagMessage { data: longer, ..message.clone() }.decode().map_err(|_| fault.into())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use f1_interfaces::cdr;
+
+    #[test]
+    fn a_status_of_an_earlier_version_is_read() {
+        for name in ["", "a", "ab", "abc", "abcd"] {
+            let status = PolicyStatus {
+                state: PolicyStatus::STATE_RUNNING,
+                instruction: "go".into(),
+                locks: vec![name.into()],
+                ..PolicyStatus::default()
+            };
+            let mut data = cdr::to_bytes(&status).unwrap();
+            // As it was: it ended with the last lock's name and its zero.
+            let padding = (4 - (name.len() + 1) % 4) % 4;
+            data.truncate(data.len() - 4 - padding);
+            let message = BagMessage {
+                topic: "status".into(),
+                type_name: "f1_msgs/msg/PolicyStatus".into(),
+                stamp_ns: 0,
+                data,
+            };
+            assert!(message.decode::<PolicyStatus>().is_err());
+            assert_eq!(status_of(&message).unwrap(), status);
+            let mut cut = message;
+            cut.data.truncate(100);
+            assert!(status_of(&cut).is_err());
+        }
+    }
 }

@@ -1,27 +1,28 @@
 //! One episode through the whole graph: the bench as a robot, the four nodes, and a listener that
 //! keeps score, all on topics.
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use f1_interfaces::f1_msgs::msg::{ActionChunk, ForesightError, SafetyEvent};
-use f1_interfaces::sensor_msgs::msg::Image;
-use f1_middleware::{Backend, Context, ContextOptions, Node, NodeOptions};
+use f1_interfaces::f1_msgs::msg::{ForesightError, SafetyEvent};
+use f1_middleware::{Backend, Context, ContextOptions, RosArgs};
 use f1_model::LoadOptions;
+use f1_policy_node::foresight::ServerOptions;
 use f1_policy_node::process::{PolicyProcess, ProcessOptions};
 use f1_policy_node::recording::RecordSession;
-use f1_policy_node::resources::Resources;
-use f1_policy_node::topics;
+use f1_policy_node::stages::ProcessorTimes;
 use f1_robot::Robot;
 use f1_sim::episode::Foreseen;
 use f1_sim::node::{SimNode, SimOptions};
-use f1_sim::{BenchSettings, Outcome};
-use image::RgbImage;
+use f1_sim::score::Score;
+use f1_sim::{BenchSettings, Disturbed, Outcome};
 use parking_lot::Mutex;
+
+use super::listener::{Received, listen};
+use crate::assembly;
 
 /// Namespace of all topics.
 const NAMESPACE: &str = "/f1";
@@ -35,13 +36,18 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Stage {
     /// What carries the messages.
     pub backend: Backend,
+    /// How a checkpoint is loaded.
     pub options: LoadOptions,
+    /// How a policy server is used.
+    pub server: ServerOptions,
     /// The robot file.
     pub robot_file: PathBuf,
     /// The robot file, read.
     pub robot: Arc<Robot>,
-    /// Folder of the policy.
-    pub model: PathBuf,
+    /// Parameters of the nodes: node, name, value.
+    pub parameters: Vec<(&'static str, &'static str, String)>,
+    /// Folder or server of the policy.
+    pub model: String,
     /// Ends an episode early when set.
     pub stop: Arc<AtomicBool>,
 }
@@ -62,27 +68,23 @@ pub struct Played {
     pub latency_ms: Vec<f64>,
     /// Times at which the policy's newest chunk was used up before the next one came.
     pub starved: u64,
-    /// PSNR in dB and share of equal tokens of each foresight against the frame that came.
-    pub foresight: Vec<(f64, f64)>,
+    /// Foresight against what came.
+    pub score: Score,
+    /// The foresight errors that the policy published.
+    pub errors: Vec<ForesightError>,
     /// Foresights as images, where they are kept.
     pub foreseen: Vec<Foreseen>,
+    /// What happened in mid-episode.
+    pub disturbed: Option<Disturbed>,
+    /// Stamps of the history camera's images since the episode was laid out, ns, and whether the
+    /// disturbance shows in each.
+    pub shows: Vec<(i64, bool)>,
+    /// What the policy cost; exact on a virtual clock.
+    pub processor: ProcessorTimes,
+    /// Passes of the generation expert.
+    pub generations: u64,
     /// Messages recorded.
     pub recorded: Option<u64>,
-}
-
-/// What the subscriptions received.
-#[derive(Default)]
-struct Received {
-    /// Images of the history camera with their stamps, ns.
-    seen: VecDeque<(i64, RgbImage)>,
-    /// Foreseen images with the moment that they show, ns.
-    foreseen: Vec<(i64, RgbImage)>,
-    /// Observation and foreseen moment of each chunk, and when its last row is due, ns.
-    chunks: Vec<(i64, i64, i64)>,
-    errors: Vec<(f64, f64)>,
-    events: Vec<SafetyEvent>,
-    latency_ms: Vec<f64>,
-    starved: u64,
 }
 
 impl Stage {
@@ -97,12 +99,22 @@ impl Stage {
         record: Option<&Path>,
         images: bool,
     ) -> Result<Played> {
-        let context = Context::new(ContextOptions::new(self.backend.clone()))?;
+        let args = self.ros_args()?;
+        let context = Context::new(ContextOptions { backend: self.backend.clone(), args })?;
         let played = self.play_on(&context, settings, record, images);
         context.shutdown();
         context.executor().spin_for(Duration::from_millis(1));
         context.join();
         played
+    }
+
+    /// The nodes' parameters as ROS arguments.
+    fn ros_args(&self) -> Result<RosArgs> {
+        let mut all: Vec<String> = ["f1", "--ros-args"].map(String::from).to_vec();
+        for (node, name, value) in &self.parameters {
+            all.extend(["-p".into(), format!("/**/{node}:{name}:={value}")]);
+        }
+        Ok(RosArgs::parse(all)?.0)
     }
 
     fn play_on(
@@ -112,10 +124,11 @@ impl Stage {
         record: Option<&Path>,
         images: bool,
     ) -> Result<Played> {
-        let sim = SimNode::start(context, &self.robot, settings.clone(), &SimOptions::default())?;
+        let options = SimOptions { truth: true, ..SimOptions::default() };
+        let sim = SimNode::start(context, &self.robot, settings.clone(), &options)?;
         let (robot_file, model) = (self.robot_file.clone(), self.model.clone());
-        let options = self.options;
-        let load = move || Resources::load(&robot_file, &model, &options);
+        let (options, server) = (self.options, self.server.clone());
+        let load = move || assembly::load(&robot_file, &model, &options, &server);
         let process = PolicyProcess::compose(
             context,
             Box::new(move |_| Box::new(load)),
@@ -126,7 +139,7 @@ impl Stage {
             .transpose()
             .context("the recording cannot be made")?;
         let received: Arc<Mutex<Received>> = Arc::default();
-        let _listener = self.listen(context, &process, &received, images)?;
+        let _listener = listen(context, NAMESPACE, &self.robot, &process, &received)?;
 
         let executor = context.executor();
         let mut waited = Duration::ZERO;
@@ -154,9 +167,10 @@ impl Stage {
         // episode.
         executor.spin_for(Duration::from_millis(600));
         let recorded = recording.map(RecordSession::finish).transpose()?;
-        let stride_ns = stride_ns(&received.lock());
-        let mut received = std::mem::take(&mut *received.lock());
-        let foreseen = received.pair(stride_ns);
+        let received = std::mem::take(&mut *received.lock());
+        let truths = sim.truths();
+        let resources = process.core().resources();
+        let judged = received.judge(&truths, resources.as_deref(), images)?;
         Ok(Played {
             outcome,
             instruction,
@@ -165,110 +179,14 @@ impl Stage {
             events: received.events,
             latency_ms: received.latency_ms,
             starved: received.starved,
-            foresight: received.errors,
-            foreseen,
+            score: judged.score,
+            errors: received.errors,
+            foreseen: judged.images,
+            disturbed: sim.disturbed(),
+            shows: truths.iter().map(|truth| (truth.stamp_ns, truth.disturbed)).collect(),
+            processor: process.status().processor,
+            generations: resources.map_or(0, |resources| resources.policy.generation_passes()),
             recorded,
         })
-    }
-
-    /// A node that subscribes to what the demo shows.
-    fn listen(
-        &self,
-        context: &Context,
-        process: &PolicyProcess,
-        received: &Arc<Mutex<Received>>,
-        images: bool,
-    ) -> Result<Node> {
-        let node = context.create_node_with("demo", NodeOptions::in_namespace(NAMESPACE))?;
-        let core = process.core().clone();
-        let into = received.clone();
-        node.keep(node.create_subscription::<ActionChunk>(
-            topics::CHUNK.name,
-            topics::CHUNK.recording_qos(),
-            move |chunk, _| {
-                let stages = core.status.lock().stages;
-                let mut received = into.lock();
-                received.latency_ms.push(stages.total().as_secs_f64() * 1e3);
-                let stamp = chunk.header.stamp.nanoseconds();
-                let length = (f64::from(chunk.rows) / chunk.rate.max(1e-9) * 1e9) as i64;
-                let came = stamp + chunk.latency.nanoseconds();
-                if received.chunks.last().is_some_and(|(_, _, end)| *end < came) {
-                    received.starved += 1;
-                }
-                received.chunks.push((stamp, chunk.foresight_stamp.nanoseconds(), stamp + length));
-            },
-        )?);
-        let into = received.clone();
-        node.keep(node.create_subscription::<ForesightError>(
-            topics::FORESIGHT_ERROR.name,
-            topics::FORESIGHT_ERROR.recording_qos(),
-            move |error, _| into.lock().errors.push((error.psnr, error.token_agreement)),
-        )?);
-        let into = received.clone();
-        node.keep(node.create_subscription::<SafetyEvent>(
-            topics::EVENT.name,
-            topics::EVENT.recording_qos(),
-            move |event, _| into.lock().events.push((*event).clone()),
-        )?);
-        if images {
-            let camera =
-                self.robot.file().cameras.iter().find(|camera| !camera.name.contains("wrist"));
-            let topic = camera.map_or("front/image_raw", |camera| camera.topic.as_str()).to_owned();
-            let into = received.clone();
-            node.keep(node.create_subscription::<Image>(
-                &topic,
-                topics::CAMERA.recording_qos(),
-                move |message, _| {
-                    if let Ok(image) = f1_image::decode(&message) {
-                        into.lock().seen.push_back((message.header.stamp.nanoseconds(), image));
-                    }
-                },
-            )?);
-            let into = received.clone();
-            node.keep(node.create_subscription::<Image>(
-                topics::FORESIGHT_IMAGE.name,
-                topics::FORESIGHT_IMAGE.recording_qos(),
-                move |message, _| {
-                    if let Ok(image) = f1_image::decode(&message) {
-                        into.lock().foreseen.push((message.header.stamp.nanoseconds(), image));
-                    }
-                },
-            )?);
-        }
-        Ok(node)
-    }
-}
-
-/// How far ahead foresight looks, ns, from the stamps of the chunks.
-fn stride_ns(received: &Received) -> i64 {
-    received
-        .chunks
-        .iter()
-        .map(|(stamp, foreseen, _)| foreseen - stamp)
-        .find(|ahead| *ahead > 0)
-        .unwrap_or(0)
-}
-
-impl Received {
-    /// Pairs each foreseen image with the camera's images at its observation and at its moment.
-    fn pair(&mut self, stride_ns: i64) -> Vec<Foreseen> {
-        let first = self.seen.front().map_or(0, |(stamp, _)| *stamp);
-        let nearest = |moment: i64| {
-            let found = self.seen.iter().min_by_key(|(stamp, _)| (stamp - moment).abs())?;
-            ((found.0 - moment).abs() < 60_000_000).then(|| found.1.clone())
-        };
-        let foreseen = std::mem::take(&mut self.foreseen);
-        foreseen
-            .into_iter()
-            .filter_map(|(moment, image)| {
-                Some(Foreseen {
-                    time: (moment - stride_ns - first) as f64 * 1e-9,
-                    now: nearest(moment - stride_ns)?,
-                    foreseen: Some(image),
-                    came: nearest(moment),
-                    token_accuracy: None,
-                })
-            })
-            .collect()
     }
 }

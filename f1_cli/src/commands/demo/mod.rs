@@ -1,7 +1,9 @@
 //! `f1 demo`: the simulated bench, the four nodes with the shipped policy, and the controllers, in
 //! one process on topics; leaves images, a recording and a summary.
 
-mod graph;
+pub mod graph;
+mod listener;
+pub mod tally;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -11,15 +13,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context as _, Result, bail};
 use f1_middleware::Backend;
 use f1_model::LoadOptions;
+use f1_policy_node::foresight::{MODES, SIGNALS};
 use f1_robot::Robot;
 use f1_sim::demonstrations::LEAD_IN;
-use f1_sim::showcase::{quantile, wilson, write_animation, write_latency_plot, write_sheet};
-use f1_sim::{BenchSettings, Outcome, Split, Task};
-use serde_json::{Value, json};
+use f1_sim::showcase::{write_animation, write_latency_plot, write_sheet};
+use f1_sim::{BenchSettings, Disturb, Split, Task};
 
 use super::bench::{DeviceArg, QuantArg};
+use super::server_args::ServerArgs;
+use crate::assembly;
 use f1_robot::share;
-use graph::{Played, Stage};
+use graph::Stage;
+use tally::Tally;
 
 /// Arguments of `f1 demo`.
 #[derive(clap::Args, Debug)]
@@ -37,12 +42,33 @@ pub struct Args {
     /// Belt speed in m/s, 0 to 0.3; without it drawn from speeds that training never showed.
     #[arg(long)]
     belt_speed: Option<f64>,
+    /// Draw belt speeds from those that training showed.
+    #[arg(long, conflicts_with_all = ["belt_speed", "new_pairs"])]
+    training_speeds: bool,
+    /// What happens 1 to 4 s after the instruction, drawn from the seed, to an object in view:
+    /// speed (the belt's, by 40 to 100 %), swap (another colour at the same place; not of what is
+    /// asked for) or push (2 to 6 cm along the belt).
+    #[arg(long)]
+    disturb: Option<Disturb>,
+    /// How foresight is used: on, cached (that of an earlier observation is used again until it is
+    /// too old or was wrong) or off (for models trained for it).
+    #[arg(long, default_value = MODES[0], value_parser = MODES)]
+    foresight: String,
+    /// PSNR of foresight below which the next observation is inferred at once, dB; 0: never.
+    #[arg(long, default_value_t = 0.0)]
+    replan_psnr: f64,
+    /// Over which pixels that PSNR is: whole (the image), changed, or worst (the worst square).
+    #[arg(long, default_value = SIGNALS[0], value_parser = SIGNALS)]
+    replan_signal: String,
     /// Ask for colour-and-shape pairs that training never showed.
     #[arg(long)]
     new_pairs: bool,
-    /// A shipped model's name, or a checkpoint folder.
+    /// A shipped model's name, a checkpoint folder, or a policy server: ws://HOST:PORT or
+    /// wss://HOST:PORT.
     #[arg(long, default_value = "f1_bench")]
     model: String,
+    #[command(flatten)]
+    server: ServerArgs,
     /// A shipped robot's name, or a path to a robot file; the bench needs one arm and one gripper.
     #[arg(long, default_value = "bench_arm")]
     robot: String,
@@ -66,6 +92,31 @@ pub struct Args {
     /// history.
     #[arg(long, default_value_t = LEAD_IN)]
     lead_in: f64,
+}
+
+impl Args {
+    /// Parameters of the nodes: node, name, value.
+    fn parameters(&self) -> Vec<(&'static str, &'static str, String)> {
+        vec![
+            ("foresight", "mode", format!("\"{}\"", self.foresight)),
+            ("foresight", "replan_psnr", format!("{:?}", self.replan_psnr)),
+            ("foresight", "replan_signal", format!("\"{}\"", self.replan_signal)),
+        ]
+    }
+
+    /// Episode number `number` of this run.
+    fn episode(&self, number: u64) -> BenchSettings {
+        let split = match (self.new_pairs, self.training_speeds) {
+            (true, _) => Split::NewPairs,
+            (false, true) => Split::Training,
+            (false, false) => Split::NewSpeeds,
+        };
+        let mut settings = BenchSettings::new(self.task, split, self.seed + number);
+        settings.speed = self.belt_speed;
+        settings.lead_in = self.lead_in;
+        settings.disturb = self.disturb;
+        settings
+    }
 }
 
 /// Options of `f1 demonstrate` that were options of `f1 demo` before.
@@ -108,6 +159,10 @@ pub fn run(args: Args) -> Result<()> {
     {
         bail!("--belt-speed {speed}: the belt runs at 0 to 0.3 m/s");
     }
+    let stands = !args.task.belt_moves() || args.belt_speed == Some(0.0);
+    if args.disturb == Some(Disturb::Speed) && stands {
+        bail!("--disturb speed: the belt stands, so it has no speed to change");
+    }
     let robot_file = share::robot_file(&args.robot)?;
     let robot = Arc::new(Robot::load(&robot_file)?);
     let backend = match args.backend.as_str() {
@@ -120,22 +175,30 @@ pub fn run(args: Args) -> Result<()> {
         signal_hook::flag::register_conditional_shutdown(signal, 130, stop.clone())?;
         signal_hook::flag::register(signal, stop.clone())?;
     }
-    let model = share::model(&args.model)?;
+    let model = assembly::model(&args.model)?;
+    let server = args.server.options()?;
     let options = LoadOptions {
         device: args.device.choice(),
         quant: args.quant.map(QuantArg::quant),
         cuda_graphs: true,
         ..LoadOptions::default()
     };
-    let stage = Stage { backend, options, robot_file, robot, model, stop: stop.clone() };
+    let parameters = args.parameters();
+    let stage = Stage {
+        backend,
+        options,
+        server,
+        robot_file,
+        robot,
+        model,
+        parameters,
+        stop: stop.clone(),
+    };
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("{} cannot be made: choose another --out", args.out.display()))?;
     let mut tally = Tally::default();
     for number in 0..args.episodes {
-        let split = if args.new_pairs { Split::NewPairs } else { Split::NewSpeeds };
-        let mut settings = BenchSettings::new(args.task, split, args.seed + number);
-        settings.speed = args.belt_speed;
-        settings.lead_in = args.lead_in;
+        let settings = args.episode(number);
         let first = number == 0;
         let recording = args.out.join("demo.mcap");
         // On topics in real time the stage is fresh too: each episode is a whole start and a whole
@@ -182,7 +245,7 @@ pub fn run(args: Args) -> Result<()> {
     if args.json {
         println!("{text}");
     } else {
-        print!("{}", tally.table(&args));
+        print!("{}", tally.table(&args.out));
     }
     Ok(())
 }
@@ -192,106 +255,6 @@ fn fresh(backend: &Backend) -> Backend {
     match backend {
         Backend::Mem { .. } => Backend::mem_virtual(),
         other => other.clone(),
-    }
-}
-
-/// The results of all episodes.
-#[derive(Default)]
-struct Tally {
-    episodes: u64,
-    successes: u64,
-    violations: u64,
-    events: usize,
-    starved: u64,
-    latency_ms: Vec<f64>,
-    foresight: Vec<(f64, f64)>,
-    ends: std::collections::BTreeMap<String, u64>,
-    rules: std::collections::BTreeMap<String, u64>,
-}
-
-impl Tally {
-    fn add(&mut self, played: &Played) {
-        self.episodes += 1;
-        self.successes += u64::from(played.outcome == Outcome::Success);
-        self.violations += played.violations;
-        self.events += played.events.len();
-        self.starved += played.starved;
-        self.latency_ms.extend(&played.latency_ms);
-        self.foresight.extend(played.foresight.iter().filter(|(psnr, _)| psnr.is_finite()));
-        *self.ends.entry(format!("{:?}", played.outcome)).or_default() += 1;
-        for event in &played.events {
-            *self.rules.entry(event.rule.clone()).or_default() += 1;
-        }
-    }
-
-    /// Mean PSNR in dB and mean share of equal tokens.
-    fn foresight(&self) -> Option<(f64, f64)> {
-        let count = self.foresight.len();
-        (count > 0).then(|| {
-            let sum = self
-                .foresight
-                .iter()
-                .fold((0.0, 0.0), |sum, each| (sum.0 + each.0, sum.1 + each.1));
-            (sum.0 / count as f64, sum.1 / count as f64)
-        })
-    }
-
-    fn latencies(&self) -> (f64, f64) {
-        let mut sorted = self.latency_ms.clone();
-        sorted.sort_by(f64::total_cmp);
-        (quantile(&sorted, 0.5), quantile(&sorted, 0.99))
-    }
-
-    fn summary(&self) -> Value {
-        let (p50, p99) = self.latencies();
-        let foresight = self.foresight();
-        json!({
-            "episodes": self.episodes,
-            "successes": self.successes,
-            "success_rate": self.successes as f64 / self.episodes.max(1) as f64,
-            "interval": wilson(self.successes, self.episodes),
-            "violations": self.violations,
-            "latency_ms": {"p50": p50, "p99": p99},
-            "foresight": {"psnr": foresight.map(|f| f.0), "token_accuracy": foresight.map(|f| f.1)},
-            "safety_events": self.events,
-            "starved": self.starved,
-            "outcomes": self.ends,
-            "safety_rules": self.rules,
-        })
-    }
-
-    fn table(&self, args: &Args) -> String {
-        let [low, high] = wilson(self.successes, self.episodes);
-        let (p50, p99) = self.latencies();
-        let mut rows = vec![
-            (
-                "success",
-                format!(
-                    "{} of {} ({:.0} %, 95 % interval {:.0} to {:.0} %)",
-                    self.successes,
-                    self.episodes,
-                    100.0 * self.successes as f64 / self.episodes.max(1) as f64,
-                    100.0 * low,
-                    100.0 * high
-                ),
-            ),
-            ("limits broken at the controllers", self.violations.to_string()),
-            ("safety events", self.events.to_string()),
-            ("chunks used up before the next came", self.starved.to_string()),
-            ("latency of a chunk", format!("median {p50:.0} ms, 99 % below {p99:.0} ms")),
-        ];
-        if let Some((psnr, tokens)) = self.foresight() {
-            rows.push((
-                "foresight against true images",
-                format!("{psnr:.1} dB, {:.0} % of tokens", 100.0 * tokens),
-            ));
-        }
-        rows.push(("images, recording, summary", args.out.display().to_string()));
-        let mut table = String::from("\n");
-        for (name, value) in rows {
-            table.push_str(&format!("  {name:<36} {value}\n"));
-        }
-        table
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use f1_robot::clearance::LeftOutReason;
 use f1_robot::robot_file::ControllerInterface;
 use f1_robot::{LimitSource, Robot};
 
@@ -72,11 +73,17 @@ pub fn clearance(robot: &Robot) -> Finding {
         let _ = write!(found, "; from the robot file: {}", clearance.given().join(", "));
     }
     if !clearance.left_out().is_empty() {
-        let pairs: Vec<String> =
-            clearance.left_out().iter().map(|(a, b)| format!("{a} - {b}")).collect();
-        let _ = write!(found, "; not checked, because too near as built: {}", pairs.join(", "));
+        let pairs: Vec<String> = clearance.left_out().iter().map(ToString::to_string).collect();
+        let _ = write!(found, "; not checked: {}", pairs.join(", "));
     }
+    let at_home = clearance.left_out().iter().any(|pair| pair.reason == LeftOutReason::AtHome);
     match clearance.unchecked() {
+        [] if at_home => Finding::warning(
+            "clearance",
+            found,
+            "see that the two cannot collide elsewhere, or give them closer shapes: \
+             `collision_shapes` in the robot file",
+        ),
         [] => Finding::good("clearance", found),
         links => Finding::warning(
             "clearance",

@@ -1,10 +1,10 @@
 //! AV1 by `re_rav1d`.
 
+use f1_image::yuv::{Chroma, Colour, Matrix, Planes};
 use image::RgbImage;
 use re_mp4::Av01Box;
 use re_rav1d::dav1d::{self, PixelLayout, PlanarImageComponent as Plane};
 
-use super::colour::{Chroma, Colour, Matrix, Planes};
 use super::{Decoded, Packet};
 
 /// Refuses what the decoder is not built for.
@@ -65,7 +65,8 @@ fn drain(decoder: &mut dav1d::Decoder, out: &mut Vec<(i64, RgbImage)>) -> Result
             full_range: image.color_range() == dav1d::pixel::YUVRange::Full,
             matrix: matrix(image.matrix_coefficients())?,
         };
-        out.push((image.timestamp().unwrap_or(0), yuv.to_rgb(colour)?));
+        let rgb = yuv.to_rgb(colour).map_err(|fault| fault.to_string())?;
+        out.push((image.timestamp().unwrap_or(0), rgb));
     }
 }
 

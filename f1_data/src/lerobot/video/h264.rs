@@ -1,6 +1,7 @@
 //! H.264 by OpenH264, which decodes 8 bits and 4:2:0. It does not report range and colour matrix;
 //! these are read from the sequence parameter set.
 
+use f1_image::yuv::{Chroma, Colour, Matrix, Planes};
 use h264_reader::nal::sps::{ChromaFormat, FrameMbsFlags, SeqParameterSet};
 use h264_reader::rbsp::{BitReader, decode_nal};
 use image::RgbImage;
@@ -8,7 +9,6 @@ use openh264::decoder::{DecodeOptions, DecodedYUV, Flush};
 use openh264::formats::YUVSource as _;
 use re_mp4::Avc1Box;
 
-use super::colour::{Chroma, Colour, Matrix, Planes};
 use super::{Decoded, Packet};
 
 /// Type of a unit that holds a sequence parameter set.
@@ -137,7 +137,7 @@ fn to_rgb(frame: &DecodedYUV<'_>, colour: Colour) -> Result<RgbImage, String> {
         strides: [strides.0, strides.1, strides.2],
         chroma: Chroma::Quarter,
     };
-    planes.to_rgb(colour)
+    planes.to_rgb(colour).map_err(|fault| fault.to_string())
 }
 
 /// Splits a packet into units, each led by its length.

@@ -9,7 +9,6 @@
 //! memory of the episode itself.
 
 mod av1;
-mod colour;
 mod h264;
 
 use std::fs::File;
@@ -21,8 +20,6 @@ use image::RgbImage;
 use re_mp4::{Mp4, Sample, StsdBoxContent, Track, TrackKind};
 
 use super::DataError;
-
-pub(super) use colour::Planes420;
 
 /// The index of one video file: everything needed to decode any of its frames.
 #[derive(Debug)]

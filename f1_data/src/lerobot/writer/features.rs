@@ -64,7 +64,8 @@ impl Features {
         };
         match self.videos().find(odd) {
             Some(camera) => Err(DataError::Usage(format!(
-                "camera `{}` has {}x{} pixels; a video needs an even width and height",
+                "camera `{}` has {}x{} pixels; a video needs an even width and \
+                 height: let the camera send another size, or store images (without --video)",
                 camera.name, camera.width, camera.height
             ))),
             None => Ok(()),

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
+use f1_image::yuv::Planes420;
 use image::RgbImage;
 use muxide::api::{Muxer, MuxerBuilder, VideoCodec};
 use openh264::OpenH264API;
@@ -14,7 +15,6 @@ use openh264::encoder::{
 use openh264::formats::YUVSlices;
 
 use super::super::info::fill_template;
-use super::super::video::Planes420;
 use super::super::{DataError, FormatVersion};
 use super::{CHUNKS_SIZE, CameraFeature};
 
@@ -164,7 +164,7 @@ impl OpenVideo {
     fn add(&mut self, image: &RgbImage, fps: u32) -> Result<(), DataError> {
         let path = &self.path;
         let fault = |what: String| DataError::Video { path: path.clone(), what };
-        let planes = Planes420::from_rgb(image).map_err(fault)?;
+        let planes = Planes420::from_rgb(image).map_err(|error| fault(error.to_string()))?;
         let size = (image.width() as usize, image.height() as usize);
         let source = YUVSlices::new(
             (&planes.y, &planes.u, &planes.v),

@@ -1,0 +1,20 @@
+//! An envelope of vla-eval's protocol: an observation or a reason, for any bytes.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use f1_serve::array::Dialect;
+use f1_serve::layout::Layout;
+use f1_serve::observation::Observation;
+use f1_serve::vla_eval::Envelope;
+use libfuzzer_sys::fuzz_target;
+
+static LAYOUT: LazyLock<Layout> = LazyLock::new(|| {
+    Layout::parse(include_str!("../../../config/layouts/bench.yaml"), "bench").unwrap()
+});
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(envelope) = Envelope::read(bytes) {
+        let _ = Observation::read(&envelope.payload, &LAYOUT, Dialect::VlaEval);
+    }
+});
