@@ -104,7 +104,9 @@ fn go_home(running: &Arc<Mutex<Option<Running>>>, core: &Arc<Core>, clock: &Cloc
                     let ended = other.take();
                     drop(slot);
                     if let Some(ended) = ended {
-                        ended.end_with(&shared, &now, Ending::Stopped, Some(reason));
+                        let cancelled = end == HomeEnd::Cancelled && ended.goal.is_canceling();
+                        let ending = if cancelled { Ending::Cancelled } else { Ending::Stopped };
+                        ended.end_with(&shared, &now, ending, Some(reason));
                     }
                     return;
                 }

@@ -25,12 +25,18 @@ const FEW: usize = 8;
 pub(super) struct Shown<'a> {
     /// Objects that came.
     pub scene: Option<&'a Scene>,
-    /// Names of links and objects that are near what they must not touch.
+    /// Pairs of links and objects that are near each other, as `a - b; c - d`.
     pub near: &'a str,
     /// What limits motion, in words.
     pub text: &'a str,
     /// ROS time, ns.
     pub now_ns: i64,
+}
+
+impl Shown<'_> {
+    fn is_near(&self, name: &str) -> bool {
+        self.near.split("; ").flat_map(|pair| pair.split(" - ")).any(|one| one == name)
+    }
 }
 
 struct Drawing {
@@ -61,12 +67,12 @@ pub(super) fn markers(robot: &Robot, shown: &Shown<'_>) -> MarkerArray {
         marker.scale = vector(&Vector3::from(obstacle.size));
     }
     for (link, shape) in robot.clearance().shapes() {
-        let color = if shown.near.contains(link) { NEAR } else { LINK };
+        let color = if shown.is_near(link) { NEAR } else { LINK };
         drawing.shape("links", Some(link), shape, color);
     }
     if let Some(scene) = shown.scene {
         for object in &scene.objects {
-            let color = if shown.near.contains(&object.name) { NEAR } else { OBJECT };
+            let color = if shown.is_near(&object.name) { NEAR } else { OBJECT };
             for solid in &object.solids {
                 if let Solid::Hull(shape) = solid {
                     drawing.shape("objects", None, shape, color);
@@ -74,7 +80,7 @@ pub(super) fn markers(robot: &Robot, shown: &Shown<'_>) -> MarkerArray {
             }
         }
         for held in &scene.held {
-            let color = if shown.near.contains(&held.name) { NEAR } else { OBJECT };
+            let color = if shown.is_near(&held.name) { NEAR } else { OBJECT };
             for shape in &held.shapes {
                 drawing.shape("held", Some(&held.link), shape, color);
             }
@@ -226,7 +232,7 @@ mod tests {
         let scene = Scene { objects: vec![cup], ..Scene::default() };
         let shown = Shown {
             scene: Some(&scene),
-            near: "tool_link - cup",
+            near: "tool_link - cup; tool_link - link70",
             text: "velocity of joint1",
             now_ns: 5,
         };

@@ -278,9 +278,7 @@ impl SafetyFilterNode {
         let guard = self.configured.lock();
         let configured = guard.as_ref().ok_or(NodeError::NotConfigured(NAME))?;
         if let Some(scene) = &configured.scene {
-            scene.ask_again();
-            let asked = "planning scene: it is asked for".to_owned();
-            configured.shared.scene(None, Some(asked));
+            scene.ask_again(&configured.shared);
         }
         configured.shared.activate();
         self.core.status.lock().active.insert(NAME, true);
@@ -292,8 +290,10 @@ impl SafetyFilterNode {
         if let Some(configured) = &*self.configured.lock() {
             let reason = "safety_filter was deactivated";
             configured.shared.stop_within(reason, Duration::from_secs(1));
-            configured.shared.end_home(reason);
+            // In this order: a wish to go home that comes now is refused, and none is left for the
+            // next activation.
             configured.shared.active.store(false, Ordering::SeqCst);
+            configured.shared.end_home(reason);
         }
         self.core.status.lock().active.insert(NAME, false);
     }

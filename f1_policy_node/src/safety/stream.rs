@@ -3,7 +3,8 @@
 //!
 //! Such a controller holds the last position that it got. When a period is missed, the robot has
 //! stood at that position for as long, so the stream goes on from there, later by what was missed,
-//! and the filter is asked to brake: a jump to where the trajectory is by now would be a step.
+//! and the filter is asked to brake: a jump to where the trajectory is by now would be a step. A
+//! trajectory that starts where the robot was measured is no continuation; it runs on time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -25,6 +26,9 @@ const MAX_WAITING: usize = 32;
 /// A tick that comes later than so many periods after the one before has missed one.
 const LATE: u32 = 2;
 
+/// A trajectory that begins this near to where the one before it is continues it, rad or m.
+const JOINED: f64 = 1e-6;
+
 /// What one tick gives.
 #[derive(Debug, Default, PartialEq)]
 struct Tick {
@@ -41,12 +45,13 @@ struct Tick {
 struct Stream {
     period: Duration,
     current: Option<CheckedTrajectory>,
-    /// Not begun yet, in their order.
-    waiting: VecDeque<CheckedTrajectory>,
+    /// Not begun yet, in their order, and whether each continues the one before it.
+    waiting: VecDeque<(CheckedTrajectory, bool)>,
     /// By how much the stream is later than the trajectory, ns.
     shift_ns: i64,
     last: Option<Duration>,
-    last_at: Option<i64>,
+    /// ROS time of the last tick, ns.
+    last_ns: Option<i64>,
 }
 
 impl Stream {
@@ -55,7 +60,14 @@ impl Stream {
     }
 
     fn follow(&mut self, trajectory: &CheckedTrajectory) {
-        self.waiting.push_back(trajectory.clone());
+        let before = self.waiting.back().map(|(before, _)| before).or(self.current.as_ref());
+        let begin = trajectory.begin();
+        let joined = before.is_some_and(|before| {
+            let ends = before.positions_at(begin);
+            let begins = trajectory.positions_at(begin);
+            ends.iter().zip(&begins).all(|(a, b)| (a - b).abs() <= JOINED)
+        });
+        self.waiting.push_back((trajectory.clone(), joined));
         if self.waiting.len() > MAX_WAITING {
             self.waiting.pop_front();
         }
@@ -76,20 +88,32 @@ impl Stream {
             return Tick::default();
         }
         let missed = gap.filter(|gap| self.current.is_some() && *gap > LATE * self.period);
-        if let Some(gap) = missed {
-            let late = gap.saturating_sub(self.period).as_nanos();
-            self.shift_ns = self.shift_ns.saturating_add(i64::try_from(late).unwrap_or(i64::MAX));
+        let period_ns = i64::try_from(self.period.as_nanos()).unwrap_or(i64::MAX);
+        if missed.is_some()
+            && let Some(last_ns) = self.last_ns
+        {
+            // In ROS time, which may go slower than the steady clock.
+            let late = now_ns.saturating_sub(last_ns).saturating_sub(period_ns).max(0);
+            self.shift_ns = self.shift_ns.saturating_add(late);
         }
-        let at = now_ns.saturating_sub(self.shift_ns);
-        if self.last_at.replace(at).is_some_and(|before| at < before) && missed.is_none() {
+        let mut at = now_ns.saturating_sub(self.shift_ns);
+        if self.last_ns.is_some_and(|last_ns| now_ns < last_ns) {
             // The clock went back: where the trajectory is on it is not known. The controller holds
             // its last position.
             self.forget();
-            return Tick { ended: true, ..Tick::default() };
+            return Tick { missed, ended: true, ..Tick::default() };
         }
-        while self.waiting.front().is_some_and(|next| next.begin() <= at) {
-            self.current = self.waiting.pop_front();
+        // What starts where the robot is measured replaces all before it.
+        let anew =
+            self.waiting.iter().rposition(|(next, joined)| !joined && next.begin() <= now_ns);
+        if let Some(index) = anew {
+            self.current = self.waiting.drain(..=index).next_back().map(|(next, _)| next);
+            (self.shift_ns, at) = (0, now_ns);
         }
+        while self.waiting.front().is_some_and(|(next, joined)| *joined && next.begin() <= at) {
+            self.current = self.waiting.pop_front().map(|(next, _)| next);
+        }
+        self.last_ns = Some(now_ns);
         let Some(current) = &self.current else { return Tick { missed, ..Tick::default() } };
         let position = Some(current.positions_at(at));
         let ended = at >= current.end() && self.waiting.is_empty();
@@ -261,6 +285,52 @@ mod tests {
                 assert!(speed <= limit * (1.0 + 1e-9), "tick {index}: {speed} against {limit}");
             }
         }
+    }
+
+    #[test]
+    fn after_a_missed_period_a_motion_from_the_measured_place_runs_on_time() {
+        let (mut filter, trajectory) = moving();
+        let mut stream = Stream::new(PERIOD);
+        stream.follow(&trajectory);
+        let (middle, lost) = (trajectory.end() / 2 / PERIOD_NS, 25);
+        for tick in 0..=middle {
+            let (steady, now) = at(tick);
+            stream.tick(steady, now);
+        }
+        let (steady, now) = at(middle + lost);
+        assert!(stream.tick(steady, now).missed.is_some());
+        // The robot was pushed: the filter brakes it from where it is measured.
+        let names = filter.joints().iter().map(|joint| joint.name.clone()).collect();
+        let mut positions: Vec<f64> =
+            filter.running_at(now).unwrap().iter().map(|state| state.position).collect();
+        positions[0] += 0.3;
+        let state = MeasuredState { stamp: now, names, positions, velocities: vec![] };
+        let input = FilterInput { now, state: Some(state), ..FilterInput::default() };
+        let from_measured = filter.step(&input).trajectories.remove(0);
+        stream.follow(&from_measured);
+        let (steady, now) = at(middle + lost + 1);
+        let position = stream.tick(steady, now).position.unwrap();
+        assert_eq!(position, from_measured.positions_at(now));
+    }
+
+    #[test]
+    fn a_missed_period_while_ros_time_is_slow_does_not_bring_the_stream_back() {
+        let (_, trajectory) = moving();
+        let mut stream = Stream::new(PERIOD);
+        stream.follow(&trajectory);
+        let middle = trajectory.end() / 2 / PERIOD_NS;
+        let mut before = Vec::new();
+        for tick in 0..=middle {
+            let (steady, now) = at(tick);
+            before = stream.tick(steady, now).position.unwrap();
+        }
+        // A tenth of a second on the steady clock, and one period of ROS time.
+        let (steady, now) = at(middle);
+        let Tick { position, missed, .. } =
+            stream.tick(steady + Duration::from_millis(100), now + PERIOD_NS);
+        assert!(missed.is_some());
+        let moved = position.unwrap()[0] - before[0];
+        assert!(moved > 0.0 && moved < 0.01, "{moved}");
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod peer_scene;
 mod replay;
 mod ros_packages;
 mod sampler;
+mod scene_faults;
 mod soak;
 mod sources;
 mod spans;

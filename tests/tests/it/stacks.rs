@@ -9,6 +9,7 @@ use f1_interfaces::f1_msgs::action::{
 };
 use f1_interfaces::f1_msgs::msg::PolicyStatus;
 use f1_middleware::action::{ClientGoal, GoalEvent, GoalStatus};
+use f1_middleware::lifecycle::Transition;
 use f1_policy_node::topics;
 use parking_lot::Mutex;
 
@@ -17,12 +18,13 @@ use crate::kit;
 
 /// What a client of `go_home` receives.
 #[derive(Default)]
-struct Way {
+pub struct Way {
     distances: Vec<f64>,
-    ended: Option<(GoalStatus, GoHomeResult)>,
+    pub ended: Option<(GoalStatus, GoHomeResult)>,
 }
 
-fn go_home(fake: &FakeRobot, speed_scale: f64) -> (Arc<Mutex<Way>>, ClientGoal) {
+/// Sends a goal.
+pub fn go_home(fake: &FakeRobot, speed_scale: f64) -> (Arc<Mutex<Way>>, ClientGoal) {
     let client = fake.node.create_action_client::<GoHome>(topics::GO_HOME.name).unwrap();
     let way: Arc<Mutex<Way>> = Arc::default();
     let into = way.clone();
@@ -98,6 +100,57 @@ fn going_home_is_cancelled_like_any_motion() {
     assert_eq!((status, result.outcome), (GoalStatus::Canceled, GoHomeResult::OUTCOME_CANCELLED));
     fake.assert_at_rest(&[PolicyStatus::STATE_WAITING], "no instruction");
     assert!(from_home(&fake) > 0.005);
+    fake.assert_limits();
+}
+
+#[test]
+fn a_deactivation_on_the_way_home_ends_it_for_good() {
+    let fake = away(Setup::bench());
+    fake.process.core().set_instruction("");
+    let (way, _goal) = go_home(&fake, 0.02);
+    fake.run(1.0);
+    assert!(way.lock().ended.is_none() && !fake.is_at_rest());
+    let filter = &fake.process.lifecycles()[0];
+    filter.change(Transition::Deactivate, |changed| assert!(changed));
+    fake.run(1.0);
+    let (status, result) = way.lock().ended.clone().unwrap();
+    assert_eq!((status, result.outcome), (GoalStatus::Aborted, GoHomeResult::OUTCOME_STOPPED));
+    assert!(fake.is_at_rest());
+    let (way, _second) = go_home(&fake, 0.02);
+    fake.run(0.2);
+    let (_, result) = way.lock().ended.clone().unwrap();
+    assert_eq!(result.outcome, GoHomeResult::OUTCOME_REFUSED, "{}", result.message);
+    // An activation starts no motion that was asked for before it.
+    filter.change(Transition::Activate, |changed| assert!(changed));
+    fake.run(2.0);
+    fake.assert_at_rest(&[PolicyStatus::STATE_WAITING], "no instruction");
+    assert!(from_home(&fake) > 0.005);
+    fake.assert_limits();
+}
+
+#[test]
+fn a_task_that_is_cancelled_on_its_way_home_says_so() {
+    let fake = away(Setup::bench());
+    let client = fake.node.create_action_client::<ExecuteTask>("execute_task").unwrap();
+    let ended: Arc<Mutex<Option<(GoalStatus, ExecuteTaskResult)>>> = Arc::default();
+    let into = ended.clone();
+    let goal = ExecuteTaskGoal {
+        instruction: "put the blue cube into the bin".into(),
+        home_first: true,
+        ..ExecuteTaskGoal::default()
+    };
+    let goal = client.send(goal, move |event| {
+        if let GoalEvent::Ended(outcome) = event {
+            *into.lock() = Some((outcome.status, outcome.result));
+        }
+    });
+    fake.run(0.35);
+    goal.unwrap().cancel(|accepted| assert!(accepted)).unwrap();
+    fake.run(1.5);
+    let (status, result) = ended.lock().clone().unwrap();
+    let expected = (GoalStatus::Canceled, ExecuteTaskResult::OUTCOME_CANCELLED);
+    assert_eq!((status, result.outcome), expected, "{}", result.message);
+    fake.assert_at_rest(&[PolicyStatus::STATE_WAITING], "no instruction");
     fake.assert_limits();
 }
 

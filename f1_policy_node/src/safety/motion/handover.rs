@@ -40,6 +40,11 @@ impl Shared {
         }
         guarded.handed_over = taken;
         guarded.filter.hand_over();
+        if !taken {
+            // Until the policy has begun anew no chunk is followed that it made of what it saw
+            // meanwhile: no chunk is of this epoch.
+            guarded.filter.restart(u64::MAX);
+        }
         guarded.state = None;
         guarded.watchdog = None;
         guarded.unknown = false;

@@ -51,31 +51,35 @@ impl Homing {
 
     /// What runs was braked because of this.
     pub(super) fn stop(&mut self, reason: &str) {
-        if !matches!(self.phase, Phase::Ending(..)) {
-            self.phase = Phase::Ending(HomeEnd::Stopped, reason.to_owned());
-        }
+        let end = match self.phase {
+            Phase::Braking => HomeEnd::Refused,
+            Phase::Moving => HomeEnd::Stopped,
+            Phase::Ending(..) => return,
+        };
+        self.phase = Phase::Ending(end, reason.to_owned());
     }
 }
 
 impl Shared {
     /// Goes home; a wish that cannot be followed now ends at once.
     pub fn go_home(&self, request: HomeRequest) {
-        if !self.active.load(Ordering::SeqCst) {
-            return request.end(HomeEnd::Refused, "safety_filter is not active");
-        }
         let until = self.clock.steady() + SETTLES;
         let homing = Homing { request, phase: Phase::Braking, until, ticks: 0 };
         let refused = {
             let mut guarded = self.guarded.lock();
-            if guarded.home.is_some() { Some(homing) } else { guarded.home.replace(homing) }
-        };
-        match refused {
-            Some(refused) => {
-                refused.request.end(HomeEnd::Refused, "the robot is on its way home already");
-            }
-            None => {
+            // Read with the lock, which the end of a deactivation takes too.
+            if !self.active.load(Ordering::SeqCst) {
+                Some((homing, "safety_filter is not active"))
+            } else if guarded.home.is_some() {
+                Some((homing, "the robot is on its way home already"))
+            } else {
+                guarded.home = Some(homing);
                 self.core.status.lock().raise(Condition::GoingHome);
+                None
             }
+        };
+        if let Some((refused, reason)) = refused {
+            refused.request.end(HomeEnd::Refused, reason);
         }
     }
 

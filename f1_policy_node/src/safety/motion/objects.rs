@@ -17,28 +17,31 @@ const SHOWN: Duration = Duration::from_secs(3);
 
 impl Shared {
     /// The planning scene has changed, or is not known for a reason: then nothing moves. A motion
-    /// that runs and would now touch something is stopped at once.
-    pub fn scene(&self, scene: Option<Scene>, hold: Option<String>) {
+    /// that runs and would now touch something is stopped at once. Whether the filter took it.
+    pub fn scene(&self, scene: Option<&Scene>, hold: Option<String>) -> bool {
+        let mut hold = hold;
+        let space = scene.and_then(|scene| match RobotSpace::among(self.robot.clone(), scene) {
+            Ok(space) => Some((Arc::new(space), scene.clone())),
+            Err(object) => {
+                hold = Some(format!("planning scene: object {object} is held by no link"));
+                None
+            }
+        });
+        let taken = space.is_some();
         let changed = {
             let mut guarded = self.guarded.lock();
-            let mut hold = hold;
-            let mut changed = scene.is_some();
-            if let Some(scene) = scene {
-                match RobotSpace::among(self.robot.clone(), &scene) {
-                    Ok(space) => {
-                        guarded.filter.set_space(Arc::new(space));
-                        guarded.scene = Some(scene);
-                    }
-                    Err(object) => hold = Some(format!("planning scene: object {object}")),
-                }
+            if let Some((space, scene)) = space {
+                guarded.filter.set_space(space);
+                guarded.scene = Some(scene);
             }
-            changed |= hold.is_some() != guarded.scene_hold.is_some();
+            let changed = taken || hold.is_some() != guarded.scene_hold.is_some();
             guarded.scene_hold = hold;
             changed
         };
         if changed {
             self.tick();
         }
+        taken
     }
 
     /// The filter's view of space, for RViz.

@@ -19,7 +19,7 @@ use f1_robot::clearance::Scene;
 use nalgebra::Isometry3;
 use parking_lot::Mutex;
 
-use self::frames::Frames;
+use self::frames::{Frames, Now};
 use self::world::World;
 use super::motion::Shared;
 use super::settings::SceneSettings;
@@ -29,6 +29,9 @@ use crate::error::NodeResult;
 const PERIOD: Duration = Duration::from_millis(20);
 /// How long an answer may take, and how long after a failed one it is asked again.
 const ANSWER: Duration = Duration::from_secs(2);
+/// How long after the publishers of differences have changed it is asked: by then what they publish
+/// arrives here, so that no difference is missed after the answer.
+const MATCHED: Duration = Duration::from_millis(500);
 /// Differences that may wait for the answer; beyond that it is asked again.
 const MAX_WAITING: usize = 1000;
 /// All components of the scene.
@@ -57,8 +60,8 @@ struct State {
     fault: Option<String>,
     /// Differences that came while it was asked for.
     waiting: Vec<Arc<PlanningScene>>,
-    /// Somebody published differences.
-    seen: bool,
+    /// How many publish differences, and since when.
+    publishers: (usize, Duration),
     /// Differences that came and were not read.
     lost: u64,
     /// What the filter was given last.
@@ -136,9 +139,12 @@ impl SceneWatch {
         Ok(Self { state, _timer: timer, _subscriptions: subscriptions })
     }
 
-    /// What was known is no longer believed: the scene is asked for anew.
-    pub(super) fn ask_again(&self) {
-        self.state.lock().forget();
+    /// What was known is no longer believed: the scene is asked for anew, and nothing moves until
+    /// it is answered.
+    pub(super) fn ask_again(&self, shared: &Shared) {
+        let mut state = self.state.lock();
+        state.forget();
+        shared.scene(None, Some("planning scene: it is asked for".to_owned()));
     }
 }
 
@@ -166,7 +172,7 @@ impl State {
             question: 0,
             fault: None,
             waiting: Vec::new(),
-            seen: false,
+            publishers: (0, Duration::ZERO),
             lost: 0,
             given: None,
             octomap: false,
@@ -174,7 +180,7 @@ impl State {
     }
 
     fn forget(&mut self) {
-        (self.known, self.asked, self.seen) = (false, None, false);
+        (self.known, self.asked) = (false, None);
         self.question += 1;
         self.waiting.clear();
     }
@@ -189,10 +195,13 @@ impl State {
         if self.known || !scene.is_diff {
             self.world.apply(scene, links);
             self.known = true;
-        } else if self.asked.is_some_and(|asked| now.saturating_sub(asked) <= ANSWER)
-            && self.waiting.len() < MAX_WAITING
-        {
-            self.waiting.push(scene.clone());
+        } else if let Some(asked) = self.asked {
+            if now.saturating_sub(asked) <= ANSWER && self.waiting.len() < MAX_WAITING {
+                self.waiting.push(scene.clone());
+            } else {
+                // The answer would lack this difference.
+                self.forget();
+            }
         }
     }
 
@@ -214,7 +223,9 @@ impl Watch {
         let question = {
             let mut state = watch.state.lock();
             let waits = state.asked.is_some_and(|asked| now.saturating_sub(asked) <= ANSWER);
-            if state.known || waits || !watch.client.is_ready() {
+            let (publishers, since) = state.publishers;
+            let matched = publishers > 0 && now.saturating_sub(since) >= MATCHED;
+            if state.known || waits || !matched || !watch.client.is_ready() {
                 return;
             }
             state.asked = Some(now);
@@ -248,43 +259,80 @@ impl Watch {
     /// Gives the filter what has changed, or the reason why nothing may move.
     fn tick(&self) {
         let Some(shared) = self.shared.upgrade() else { return };
+        // Locked until the filter has it: an activation in between forgets what is known.
         let mut state = self.state.lock();
-        let outcome = self.look(&mut state);
-        let (scene, hold) = match outcome {
-            Ok(scene) if state.given.as_ref() == Some(&scene) => (None, None),
-            Ok(scene) => {
-                state.given = Some(scene.clone());
-                (Some(scene), None)
+        match self.look(&mut state) {
+            Ok(scene) if state.given.as_ref() == Some(&scene) => {
+                shared.scene(None, None);
             }
-            Err(reason) => (None, Some(format!("planning scene: {reason}"))),
-        };
+            Ok(scene) => {
+                if shared.scene(Some(&scene), None) {
+                    state.given = Some(scene);
+                }
+            }
+            Err(reason) => {
+                shared.scene(None, Some(format!("planning scene: {reason}")));
+            }
+        }
         if state.world.octomap && !std::mem::replace(&mut state.octomap, true) {
             tracing::warn!("the planning scene has an octomap, which is not looked at");
         }
-        drop(state);
-        shared.scene(scene, hold);
     }
 
     fn look(&self, state: &mut State) -> Result<Scene, String> {
+        let now = Now {
+            steady: self.clock.steady(),
+            ros_ns: self.clock.now().nanoseconds(),
+            limit: self.settings.tf_timeout,
+        };
         let publishers = self.differences.publisher_count();
         let counts = self.differences.counts();
         let lost = counts.refused + counts.replaced;
-        if (state.seen && publishers == 0) || lost != state.lost {
-            // A gap: what happened in it is not known.
+        if publishers != state.publishers.0 {
+            // One that is gone left a gap; one that came may be the same program, started again.
+            state.publishers = (publishers, now.steady);
             state.forget();
         }
-        state.seen |= publishers > 0;
-        state.lost = lost;
+        if lost != state.lost {
+            state.lost = lost;
+            state.forget();
+        }
         if !state.known {
             let service = &self.settings.scene_service;
             return Err(match &state.fault {
                 _ if !self.client.is_ready() => format!("nobody offers {service}"),
+                _ if publishers == 0 => format!("nobody publishes {}", self.settings.scene_topic),
                 Some(fault) => format!("{service} does not answer: {fault}"),
                 None => format!("{service} has not answered"),
             });
         }
-        let mut frames = state.frames.clone();
-        frames.receive(state.world.transforms(), None);
-        state.world.scene(&self.robot, &frames, self.clock.steady(), self.settings.tf_timeout)
+        state.world.scene(&self.robot, &state.frames, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_that_would_lack_a_difference_is_void() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/robots/bench_arm.yaml");
+        let (robot, none) = (Robot::load(&file).unwrap(), BTreeMap::new());
+        let difference = Arc::new(PlanningScene { is_diff: true, ..PlanningScene::default() });
+        for (count, late) in [(MAX_WAITING + 1, Duration::ZERO), (1, ANSWER * 2)] {
+            let mut state = State::new(&robot);
+            (state.asked, state.question) = (Some(Duration::ZERO), 7);
+            for _ in 0..count {
+                state.receive(&difference, late, &none);
+            }
+            assert!(state.question > 7 && !state.known, "question {}", state.question);
+            assert!(state.asked.is_none() && state.waiting.is_empty());
+        }
+        let mut state = State::new(&robot);
+        (state.asked, state.question) = (Some(Duration::ZERO), 7);
+        state.receive(&difference, ANSWER, &none);
+        assert_eq!((state.question, state.waiting.len()), (7, 1));
     }
 }

@@ -5,18 +5,19 @@
 //! `processAttachedCollisionObjectMsg`) and `collision_matrix.cpp`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use f1_interfaces::moveit_msgs::msg::{
     AllowedCollisionMatrix, AttachedCollisionObject, CollisionObject, PlanningScene,
 };
-use f1_interfaces::tf2_msgs::msg::TFMessage;
 use f1_robot::Robot;
 use f1_robot::clearance::{HeldObject, Scene, SceneObject, Solid};
 use nalgebra::Isometry3;
 
-use super::frames::Frames;
+use super::frames::{Frames, Now};
 use super::shapes::{self, Part};
+
+/// The fault of an object whose message does not say where it is.
+const NO_FRAME: &str = "its message names no frame";
 
 /// An object with its parts.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +60,8 @@ impl Allowed {
         }
     }
 
-    /// Whether two names may touch: their own entry, else the defaults of both.
+    /// Whether two names may touch: their own entry, else the defaults of both. A matrix that
+    /// says two things of a pair forbids.
     fn allows(&self, a: &str, b: &str) -> bool {
         if let Some(enabled) = self.pairs.get(&(a.to_owned(), b.to_owned())) {
             return *enabled;
@@ -78,8 +80,6 @@ pub(super) struct World {
     objects: BTreeMap<String, Object>,
     held: BTreeMap<String, Held>,
     allowed: Allowed,
-    /// Transforms that MoveIt keeps itself.
-    transforms: TFMessage,
     /// An octomap is there, which is not looked at.
     pub octomap: bool,
 }
@@ -95,31 +95,28 @@ impl World {
         if !scene.is_diff {
             *self = Self::default();
         }
-        if !scene.fixed_frame_transforms.is_empty() {
-            self.transforms = TFMessage { transforms: scene.fixed_frame_transforms.clone() };
+        // As MoveIt does: an object that is let go is removed from its link here, and the world
+        // then says where it is.
+        let state = &scene.robot_state;
+        if !state.is_diff && !state.joint_state.name.is_empty() {
+            self.held.clear();
+        }
+        for attached in &state.attached_collision_objects {
+            self.attach(attached, links);
         }
         if !scene.allowed_collision_matrix.entry_names.is_empty()
             || !scene.allowed_collision_matrix.default_entry_names.is_empty()
         {
             self.allowed = Allowed::of(&scene.allowed_collision_matrix);
         }
-        if !scene.world.octomap.octomap.data.is_empty() {
-            self.octomap = true;
-        }
+        // `fixed_frame_transforms` are not read: they are copies of /tf, and grow old.
         for object in &scene.world.collision_objects {
             self.change(object);
         }
-        if !scene.is_diff && !scene.robot_state.is_diff {
-            self.held.clear();
+        let octomap = &scene.world.octomap.octomap;
+        if !octomap.id.is_empty() {
+            self.octomap = !octomap.data.is_empty();
         }
-        for attached in &scene.robot_state.attached_collision_objects {
-            self.attach(attached, links);
-        }
-    }
-
-    /// Transforms that MoveIt keeps itself.
-    pub(super) fn transforms(&self) -> &TFMessage {
-        &self.transforms
     }
 
     fn change(&mut self, message: &CollisionObject) {
@@ -135,6 +132,9 @@ impl World {
                     return;
                 };
                 object.frame.clone_from(&message.header.frame_id);
+                if object.frame.is_empty() {
+                    object.fault = Some(NO_FRAME.to_owned());
+                }
                 match shapes::pose(&message.pose) {
                     Ok(pose) => object.pose = pose,
                     Err(fault) => object.fault = Some(fault),
@@ -145,17 +145,8 @@ impl World {
                 }
             }
             CollisionObject::APPEND if self.objects.contains_key(&id) => {
-                let added = object(message);
                 if let Some(known) = self.objects.get_mut(&id) {
-                    // The new parts' poses are in the new message's frame.
-                    let moved = if known.frame == added.frame {
-                        known.pose.inverse() * added.pose
-                    } else {
-                        known.fault = Some("its parts are in several frames".to_owned());
-                        Isometry3::identity()
-                    };
-                    known.parts.extend(added.parts.iter().map(|part| part.moved(&moved)));
-                    known.fault = known.fault.take().or(added.fault);
+                    known.append(message);
                 }
             }
             CollisionObject::ADD | CollisionObject::APPEND => {
@@ -189,13 +180,20 @@ impl World {
                 }
             }
             CollisionObject::ADD | CollisionObject::APPEND => {
-                let mut held = object(&message.object);
-                if held.parts.is_empty() && held.fault.is_none() {
-                    // What the world has of this name is taken up where it is.
-                    held = match self.objects.get(id) {
-                        Some(known) => known.clone(),
-                        None => faulty("it is attached without a shape"),
-                    };
+                let appends = message.object.operation == CollisionObject::APPEND;
+                let before = self.held.get(id).filter(|held| held.link == *link);
+                let mut held = match before {
+                    Some(before) if appends || is_empty(&message.object) => before.object.clone(),
+                    _ => object(&message.object),
+                };
+                if is_empty(&message.object) {
+                    // What is known of this name is taken up where it is.
+                    if before.is_none() {
+                        let faulty = || faulty("it is attached without a shape");
+                        held = self.objects.get(id).cloned().unwrap_or_else(faulty);
+                    }
+                } else if appends && before.is_some() {
+                    held.append(&message.object);
                 }
                 self.objects.remove(id);
                 let touch_links = message.touch_links.clone();
@@ -213,6 +211,9 @@ impl World {
     /// What was held stays where it is.
     fn let_go(&mut self, id: &str, links: &BTreeMap<String, Isometry3<f64>>) {
         let Some(held) = self.held.remove(id) else { return };
+        if self.objects.contains_key(id) {
+            return;
+        }
         let mut object = held.object;
         if object.frame == held.link {
             match links.get(&held.link) {
@@ -230,13 +231,7 @@ impl World {
     ///
     /// # Errors
     /// The object that cannot be represented or placed, by its id.
-    pub(super) fn scene(
-        &self,
-        robot: &Robot,
-        frames: &Frames,
-        now: Duration,
-        limit: Duration,
-    ) -> Result<Scene, String> {
+    pub(super) fn scene(&self, robot: &Robot, frames: &Frames, now: Now) -> Result<Scene, String> {
         let mut scene = Scene::default();
         for (id, object) in &self.objects {
             let named = |fault: String| format!("object {id}: {fault}");
@@ -247,7 +242,7 @@ impl World {
             let frame = if object.frame.is_empty() {
                 Isometry3::identity()
             } else {
-                frames.in_root(&object.frame, now, limit).map_err(named)?
+                frames.in_root(&object.frame, now).map_err(named)?
             };
             let pose = frame * object.pose;
             let solids = object.parts.iter().map(|part| match part.moved(&pose) {
@@ -289,7 +284,7 @@ impl World {
     fn allowed_pairs(&self, links: &[String]) -> BTreeSet<(String, String)> {
         let mut pairs = BTreeSet::new();
         let mut note = |a: &String, b: &String| {
-            if self.allowed.allows(a, b) || self.allowed.allows(b, a) {
+            if self.allowed.allows(a, b) && self.allowed.allows(b, a) {
                 pairs.insert((a.clone(), b.clone()));
             }
         };
@@ -303,12 +298,33 @@ impl World {
     }
 }
 
+impl Object {
+    /// More parts. Where a message that adds parts places the whole object elsewhere, it is not
+    /// known which of the two holds.
+    fn append(&mut self, message: &CollisionObject) {
+        let added = object(message);
+        if added.frame != self.frame || added.pose != self.pose {
+            self.fault = Some("parts were added at another place".to_owned());
+        }
+        self.parts.extend(added.parts);
+        self.fault = self.fault.take().or(added.fault);
+    }
+}
+
+/// A message without a shape.
+fn is_empty(message: &CollisionObject) -> bool {
+    message.primitives.is_empty() && message.meshes.is_empty() && message.planes.is_empty()
+}
+
 fn faulty(fault: impl Into<String>) -> Object {
     Object { fault: Some(fault.into()), ..Object::default() }
 }
 
 /// An object of a message.
 fn object(message: &CollisionObject) -> Object {
+    if message.header.frame_id.is_empty() {
+        return faulty(NO_FRAME);
+    }
     match parts(message) {
         Ok((pose, parts)) => {
             Object { frame: message.header.frame_id.clone(), pose, parts, fault: None }
@@ -318,6 +334,10 @@ fn object(message: &CollisionObject) -> Object {
 }
 
 fn parts(message: &CollisionObject) -> Result<(Isometry3<f64>, Vec<Part>), String> {
+    // MoveIt leaves out shapes that its messages cannot hold.
+    if is_empty(message) {
+        return Err("it has no shape".to_owned());
+    }
     let counts = [
         (message.primitives.len(), message.primitive_poses.len()),
         (message.meshes.len(), message.mesh_poses.len()),

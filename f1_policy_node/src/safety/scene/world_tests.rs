@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::time::Duration;
 
 use f1_interfaces::geometry_msgs::msg::Pose;
 use f1_interfaces::moveit_msgs::msg::AllowedCollisionEntry;
@@ -55,7 +56,8 @@ fn attached(id: &str, link: &str, operation: u8) -> PlanningScene {
 /// The scene, and the root link's name in place of `base_link`.
 fn scene(world: &World) -> Result<Scene, String> {
     let frames = Frames::new("base_link", BTreeMap::new());
-    world.scene(&robot(), &frames, Duration::ZERO, Duration::from_secs(1))
+    let now = Now { steady: Duration::ZERO, ros_ns: 0, limit: Duration::from_secs(1) };
+    world.scene(&robot(), &frames, now)
 }
 
 fn places(world: &World) -> Vec<(String, f64)> {
@@ -85,7 +87,7 @@ fn differences_add_move_append_and_remove() {
         ..ball("a", 3.0, CollisionObject::MOVE)
     };
     assert_eq!(change(vec![moved]), list(&[("a", 3.0), ("b", 2.0)]));
-    change(vec![ball("b", 5.0, CollisionObject::APPEND)]);
+    change(vec![ball("b", 2.0, CollisionObject::APPEND)]);
     assert_eq!(change(vec![ball("a", 0.0, remove)]), list(&[("b", 2.0)]));
     assert!(change(vec![ball("", 0.0, remove)]).is_empty());
     // All of a scene replaces what was known.
@@ -113,6 +115,11 @@ fn what_cannot_be_represented_is_refused_by_its_id_until_it_is_gone() {
     lost.header.frame_id = "moon".into();
     let mut turned = ball("bad", f64::NAN, CollisionObject::ADD);
     turned.pose.orientation.w = 3.0;
+    let mut nowhere = ball("bad", 0.0, CollisionObject::ADD);
+    nowhere.header.frame_id = String::new();
+    let mut nothing = ball("bad", 0.0, CollisionObject::ADD);
+    nothing.primitives.clear();
+    nothing.primitive_poses.clear();
     let mut mesh = ball("bad", 0.0, CollisionObject::ADD);
     mesh.meshes = vec![Default::default()];
     for (object, said) in [
@@ -124,6 +131,8 @@ fn what_cannot_be_represented_is_refused_by_its_id_until_it_is_gone() {
         (lost, "frame moon is not known"),
         (turned, "position"),
         (mesh, "without points"),
+        (nowhere, "names no frame"),
+        (nothing, "no shape"),
         (ball("bad", 0.0, 17), "operation 17"),
         (ball("bad", 0.0, CollisionObject::MOVE), "never added"),
     ] {
@@ -174,4 +183,58 @@ fn the_matrix_of_allowed_collisions_decides_what_may_touch() {
     let allowed = scene(&world).unwrap().allowed;
     let pair = ("tool_link".to_owned(), "cup".to_owned());
     assert_eq!(allowed.into_iter().collect::<Vec<_>>(), [pair]);
+}
+
+#[test]
+fn an_object_that_is_let_go_stands_where_the_same_message_says() {
+    let mut world = World::default();
+    let link = "tool_link";
+    let links = BTreeMap::from([(link.to_owned(), Isometry3::translation(0.4, 0.0, 0.3))]);
+    // MoveIt says of an object that was let go: no link holds it, and the world has it here.
+    let mut let_go = attached("cup", link, CollisionObject::REMOVE);
+    let_go.world.collision_objects = vec![ball("cup", 1.5, CollisionObject::ADD)];
+    for known in [links, BTreeMap::new()] {
+        world.apply(&attached("cup", link, CollisionObject::ADD), &known);
+        world.apply(&let_go, &known);
+        assert_eq!(places(&world), list(&[("cup", 1.5)]));
+        // The same once more, as after an answer that has it already.
+        world.apply(&let_go, &known);
+        assert_eq!(places(&world), list(&[("cup", 1.5)]));
+    }
+}
+
+#[test]
+fn attaching_once_more_without_a_shape_keeps_the_shape() {
+    let (mut world, none) = (World::default(), BTreeMap::new());
+    let link = "tool_link";
+    world.apply(&attached("cup", link, CollisionObject::ADD), &none);
+    let mut again = attached("cup", link, CollisionObject::ADD);
+    again.robot_state.attached_collision_objects[0].object.primitives.clear();
+    again.robot_state.attached_collision_objects[0].object.primitive_poses.clear();
+    world.apply(&again, &none);
+    assert_eq!(scene(&world).unwrap().held[0].shapes.len(), 1);
+    world.apply(&attached("cup", link, CollisionObject::APPEND), &none);
+    assert_eq!(scene(&world).unwrap().held[0].shapes.len(), 2);
+}
+
+#[test]
+fn parts_that_are_added_at_another_place_are_refused() {
+    let (mut world, none) = (World::default(), BTreeMap::new());
+    world.apply(&difference(vec![ball("a", 1.0, CollisionObject::ADD)]), &none);
+    world.apply(&difference(vec![ball("a", 2.0, CollisionObject::APPEND)]), &none);
+    assert!(scene(&world).unwrap_err().contains("object a: parts were added at another place"));
+}
+
+#[test]
+fn a_matrix_that_says_two_things_of_a_pair_forbids_it() {
+    let mut world = World::default();
+    let mut message = difference(vec![ball("cup", 1.0, CollisionObject::ADD)]);
+    let entry = |enabled: Vec<bool>| AllowedCollisionEntry { enabled };
+    message.allowed_collision_matrix = AllowedCollisionMatrix {
+        entry_names: vec!["cup".into(), "tool_link".into()],
+        entry_values: vec![entry(vec![false, true]), entry(vec![false, false])],
+        ..Default::default()
+    };
+    world.apply(&message, &BTreeMap::new());
+    assert!(scene(&world).unwrap().allowed.is_empty());
 }
