@@ -533,6 +533,11 @@ impl Shared {
         self.core.restart(Restart::FilterReset);
     }
 
+    /// Whether positions of a motion are still sent one by one.
+    pub fn is_streaming(&self) -> bool {
+        self.outputs.is_streaming()
+    }
+
     /// Whether anything that was sent still moves, or the joints have not yet followed it to rest;
     /// `None` when the filter's lock is not free in time, so that it is not known.
     pub fn moves(&self) -> Option<bool> {

@@ -23,6 +23,8 @@ use crate::topics;
 
 /// How often markers are drawn.
 const DRAWN: Duration = Duration::from_millis(200);
+/// How long the end of a position stream is waited for: above the time to brake from full speed.
+const STREAM_ENDS: Duration = Duration::from_secs(5);
 /// How long a caller waits for the node's lock.
 const ASK: Duration = Duration::from_millis(200);
 
@@ -303,8 +305,22 @@ impl SafetyFilterNode {
         self.deactivate();
         self.core.chunks.close();
         self.core.homes.close();
+        self.wait_for_streams();
         *self.configured.lock() = None;
         self.core.release(NAME);
+    }
+
+    /// A controller that takes positions one at a time would stand still at once if they ended in
+    /// the middle of braking. They come from threads of their own; on a virtual clock, where there
+    /// are none, nothing is waited for.
+    fn wait_for_streams(&self) {
+        let clock = self.node.clock();
+        let shared = self.configured.lock().as_ref().map(|configured| configured.shared.clone());
+        let Some(shared) = shared.filter(|_| !clock.is_virtual()) else { return };
+        let end = clock.steady() + STREAM_ENDS;
+        while shared.is_streaming() && clock.steady() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 

@@ -2,14 +2,15 @@
 //! that are slowed at their pendant.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use f1_interfaces::f1_msgs::action::{
     ExecuteTask, ExecuteTaskGoal, ExecuteTaskResult, GoHome, GoHomeGoal, GoHomeResult,
 };
 use f1_interfaces::f1_msgs::msg::PolicyStatus;
+use f1_middleware::Backend;
 use f1_middleware::action::{ClientGoal, GoalEvent, GoalStatus};
-use f1_middleware::lifecycle::Transition;
+use f1_middleware::lifecycle::{State, Transition};
 use f1_policy_node::topics;
 use parking_lot::Mutex;
 
@@ -234,6 +235,41 @@ fn a_controller_that_takes_positions_gets_the_checked_trajectory_sampled() {
         }
     }
     assert!(looked > 400, "{looked}");
+}
+
+#[test]
+fn a_stream_is_not_cut_off_when_its_node_is_taken_down_in_motion() {
+    let robot = kit::changed_robot("bench_arm", |text| {
+        text.replacen(
+            "    interface: joint_trajectory\n",
+            "    interface: position_stream\n    rate: 200\n",
+            1,
+        )
+    });
+    let fake = FakeRobot::start(Setup { std: 0.05, backend: Backend::mem(), ..Setup::new(robot) });
+    fake.run(0.5);
+    fake.process.core().set_instruction("put the red cube into the bin");
+    let step = |streamed: &[(String, i64, Vec<f64>)]| -> f64 {
+        let [.., (.., before), (.., last)] = streamed else { return 0.0 };
+        before.iter().zip(last).map(|(a, b)| (b - a).abs()).fold(0.0, f64::max)
+    };
+    // Until it is fast: 0.1 rad/s.
+    let fast = |fake: &FakeRobot| step(&fake.log.lock().streamed) > 5e-4;
+    let end = Instant::now() + Duration::from_secs(60);
+    while !fast(&fake) {
+        assert!(Instant::now() < end, "it does not move");
+        fake.run(0.01);
+    }
+    let filter = &fake.process.lifecycles()[0];
+    filter.change(Transition::Deactivate, |changed| assert!(changed));
+    filter.change(Transition::Cleanup, |changed| assert!(changed));
+    while filter.state() != State::Unconfigured {
+        assert!(Instant::now() < end, "it is not taken down");
+        fake.run(0.01);
+    }
+    fake.run(0.5);
+    let streamed = fake.log.lock().streamed.clone();
+    assert!(step(&streamed) < 1e-5, "the last step is {}", step(&streamed));
 }
 
 #[test]
