@@ -2,7 +2,7 @@
 //! distances that are computed here: segments against balls and boxes, point by point.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use f1_robot::clearance::{HeldObject, Scene, SceneObject, Shape, Solid};
 use f1_robot::safety::{
@@ -68,23 +68,61 @@ impl Thing {
     }
 }
 
-/// The least distance of the moving links from some things: points along each capsule's axis.
-fn nearest(robot: &Robot, positions: &[f64], things: &[Thing]) -> f64 {
-    let kinematics = robot.kinematics();
-    let poses = kinematics.link_poses(positions);
-    let mut least = f64::INFINITY;
-    for (name, shape) in robot.clearance().shapes() {
-        let link = kinematics.link(name).unwrap();
-        if !robot.clearance().moves(link) {
-            continue;
+/// Points of a link's shape, in the link's frame, and the radius around each of them.
+struct Sampled {
+    link: usize,
+    points: Vec<Point3<f64>>,
+    radius: f64,
+}
+
+/// Points of such a convex body: along the segments between its corners, and on the triangles.
+fn points_of(corners: &[Point3<f64>]) -> Vec<Point3<f64>> {
+    if let [a, b] = corners {
+        return (0..=20).map(|step| a + (b - a) * (f64::from(step) / 20.0)).collect();
+    }
+    const PARTS: usize = 8;
+    let mut points: Vec<Point3<f64>> = Vec::new();
+    let count = corners.len();
+    let triples =
+        (0..count).flat_map(|i| (i..count).flat_map(move |j| (j..count).map(move |k| (i, j, k))));
+    for (i, j, k) in triples {
+        for (u, v) in (0..=PARTS).flat_map(|u| (0..=PARTS - u).map(move |v| (u, v))) {
+            let [u, v] = [u, v].map(|x| x as f64 / PARTS as f64);
+            let [a, b, c] = [i, j, k].map(|corner| corners[corner].coords);
+            let point = Point3::from(a * u + b * v + c * (1.0 - u - v));
+            if points.iter().all(|other| (other - point).norm() > 0.008) {
+                points.push(point);
+            }
         }
-        let ends = (&shape.points[0], shape.points.last().unwrap());
-        assert!(shape.points.len() <= 2, "{name} is no capsule");
-        for step in 0..=20 {
-            let along = ends.0 + (ends.1 - ends.0) * (f64::from(step) / 20.0);
-            let point = poses[link] * along;
+    }
+    points
+}
+
+/// The moving links as points.
+fn sampled(robot: &Robot) -> &'static [Sampled] {
+    static SAMPLED: OnceLock<Vec<Sampled>> = OnceLock::new();
+    SAMPLED.get_or_init(|| {
+        let shapes = robot.clearance().shapes();
+        let shapes = shapes.map(|(name, shape)| (robot.kinematics().link(name).unwrap(), shape));
+        let moving = shapes.filter(|(link, _)| robot.clearance().moves(*link));
+        let sampled = moving.map(|(link, shape)| Sampled {
+            link,
+            points: points_of(&shape.points),
+            radius: shape.radius,
+        });
+        sampled.collect()
+    })
+}
+
+/// The least distance of the moving links from some things, or a little more.
+fn nearest(robot: &Robot, positions: &[f64], things: &[Thing]) -> f64 {
+    let poses = robot.kinematics().link_poses(positions);
+    let mut least = f64::INFINITY;
+    for Sampled { link, points, radius } in sampled(robot) {
+        for point in points {
+            let point = poses[*link] * point;
             for thing in things {
-                least = least.min(thing.distance(&point) - shape.radius);
+                least = least.min(thing.distance(&point) - radius);
             }
         }
     }

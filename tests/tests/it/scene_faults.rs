@@ -121,7 +121,7 @@ fn an_object_that_appears_under_the_moving_arm_stops_it_until_it_is_gone() {
     };
     let event = fake.log.lock().events.iter().find(stops).cloned();
     let event = event.expect("the arm was not stopped");
-    assert!(event.joint.contains("cup"), "{event:?}");
+    assert!(event.subject.contains("cup"), "{event:?}");
     assert!(fake.is_at_rest());
     let sent = fake.log.lock().trajectories.len();
     fake.run(2.0);
