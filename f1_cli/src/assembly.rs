@@ -48,18 +48,6 @@ pub fn load(
     }
 }
 
-/// A policy server's address as it is; else the folder of a shipped model, or a folder.
-///
-/// # Errors
-/// There is none.
-#[allow(dead_code, reason = "two programs share this file")]
-pub fn model(name: &str) -> Result<String, share::NotFound> {
-    if is_server(name) {
-        return Ok(name.to_owned());
-    }
-    Ok(share::model(name)?.display().to_string())
-}
-
 /// Where the shipped layouts are.
 fn layouts() -> PathBuf {
     share::root().join("config/layouts")

@@ -4,9 +4,11 @@
 mod output;
 
 mod assembly;
+mod by_name;
 mod commands;
 #[cfg(test)]
 mod documents;
+mod live;
 
 use clap::{Parser, Subcommand};
 
@@ -34,6 +36,8 @@ enum Command {
     Doctor(commands::doctor::Args),
     /// Measure a checkpoint on a data set.
     Eval(commands::eval::Args),
+    /// Fetch a model or a data set of the Hugging Face hub by its name.
+    Fetch(commands::fetch::Args),
     /// Pass chunks through the safety filter, one request a line.
     Filter(commands::filter::Args),
     /// List a checkpoint's tensors and what is wrong with them.
@@ -81,6 +85,7 @@ fn main() -> std::process::ExitCode {
         Command::Demonstrate(args) => commands::demonstrate::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Eval(args) => commands::eval::run(args),
+        Command::Fetch(args) => commands::fetch::run(args),
         Command::Filter(args) => commands::filter::run(args),
         Command::Inspect(args) => commands::inspect::run(args),
         Command::Record(args) => commands::record::run(args),

@@ -58,7 +58,8 @@ impl From<candle_core::Error> for Error {
     }
 }
 
-/// The driver's message if it is out of memory.
+/// The driver's message if it is out of memory. By the name of CUDA's constant in its text, because
+/// candle passes the driver's error on in several types, some of which keep the text alone.
 fn out_of_memory(fault: &candle_core::Error) -> Option<String> {
     let text = fault.to_string();
     // The following lines are a backtrace, if one is enabled.

@@ -18,6 +18,9 @@ pub enum NodeError {
     /// Activated before it was configured.
     #[error("node {0} is not configured")]
     NotConfigured(&'static str),
+    /// The live page cannot be served.
+    #[error(transparent)]
+    View(#[from] f1_view::ViewError),
     /// A recording cannot be written or read.
     #[error(transparent)]
     Recording(#[from] crate::recording::RecordingError),

@@ -8,10 +8,12 @@
 //! offer.
 
 pub mod action;
+mod by_name;
 pub mod condition;
 pub mod core;
 pub mod error;
 pub mod foresight;
+mod foxglove;
 pub mod instruction;
 pub mod measured;
 pub mod names;
@@ -31,5 +33,7 @@ pub mod status;
 pub mod task;
 pub mod threads;
 pub mod topics;
+mod view;
 
+pub use self::foxglove::FoxgloveSession;
 pub use error::{NodeError, NodeResult};

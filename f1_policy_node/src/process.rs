@@ -17,6 +17,7 @@ use f1_middleware::{
 };
 
 use crate::action::Action;
+use crate::by_name;
 use crate::core::{Core, Loader};
 use crate::error::NodeResult;
 use crate::foresight::Foresight;
@@ -26,6 +27,7 @@ use crate::safety::{SafetyFilterNode, Stopper, home};
 use crate::status::{PolicyState, Status};
 use crate::task::TaskServer;
 use crate::topics;
+use crate::view;
 
 /// How long a process that shuts down or fails waits for the robot to come to rest.
 const REST: Duration = Duration::from_secs(5);
@@ -36,11 +38,13 @@ pub struct ProcessOptions {
     pub namespace: String,
     /// Walks the nodes up to active.
     pub autostart: bool,
+    /// Serves the live page; without it the parameter `view` says whether.
+    pub view: Option<f1_view::Settings>,
 }
 
 impl Default for ProcessOptions {
     fn default() -> Self {
-        Self { namespace: "/f1".into(), autostart: true }
+        Self { namespace: "/f1".into(), autostart: true, view: None }
     }
 }
 
@@ -52,6 +56,7 @@ pub struct PolicyProcess {
     nodes: Vec<Node>,
     started: Arc<AtomicBool>,
     status: Arc<Publisher<PolicyStatus>>,
+    view: Option<f1_view::Server>,
     _keep: Vec<Box<dyn std::any::Any + Send + Sync>>,
 }
 
@@ -188,16 +193,61 @@ impl PolicyProcess {
         come_to_rest_on_shutdown(context, &stopper);
         let nodes = vec![perception_node, foresight_node, action_node, safety_node];
         let started = Arc::new(AtomicBool::new(false));
-        let process = Self { core, stopper, lifecycles, nodes, started, status, _keep: keep };
+        let view = None;
+        let mut process =
+            Self { core, stopper, lifecycles, nodes, started, status, view, _keep: keep };
+        if let Some(node) = process.nodes.first() {
+            let of = (&process.core, &process.stopper);
+            process.view = view::open(context, node, of, process.locks(), options.view.clone())?;
+        }
         let autostart = process.nodes.first().map_or(Ok(true), |node| {
             let descriptor =
                 Descriptor::new("Walk the four nodes up to active at start.").read_only();
             node.parameters().declare("autostart", true, descriptor)
         })?;
+        if let (Some(node), undeclared @ [_, ..]) =
+            (process.nodes.last(), &process.undeclared_parameters()[..])
+        {
+            node.logger().warn(format!(
+                "no node declares {}, so it has no effect: is it spelled as in docs/parameters.md?",
+                undeclared.join(", ")
+            ));
+        }
         if autostart && options.autostart {
             process.start();
         }
         Ok(process)
+    }
+
+    /// Where the live page is, where it is served.
+    #[must_use]
+    pub fn view_address(&self) -> Option<std::net::SocketAddr> {
+        self.view.as_ref().map(f1_view::Server::address)
+    }
+
+    /// Parameters that were given on the command line or in a file to a node, and that neither it
+    /// declares nor, where all nodes were given them, another.
+    #[must_use]
+    pub fn undeclared_parameters(&self) -> Vec<String> {
+        let given: Vec<Vec<String>> =
+            self.nodes.iter().map(|node| node.parameters().unknown()).collect();
+        let mut names: Vec<String> = Vec::new();
+        for (node, unknown) in self.nodes.iter().zip(&given) {
+            for name in unknown {
+                let taken = self.nodes.iter().any(|other| other.parameters().is_taken(name));
+                // Qualities of service are the middleware's.
+                if !taken && !name.starts_with("qos_overrides.") {
+                    let everywhere = given.iter().all(|others| others.contains(name));
+                    names.push(match everywhere {
+                        true => name.clone(),
+                        false => format!("{}:{name}", node.name()),
+                    });
+                }
+            }
+        }
+        names.sort();
+        names.dedup();
+        names
     }
 
     /// Walks all nodes up to active, the safety filter first; a node that fails stays where it is,
@@ -335,7 +385,9 @@ pub fn load_from_parameters() -> LoaderOf {
             }
             let options = crate::foresight::load_options(&parameters)
                 .map_err(|error| ResourceError::Parameter(error.to_string()))?;
-            Resources::load(robot.as_ref(), model.as_ref(), &options)
+            let model = by_name::folder(&model, &f1_hub::MODEL_FILES)?;
+            let tokenizer = by_name::tokenizer(&text("tokenizer"))?;
+            Resources::load_with(robot.as_ref(), &model, tokenizer.as_deref(), &options)
         })
     })
 }

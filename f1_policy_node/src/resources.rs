@@ -32,6 +32,9 @@ pub enum ResourceError {
         /// What is wrong, with the tensor's name where it is one.
         source: f1_model::Error,
     },
+    /// A name of the hub.
+    #[error(transparent)]
+    Hub(#[from] f1_hub::HubError),
     /// The statistics.
     #[error("statistics of the robot {robot}: {source}; `f1 stats DATASET` makes stats.json")]
     Statistics {
@@ -94,12 +97,26 @@ impl Resources {
         model: &Path,
         options: &LoadOptions,
     ) -> Result<Self, ResourceError> {
+        Self::load_with(robot_file, model, None, options)
+    }
+
+    /// As [`Resources::load`], with a `tokenizer.json` from elsewhere.
+    ///
+    /// # Errors
+    /// As [`Resources::load`].
+    pub fn load_with(
+        robot_file: &Path,
+        model: &Path,
+        tokenizer: Option<&Path>,
+        options: &LoadOptions,
+    ) -> Result<Self, ResourceError> {
         let robot = Arc::new(Robot::load(robot_file)?);
         let statistics = Self::statistics(&robot, robot_file, model)?;
-        let policy = F1Policy::load(model, options).map_err(|source| ResourceError::Model {
-            folder: model.display().to_string(),
-            source,
-        })?;
+        let failed = |source| ResourceError::Model { folder: model.display().to_string(), source };
+        let mut policy = F1Policy::load(model, options).map_err(failed)?;
+        if let Some(tokenizer) = tokenizer {
+            policy.set_tokenizer(tokenizer).map_err(failed)?;
+        }
         Self::assemble(robot, Arc::new(policy), &statistics, model)
     }
 

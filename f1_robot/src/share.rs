@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 /// A name that is neither shipped nor a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{what} '{name}' is neither a {kind} nor shipped in {folder} ({shipped})",
+    "{what} '{name}' is neither a {kind} nor shipped in {folder} ({shipped}){hint}",
     folder = .folder.display(),
     shipped = match .shipped.is_empty() {
         true => "nothing is there: set F1_SHARE to the checkout or the share of an install",
         false => .shipped,
+    },
+    hint = match *.what == "model" && .name.contains("://") {
+        true => "; a policy server's address begins with ws:// or wss://",
+        false => "",
     }
 )]
 pub struct NotFound {
@@ -106,4 +110,17 @@ fn holds_weights(folder: &Path) -> bool {
     files
         .map(|file| file.path())
         .any(|path| path.extension().is_some_and(|kind| kind == "safetensors"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_another_scheme_is_answered_with_those_that_are_served() {
+        let error = model("http://robot:8000").unwrap_err().to_string();
+        assert!(error.contains("ws:// or wss://"), "{error}");
+        let error = model("no such model").unwrap_err().to_string();
+        assert!(!error.contains("ws://"), "{error}");
+    }
 }

@@ -18,6 +18,7 @@ pub mod observation;
 pub mod openpi;
 pub mod server;
 pub mod session;
+pub mod view;
 pub mod vla_eval;
 
 pub use error::{RequestError, ServeError};

@@ -83,12 +83,28 @@ impl Model {
     /// # Errors
     /// The checkpoint, its statistics, or a layout that does not fit them, with every fault.
     pub fn load(folder: &Path, layout: &Layout, options: &LoadOptions) -> Result<Self, ServeError> {
+        Self::load_with(folder, None, layout, options)
+    }
+
+    /// As [`Self::load`], with a `tokenizer.json` from elsewhere.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_with(
+        folder: &Path,
+        tokenizer: Option<&Path>,
+        layout: &Layout,
+        options: &LoadOptions,
+    ) -> Result<Self, ServeError> {
         let path = folder.join("stats.json");
         let statistics = StatisticsFile::load(&path)
             .and_then(|file| file.get(&layout.statistics.name).cloned())
             .map_err(|source| wrong_statistics(&path, layout, source))?;
-        let policy = F1Policy::load(folder, options)
-            .map_err(|source| ServeError::Model { folder: folder.display().to_string(), source })?;
+        let refused = |source| ServeError::Model { folder: folder.display().to_string(), source };
+        let mut policy = F1Policy::load(folder, options).map_err(refused)?;
+        if let Some(tokenizer) = tokenizer {
+            policy.set_tokenizer(tokenizer).map_err(refused)?;
+        }
         let faults = mismatches(layout, &policy);
         if !faults.is_empty() {
             return Err(ServeError::Layout { name: layout.name.clone(), faults });

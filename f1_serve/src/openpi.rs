@@ -56,7 +56,7 @@ pub fn metadata(served: &Served) -> Value {
 
 /// Serves one connection until it closes, is silent for too long, or breaks the protocol.
 pub async fn serve(mut socket: WebSocket, served: std::sync::Arc<Served>) {
-    let mut connection = Connection::new(&served);
+    let mut connection = Connection::new(&served, "openpi");
     let hello = message::write(&metadata(&served));
     if !served.send(&mut socket, Message::Binary(hello.into())).await {
         return;

@@ -22,6 +22,7 @@ use crate::layout::Layout;
 use crate::model::{Frame, Job, Model};
 use crate::observation::Observation;
 use crate::session::Session;
+use crate::view::{Watched, Watching};
 use crate::{RequestError, ServeError, message, openpi, vla_eval};
 
 /// WebSocket's code for an end that goes away.
@@ -90,6 +91,8 @@ pub struct Served {
     pub engine: Engine,
     /// Settings.
     pub settings: Settings,
+    /// What a live page shows.
+    pub watching: Arc<Watching>,
     places: Arc<Semaphore>,
     requests: AtomicU64,
     /// Whether the server ends.
@@ -110,7 +113,9 @@ impl Served {
         let model = Arc::new(model);
         let engine = Engine::start(model.clone(), settings.batch)?;
         let places = Arc::new(Semaphore::new(settings.max_connections));
+        let watching = Watching::new(model_name.clone());
         Ok(Self {
+            watching,
             model_name,
             layout,
             model,
@@ -178,16 +183,18 @@ pub struct Answered {
 /// One connection's side of the engine.
 pub struct Connection {
     session: Session<Frame>,
+    watched: Watched,
     history_camera: Option<usize>,
 }
 
 impl Connection {
     /// A connection that has shown nothing.
     #[must_use]
-    pub fn new(served: &Served) -> Self {
+    pub fn new(served: &Served, protocol: &'static str) -> Self {
+        let watched = served.watching.connect(protocol);
         let history_camera = served.layout.history_camera().filter(|_| served.model.foresees());
         let session = Session::new(served.model.history(), served.settings.idle_reset);
-        Self { session, history_camera }
+        Self { session, watched, history_camera }
     }
 
     /// Takes an observation into the history, `steps` control steps after the last one. Whether a
@@ -224,6 +231,11 @@ impl Connection {
                 self.session.history()
             }
         };
+        let named = served.layout.cameras.iter().zip(&observation.images);
+        let named =
+            named.filter_map(|(camera, image)| Some((camera.name.as_str(), image.as_ref()?)));
+        let (mut shown, asked) = (self.watched.images(named), Instant::now());
+        let prompt = observation.prompt.clone();
         let cameras = served.layout.cameras.iter().zip(observation.images);
         let cameras = cameras.filter(|(camera, _)| camera.understanding).map(|(_, image)| image);
         let mut frozen = observation.extras.frozen;
@@ -244,6 +256,10 @@ impl Connection {
             foresight,
         };
         let answer = served.engine.infer(job).await?;
+        let foreseen = answer.foreseen.iter().map(|image| ("foreseen", image));
+        shown.extend(self.watched.images(foreseen));
+        let waited = asked.elapsed().saturating_sub(answer.infer);
+        self.watched.answered(&prompt, (answer.infer, waited), shown);
         let psnr = match (self.session.came(), &answer.view) {
             (Some(foreseen), Some(view)) => f1_image::psnr(&foreseen, view),
             _ => None,

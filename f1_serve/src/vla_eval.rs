@@ -118,7 +118,7 @@ pub fn hello(served: &Served) -> Value {
 
 /// Serves one connection until it closes or is silent for too long.
 pub async fn serve(mut socket: WebSocket, served: Arc<Served>) {
-    let mut connection = Connection::new(&served);
+    let mut connection = Connection::new(&served, "vla-eval");
     let mut buffer: VecDeque<Vec<f64>> = VecDeque::new();
     let mut episode_began = false;
     while let Some(received) = served.receive(&mut socket).await {

@@ -3,6 +3,7 @@
 
 pub mod documents;
 pub mod environment;
+pub mod hub;
 pub mod peer;
 
 /// Parameters of a policy on a machine that also compiles: it may be late and its motion odd, and

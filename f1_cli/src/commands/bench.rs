@@ -14,6 +14,8 @@ use f1_model::{
 use image::RgbImage;
 use rayon::prelude::*;
 
+use crate::by_name;
+
 use measure::{Clock, Cost, Stages};
 
 /// Arguments of `f1 bench`.
@@ -130,7 +132,8 @@ impl DeviceArg {
 ///
 /// # Errors
 /// What stops the command.
-pub fn run(args: Args) -> anyhow::Result<()> {
+pub fn run(mut args: Args) -> anyhow::Result<()> {
+    args.model = args.model.as_deref().map(by_name::model_path).transpose()?;
     let threads = apply_threads(args.threads)?;
     if args.runs == 0 {
         bail!("--runs must be at least 1");

@@ -11,6 +11,8 @@ use f1_model::{Config, DeviceChoice, Dtype, LoadOptions, PromptEncoder};
 use f1_policy_node::resources::Resources;
 use f1_robot::{Robot, share};
 
+use crate::by_name;
+
 use finding::{Finding, Verdict};
 
 /// Arguments of `f1 doctor`.
@@ -46,7 +48,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     findings.push(gpu(&args.device));
     let mut find = |check: &'static str,
                     name: &Option<String>,
-                    find: fn(&str) -> Result<PathBuf, share::NotFound>| {
+                    find: fn(&str) -> anyhow::Result<PathBuf>| {
         let Some(name) = name else {
             let fix = format!("f1 doctor --{check} NAME_OR_PATH");
             findings.push(Finding::warning(check, "not checked", fix));
@@ -56,13 +58,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             Ok(path) => Some(path),
             Err(error) => {
                 let fix = format!("give --{check} one of the shipped names, or a path that exists");
-                findings.push(Finding::broken(check, error.to_string(), fix));
+                findings.push(Finding::broken(check, format!("{error:#}"), fix));
                 None
             }
         }
     };
-    let folder = find("model", &args.model, share::model);
-    let file = find("robot", &args.robot, share::robot_file);
+    let folder = find("model", &args.model, by_name::model);
+    let file = find("robot", &args.robot, |name| Ok(share::robot_file(name)?));
     let config = folder.as_deref().and_then(|folder| model(folder, &mut findings));
     if let Some(file) = &file {
         robot(file, folder.as_deref(), config.as_ref(), &mut findings);

@@ -11,6 +11,8 @@ use f1_eval::{
 use f1_train::RunFile;
 use f1_train::run_file::{NormalisationName, SourceSection};
 
+use crate::by_name;
+
 /// A root mean square error of actions, in normalised units, that no model of these actions has.
 const FAR: f64 = 5.0;
 
@@ -90,10 +92,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let images = args.sheet.is_some() || args.judge.is_some();
     let mut reports = Vec::new();
     let mut last: Vec<Example> = Vec::new();
+    let dataset = by_name::dataset(&args.dataset)?;
     for model in &args.model {
+        let model = by_name::model_path(model)?;
         let evaluator = Evaluator::open(EvalSettings {
-            dataset: args.dataset.clone(),
-            model: model.clone(),
+            dataset: dataset.clone(),
+            model,
             entry: args.entry.clone(),
             normalisation,
             cameras: args.cameras.clone(),

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use f1_model::{Config, PromptEncoder};
 use f1_robot::statistics::StatisticsFile;
 
+use crate::by_name;
+
 /// Arguments of `f1 inspect`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -25,7 +27,8 @@ pub struct Args {
 ///
 /// # Errors
 /// Whatever stops the command, and any fault of the checkpoint.
-pub fn run(args: Args) -> anyhow::Result<()> {
+pub fn run(mut args: Args) -> anyhow::Result<()> {
+    args.checkpoint = by_name::model_path(&args.checkpoint)?;
     let config = match &args.against {
         Some(name) if !PathBuf::from(name).exists() && !name.contains(['/', '.']) => {
             Some(Config::preset(name)?)
@@ -96,7 +99,7 @@ fn companion_faults(checkpoint: &Path, config: Option<&Config>) -> Vec<String> {
     let (tokenizer, stats) = (checkpoint.join("tokenizer.json"), checkpoint.join("stats.json"));
     if !tokenizer.is_file() {
         faults.push(format!(
-            "missing: {} (copy it from google/paligemma-3b-pt-224)",
+            "missing: {} (PaliGemma's: --tokenizer hf://google/paligemma-3b-pt-224)",
             tokenizer.display()
         ));
     } else if let Some(config) = config

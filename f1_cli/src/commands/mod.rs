@@ -6,6 +6,7 @@ pub mod demo;
 pub mod demonstrate;
 pub mod doctor;
 pub mod eval;
+pub mod fetch;
 pub mod filter;
 pub mod inspect;
 pub mod record;

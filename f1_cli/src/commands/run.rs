@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use f1_middleware::{Backend, ClockKind, Context, ContextOptions, MemBus, RosArgs};
+use f1_policy_node::FoxgloveSession;
 use f1_policy_node::process::{PolicyProcess, ProcessOptions};
 use f1_policy_node::recording::{Bag, Instructions, RecordSession, Replay};
 use f1_policy_node::run::{spin_until_shutdown, status_line};
@@ -15,7 +16,8 @@ use f1_robot::Robot;
 use f1_robot::share;
 
 use super::server_args::ServerArgs;
-use crate::assembly;
+use crate::live::{FoxgloveArgs, ViewArgs};
+use crate::{assembly, by_name};
 
 /// Arguments of `f1 run`.
 #[derive(clap::Args, Debug)]
@@ -23,10 +25,13 @@ pub struct Args {
     /// A shipped robot's name, or a path to a robot file.
     #[arg(long, default_value = "bench_arm")]
     robot: String,
-    /// A shipped model's name, a checkpoint folder, or a policy server: ws://HOST:PORT or
-    /// wss://HOST:PORT.
+    /// A shipped model's name, a checkpoint folder, hf://OWNER/NAME, or a policy server:
+    /// ws://HOST:PORT or wss://HOST:PORT.
     #[arg(long, default_value = "f1_bench")]
     model: String,
+    /// tokenizer.json, a folder with it, or hf://OWNER/NAME, where the model has none.
+    #[arg(long, value_name = "PATH_OR_NAME")]
+    tokenizer: Option<String>,
     #[command(flatten)]
     server: ServerArgs,
     /// What to do. Without one the robot waits for the topic `instruction`; a replay takes those of
@@ -52,6 +57,10 @@ pub struct Args {
     /// network.
     #[arg(long, value_name = "FILE.mcap")]
     bag: Option<PathBuf>,
+    #[command(flatten)]
+    view: ViewArgs,
+    #[command(flatten)]
+    viewers: FoxgloveArgs,
     /// Record everything in and out.
     #[arg(long, value_name = "FILE.mcap")]
     record: Option<PathBuf>,
@@ -63,7 +72,7 @@ pub struct Args {
 
 impl Args {
     /// The options as ROS arguments; what stands behind `--` comes last and wins.
-    fn ros_args(&self, robot: &Path, model: &str) -> Result<RosArgs> {
+    fn ros_args(&self, robot: &Path, model: &str, tokenizer: Option<&Path>) -> Result<RosArgs> {
         let mut all: Vec<String> = ["f1", "--ros-args"].map(String::from).to_vec();
         let mut parameter = |node: &str, name: &str, value: &str| {
             // Quoted: a YAML value that looks like a number or a list stays text.
@@ -79,12 +88,12 @@ impl Args {
         parameter("foresight", "robot_file", &robot.display().to_string());
         parameter("foresight", "model", model);
         let server = self.server.options()?;
-        let file = |file: &Option<PathBuf>| {
-            file.as_ref().map_or_else(String::new, |file| file.display().to_string())
-        };
+        let file =
+            |file: Option<&Path>| file.map_or_else(String::new, |file| file.display().to_string());
+        parameter("foresight", "tokenizer", &file(tokenizer));
         parameter("foresight", "server_layout", &server.layout);
-        parameter("foresight", "server_key", &file(&server.key_file));
-        parameter("foresight", "server_ca", &file(&server.authorities));
+        parameter("foresight", "server_key", &file(server.key_file.as_deref()));
+        parameter("foresight", "server_ca", &file(server.authorities.as_deref()));
         parameter("foresight", "device", &self.device);
         parameter("foresight", "dtype", self.dtype.as_deref().unwrap_or_default());
         parameter("foresight", "quant", self.quant.as_deref().unwrap_or_default());
@@ -128,10 +137,14 @@ const TAIL: Duration = Duration::from_secs(1);
 /// What stops the command.
 pub fn run(args: Args) -> Result<()> {
     let robot_file = share::robot_file(&args.robot)?;
-    let model = assembly::model(&args.model)?;
-    let ros_args = args.ros_args(&robot_file, &model)?;
+    let model = by_name::policy(&args.model)?;
+    let tokenizer = args.tokenizer.as_deref().map(by_name::tokenizer).transpose()?;
+    let ros_args = args.ros_args(&robot_file, &model, tokenizer.as_deref())?;
     let robot = Arc::new(Robot::load(&robot_file)?);
     match &args.bag {
+        Some(_) if args.view.settings()?.is_some() || args.viewers.foxglove.is_some() => {
+            bail!("--view, --foxglove: nobody can follow a replay, which runs on a virtual clock")
+        }
         Some(bag) => replay(&args, bag, &robot, ros_args),
         None => live(&args, &robot, ros_args),
     }
@@ -141,14 +154,27 @@ fn live(args: &Args, robot: &Robot, ros_args: RosArgs) -> Result<()> {
     let backend = Backend::from_name(&args.backend)?;
     let context = Context::new(ContextOptions { backend, args: ros_args })?;
     context.shutdown_on_signals()?;
-    let load = assembly::load_from_parameters();
-    let process = PolicyProcess::compose(&context, load, &ProcessOptions::default())?;
+    let options = ProcessOptions { view: args.view.settings()?, ..ProcessOptions::default() };
+    let process = PolicyProcess::compose(&context, assembly::load_from_parameters(), &options)?;
     process.stop_on_panic();
+    if let Some(address) = process.view_address() {
+        eprintln!("live page at http://{address}");
+    }
     let recording = args
         .record
         .as_ref()
         .map(|path| RecordSession::start(&context, robot, &args.namespace, &process.locks(), path))
         .transpose()?;
+    let viewers = args
+        .viewers
+        .foxglove
+        .map(|port| {
+            FoxgloveSession::start(&context, robot, &args.namespace, &process.locks(), port)
+        })
+        .transpose()?;
+    if let Some(viewers) = &viewers {
+        eprintln!("Foxglove: ws://{}", viewers.address());
+    }
     let status = context.create_node("f1_run")?;
     let (core, clock) = (process.core().clone(), status.clock());
     let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());

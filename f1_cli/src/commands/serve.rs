@@ -13,12 +13,18 @@ use f1_serve::layout::Layout;
 use f1_serve::model::Model;
 use f1_serve::server::{Served, Settings};
 
+use crate::by_name;
+use crate::live::ViewArgs;
+
 /// Arguments of `f1 serve`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// A shipped model's name, or a checkpoint folder.
     #[arg(long)]
     model: String,
+    /// tokenizer.json, a folder with it, or hf://OWNER/NAME, where the model has none.
+    #[arg(long, value_name = "PATH_OR_NAME")]
+    tokenizer: Option<String>,
     /// Where the client puts cameras, state and instruction: libero, droid, aloha, metaworld,
     /// bench, or a file.
     #[arg(long)]
@@ -65,6 +71,8 @@ pub struct Args {
     /// Quantisation of the linear layers: q8_0 or q4k.
     #[arg(long)]
     quant: Option<Quantisation>,
+    #[command(flatten)]
+    view: ViewArgs,
     /// Print what the layout expects beside what the checkpoint was trained on, and end.
     #[arg(long)]
     explain: bool,
@@ -96,7 +104,8 @@ enum Quantisation {
 /// What stops the command.
 pub fn run(args: Args) -> Result<()> {
     let layout = Layout::load(&args.layout, &share::root().join("config/layouts"))?;
-    let folder = share::model(&args.model)?;
+    let folder = by_name::model(&args.model)?;
+    let tokenizer = args.tokenizer.as_deref().map(by_name::tokenizer).transpose()?;
     let options = LoadOptions {
         device: match args.device {
             Device::Cpu => DeviceChoice::Cpu,
@@ -112,7 +121,7 @@ pub fn run(args: Args) -> Result<()> {
         }),
         ..LoadOptions::default()
     };
-    let model = Model::load(&folder, &layout, &options)?;
+    let model = Model::load_with(&folder, tokenizer.as_deref(), &layout, &options)?;
     if args.explain {
         print!("{}", f1_serve::explain::explain(&layout, &model));
         return Ok(());
@@ -134,6 +143,12 @@ pub fn run(args: Args) -> Result<()> {
     };
     let name = folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
     let served = Arc::new(Served::new(name, model, layout, settings)?);
+    let view = args.view.settings()?;
+    let _page =
+        view.map(|view| f1_view::Server::start(view, served.watching.clone())).transpose()?;
+    if let Some(page) = &_page {
+        eprintln!("live page at http://{}", page.address());
+    }
     let ready = |address: SocketAddr| {
         eprintln!("openpi at ws://{address}, vla-eval at ws://{address}/vla-eval; Ctrl-C ends it");
     };

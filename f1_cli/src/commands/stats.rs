@@ -10,6 +10,7 @@ use f1_model::{Config, PromptEncoder, check_tasks};
 use f1_robot::statistics::{MIN_SPREAD, StatisticsFile, VectorStatistics};
 use f1_train::{Launch, Ranks};
 
+use crate::by_name;
 use f1_robot::{Circles, Robot, share};
 
 /// Arguments of `f1 stats`.
@@ -107,7 +108,7 @@ fn compute(args: &Args, ranks: Option<&Ranks>) -> anyhow::Result<()> {
     };
     let mut entries = Vec::new();
     for (index, path) in args.datasets.iter().enumerate() {
-        let dataset = Dataset::open(path)?;
+        let dataset = Dataset::open(by_name::dataset(path)?)?;
         let folder = path
             .file_name()
             .map_or_else(|| "dataset".into(), |name| name.to_string_lossy().into_owned());
@@ -199,7 +200,7 @@ fn jumps(dataset: &Dataset, state: &[Vec<f32>]) -> Option<String> {
 
 /// The prompt encoder of a model.
 fn prompt_encoder(model: &str) -> anyhow::Result<PromptEncoder> {
-    let folder = share::model(model)?;
+    let folder = by_name::model(model)?;
     let config = Config::load(&folder)?;
     let path = folder.join("tokenizer.json");
     Ok(PromptEncoder::load(&path, config.prompt_length, config.understanding.vocab_size)?)

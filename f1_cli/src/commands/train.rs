@@ -8,6 +8,8 @@ use anyhow::Context as _;
 use f1_train::run_file::DeviceName;
 use f1_train::{Launch, Outcome, Ranks, RunFile, Trainer, setup};
 
+use crate::by_name;
+
 /// Arguments of `f1 train`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -27,7 +29,8 @@ pub struct Args {
 /// Whatever stops the run, with what to do about it. Where there are several ranks, all of them
 /// are ended.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let run = RunFile::load(&args.run, &args.set)?;
+    let mut run = RunFile::load(&args.run, &args.set)?;
+    by_name::in_run_file(&mut run)?;
     let Some(launch) = Launch::from_environment()? else { return train(&args, run, None) };
     if run.device == DeviceName::Cuda {
         f1_kernels::device::choose_gpu(launch.local_rank)?;

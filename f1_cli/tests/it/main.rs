@@ -3,6 +3,7 @@
 // Helpers of tests may fail loudly, as the tests themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod browser;
 mod circles;
 mod collisions;
 mod data_commands;
@@ -11,6 +12,7 @@ mod doctor;
 #[path = "../../../f1_train/tests/it/fixture.rs"]
 #[allow(dead_code, reason = "shared with the tests of f1_train, which use all of it")]
 mod fixture;
+mod hub;
 mod load;
 #[cfg(feature = "mpi")]
 mod mpi;
@@ -19,3 +21,4 @@ mod pipes;
 mod process;
 mod remote;
 mod serve;
+mod view;

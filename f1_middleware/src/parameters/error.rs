@@ -37,12 +37,4 @@ pub enum ParameterError {
     /// Each value alone is allowed, the set is not.
     #[error("the parameters do not fit together: {0}")]
     Inconsistent(String),
-    /// Given on the command line or in a file, but not declared.
-    #[error("unknown parameters for node {node}: {}", .names.join(", "))]
-    Unknown {
-        /// The node.
-        node: String,
-        /// The names.
-        names: Vec<String>,
-    },
 }

@@ -199,17 +199,10 @@ impl Parameters {
             .collect()
     }
 
-    /// Refuses parameters that were given and are not declared; called after all declarations.
-    ///
-    /// # Errors
-    /// [`ParameterError::Unknown`] with all of them.
-    pub fn refuse_unknown(&self) -> Result<(), ParameterError> {
-        let names = self.unknown();
-        if names.is_empty() {
-            Ok(())
-        } else {
-            Err(ParameterError::Unknown { node: self.inner.node.clone(), names })
-        }
+    /// Whether a parameter was given on the command line or in a file and is declared.
+    pub fn is_taken(&self, name: &str) -> bool {
+        self.inner.overrides.iter().any(|(given, _)| given == name)
+            && self.inner.entries.lock().contains_key(name)
     }
 
     /// Adds a check of the whole set, run before every change; its reason is the answer to the
@@ -421,11 +414,9 @@ mod tests {
     }
 
     #[test]
-    fn an_override_that_is_not_declared_is_refused_with_its_name() {
-        assert_eq!(
-            parameters().refuse_unknown(),
-            Err(ParameterError::Unknown { node: "/n".into(), names: vec!["typo".into()] })
-        );
+    fn an_override_that_is_not_declared_is_known_by_its_name() {
+        assert_eq!(parameters().unknown(), ["typo"]);
+        assert!(!parameters().is_taken("typo") && parameters().is_taken("rate"));
     }
 
     #[test]

@@ -87,7 +87,12 @@ impl ForesightSettings {
         text(
             "model",
             "",
-            "Checkpoint folder: config.json, model.safetensors, tokenizer.json, stats.json; or a policy server, ws://HOST:PORT or wss://HOST:PORT.",
+            "Checkpoint folder: config.json, model.safetensors, tokenizer.json, stats.json; hf://OWNER/NAME; or a policy server, ws://HOST:PORT or wss://HOST:PORT.",
+        )?;
+        text(
+            "tokenizer",
+            "",
+            "tokenizer.json, a folder with it, or hf://OWNER/NAME, where the checkpoint folder has none.",
         )?;
         text("robot_file", "", "The robot file.")?;
         let choice = |name: &str, default: &str, choices: &[&str], description: &str| {

@@ -6,6 +6,7 @@
 mod bag;
 mod replay;
 mod session;
+pub(crate) mod tap;
 mod writer;
 
 pub use bag::{Bag, BagMessage};

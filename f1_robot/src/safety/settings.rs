@@ -18,16 +18,33 @@ macro_rules! words {
         impl $name {
             /// The words that the parameter takes.
             pub const WORDS: &'static [&'static str] = &[$( $word ),+];
+
+            /// The parameter's word.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self { $( Self::$variant => $word ),+ }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(word: &str) -> Result<Self, String> {
+                match word {
+                    $( $word => Ok(Self::$variant), )+
+                    _ => Err(format!("'{word}' is none of {}", Self::WORDS.join(", "))),
+                }
+            }
         }
 
         impl Field for $name {
             fn to_value(&self) -> ParameterValue {
-                ParameterValue::Text(match self { $( Self::$variant => $word.into() ),+ })
+                ParameterValue::Text(self.word().into())
             }
 
             fn from_value(value: &ParameterValue) -> Option<Self> {
                 match value {
-                    $( ParameterValue::Text(word) if word == $word => Some(Self::$variant), )+
+                    ParameterValue::Text(word) => word.parse().ok(),
                     _ => None,
                 }
             }

@@ -29,7 +29,7 @@ fn bench() -> Setup {
 fn ball(id: &str, frame: &str, [x, y, z]: [f64; 3], operation: u8) -> CollisionObject {
     let primitive = SolidPrimitive {
         r#type: SolidPrimitive::SPHERE,
-        dimensions: vec![0.03],
+        dimensions: vec![0.08],
         ..SolidPrimitive::default()
     };
     let mut ball = CollisionObject { id: id.into(), operation, ..CollisionObject::default() };
@@ -199,7 +199,8 @@ fn an_object_that_appears_on_the_way_home_stops_the_robot_and_ends_the_goal() {
     let (fake, _moveit, publisher) = moving();
     fake.run(4.0);
     fake.process.core().set_instruction("");
-    let (way, _goal) = stacks::go_home(&fake, 0.02);
+    let homes = stacks::homes(&fake);
+    let (way, _goal) = stacks::go_home(&homes, 0.02);
     fake.run(1.0);
     assert!(way.lock().ended.is_none() && !fake.is_at_rest());
     let place = tip(&fake);
@@ -210,7 +211,7 @@ fn an_object_that_appears_on_the_way_home_stops_the_robot_and_ends_the_goal() {
     assert!(result.message.contains("cup"), "{}", result.message);
     assert!(fake.is_at_rest());
     // From there it is refused, and says why.
-    let (way, _goal) = stacks::go_home(&fake, 0.02);
+    let (way, _goal) = stacks::go_home(&homes, 0.02);
     fake.run(1.0);
     let (_, result) = way.lock().ended.clone().expect("it was not refused");
     assert_eq!(result.outcome, GoHomeResult::OUTCOME_REFUSED, "{}", result.message);

@@ -8,9 +8,9 @@ use f1_interfaces::f1_msgs::action::{
     ExecuteTask, ExecuteTaskGoal, ExecuteTaskResult, GoHome, GoHomeGoal, GoHomeResult,
 };
 use f1_interfaces::f1_msgs::msg::PolicyStatus;
-use f1_middleware::Backend;
 use f1_middleware::action::{ClientGoal, GoalEvent, GoalStatus};
 use f1_middleware::lifecycle::{State, Transition};
+use f1_middleware::{ActionClient, Backend};
 use f1_policy_node::topics;
 use parking_lot::Mutex;
 
@@ -24,17 +24,21 @@ pub struct Way {
     pub ended: Option<(GoalStatus, GoHomeResult)>,
 }
 
+/// A client of the action: one for each robot, because clients of one node begin to count their
+/// goals alike on a virtual clock.
+pub fn homes(fake: &FakeRobot) -> ActionClient<GoHome> {
+    fake.node.create_action_client::<GoHome>(topics::GO_HOME.name).unwrap()
+}
+
 /// Sends a goal.
-pub fn go_home(fake: &FakeRobot, speed_scale: f64) -> (Arc<Mutex<Way>>, ClientGoal) {
-    let client = fake.node.create_action_client::<GoHome>(topics::GO_HOME.name).unwrap();
+pub fn go_home(homes: &ActionClient<GoHome>, speed_scale: f64) -> (Arc<Mutex<Way>>, ClientGoal) {
     let way: Arc<Mutex<Way>> = Arc::default();
     let into = way.clone();
-    let goal = client.send(GoHomeGoal { speed_scale }, move |event| match event {
+    let goal = homes.send(GoHomeGoal { speed_scale }, move |event| match event {
         GoalEvent::Feedback(feedback) => into.lock().distances.push(feedback.distance),
         GoalEvent::Ended(outcome) => into.lock().ended = Some((outcome.status, outcome.result)),
         _ => {}
     });
-    fake.node.keep(client);
     (way, goal.unwrap())
 }
 
@@ -55,8 +59,14 @@ fn away(setup: Setup) -> FakeRobot {
 #[test]
 fn the_robot_goes_home_and_the_policy_goes_on_from_there() {
     let fake = away(Setup::bench());
-    let (way, _goal) = go_home(&fake, 0.05);
-    fake.run(8.0);
+    let homes = homes(&fake);
+    let (way, _goal) = go_home(&homes, 0.5);
+    for _ in 0..300 {
+        fake.run(0.1);
+        if way.lock().ended.is_some() {
+            break;
+        }
+    }
     let (status, result) = way.lock().ended.clone().unwrap();
     let expected = (GoalStatus::Succeeded, GoHomeResult::OUTCOME_ARRIVED);
     assert_eq!((status, result.outcome), expected, "{}", result.message);
@@ -72,7 +82,8 @@ fn the_robot_goes_home_and_the_policy_goes_on_from_there() {
 fn a_lock_that_engages_on_the_way_home_stops_the_robot_there() {
     let fake = away(Setup::bench().with(&["-p", "/f1/safety_filter:locks:=[estop]"]));
     fake.process.core().set_instruction("");
-    let (way, _goal) = go_home(&fake, 0.02);
+    let homes = homes(&fake);
+    let (way, _goal) = go_home(&homes, 0.02);
     fake.run(1.0);
     assert!(way.lock().ended.is_none() && !fake.is_at_rest());
     fake.fault(|faults| faults.lock_dead = true);
@@ -89,9 +100,10 @@ fn a_lock_that_engages_on_the_way_home_stops_the_robot_there() {
 fn going_home_is_cancelled_like_any_motion() {
     let fake = away(Setup::bench());
     fake.process.core().set_instruction("");
-    let (way, goal) = go_home(&fake, 0.02);
+    let homes = homes(&fake);
+    let (way, goal) = go_home(&homes, 0.02);
     fake.run(1.0);
-    let (second, _second) = go_home(&fake, 0.02);
+    let (second, _second) = go_home(&homes, 0.02);
     fake.run(0.2);
     let refused = second.lock().ended.clone().unwrap().1;
     assert_eq!(refused.outcome, GoHomeResult::OUTCOME_REFUSED, "{}", refused.message);
@@ -108,7 +120,8 @@ fn going_home_is_cancelled_like_any_motion() {
 fn a_deactivation_on_the_way_home_ends_it_for_good() {
     let fake = away(Setup::bench());
     fake.process.core().set_instruction("");
-    let (way, _goal) = go_home(&fake, 0.02);
+    let homes = homes(&fake);
+    let (way, _goal) = go_home(&homes, 0.02);
     fake.run(1.0);
     assert!(way.lock().ended.is_none() && !fake.is_at_rest());
     let filter = &fake.process.lifecycles()[0];
@@ -117,7 +130,7 @@ fn a_deactivation_on_the_way_home_ends_it_for_good() {
     let (status, result) = way.lock().ended.clone().unwrap();
     assert_eq!((status, result.outcome), (GoalStatus::Aborted, GoHomeResult::OUTCOME_STOPPED));
     assert!(fake.is_at_rest());
-    let (way, _second) = go_home(&fake, 0.02);
+    let (way, _second) = go_home(&homes, 0.02);
     fake.run(0.2);
     let (_, result) = way.lock().ended.clone().unwrap();
     assert_eq!(result.outcome, GoHomeResult::OUTCOME_REFUSED, "{}", result.message);
@@ -174,7 +187,7 @@ fn a_task_goes_home_first() {
     fake.run(0.3);
     assert_eq!(fake.status().instruction, "", "it follows nothing on the way");
     let mut nearest = f64::INFINITY;
-    for _ in 0..100 {
+    for _ in 0..600 {
         fake.run(0.05);
         nearest = nearest.min(from_home(&fake));
         if fake.status().instruction == "put the blue cube into the bin" {
@@ -274,7 +287,7 @@ fn a_stream_is_not_cut_off_when_its_node_is_taken_down_in_motion() {
 
 #[test]
 fn a_robot_that_is_slowed_at_its_pendant_does_not_count_as_one_that_lags() {
-    let disagreements = |reports: bool| {
+    let disagreements = |reports: bool| -> Vec<String> {
         let args = [
             "-p",
             "/f1/safety_filter:speed_scaling:=true",
@@ -290,9 +303,10 @@ fn a_robot_that_is_slowed_at_its_pendant_does_not_count_as_one_that_lags() {
         fake.run(8.0);
         let log = fake.log.lock();
         assert!(log.trajectories.len() > 5, "{} trajectories", log.trajectories.len());
-        log.events.iter().filter(|event| event.rule == "disagreement").count()
+        let disagrees = log.events.iter().filter(|event| event.rule == "disagreement");
+        disagrees.map(|event| format!("{:?} {}", event.header.stamp, event.message)).collect()
     };
     let (unknown, known) = (disagreements(false), disagreements(true));
-    assert!(unknown > 0, "the test is too slow to tell");
-    assert_eq!(known, 0, "{unknown} without");
+    assert!(!unknown.is_empty(), "the test is too slow to tell");
+    assert_eq!(known, Vec::<String>::new(), "{} without", unknown.len());
 }

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use f1_interfaces::f1_msgs::msg::{ForesightError, SafetyEvent};
 use f1_middleware::{Backend, Context, ContextOptions, RosArgs};
 use f1_model::LoadOptions;
+use f1_policy_node::FoxgloveSession;
 use f1_policy_node::foresight::ServerOptions;
 use f1_policy_node::process::{PolicyProcess, ProcessOptions};
 use f1_policy_node::recording::RecordSession;
@@ -50,6 +51,10 @@ pub struct Stage {
     pub model: String,
     /// Ends an episode early when set.
     pub stop: Arc<AtomicBool>,
+    /// Where a live page is served.
+    pub view: Option<f1_view::Settings>,
+    /// The port of loopback on which viewers are served.
+    pub foxglove: Option<u16>,
 }
 
 /// What happened in an episode.
@@ -132,12 +137,19 @@ impl Stage {
         let process = PolicyProcess::compose(
             context,
             Box::new(move |_| Box::new(load)),
-            &ProcessOptions::default(),
+            &ProcessOptions { view: self.view.clone(), ..ProcessOptions::default() },
         )?;
+        if let Some(address) = process.view_address() {
+            eprintln!("live page at http://{address}");
+        }
         let recording = record
             .map(|path| RecordSession::start(context, &self.robot, NAMESPACE, &[], path))
             .transpose()
             .context("the recording cannot be made")?;
+        let _viewers = self
+            .foxglove
+            .map(|port| FoxgloveSession::start(context, &self.robot, NAMESPACE, &[], port))
+            .transpose()?;
         let received: Arc<Mutex<Received>> = Arc::default();
         let _listener = listen(context, NAMESPACE, &self.robot, &process, &received)?;
 

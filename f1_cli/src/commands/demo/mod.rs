@@ -21,7 +21,8 @@ use f1_sim::{BenchSettings, Disturb, Split, Task};
 
 use super::bench::{DeviceArg, QuantArg};
 use super::server_args::ServerArgs;
-use crate::assembly;
+use crate::by_name;
+use crate::live::{FoxgloveArgs, ViewArgs};
 use f1_robot::share;
 use graph::Stage;
 use tally::Tally;
@@ -76,6 +77,10 @@ pub struct Args {
     /// allows) or dds (real topics, in real time).
     #[arg(long, default_value = "mem", value_parser = ["mem", "dds"])]
     backend: String,
+    #[command(flatten)]
+    view: ViewArgs,
+    #[command(flatten)]
+    viewers: FoxgloveArgs,
     /// Where the network runs.
     #[arg(long, value_enum, default_value = "cpu")]
     device: DeviceArg,
@@ -175,7 +180,7 @@ pub fn run(args: Args) -> Result<()> {
         signal_hook::flag::register_conditional_shutdown(signal, 130, stop.clone())?;
         signal_hook::flag::register(signal, stop.clone())?;
     }
-    let model = assembly::model(&args.model)?;
+    let model = by_name::policy(&args.model)?;
     let server = args.server.options()?;
     let options = LoadOptions {
         device: args.device.choice(),
@@ -183,6 +188,13 @@ pub fn run(args: Args) -> Result<()> {
         cuda_graphs: true,
         ..LoadOptions::default()
     };
+    let (view, foxglove) = (args.view.settings()?, args.viewers.foxglove);
+    if (view.is_some() || foxglove.is_some()) && args.backend != "dds" {
+        bail!(
+            "--view, --foxglove: nobody can follow the virtual clock of the back end mem; add \
+             --backend dds"
+        );
+    }
     let parameters = args.parameters();
     let stage = Stage {
         backend,
@@ -193,6 +205,8 @@ pub fn run(args: Args) -> Result<()> {
         model,
         parameters,
         stop: stop.clone(),
+        view,
+        foxglove,
     };
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("{} cannot be made: choose another --out", args.out.display()))?;

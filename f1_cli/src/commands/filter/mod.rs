@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, LineWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use f1_robot::Robot;
 use f1_robot::safety::{FilterSettings, Mode, SafetyFilter, Speed};
 
@@ -48,16 +49,17 @@ pub struct Args {
     #[arg(long = "out")]
     output: Option<PathBuf>,
     /// What happens to a chunk that breaks a limit.
-    #[arg(long, value_enum, default_value_t = ModeArg::Clamp)]
-    mode: ModeArg,
+    #[arg(long, value_parser = words::<Mode>(Mode::WORDS), default_value = FilterSettings::default().mode.word())]
+    mode: Mode,
     /// Which of the robot file's end-effector speeds holds.
-    #[arg(long, value_enum, default_value_t = SpeedArg::Full)]
-    speed: SpeedArg,
+    #[arg(long, value_parser = words::<Speed>(Speed::WORDS), default_value = FilterSettings::default().speed.word())]
+    speed: Speed,
     /// Do not check clearance to the robot itself and the scene.
     #[arg(long)]
     no_clearance: bool,
     /// Latch a stop after so many interventions within ten seconds, until a request says `"reset":
-    /// true`; 0: never.
+    /// true`; 0: never. A robot's filter latches after ten: the requests of a file are often
+    /// trials of their own.
     #[arg(long, default_value_t = 0)]
     latch: usize,
     /// Print the limits in force and nothing else.
@@ -68,16 +70,12 @@ pub struct Args {
     json: bool,
 }
 
-#[derive(ValueEnum, Clone, Copy, Debug)]
-enum ModeArg {
-    Reject,
-    Clamp,
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug)]
-enum SpeedArg {
-    Full,
-    Teach,
+/// A parser of the words that a parameter of the filter takes.
+fn words<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err = String> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(words).try_map(|word| word.parse::<T>())
 }
 
 /// Runs the command.
@@ -87,14 +85,8 @@ enum SpeedArg {
 pub fn run(args: Args) -> anyhow::Result<()> {
     let robot = Arc::new(Robot::load(&share::robot_file(&args.robot)?)?);
     let settings = FilterSettings {
-        mode: match args.mode {
-            ModeArg::Reject => Mode::Reject,
-            ModeArg::Clamp => Mode::Clamp,
-        },
-        speed: match args.speed {
-            SpeedArg::Full => Speed::Full,
-            SpeedArg::Teach => Speed::Teach,
-        },
+        mode: args.mode,
+        speed: args.speed,
         clearance: !args.no_clearance,
         latch_count: args.latch,
         ..FilterSettings::default()

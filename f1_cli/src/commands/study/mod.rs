@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use super::demo::graph::Stage;
 use super::server_args::ServerArgs;
-use crate::assembly;
+use crate::by_name;
 
 /// Arguments of `f1 study`.
 #[derive(clap::Args, Debug)]
@@ -86,10 +86,12 @@ impl Args {
             options: LoadOptions::default(),
             robot_file,
             robot,
-            model: assembly::model(model)?,
+            model: by_name::policy(model)?,
             server: self.server.options()?,
             parameters: Vec::new(),
             stop: Arc::new(AtomicBool::new(false)),
+            view: None,
+            foxglove: None,
         })
     }
 
