@@ -246,11 +246,11 @@ mod tests {
         assert_eq!(of("workspace").len(), robot.file().workspace.len());
         assert_eq!(of("scene").len(), robot.file().scene.len());
         assert_eq!(of("limit")[0].text, "velocity of joint1");
-        let red = |marker: &&Marker| marker.color.r == NEAR[0];
-        assert!(of("objects").iter().all(red));
+        let red = |marker: &Marker| marker.color.r == NEAR[0];
+        assert!(of("objects").iter().all(|marker| red(marker)));
         let links = of("links");
         let near = |marker: &Marker| marker.header.frame_id == "tool_link";
-        assert!(links.iter().all(|marker| red(&marker) == near(marker) && marker.frame_locked));
+        assert!(links.iter().all(|marker| red(marker) == near(marker) && marker.frame_locked));
         let mut ids: Vec<i32> = markers.iter().map(|marker| marker.id).collect();
         ids.dedup();
         assert_eq!(ids.len(), markers.len());

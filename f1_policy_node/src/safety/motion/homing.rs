@@ -144,7 +144,7 @@ impl Shared {
                     home.stop(&events.collect::<Vec<_>>().join("; "));
                     return None;
                 }
-                let (joint, distance, near) = self.from_home(guarded, now_ns);
+                let (joint, distance, near) = self.distance_from_home(guarded, now_ns);
                 home.ticks += 1;
                 if home.ticks.is_multiple_of(FEEDBACK) {
                     (home.request.feedback)(distance);
@@ -186,7 +186,7 @@ impl Shared {
     }
 
     /// The joint that was measured furthest from home, how far, and whether all are there.
-    fn from_home(&self, guarded: &Guarded, now_ns: i64) -> (String, f64, bool) {
+    fn distance_from_home(&self, guarded: &Guarded, now_ns: i64) -> (String, f64, bool) {
         let Some(measured) = guarded.filter.measured_at(now_ns) else {
             return (String::new(), f64::INFINITY, false);
         };

@@ -130,7 +130,7 @@ impl Frames {
 type Above = (String, Isometry3<f64>);
 
 fn isometry(transform: &Transform) -> Result<Isometry3<f64>, String> {
-    let (translation, orientation) = (&transform.translation, transform.rotation.clone());
+    let (translation, orientation) = (&transform.translation, transform.rotation);
     let mut message = Pose { orientation, ..Pose::default() };
     (message.position.x, message.position.y, message.position.z) =
         (translation.x, translation.y, translation.z);
