@@ -30,6 +30,7 @@ fn main() {
         // Since Iron.
         ("ros_logger_levels", "rcl_interfaces/srv/SetLoggerLevels.srv", false),
         ("ros_lifecycle_msgs", "lifecycle_msgs/srv/ChangeState.srv", true),
+        ("ros_moveit_msgs", "moveit_msgs/srv/GetPlanningScene.srv", false),
         ("ros_std_srvs", "std_srvs/srv/Trigger.srv", false),
         ("ros_control_msgs", "control_msgs/action/FollowJointTrajectory.action", false),
         ("ros_parallel_gripper", "control_msgs/action/ParallelGripperCommand.action", false),

@@ -67,6 +67,8 @@ pub enum Source {
     Foresight,
     /// Decoding the foreseen image.
     ForesightImage,
+    /// Going home.
+    Home,
     /// The history of a network that was trained on whole ones.
     History,
     /// The time that inference takes.
@@ -79,6 +81,8 @@ pub enum Source {
     MeasuredState,
     /// The last restart of the policy's memory.
     Restart,
+    /// A controller that takes positions one at a time, by its name.
+    Stream(String),
     /// Matching of stamps.
     Synchronisation,
 }
@@ -173,6 +177,8 @@ pub enum Condition {
     ForesightFailed(String),
     /// The foreseen image cannot be decoded.
     ForesightImage(String),
+    /// The robot goes home; the policy waits.
+    GoingHome,
     /// The history is not whole yet.
     HistoryMissing {
         /// How much of it is missing.
@@ -189,6 +195,13 @@ pub enum Condition {
     InstructionRefused(String),
     /// The safety filter refused the measured state.
     MeasuredRefused(String),
+    /// A period of a stream of positions was missed; the robot brakes.
+    StreamLate {
+        /// The controller.
+        name: String,
+        /// How long after the position before it one came.
+        seconds: f64,
+    },
     /// The policy's memory was restarted, and no chunk has moved the robot since.
     Restarted(Restart),
     /// Messages come and their stamps never fit together.
@@ -228,11 +241,13 @@ impl Condition {
             Self::Controller { name, .. } => Source::Controller(name.clone()),
             Self::ForesightFailed(_) => Source::Foresight,
             Self::ForesightImage(_) => Source::ForesightImage,
+            Self::GoingHome => Source::Home,
             Self::HistoryMissing { .. } => Source::History,
             Self::InferenceLate { .. } => Source::Inference,
             Self::NoInstruction | Self::InstructionRefused(_) => Source::Instruction,
             Self::MeasuredRefused(_) => Source::MeasuredState,
             Self::Restarted(_) => Source::Restart,
+            Self::StreamLate { name, .. } => Source::Stream(name.clone()),
             Self::Unmatched { .. } => Source::Synchronisation,
         }
     }
@@ -265,6 +280,7 @@ impl fmt::Display for Condition {
             Self::Controller { name, reason } => write!(f, "controller {name}: {reason}"),
             Self::ForesightFailed(reason) => write!(f, "foresight failed: {reason}"),
             Self::ForesightImage(reason) => write!(f, "foresight image: {reason}"),
+            Self::GoingHome => f.write_str("going home"),
             Self::HistoryMissing { seconds } => {
                 write!(f, "history: {seconds:.1} s of images are missing")
             }
@@ -275,6 +291,10 @@ impl fmt::Display for Condition {
             Self::NoInstruction => f.write_str("no instruction"),
             Self::InstructionRefused(reason) => write!(f, "instruction: {reason}"),
             Self::MeasuredRefused(reason) => write!(f, "joint states at the filter: {reason}"),
+            Self::StreamLate { name, seconds } => write!(
+                f,
+                "controller {name}: a period of its stream was missed, {seconds:.4} s passed"
+            ),
             Self::Restarted(restart) => restart.fmt(f),
             Self::Unmatched { seconds, late, early, apart, slop } => write!(
                 f,
@@ -296,6 +316,10 @@ pub enum Restart {
     ActionReset,
     /// The service `safety_filter/reset` was called.
     FilterReset,
+    /// The robot went home, or was on its way.
+    WentHome,
+    /// A person who had taken over handed back.
+    HandedBack,
     /// ROS time went back.
     ClockBack {
         /// How far, s.
@@ -317,6 +341,8 @@ impl fmt::Display for Restart {
             Self::InstructionRemoved => f.write_str("the instruction was taken back"),
             Self::ActionReset => write!(f, "{} was called", crate::topics::RESET_ACTION.name),
             Self::FilterReset => write!(f, "{} was called", crate::topics::RESET_FILTER.name),
+            Self::WentHome => f.write_str("the robot went home"),
+            Self::HandedBack => f.write_str("a person handed back"),
             Self::ClockBack { seconds } => write!(f, "the clock jumped back by {seconds:.3} s"),
             Self::StampAhead { sensor, seconds } => {
                 write!(f, "{sensor}: its stamp lies {seconds:.3} s in the future")

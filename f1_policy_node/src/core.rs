@@ -14,6 +14,7 @@ use crate::pacer::Pacer;
 use crate::policy::PolicyError;
 use crate::port::Port;
 use crate::resources::{ResourceError, Resources};
+use crate::safety::HomeRequest;
 use crate::stages::{ProcessorTimes, processor_timed};
 use crate::status::Status;
 
@@ -58,6 +59,10 @@ pub struct Core {
     pub prefixes: Port<Foreseen>,
     /// action -> safety filter
     pub chunks: Port<PolicyChunk>,
+    /// Wishes to go home -> safety filter
+    pub homes: Port<HomeRequest>,
+    /// Each instruction that comes into force, for the topic `instruction/active`.
+    pub instructions: Port<Arc<str>>,
     /// Called when the policy's memory restarts, by the node's name.
     pub restarts: Mutex<BTreeMap<&'static str, RestartHandler>>,
     /// What demands that the robot stands still, by its source.
@@ -92,6 +97,8 @@ impl Core {
             observations: Port::default(),
             prefixes: Port::default(),
             chunks: Port::default(),
+            instructions: Port::default(),
+            homes: Port::default(),
             restarts: Mutex::default(),
             holds: Mutex::default(),
             followed: Mutex::new(None),
@@ -303,6 +310,7 @@ impl Core {
             let none = text.is_empty().then_some(Condition::NoInstruction);
             status.set(&Source::Instruction, none);
         }
+        self.instructions.send(text.into());
         self.restart(if text.is_empty() {
             Restart::InstructionRemoved
         } else {

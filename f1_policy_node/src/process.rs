@@ -23,7 +23,7 @@ use crate::error::NodeResult;
 use crate::foresight::Foresight;
 use crate::names::{ACTION, FORESIGHT, PERCEPTION, SAFETY_FILTER};
 use crate::perception::Perception;
-use crate::safety::{SafetyFilterNode, Stopper};
+use crate::safety::{SafetyFilterNode, Stopper, home};
 use crate::status::{PolicyState, Status};
 use crate::task::TaskServer;
 use crate::topics;
@@ -189,6 +189,7 @@ impl PolicyProcess {
         let status = Arc::new(topics::STATUS.publisher(&safety_node)?);
         keep.push(Box::new(publish_status(&safety_node, &core, status.clone())));
         keep.push(Box::new(TaskServer::offer(&action_node, &core)?));
+        keep.push(Box::new(home::offer(&safety_node, &core)?));
         come_to_rest_on_shutdown(context, &stopper);
         let nodes = vec![perception_node, foresight_node, action_node, safety_node];
         let started = Arc::new(AtomicBool::new(false));
@@ -358,6 +359,8 @@ impl Drop for PolicyProcess {
         self.core.observations.close();
         self.core.prefixes.close();
         self.core.chunks.close();
+        self.core.instructions.close();
+        self.core.homes.close();
         self.core.restarts.lock().clear();
     }
 }

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use crate::core::Core;
 use crate::error::NodeResult;
+use crate::safety::{HomeEnd, HomeRequest};
 use crate::status::PolicyState;
 use crate::topics;
 
@@ -22,6 +23,8 @@ struct Running {
     began: Duration,
     limit: Option<Duration>,
     chunks_before: u64,
+    /// It goes home first and follows no instruction yet.
+    goes_home: bool,
 }
 
 /// Offers `execute_task`; dropping it withdraws the action.
@@ -55,13 +58,18 @@ impl TaskServer {
                     began: now.steady(),
                     limit: (!limit.is_zero()).then_some(limit),
                     chunks_before,
+                    goes_home: goal.goal().home_first,
                     goal: goal.clone(),
                 };
                 let before = accepted.lock().replace(next);
                 if let Some(before) = before {
                     before.end(&shared, &now, Ending::Replaced);
                 }
-                shared.set_instruction(&goal.goal().instruction);
+                if goal.goal().home_first {
+                    go_home(&accepted, &shared, &now, &goal);
+                } else {
+                    shared.set_instruction(&goal.goal().instruction);
+                }
             },
             |_| CancelDecision::Accept,
         )?;
@@ -70,6 +78,54 @@ impl TaskServer {
             tick(&ticking, &shared, &clock);
         });
         Ok(Self { _server: server, _timer: timer })
+    }
+}
+
+/// Goes home, then follows the goal's instruction.
+fn go_home(running: &Arc<Mutex<Option<Running>>>, core: &Arc<Core>, clock: &Clock, goal: &Goal) {
+    // What was done before ends here.
+    core.set_instruction("");
+    let is_current = |goal: &Goal, slot: &Option<Running>| {
+        slot.as_ref().is_some_and(|running| running.goal.id() == goal.id())
+    };
+    let (watched, ended) = (goal.clone(), goal.clone());
+    let (slot, shared, now) = (running.clone(), core.clone(), clock.clone());
+    let done = move |end: HomeEnd, reason: String| {
+        {
+            let mut slot = slot.lock();
+            if !is_current(&ended, &slot) {
+                return;
+            }
+            match &mut *slot {
+                Some(running) if end == HomeEnd::Arrived => {
+                    (running.goes_home, running.began) = (false, now.steady());
+                }
+                other => {
+                    let ended = other.take();
+                    drop(slot);
+                    if let Some(ended) = ended {
+                        let cancelled = end == HomeEnd::Cancelled && ended.goal.is_canceling();
+                        let ending = if cancelled { Ending::Cancelled } else { Ending::Stopped };
+                        ended.end_with(&shared, &now, ending, Some(reason));
+                    }
+                    return;
+                }
+            }
+        }
+        shared.set_instruction(&ended.goal().instruction);
+    };
+    let slot = running.clone();
+    let request = HomeRequest {
+        speed_scale: 0.0,
+        cancelled: Box::new(move || watched.is_canceling() || !is_current(&watched, &slot.lock())),
+        feedback: Box::new(|_| {}),
+        done: Box::new(done),
+    };
+    let sent = core.homes.send(request);
+    let unsent = if sent { None } else { running.lock().take() };
+    if let Some(unsent) = unsent {
+        let reason = "safety_filter is not configured".to_owned();
+        unsent.end_with(core, clock, Ending::Stopped, Some(reason));
     }
 }
 
@@ -91,11 +147,11 @@ fn tick(running: &Mutex<Option<Running>>, core: &Core, clock: &Clock) {
     };
     let ending = if current.goal.is_canceling() {
         Some(Ending::Cancelled)
-    } else if instruction.as_ref() != current.goal.goal().instruction.trim() {
+    } else if !current.goes_home && instruction.as_ref() != current.goal.goal().instruction.trim() {
         Some(Ending::Replaced)
     } else if matches!(state, PolicyState::Stopped | PolicyState::Fault) {
         Some(Ending::Stopped)
-    } else if current.limit.is_some_and(|limit| elapsed >= limit) {
+    } else if !current.goes_home && current.limit.is_some_and(|limit| elapsed >= limit) {
         Some(Ending::TimeLimit)
     } else {
         None
@@ -134,6 +190,10 @@ impl Running {
     }
 
     fn end(&self, core: &Core, clock: &Clock, ending: Ending) {
+        self.end_with(core, clock, ending, None);
+    }
+
+    fn end_with(&self, core: &Core, clock: &Clock, ending: Ending, reason: Option<String>) {
         let (outcome, message) = match ending {
             Ending::TimeLimit => {
                 (ExecuteTaskResult::OUTCOME_TIME_LIMIT, "the time limit was reached".to_owned())
@@ -143,7 +203,10 @@ impl Running {
                 ExecuteTaskResult::OUTCOME_REPLACED,
                 "a newer goal or instruction took its place".to_owned(),
             ),
-            Ending::Stopped => (ExecuteTaskResult::OUTCOME_STOPPED, core.status.lock().state().1),
+            Ending::Stopped => {
+                let reason = reason.unwrap_or_else(|| core.status.lock().state().1);
+                (ExecuteTaskResult::OUTCOME_STOPPED, reason)
+            }
         };
         let result = ExecuteTaskResult {
             outcome,

@@ -10,6 +10,7 @@ mod gjk;
 mod links;
 mod mesh;
 mod pairs;
+mod scene;
 mod shapes;
 
 use nalgebra::{Isometry3, Point3, UnitQuaternion, Vector3};
@@ -18,6 +19,7 @@ pub use capsule::{segment_box_distance, segment_distance};
 pub use gjk::hull_distance;
 pub(crate) use links::LinkShapes;
 pub use pairs::{LeftOut, LeftOutReason};
+pub use scene::{HeldObject, PreparedScene, Scene, SceneObject, Solid};
 pub use shapes::Shape;
 
 use self::pairs::Pairs;
@@ -132,6 +134,10 @@ pub struct Clearance {
     own_pairs: Vec<(usize, usize)>,
     /// Shape against obstacle.
     scene_pairs: Vec<(usize, usize)>,
+    /// By link: whether the joints move it.
+    moving: Vec<bool>,
+    /// By link: the first link of its rigid body.
+    bodies: Vec<usize>,
     left_out: Vec<LeftOut>,
     unchecked: Vec<String>,
     fitted: Vec<String>,
@@ -177,6 +183,8 @@ impl Clearance {
             obstacles,
             own_pairs: Vec::new(),
             scene_pairs: Vec::new(),
+            moving: Vec::new(),
+            bodies: Vec::new(),
             left_out: Vec::new(),
             unchecked: of_links.unchecked,
             fitted: of_links.fitted,
@@ -184,7 +192,10 @@ impl Clearance {
             self_distance: file.clearance.self_distance,
             scene_distance: file.clearance.scene_distance,
         };
-        let Pairs { own, scene, left_out } = Pairs::choose(&clearance, tree, joints, home, file);
+        let Pairs { own, scene, left_out, bodies } =
+            Pairs::choose(&clearance, tree, joints, home, file);
+        clearance.moving = bodies.iter().map(|body| *body != bodies[0]).collect();
+        clearance.bodies = bodies;
         (clearance.own_pairs, clearance.scene_pairs) = (own, scene);
         clearance.left_out = left_out;
         let at_home = clearance.distances(home, f64::INFINITY, &mut ClearanceScratch::default());
@@ -237,6 +248,11 @@ impl Clearance {
     /// The names of a pair of [`Distances::scene`].
     pub fn scene_names(&self, pair: (usize, usize)) -> (&str, &str) {
         (&self.kinematics.link_names()[pair.0], &self.obstacles[pair.1].name)
+    }
+
+    /// Whether the robot's joints move a link.
+    pub fn moves(&self, link: usize) -> bool {
+        self.moving.get(link).copied().unwrap_or(false)
     }
 
     /// Pairs that are left out because they are too near as built.

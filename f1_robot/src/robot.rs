@@ -75,6 +75,8 @@ pub struct ControllerJoints {
     pub namespace: String,
     /// How it is commanded.
     pub interface: ControllerInterface,
+    /// Positions a second, Hz, of one that takes them one at a time.
+    pub rate: Option<f64>,
     /// True: a trajectory may end with a velocity.
     pub allow_nonzero_velocity_at_end: bool,
     /// The joints in the controller's order, as indices into [`Robot::joints`].
@@ -335,6 +337,7 @@ fn controllers(file: &RobotFile, names: &[String]) -> Vec<ControllerJoints> {
             name: controller.name.clone(),
             namespace: controller.namespace.clone(),
             interface: controller.interface,
+            rate: controller.rate,
             allow_nonzero_velocity_at_end: controller.allow_nonzero_velocity_at_end,
             joints: controller.joints.iter().filter_map(index).collect(),
         })

@@ -237,6 +237,8 @@ section! {
         pub joints: Vec<String>,
         /// How it is commanded.
         pub interface: ControllerInterface,
+        /// Positions a second, Hz, for `position_stream`: 50 to 1000.
+        pub rate: Option<f64> = None,
         /// True: the controller may be sent a trajectory whose last velocity is not zero.
         pub allow_nonzero_velocity_at_end: bool = false,
     }
@@ -249,6 +251,9 @@ words! {
         JointTrajectory = "joint_trajectory",
         /// The action `control_msgs/FollowJointTrajectory`.
         FollowJointTrajectory = "follow_joint_trajectory",
+        /// `std_msgs/Float64MultiArray` on `<controller>/commands`: the checked trajectory,
+        /// sampled.
+        PositionStream = "position_stream",
         /// The action `control_msgs/GripperCommand`.
         GripperCommand = "gripper_command",
         /// The action `control_msgs/ParallelGripperCommand`.

@@ -29,4 +29,4 @@ pub use filter::{FilterInput, FilterOutput, MeasuredState, SafetyFilter};
 pub use locks::{EngagedLock, LockReason, Locks};
 pub use parameter::{Allowed, Parameter, ParameterValue};
 pub use settings::{FilterSettings, Mode, Speed, Splice, parameter_table};
-pub use space::Space;
+pub use space::{RobotSpace, Space};

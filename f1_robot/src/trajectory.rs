@@ -86,6 +86,11 @@ impl Motion {
         }
     }
 
+    /// The same motion, later by so many nanoseconds.
+    pub fn delay(&mut self, by: i64) {
+        self.start = self.start.saturating_add(by);
+    }
+
     /// The instant of the first knot's zero.
     pub fn start(&self) -> Stamp {
         self.start

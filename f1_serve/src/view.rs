@@ -126,12 +126,13 @@ impl Source for Watching {
             })
             .collect();
         drop(state);
+        let many = if connections.len() == 1 { "connection" } else { "connections" };
         let keys: Vec<String> = self.images().into_iter().map(|one| one.key).collect();
         json!({
             "program": "f1 serve",
             "model": self.name,
             "state": "serving",
-            "reason": format!("{}: {} connections", self.name, connections.len()),
+            "reason": format!("{}: {} {many}", self.name, connections.len()),
             "controls": false,
             "connections": connections,
             "images": keys,

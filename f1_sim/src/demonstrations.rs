@@ -201,6 +201,7 @@ pub fn write_demonstrations(
     };
     let names: Vec<String> = robot.joints().iter().map(|joint| joint.name.clone()).collect();
     let features = Features {
+        flag: None,
         fps: (1.0 / STEP).round() as u32,
         robot_type: file.name.clone(),
         cameras: vec![camera(false), camera(true)],

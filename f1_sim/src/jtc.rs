@@ -122,6 +122,12 @@ pub struct Controller {
     waiting: Option<(f64, Vec<Point>)>,
     set_point: SetPoint,
     allow_nonzero_velocity_at_end: bool,
+    /// Speed scaling: the part of real time by which the trajectory goes on.
+    scale: f64,
+    /// By how much the running trajectory is behind, s.
+    behind: f64,
+    /// When it was last updated, s.
+    updated: Option<f64>,
 }
 
 impl Controller {
@@ -135,6 +141,9 @@ impl Controller {
             waiting: None,
             set_point: SetPoint::at_rest(positions.to_vec()),
             allow_nonzero_velocity_at_end: false,
+            scale: 1.0,
+            behind: 0.0,
+            updated: None,
         }
     }
 
@@ -156,8 +165,21 @@ impl Controller {
         &self.set_point
     }
 
+    /// Runs trajectories at `scale` times their speed from the last update on, as a robot slowed at
+    /// its pendant does; 0 pauses.
+    pub fn set_speed_scaling(&mut self, scale: f64) {
+        self.scale = scale.max(0.0);
+    }
+
+    /// The speed scaling in force.
+    #[must_use]
+    pub fn speed_scaling(&self) -> f64 {
+        self.scale
+    }
+
     /// Holds `positions` and forgets every trajectory.
     pub fn reset(&mut self, positions: &[f64]) {
+        self.behind = 0.0;
         self.active = None;
         self.waiting = None;
         self.set_point = SetPoint::at_rest(positions.to_vec());
@@ -203,16 +225,27 @@ impl Controller {
     pub fn update(&mut self, now: f64) -> &SetPoint {
         if let Some((start, points)) = self.waiting.take_if(|(start, _)| *start <= now) {
             // The old trajectory runs up to the very start of the new one.
-            self.set_point = self.sample(start);
+            self.set_point = self.sample(start - self.behind);
             self.take_up(start, start, points);
         }
-        self.set_point = self.sample(now);
+        let elapsed = self.updated.replace(now).map_or(0.0, |before| now - before);
+        self.behind += elapsed.max(0.0) * (1.0 - self.scale);
+        self.set_point = self.scaled(self.sample(now - self.behind));
         &self.set_point
+    }
+
+    /// What the hardware does: at a part of the speed, velocities are that part.
+    fn scaled(&self, mut set_point: SetPoint) -> SetPoint {
+        set_point.velocities.iter_mut().for_each(|velocity| *velocity *= self.scale);
+        set_point.accelerations.iter_mut().for_each(|one| *one *= self.scale * self.scale);
+        set_point
     }
 
     fn take_up(&mut self, now: f64, start: f64, points: Vec<Point>) {
         self.waiting = None;
-        let before = self.sample(now).to_point(now - start);
+        let before = self.sample(now - self.behind).to_point(now - start);
+        // A new trajectory is up to date when it is taken up.
+        self.behind = 0.0;
         self.active = Some(Active { start, before, points });
     }
 

@@ -67,6 +67,7 @@ fn write(path: &Path, side: u32, encoding: ImageEncoding, episodes: u32, frames:
     };
     let names: Vec<String> = (0..8).map(|joint| format!("joint{joint}")).collect();
     let features = Features {
+        flag: None,
         fps: 10,
         robot_type: "bench_arm".into(),
         cameras: vec![camera("front"), camera("wrist")],

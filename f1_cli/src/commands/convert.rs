@@ -125,6 +125,9 @@ pub enum Form {
     Joints,
 }
 
+/// The column that says whether a person moved the robot in a frame.
+const INTERVENTION: &str = "intervention";
+
 /// Runs the command.
 ///
 /// # Errors
@@ -210,6 +213,7 @@ fn convert(args: &Args, robot: &Arc<Robot>) -> Result<Summary> {
         bail!(text);
     }
     let features = Features {
+        flag: recorded.takeovers.as_ref().map(|_| INTERVENTION.to_owned()),
         fps,
         robot_type: robot.file().name.clone(),
         cameras: cameras(
@@ -235,6 +239,7 @@ fn convert(args: &Args, robot: &Arc<Robot>) -> Result<Summary> {
             let at_ns = observation.stamp_ns;
             let (now, next) = (commands.at(at_ns), commands.at(at_ns + step_ns));
             let action = layout.action(&now, &next);
+            writer.flag(recorded.is_taken(at_ns));
             writer.add_frame(&images, &observation.state, &action, &episode.task)?;
             last = Some((frame.observation, images));
         }

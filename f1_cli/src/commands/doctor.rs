@@ -222,6 +222,7 @@ fn robot(path: &Path, folder: Option<&Path>, config: Option<&Config>, findings: 
     ));
     findings.push(motion::limits(&robot));
     findings.push(motion::clearance(&robot));
+    findings.extend(motion::streams(&robot));
     if let Some(config) = config {
         let faults = Resources::mismatches(&robot, config);
         findings.push(if faults.is_empty() {

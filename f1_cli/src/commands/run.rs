@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use f1_middleware::{Backend, ClockKind, Context, ContextOptions, MemBus, RosArgs};
 use f1_policy_node::FoxgloveSession;
 use f1_policy_node::process::{PolicyProcess, ProcessOptions};
-use f1_policy_node::recording::{Bag, RecordSession, Replay};
+use f1_policy_node::recording::{Bag, Instructions, RecordSession, Replay};
 use f1_policy_node::run::{spin_until_shutdown, status_line};
 use f1_robot::Robot;
 
@@ -34,7 +34,8 @@ pub struct Args {
     tokenizer: Option<String>,
     #[command(flatten)]
     server: ServerArgs,
-    /// What to do. Without one the robot waits for the topic `instruction`.
+    /// What to do. Without one the robot waits for the topic `instruction`; a replay takes those of
+    /// the recording.
     #[arg(long, default_value = "")]
     instruction: String,
     /// What carries the messages: dds (no ROS needed) or rcl (a sourced ROS 2).
@@ -218,12 +219,25 @@ fn replay(args: &Args, path: &Path, robot: &Robot, ros_args: RosArgs) -> Result<
     if !process.is_started() {
         bail!("the policy could not be started: {}", process.status().state().1);
     }
-    let replay = Replay::open(&context, robot, &args.namespace, &process.locks(), &bag)?;
+    let instructions = if args.instruction.trim().is_empty() {
+        Instructions::Recorded
+    } else {
+        Instructions::Given
+    };
+    let (namespace, locks) = (&args.namespace, process.locks());
+    let replay = Replay::open(&context, robot, namespace, &locks, &bag, instructions)?;
     if replay.is_empty() {
         bail!(
             "{} holds none of the robot's inputs in namespace {}",
             path.display(),
             args.namespace
+        );
+    }
+    if instructions == Instructions::Recorded && !replay.is_instructed() {
+        bail!(
+            "{} holds no instruction, neither on topics nor in the policy's status: give it with \
+             --instruction",
+            path.display()
         );
     }
     replay.play(&context, TAIL)?;

@@ -17,6 +17,7 @@ fn wrapped(angle: f64) -> f64 {
 fn data_set(root: &Path, version: FormatVersion, from: f64) {
     let names = |prefix: &str| (0..8).map(|i| format!("{prefix}{i}")).collect();
     let features = Features {
+        flag: None,
         fps: 10,
         robot_type: "arm".into(),
         cameras: Vec::new(),

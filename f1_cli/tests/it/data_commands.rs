@@ -120,6 +120,7 @@ fn stats_says_which_episodes_are_missing_and_which_instructions_are_cut() {
 fn write_set(root: &Path, tasks: &[String]) -> String {
     use f1_data::lerobot::{Features, FormatVersion, Writer};
     let features = Features {
+        flag: None,
         fps: 10,
         robot_type: "arm".into(),
         cameras: Vec::new(),

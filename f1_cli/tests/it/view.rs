@@ -4,6 +4,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -16,6 +17,10 @@ use crate::process::{REST, Running, root, speed};
 const ESCAPE: &str = "\u{e00c}";
 const TAB: &str = "\u{e004}";
 const ENTER: &str = "\u{e007}";
+
+/// One browser and one policy at a time: a chunk that comes after the second that it covers is
+/// refused, and nothing moves.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// Both cameras have shown some images.
 const CAMERAS: &str = "(counts => counts.length === 2 && counts.every(count => count >= 3))\
@@ -78,6 +83,7 @@ fn the_page_shows_the_robot_and_stops_it_where_chromium_is_installed() {
     if !is_installed() {
         return;
     }
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let robot = Running::part("robot /view");
     let port = free_port();
     let mut policy = policy("/view", port);
@@ -147,6 +153,7 @@ fn the_page_is_operated_by_keyboard_and_labelled_where_chromium_is_installed() {
     if !is_installed() {
         return;
     }
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let _robot = Running::part("robot /keys");
     let port = free_port();
     let _policy = policy("/keys", port);

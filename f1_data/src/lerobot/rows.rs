@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::builder::{BinaryBuilder, StringBuilder};
 use arrow_array::{
-    ArrayRef, FixedSizeListArray, Float32Array, Int64Array, RecordBatch, StructArray,
+    ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Int64Array, RecordBatch, StructArray,
 };
 use arrow_schema::{DataType, Field, Fields, Schema};
 use serde_json::{Map, json};
@@ -19,6 +19,8 @@ pub(super) struct Rows {
     pub state: Vec<Vec<f32>>,
     /// `[frame][dimension]`.
     pub action: Vec<Vec<f32>>,
+    /// The column of booleans, where there is one.
+    pub flag: Vec<bool>,
     /// Index of the instruction, one a frame.
     pub task_index: Vec<i64>,
 }
@@ -31,7 +33,11 @@ impl Rows {
 
 /// The `huggingface` entry that makes the `datasets` library decode the images: without it they
 /// arrive as raw bytes.
-fn hugging_face_metadata(cameras: &[String], state_dim: usize, action_dim: usize) -> String {
+fn hugging_face_metadata(
+    cameras: &[String],
+    (state_dim, action_dim): (usize, usize),
+    flag: Option<&String>,
+) -> String {
     let value = |dtype: &str| json!({"dtype": dtype, "_type": "Value"});
     let vector = |dim: usize| match dim {
         1 => value("float32"),
@@ -43,6 +49,9 @@ fn hugging_face_metadata(cameras: &[String], state_dim: usize, action_dim: usize
     }
     features.insert(super::STATE.into(), vector(state_dim));
     features.insert(super::ACTION.into(), vector(action_dim));
+    if let Some(flag) = flag {
+        features.insert(flag.clone(), value("bool"));
+    }
     features.insert("timestamp".into(), value("float32"));
     for name in ["frame_index", "episode_index", "index", "task_index"] {
         features.insert(name.into(), value("int64"));
@@ -51,7 +60,11 @@ fn hugging_face_metadata(cameras: &[String], state_dim: usize, action_dim: usize
 }
 
 /// The arrow schema of an episode's rows.
-pub(super) fn schema(cameras: &[String], state_dim: usize, action_dim: usize) -> Arc<Schema> {
+pub(super) fn schema(
+    cameras: &[String],
+    (state_dim, action_dim): (usize, usize),
+    flag: Option<&String>,
+) -> Arc<Schema> {
     let vector = |dim: usize| match dim {
         1 => DataType::Float32,
         _ => DataType::FixedSizeList(
@@ -65,13 +78,14 @@ pub(super) fn schema(cameras: &[String], state_dim: usize, action_dim: usize) ->
         .collect();
     fields.push(Field::new(super::STATE, vector(state_dim), true));
     fields.push(Field::new(super::ACTION, vector(action_dim), true));
+    fields.extend(flag.map(|flag| Field::new(flag, DataType::Boolean, true)));
     fields.push(Field::new("timestamp", DataType::Float32, true));
     for name in ["frame_index", "episode_index", "index", "task_index"] {
         fields.push(Field::new(name, DataType::Int64, true));
     }
     let metadata = HashMap::from([(
         "huggingface".to_owned(),
-        hugging_face_metadata(cameras, state_dim, action_dim),
+        hugging_face_metadata(cameras, (state_dim, action_dim), flag),
     )]);
     Arc::new(Schema::new_with_metadata(fields, metadata))
 }
@@ -119,6 +133,9 @@ pub(super) fn to_batch(
                 None,
             )?),
         });
+    }
+    if !rows.flag.is_empty() {
+        columns.push(Arc::new(BooleanArray::from(rows.flag.clone())));
     }
     columns.push(Arc::new(Float32Array::from_iter_values(
         frames.clone().map(|frame| (frame as f64 / fps) as f32),

@@ -14,6 +14,8 @@ pub(super) struct Vectors {
     state: Vec<Vec<f32>>,
     /// `[frame][dimension]`.
     action: Vec<Vec<f32>>,
+    /// The column of booleans, where there is one.
+    pub flag: Vec<bool>,
     /// Index of the instruction, one a frame.
     pub task_index: Vec<i64>,
 }
@@ -92,9 +94,9 @@ pub(super) fn episode_statistics(
     cameras: &[String],
     sums: &[PixelSums],
     vectors: &Vectors,
-    episode: usize,
-    first_index: usize,
+    (episode, first_index): (usize, usize),
     fps: f64,
+    flag: Option<&String>,
 ) -> ColumnStatistics {
     let mut out: ColumnStatistics =
         cameras.iter().zip(sums).map(|(name, sums)| (name.clone(), sums.statistics())).collect();
@@ -104,6 +106,9 @@ pub(super) fn episode_statistics(
         let column: Vec<Vec<f32>> = (0..vectors.len()).map(|i| vec![value(i) as f32]).collect();
         crate::statistics::of_rows(&column)
     };
+    if let Some(flag) = flag {
+        out.push((flag.clone(), scalar(&|i| f64::from(u8::from(vectors.flag[i])))));
+    }
     out.push(("timestamp".into(), scalar(&|i| i as f64 / fps)));
     out.push(("frame_index".into(), scalar(&|i| i as f64)));
     out.push(("episode_index".into(), scalar(&|_| episode as f64)));

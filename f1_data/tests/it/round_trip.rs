@@ -8,6 +8,7 @@ use image::{Rgb, RgbImage};
 pub fn features(encoding: ImageEncoding) -> Features {
     let camera = |name: &str| CameraFeature { name: name.into(), width: 32, height: 24, encoding };
     Features {
+        flag: None,
         fps: 10,
         robot_type: "bench_arm".into(),
         cameras: vec![camera("observation.images.front"), camera("observation.images.wrist")],

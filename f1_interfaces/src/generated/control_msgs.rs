@@ -216,6 +216,23 @@ pub mod msg {
             include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/definitions/geometry_msgs/msg/Twist.msg")),
         );
     }
+
+    /// `control_msgs/msg/SpeedScalingFactor`
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Default, Copy)]
+    pub struct SpeedScalingFactor {
+        /// `float64`
+        pub factor: f64,
+    }
+
+    impl crate::Message for SpeedScalingFactor {
+        const TYPE_NAME: &'static str = "control_msgs/msg/SpeedScalingFactor";
+        const DDS_TYPE_NAME: &'static str = "control_msgs::msg::dds_::SpeedScalingFactor_";
+        const TYPE_HASH: &'static str =
+            "RIHS01_0c240f349f2b74e33e8741f83e0f196ddeb6585923663876ed3c1f51f0566037";
+        const DEFINITION: &'static str = concat!(
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/definitions/control_msgs/msg/SpeedScalingFactor.msg")),
+        );
+    }
 }
 
 /// Services of `control_msgs`.

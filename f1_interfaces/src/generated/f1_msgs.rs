@@ -492,15 +492,20 @@ pub mod action {
         ///
         /// `builtin_interfaces/msg/Duration`
         pub time_limit: crate::builtin_interfaces::msg::Duration,
+        /// First move to the robot file's home, as the action safety\_filter/go\_home does; the time limit
+        /// counts from there.
+        ///
+        /// `bool`
+        pub home_first: bool,
     }
 
     impl crate::Message for ExecuteTaskGoal {
         const TYPE_NAME: &'static str = "f1_msgs/action/ExecuteTask_Goal";
         const DDS_TYPE_NAME: &'static str = "f1_msgs::action::dds_::ExecuteTask_Goal_";
         const TYPE_HASH: &'static str =
-            "RIHS01_3239dc72ecb3dbae079a29a0e196c1d10d0c9c40ee1c5dfa5a671fa17d8b779a";
+            "RIHS01_0b2bf4044dc59f4ab560fba6bd7a598c230a78a7b9c21ec20532682ae9174dd3";
         const DEFINITION: &'static str = concat!(
-            "# Follows an instruction until the time limit, a cancellation or a stop.\n\n# In plain language, as in the data that the policy was trained on.\nstring instruction\n# Zero: no limit.\nbuiltin_interfaces/Duration time_limit\n",
+            "# Follows an instruction until the time limit, a cancellation or a stop.\n\n# In plain language, as in the data that the policy was trained on.\nstring instruction\n# Zero: no limit.\nbuiltin_interfaces/Duration time_limit\n# First move to the robot file's home, as the action safety_filter/go_home does; the time limit\n# counts from there.\nbool home_first\n",
             "================================================================================\nMSG: builtin_interfaces/Duration\n",
             include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/definitions/builtin_interfaces/msg/Duration.msg")),
         );
@@ -585,16 +590,16 @@ pub mod action {
         type Feedback = ExecuteTaskFeedback;
         const TYPE_NAME: &'static str = "f1_msgs/action/ExecuteTask";
         const TYPE_HASH: &'static str =
-            "RIHS01_16099c9d66036f3c020a0556604d7bad223e66bc8ec0ef52953c64a2502441fe";
+            "RIHS01_bd3e86b2e493e8ca77863b1c9491974c75b4d2cd71d18921ecbbf8740cc7f2dd";
         const SEND_GOAL: crate::TypeInfo = crate::TypeInfo {
             type_name: "f1_msgs/action/ExecuteTask_SendGoal",
             dds_type_name: "f1_msgs::action::dds_::ExecuteTask_SendGoal_",
-            type_hash: "RIHS01_74df513ef4cd0cc7903987a1ed886324246f73c90fdd5f0b5faf58588b0319c8",
+            type_hash: "RIHS01_0e783c9ce8c6cb41fb648c31c0e645b61725d631d8150a5970667170f1ca9eda",
         };
         const SEND_GOAL_REQUEST: crate::TypeInfo = crate::TypeInfo {
             type_name: "f1_msgs/action/ExecuteTask_SendGoal_Request",
             dds_type_name: "f1_msgs::action::dds_::ExecuteTask_SendGoal_Request_",
-            type_hash: "RIHS01_d330de48a0522baa723283b89ae228584b0d77232d2640d82d125b19fa6db30a",
+            type_hash: "RIHS01_51ad76d980da9c1ae842333fcbd904b2c0cf396a4283c674f6acb9a96486c500",
         };
         const SEND_GOAL_RESPONSE: crate::TypeInfo = crate::TypeInfo {
             type_name: "f1_msgs/action/ExecuteTask_SendGoal_Response",
@@ -620,6 +625,126 @@ pub mod action {
             type_name: "f1_msgs/action/ExecuteTask_FeedbackMessage",
             dds_type_name: "f1_msgs::action::dds_::ExecuteTask_FeedbackMessage_",
             type_hash: "RIHS01_7fca9690420f53536d77fcf947429ff8485f5794dc5a0701c793ab4d502caa0d",
+        };
+    }
+
+    /// `f1_msgs/action/GoHome_Goal`
+    ///
+    /// Moves all joints straight to the home of the robot file, through the safety filter's checks.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Default, Copy)]
+    pub struct GoHomeGoal {
+        /// Part of the joints' velocity limits, up to 1; 0: the safety filter's parameter home\_speed.
+        ///
+        /// `float64`
+        pub speed_scale: f64,
+    }
+
+    impl crate::Message for GoHomeGoal {
+        const TYPE_NAME: &'static str = "f1_msgs/action/GoHome_Goal";
+        const DDS_TYPE_NAME: &'static str = "f1_msgs::action::dds_::GoHome_Goal_";
+        const TYPE_HASH: &'static str =
+            "RIHS01_d22d34d9bd07f84213528c2c76011c6af300119dbf304efb5b4cedb7929f3446";
+        const DEFINITION: &'static str = concat!(
+            "# Moves all joints straight to the home of the robot file, through the safety filter's checks.\n\n# Part of the joints' velocity limits, up to 1; 0: the safety filter's parameter home_speed.\nfloat64 speed_scale\n",
+        );
+    }
+
+    /// `f1_msgs/action/GoHome_Result`
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Default, Eq, Hash)]
+    pub struct GoHomeResult {
+        /// `uint8`
+        pub outcome: u8,
+        /// The same in a sentence, with joint and links where the way is not allowed.
+        ///
+        /// `string`
+        pub message: std::string::String,
+    }
+
+    impl GoHomeResult {
+        /// The robot is at home.
+        pub const OUTCOME_ARRIVED: u8 = 0;
+        /// The straight way is not allowed, or the robot cannot move now: it has not moved.
+        pub const OUTCOME_REFUSED: u8 = 1;
+        /// A client cancelled: the robot has come to rest on the way.
+        pub const OUTCOME_CANCELLED: u8 = 2;
+        /// Something stopped the robot on the way.
+        pub const OUTCOME_STOPPED: u8 = 3;
+    }
+
+    impl crate::Message for GoHomeResult {
+        const TYPE_NAME: &'static str = "f1_msgs/action/GoHome_Result";
+        const DDS_TYPE_NAME: &'static str = "f1_msgs::action::dds_::GoHome_Result_";
+        const TYPE_HASH: &'static str =
+            "RIHS01_68debb49b206ba8c8d01b95161c3ab5bdfff30b108b3d798a5772d70c1dc88fb";
+        const DEFINITION: &'static str = concat!(
+            "# The robot is at home.\nuint8 OUTCOME_ARRIVED=0\n# The straight way is not allowed, or the robot cannot move now: it has not moved.\nuint8 OUTCOME_REFUSED=1\n# A client cancelled: the robot has come to rest on the way.\nuint8 OUTCOME_CANCELLED=2\n# Something stopped the robot on the way.\nuint8 OUTCOME_STOPPED=3\nuint8 outcome\n# The same in a sentence, with joint and links where the way is not allowed.\nstring message\n",
+        );
+    }
+
+    /// `f1_msgs/action/GoHome_Feedback`
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Default, Copy)]
+    pub struct GoHomeFeedback {
+        /// The greatest distance of a joint from home, rad or m.
+        ///
+        /// `float64`
+        pub distance: f64,
+    }
+
+    impl crate::Message for GoHomeFeedback {
+        const TYPE_NAME: &'static str = "f1_msgs/action/GoHome_Feedback";
+        const DDS_TYPE_NAME: &'static str = "f1_msgs::action::dds_::GoHome_Feedback_";
+        const TYPE_HASH: &'static str =
+            "RIHS01_1eeb74973b9075649ccad6f3a3ecebaf9a8db290ea3885a1d524d5a5104dbe38";
+        const DEFINITION: &'static str = concat!(
+            "# The greatest distance of a joint from home, rad or m.\nfloat64 distance\n",
+        );
+    }
+
+    /// Action `f1_msgs/action/GoHome`
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct GoHome;
+
+    impl crate::Action for GoHome {
+        type Goal = GoHomeGoal;
+        type Result = GoHomeResult;
+        type Feedback = GoHomeFeedback;
+        const TYPE_NAME: &'static str = "f1_msgs/action/GoHome";
+        const TYPE_HASH: &'static str =
+            "RIHS01_27aac67bc915eed14b79b1a5e631e4baffd3ba31998271a695fecbaf38c10205";
+        const SEND_GOAL: crate::TypeInfo = crate::TypeInfo {
+            type_name: "f1_msgs/action/GoHome_SendGoal",
+            dds_type_name: "f1_msgs::action::dds_::GoHome_SendGoal_",
+            type_hash: "RIHS01_f6e860341493600217be2a09ad05ae7912f89f5403b05e9076dfb0928862aa9d",
+        };
+        const SEND_GOAL_REQUEST: crate::TypeInfo = crate::TypeInfo {
+            type_name: "f1_msgs/action/GoHome_SendGoal_Request",
+            dds_type_name: "f1_msgs::action::dds_::GoHome_SendGoal_Request_",
+            type_hash: "RIHS01_336837ac0dbb6b427e8c7772e4fe0ce49e8a520d14e7a09d14fd9425bdcade48",
+        };
+        const SEND_GOAL_RESPONSE: crate::TypeInfo = crate::TypeInfo {
+            type_name: "f1_msgs/action/GoHome_SendGoal_Response",
+            dds_type_name: "f1_msgs::action::dds_::GoHome_SendGoal_Response_",
+            type_hash: "RIHS01_41cae9ab63b1f28d5e60020743f084a5e4bd3468248e58f22f3a59c490ecfd2a",
+        };
+        const GET_RESULT: crate::TypeInfo = crate::TypeInfo {
+            type_name: "f1_msgs/action/GoHome_GetResult",
+            dds_type_name: "f1_msgs::action::dds_::GoHome_GetResult_",
+            type_hash: "RIHS01_53f6de8504010801401031329fee54fab26c868f57e46d54347bccddca0f571c",
+        };
+        const GET_RESULT_REQUEST: crate::TypeInfo = crate::TypeInfo {
+            type_name: "f1_msgs/action/GoHome_GetResult_Request",
+            dds_type_name: "f1_msgs::action::dds_::GoHome_GetResult_Request_",
+            type_hash: "RIHS01_a55330b7216a7344023ebe0e392a58cb0f44fa47e0c006cd2b77bd2398a8f394",
+        };
+        const GET_RESULT_RESPONSE: crate::TypeInfo = crate::TypeInfo {
+            type_name: "f1_msgs/action/GoHome_GetResult_Response",
+            dds_type_name: "f1_msgs::action::dds_::GoHome_GetResult_Response_",
+            type_hash: "RIHS01_fd6a42e9b2124df376a5cba5f390d02bf2528194c30189f68cfdf705b1ed5672",
+        };
+        const FEEDBACK_MESSAGE: crate::TypeInfo = crate::TypeInfo {
+            type_name: "f1_msgs/action/GoHome_FeedbackMessage",
+            dds_type_name: "f1_msgs::action::dds_::GoHome_FeedbackMessage_",
+            type_hash: "RIHS01_afe2a8a07357a895c30413891bcc34ddd10a69554676dbcf0580548f3a3926f7",
         };
     }
 }

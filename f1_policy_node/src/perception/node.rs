@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use f1_interfaces::f1_msgs::srv::SetInstructionResponse;
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image};
+use f1_interfaces::std_msgs::msg::String as StringMessage;
 use f1_middleware::{ClockKind, Node, Urgency, Worker};
 use parking_lot::Mutex;
 
@@ -31,6 +32,18 @@ struct Configured {
     _keep: Vec<Box<dyn std::any::Any + Send + Sync>>,
 }
 
+/// Keeps the instruction in force on its topic, whichever way it came.
+fn publish_active(node: &Node, core: &Core) -> NodeResult<()> {
+    let publisher = topics::INSTRUCTION_ACTIVE.publisher(node)?;
+    publisher.publish(StringMessage::default())?;
+    core.instructions.handle(move |text| {
+        if let Err(error) = publisher.publish(StringMessage { data: text.to_string() }) {
+            tracing::warn!(%error, "the instruction in force is not published");
+        }
+    });
+    Ok(())
+}
+
 impl Perception {
     /// Declares parameters and offers the instruction's topic, service and parameter; they exist in
     /// every state.
@@ -39,6 +52,7 @@ impl Perception {
     /// Parameters or names that the middleware refuses.
     pub fn new(node: Node, core: Arc<Core>) -> NodeResult<Self> {
         PerceptionSettings::declare(node.parameters())?;
+        publish_active(&node, &core)?;
         core.set_instruction(&node.parameters().get::<String>("instruction")?);
         let by_parameter = core.clone();
         node.parameters().on_change(move |changes| {

@@ -170,6 +170,12 @@ impl Bag {
         self.start_ns
     }
 
+    /// Whether there is a message on this topic.
+    #[must_use]
+    pub fn holds(&self, topic: &str) -> bool {
+        self.entries.iter().any(|entry| self.topics[entry.topic as usize].name == topic)
+    }
+
     /// Number of messages.
     #[must_use]
     pub fn len(&self) -> usize {

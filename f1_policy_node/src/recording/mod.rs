@@ -10,7 +10,7 @@ pub(crate) mod tap;
 mod writer;
 
 pub use bag::{Bag, BagMessage};
-pub use replay::Replay;
+pub use replay::{Instructions, Replay};
 pub use session::RecordSession;
 pub use writer::{Recorder, TopicRecorder};
 

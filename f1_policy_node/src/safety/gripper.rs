@@ -74,6 +74,11 @@ impl GripperGoals {
         self.tick(now_ns)
     }
 
+    /// Follows nothing any more, and no longer knows where the gripper was sent last.
+    pub(super) fn forget(&self) {
+        *self.state.lock() = State::default();
+    }
+
     /// Sends a goal if the gripper is to go elsewhere than its last goal says.
     pub(super) fn tick(&self, now_ns: i64) -> Result<()> {
         let (target, names) = {

@@ -1,23 +1,34 @@
 //! What happens between a chunk and the controllers: every step of the filter, what demands a stop,
 //! and its events and status.
 
+mod demands;
+mod handover;
+mod homing;
+mod objects;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use f1_interfaces::f1_msgs::msg::SafetyEvent;
 use f1_interfaces::sensor_msgs::msg::JointState;
+use f1_interfaces::std_msgs::msg::Bool;
 use f1_middleware::{Clock, Publisher};
 use f1_robot::Robot;
+use f1_robot::clearance::Scene;
 use f1_robot::safety::{
     Event, FilterInput, FilterOutput, FilterSettings, Locks, MeasuredState, Response, Rule,
     SafetyFilter, Splice, Verdict,
 };
 use parking_lot::Mutex;
 
+use self::demands::Demands;
+use self::homing::Homing;
 use super::events::{EventLog, sentence};
 use super::outputs::Outputs;
+use super::scaling::SpeedScaling;
 use super::settings::SafetySettings;
+use super::takeover::Takeover;
 use crate::action::Joining;
 use crate::condition::{Condition, Restart, Source};
 use crate::core::Core;
@@ -55,33 +66,19 @@ struct Guarded {
     unknown: bool,
     /// Whether goals of controllers may still be open after a stop.
     open_goals: bool,
-}
-
-/// What demands that the robot stands still, beside the filter's own watchdogs.
-#[derive(Default)]
-struct Demands {
-    /// Only a reset or an activation takes it back.
-    stop: Option<String>,
-    /// Reasons that end by themselves.
-    holds: Vec<String>,
-    /// The locks' events.
-    locks: Vec<Event>,
-    /// The joint that was measured longest ago while the robot moves, and how long ago, on the
-    /// steady clock.
-    silent: Option<(String, Duration)>,
-}
-
-impl Demands {
-    fn any(&self) -> bool {
-        self.stop.is_some() || !self.holds.is_empty() || self.silent.is_some()
-    }
-
-    fn reason(&self) -> String {
-        let silent = self.silent.as_ref().map(|(joint, age)| {
-            format!("joint states are silent for {:.2} s ({joint})", age.as_secs_f64())
-        });
-        self.stop.iter().chain(&self.holds).chain(&silent).cloned().collect::<Vec<_>>().join("; ")
-    }
+    takeover: Takeover,
+    scaling: SpeedScaling,
+    /// Objects that came.
+    scene: Option<Scene>,
+    /// What limited motion last, and when, on the steady clock.
+    limited: Option<(Duration, String)>,
+    /// Why the planning scene lets nothing move.
+    scene_hold: Option<String>,
+    home: Option<Homing>,
+    /// Part of the velocity limits at which the robot goes home.
+    home_speed: f64,
+    /// A person moves the robot: nothing is sent, whatever comes.
+    handed_over: bool,
 }
 
 /// State that callbacks share.
@@ -91,7 +88,7 @@ pub(super) struct Shared {
     clock: Clock,
     guarded: Mutex<Guarded>,
     outputs: Outputs,
-    events: Publisher<SafetyEvent>,
+    reports: Reports,
     pub active: AtomicBool,
     /// A stop was asked for (service, deactivation, shut-down, a fault); only a reset or an
     /// activation takes it back.
@@ -106,6 +103,16 @@ pub(super) type StopRequest = Arc<Mutex<Option<String>>>;
 pub(super) struct Checks {
     pub filter: SafetyFilter,
     pub locks: Locks,
+    pub takeover: Takeover,
+    /// Part of the velocity limits at which the robot goes home.
+    pub home_speed: f64,
+}
+
+/// What is said beside the status.
+pub(super) struct Reports {
+    pub events: Publisher<SafetyEvent>,
+    /// Whether a person moves the robot.
+    pub taken: Publisher<Bool>,
 }
 
 impl Shared {
@@ -113,9 +120,9 @@ impl Shared {
         core: Arc<Core>,
         robot: Arc<Robot>,
         clock: Clock,
-        Checks { filter, locks }: Checks,
+        Checks { filter, locks, takeover, home_speed }: Checks,
         outputs: Outputs,
-        events: Publisher<SafetyEvent>,
+        reports: Reports,
         stop: StopRequest,
     ) -> Self {
         let guarded = Guarded {
@@ -129,9 +136,20 @@ impl Shared {
             watchdog: None,
             unknown: false,
             open_goals: false,
+            takeover,
+            scaling: SpeedScaling::default(),
+            scene: None,
+            limited: None,
+            scene_hold: None,
+            home: None,
+            home_speed,
+            handed_over: false,
         };
         let guarded = Mutex::new(guarded);
-        Self { core, robot, clock, guarded, outputs, events, active: AtomicBool::new(false), stop }
+        let active = AtomicBool::new(false);
+        let shared = Self { core, robot, clock, guarded, outputs, reports, active, stop };
+        shared.report_taken(false);
+        shared
     }
 
     /// From now on chunks become motion; every stop but a latched one is forgotten.
@@ -219,6 +237,9 @@ impl Shared {
         let key = (policy_chunk.chunk.epoch, policy_chunk.chunk.sequence);
         let ((sent, refused), took) = stage!("filter", || {
             let mut guarded = self.guarded.lock();
+            if guarded.home.is_some() {
+                return (false, None);
+            }
             self.join_as(&mut guarded, policy_chunk.joining);
             if guarded.state.is_some() {
                 self.step(&mut guarded, None, None);
@@ -269,9 +290,18 @@ impl Shared {
         if !self.active.load(Ordering::SeqCst) {
             return;
         }
-        {
+        let (taken_back, home) = {
             let mut guarded = self.guarded.lock();
-            self.step(&mut guarded, None, None);
+            let asked = guarded.home.as_ref().and_then(Homing::stops).map(str::to_owned);
+            let output = self.step(&mut guarded, None, asked.as_deref());
+            let now_ns = self.clock.now().nanoseconds();
+            let home = self.home(&mut guarded, &output, now_ns);
+            (self.hand_over(&mut guarded, now_ns), home)
+        };
+        self.finish_home(home);
+        if taken_back {
+            // Nothing that the policy made of what it saw meanwhile is followed.
+            self.core.restart(Restart::HandedBack);
         }
         self.outputs.tick(self.clock.now().nanoseconds());
         self.note_inference();
@@ -285,6 +315,11 @@ impl Shared {
         let late = age.filter(|age| *age > limit);
         let late = late.map(|seconds| Condition::InferenceLate { seconds });
         self.core.status.lock().set(&Source::Inference, late);
+    }
+
+    /// A message of a controller's speed came; it holds from the next step on.
+    pub fn scaling(&self, receive: impl FnOnce(&mut SpeedScaling, Duration)) {
+        receive(&mut self.guarded.lock().scaling, self.clock.steady());
     }
 
     fn demands(&self, guarded: &Guarded, now_ns: i64) -> Demands {
@@ -310,6 +345,9 @@ impl Shared {
         if guarded.unknown {
             demands.holds.push("the clock jumped back".into());
         }
+        demands.holds.extend(guarded.takeover.hold(steady));
+        demands.holds.extend(guarded.scaling.hold(steady));
+        demands.holds.extend(guarded.scene_hold.clone());
         demands
     }
 
@@ -321,11 +359,16 @@ impl Shared {
         asked: Option<&str>,
     ) -> FilterOutput {
         let now = self.clock.now().nanoseconds();
+        if guarded.handed_over {
+            return self.step_aside(guarded, now);
+        }
         let mut demands = self.demands(guarded, now);
         demands.holds.extend(asked.map(str::to_owned));
         let key = chunk.as_ref().map(|chunk| (chunk.sequence, chunk.epoch));
         let measured = guarded.state.is_some();
         let input = FilterInput { now, state: guarded.state.take(), chunk, lock: demands.any() };
+        let factor = guarded.scaling.factor(self.clock.steady());
+        guarded.filter.set_progress(now, factor);
         let mut output = guarded.filter.step(&input);
         self.outputs.send(&output.trajectories, now);
         if output.events.iter().any(|event| event.rule == Rule::Clock) {
@@ -360,7 +403,7 @@ impl Shared {
     }
 
     fn publish(&self, message: SafetyEvent) {
-        if let Err(error) = self.events.publish(message) {
+        if let Err(error) = self.reports.events.publish(message) {
             tracing::warn!(%error, "safety event not published");
         }
     }
@@ -396,6 +439,12 @@ impl Shared {
         if !output.trajectories.is_empty() {
             status.trajectory_rate.tick(now_ns);
         }
+        let limits = |event: &&Event| {
+            !matches!(event.action, Response::Reported | Response::Skipped | Response::Restarted)
+        };
+        if let Some(event) = output.events.iter().find(limits) {
+            guarded.limited = Some((self.clock.steady(), sentence(event, &self.robot)));
+        }
         let intervened = |event: &&Event| {
             matches!(event.action, Response::Clamped | Response::Cut | Response::Refused)
         };
@@ -406,8 +455,8 @@ impl Shared {
                 "too many interventions of the safety filter; {} releases it",
                 RESET_FILTER.name
             ))
-        } else if let Some(reason) = &demands.stop {
-            MotionState::Latched(format!("{reason}; {} releases it", RESET_FILTER.name))
+        } else if let Some(latched) = demands.stop_state() {
+            latched
         } else if output.verdict == Verdict::Stopped {
             if watchdog {
                 guarded.watchdog = Some(stopped.clone());
@@ -430,6 +479,9 @@ impl Shared {
         let mut guarded = self.guarded.lock();
         let now = self.clock.now().nanoseconds();
         guarded.watchdog = None;
+        if let Some(home) = &mut guarded.home {
+            home.stop(&reason);
+        }
         if self.active.load(Ordering::SeqCst) {
             if guarded.filter.moves(now) {
                 self.step(&mut guarded, None, Some(&reason));
@@ -446,6 +498,8 @@ impl Shared {
         let Ok(settings) = settings else { return };
         let mut guarded = self.guarded.lock();
         guarded.locks.set_timeout(settings.lock_timeout());
+        guarded.takeover.set_timeout(settings.takeover_timeout);
+        guarded.home_speed = settings.home_speed;
         let splice = guarded.filter.settings().splice;
         if let Err(faults) =
             guarded.filter.set_settings(FilterSettings { splice, ..settings.filter })
@@ -470,12 +524,18 @@ impl Shared {
         {
             let mut guarded = self.guarded.lock();
             guarded.filter.reset();
+            guarded.takeover.reset(self.clock.steady());
             guarded.watchdog = None;
             let (now, reason) = (self.clock.now().nanoseconds(), Restart::FilterReset.to_string());
             let message = guarded.log.note(now, "latch", SafetyEvent::ACTION_RELEASED, &reason);
             self.publish(message);
         }
         self.core.restart(Restart::FilterReset);
+    }
+
+    /// Whether positions of a motion are still sent one by one.
+    pub fn is_streaming(&self) -> bool {
+        self.outputs.is_streaming()
     }
 
     /// Whether anything that was sent still moves, or the joints have not yet followed it to rest;
@@ -485,7 +545,8 @@ impl Shared {
         let guarded = self.guarded.try_lock_for(ASK)?;
         let recent = guarded.measured.is_some_and(|at| self.clock.steady() < at + FOLLOWS);
         let follows = || guarded.filter.moves(now.saturating_sub(FOLLOWS.as_nanos() as i64));
-        Some(guarded.filter.moves(now) || (recent && guarded.fast && follows()))
+        let moves = guarded.filter.moves(now) || self.outputs.is_streaming();
+        Some(moves || (recent && guarded.fast && follows()))
     }
 }
 
@@ -496,43 +557,4 @@ fn of_measured(event: &Event) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::path::Path;
-
-    use f1_middleware::{Backend, Context, ContextOptions};
-
-    use super::*;
-    use crate::resources::ResourceError;
-    use crate::topics::EVENT;
-
-    #[test]
-    fn while_a_step_holds_the_filter_it_is_not_known_whether_the_robot_moves() {
-        let context = Context::new(ContextOptions::new(Backend::mem_virtual())).unwrap();
-        let node = context.create_node("safety_filter").unwrap();
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/robots/bench_arm.yaml");
-        let robot = Arc::new(Robot::load(&file).unwrap());
-        let none = || Err(ResourceError::Parameter("model is not set".into()));
-        let core = Core::new(Box::new(none), 1);
-        let outputs = Outputs::open(&node, &robot, false, &BTreeMap::new(), &core).unwrap();
-        let shared = Shared::new(
-            core,
-            robot.clone(),
-            node.clock(),
-            Checks {
-                filter: SafetyFilter::new(robot, FilterSettings::default()),
-                locks: Locks::new(&[], Duration::from_millis(500)),
-            },
-            outputs,
-            EVENT.publisher(&node).unwrap(),
-            StopRequest::default(),
-        );
-        assert_eq!(shared.moves(), Some(false));
-        let step = shared.guarded.lock();
-        assert_eq!(shared.moves(), None);
-        assert!(!shared.stop_within("a test", Duration::from_millis(1)));
-        drop(step);
-        assert_eq!(shared.moves(), Some(false));
-        assert_eq!(shared.stop.lock().as_deref(), Some("a test"));
-    }
-}
+mod tests;

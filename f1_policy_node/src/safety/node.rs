@@ -7,17 +7,24 @@ use std::time::Duration;
 
 use f1_interfaces::std_srvs::srv::TriggerResponse;
 use f1_middleware::{ClockKind, Node};
+use f1_robot::Robot;
 use f1_robot::safety::{Locks, SafetyFilter};
 use parking_lot::Mutex;
 
-use super::motion::{Checks, Shared, StopRequest};
+use super::motion::{Checks, Reports, Shared, StopRequest};
 use super::outputs::Outputs;
+use super::scene::SceneWatch;
 use super::settings::SafetySettings;
+use super::takeover::{Takeover, TakeoverFrom};
 use crate::core::{Core, RestartHandler};
 use crate::error::{NodeError, NodeResult};
 use crate::names::SAFETY_FILTER as NAME;
 use crate::topics;
 
+/// How often markers are drawn.
+const DRAWN: Duration = Duration::from_millis(200);
+/// How long the end of a position stream is waited for: above the time to brake from full speed.
+const STREAM_ENDS: Duration = Duration::from_secs(5);
 /// How long a caller waits for the node's lock.
 const ASK: Duration = Duration::from_millis(200);
 
@@ -31,6 +38,7 @@ pub struct SafetyFilterNode {
 
 struct Configured {
     shared: Arc<Shared>,
+    scene: Option<SceneWatch>,
     _keep: Vec<Box<dyn std::any::Any + Send + Sync>>,
 }
 
@@ -86,6 +94,54 @@ impl WeakStopper {
         let configured = self.configured.upgrade()?;
         Some(Stopper { configured, stop: self.stop.clone() })
     }
+}
+
+type Kept = Box<dyn std::any::Any + Send + Sync>;
+
+/// Listens to how fast controllers run what they were sent.
+fn subscribe_scaling(node: &Node, shared: &Arc<Shared>, robot: &Robot) -> NodeResult<Vec<Kept>> {
+    let mut keep: Vec<Kept> = Vec::new();
+    let (states, inputs) = (&topics::CONTROLLER_STATE, &topics::SPEED_SCALING_INPUT);
+    for name in states.names(robot, &[]) {
+        let (received, controller) = (shared.clone(), name.clone());
+        keep.push(Box::new(states.subscription_to(node, &name, move |state, _| {
+            let factor = state.speed_scaling_factor;
+            received.scaling(|scaling, now| scaling.receive_state(&controller, now, factor));
+        })?));
+    }
+    for (name, controller) in inputs.names(robot, &[]).iter().zip(states.names(robot, &[])) {
+        let received = shared.clone();
+        keep.push(Box::new(inputs.subscription_to(node, name, move |input, _| {
+            received.scaling(|scaling, _| scaling.receive_input(&controller, input.factor));
+        })?));
+    }
+    Ok(keep)
+}
+
+/// Listens where takeovers come from.
+fn subscribe_takeover(
+    node: &Node,
+    shared: &Arc<Shared>,
+    from: TakeoverFrom,
+) -> NodeResult<Option<Kept>> {
+    let received = shared.clone();
+    Ok(match from {
+        TakeoverFrom::Off => None,
+        TakeoverFrom::Topic => Some(Box::new(topics::TAKEOVER.subscription_to(
+            node,
+            topics::TAKEOVER.name,
+            move |message, _| {
+                received.takeover(|takeover, now| takeover.receive(now, message.data));
+            },
+        )?)),
+        TakeoverFrom::Joy(_) => Some(Box::new(topics::JOY.subscription_to(
+            node,
+            topics::JOY.name,
+            move |message, _| {
+                received.takeover(|takeover, now| takeover.receive_joy(now, &message));
+            },
+        )?)),
+    })
 }
 
 impl SafetyFilterNode {
@@ -149,14 +205,15 @@ impl SafetyFilterNode {
             Outputs::open(node, &robot, settings.follow_joint_trajectory, &efforts, &self.core)?;
         let filter = SafetyFilter::new(robot.clone(), settings.filter.clone());
         let locks = Locks::new(&settings.locks, settings.lock_timeout());
+        let takeover = Takeover::new(settings.takeover, settings.takeover_timeout);
         let events = topics::EVENT.publisher(node)?;
         let shared = Arc::new(Shared::new(
             self.core.clone(),
             robot.clone(),
             node.clock(),
-            Checks { filter, locks },
+            Checks { filter, locks, takeover, home_speed: settings.home_speed },
             outputs,
-            events,
+            Reports { events, taken: topics::TAKEOVER_ACTIVE.publisher(node)? },
             self.stop.clone(),
         ));
         let mut keep: Vec<Box<dyn std::any::Any + Send + Sync>> = Vec::new();
@@ -174,9 +231,22 @@ impl SafetyFilterNode {
                 received.lock_received(&lock, message.data)
             })?));
         }
+        keep.extend(subscribe_takeover(node, &shared, settings.takeover)?);
+        if settings.speed_scaling {
+            keep.extend(subscribe_scaling(node, &shared, &robot)?);
+        }
         let ticking = shared.clone();
         let period = Duration::from_secs_f64(1.0 / settings.rate_hz);
         keep.push(Box::new(node.create_timer(period, ClockKind::Steady, move || ticking.tick())));
+        let (drawn, markers) = (shared.clone(), topics::MARKERS.publisher(node)?);
+        keep.push(Box::new(node.create_timer(DRAWN, ClockKind::Steady, move || {
+            // Nobody looks: nothing is drawn.
+            if markers.subscription_count() > 0
+                && let Err(error) = markers.publish(drawn.markers())
+            {
+                tracing::warn!(%error, "markers not published");
+            }
+        })));
         let weak = Arc::downgrade(&shared);
         let parameters = node.parameters().clone();
         node.parameters().on_change(move |_| {
@@ -193,7 +263,12 @@ impl SafetyFilterNode {
         self.core.restarts.lock().insert(NAME, restarted);
         let following = shared.clone();
         self.core.chunks.handle(move |chunk| following.chunk(chunk));
-        *self.configured.lock() = Some(Configured { shared, _keep: keep });
+        let going = shared.clone();
+        self.core.homes.handle(move |request| going.go_home(request));
+        let scene = settings.scene.as_ref();
+        let scene =
+            scene.map(|scene| SceneWatch::start(node, &shared, &robot, scene)).transpose()?;
+        *self.configured.lock() = Some(Configured { shared, scene, _keep: keep });
         Ok(())
     }
 
@@ -204,6 +279,9 @@ impl SafetyFilterNode {
     pub fn activate(&self) -> NodeResult<()> {
         let guard = self.configured.lock();
         let configured = guard.as_ref().ok_or(NodeError::NotConfigured(NAME))?;
+        if let Some(scene) = &configured.scene {
+            scene.ask_again(&configured.shared);
+        }
         configured.shared.activate();
         self.core.status.lock().active.insert(NAME, true);
         Ok(())
@@ -212,8 +290,12 @@ impl SafetyFilterNode {
     /// Comes to a stop and is silent then.
     pub fn deactivate(&self) {
         if let Some(configured) = &*self.configured.lock() {
-            configured.shared.stop_within("safety_filter was deactivated", Duration::from_secs(1));
+            let reason = "safety_filter was deactivated";
+            configured.shared.stop_within(reason, Duration::from_secs(1));
+            // In this order: a wish to go home that comes now is refused, and none is left for the
+            // next activation.
             configured.shared.active.store(false, Ordering::SeqCst);
+            configured.shared.end_home(reason);
         }
         self.core.status.lock().active.insert(NAME, false);
     }
@@ -222,8 +304,23 @@ impl SafetyFilterNode {
     pub fn cleanup(&self) {
         self.deactivate();
         self.core.chunks.close();
+        self.core.homes.close();
+        self.wait_for_streams();
         *self.configured.lock() = None;
         self.core.release(NAME);
+    }
+
+    /// A controller that takes positions one at a time would stand still at once if they ended in
+    /// the middle of braking. They come from threads of their own; on a virtual clock, where there
+    /// are none, nothing is waited for.
+    fn wait_for_streams(&self) {
+        let clock = self.node.clock();
+        let shared = self.configured.lock().as_ref().map(|configured| configured.shared.clone());
+        let Some(shared) = shared.filter(|_| !clock.is_virtual()) else { return };
+        let end = clock.steady() + STREAM_ENDS;
+        while shared.is_streaming() && clock.steady() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 

@@ -15,15 +15,20 @@ use f1_robot::safety::{CheckedPoint, CheckedTrajectory};
 use super::controllers::Answers;
 use super::goals::TrajectoryGoals;
 use super::gripper::GripperGoals;
+use super::stream::PositionStream;
 use crate::core::Core;
 use crate::error::NodeResult;
 use crate::topics::JOINT_TRAJECTORY;
+
+/// Positions a second where the robot file, which was checked, states none, Hz.
+const STREAM_RATE: f64 = 250.0;
 
 /// How one controller is commanded.
 enum Output {
     Topic(Publisher<JointTrajectory>),
     Goals(TrajectoryGoals),
     Gripper(GripperGoals),
+    Stream(PositionStream),
 }
 
 /// The publishers and action clients to all controllers.
@@ -59,6 +64,11 @@ impl Outputs {
                 | ControllerInterface::FollowJointTrajectory => {
                     Output::Goals(TrajectoryGoals::open(node, &name, answers.clone())?)
                 }
+                ControllerInterface::PositionStream => {
+                    let (joints, rate) = (controller.joints.len(), controller.rate);
+                    let rate = rate.unwrap_or(STREAM_RATE);
+                    Output::Stream(PositionStream::open(node, core, &name, joints, rate)?)
+                }
                 ControllerInterface::GripperCommand => Output::Gripper(gripper(false)?),
                 ControllerInterface::ParallelGripperCommand => Output::Gripper(gripper(true)?),
             };
@@ -74,6 +84,10 @@ impl Outputs {
                 Some(Output::Topic(publisher)) => publisher.publish(message(trajectory)),
                 Some(Output::Goals(goals)) => goals.send(message(trajectory)),
                 Some(Output::Gripper(goals)) => goals.follow(trajectory, now_ns),
+                Some(Output::Stream(stream)) => {
+                    stream.follow(trajectory);
+                    Ok(())
+                }
                 None => continue,
             };
             if let Err(error) = sent {
@@ -91,6 +105,23 @@ impl Outputs {
                 tracing::error!(%error, controller, "gripper command not sent");
             }
         }
+    }
+
+    /// Sends nothing more by itself: something else moves the robot.
+    pub(super) fn forget(&self) {
+        for output in self.outputs.values() {
+            match output {
+                Output::Gripper(goals) => goals.forget(),
+                Output::Stream(stream) => stream.forget(),
+                Output::Topic(_) | Output::Goals(_) => {}
+            }
+        }
+    }
+
+    /// Whether positions of a motion are still sent one by one.
+    pub(super) fn is_streaming(&self) -> bool {
+        let mut outputs = self.outputs.values();
+        outputs.any(|output| matches!(output, Output::Stream(stream) if stream.is_moving()))
     }
 
     /// Cancels goals that are still open. For a robot at rest: a controller that is cancelled in

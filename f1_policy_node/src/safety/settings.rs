@@ -6,6 +6,8 @@ use std::time::Duration;
 use f1_middleware::parameters::{Descriptor, ParameterError, ParameterType, Parameters, Proposal};
 use f1_robot::safety::{Allowed, FilterSettings, Parameter, ParameterValue};
 
+use super::takeover::{Buttons, TakeoverFrom};
+
 /// The parameters of the node `safety_filter`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SafetySettings {
@@ -18,6 +20,124 @@ pub struct SafetySettings {
     pub follow_joint_trajectory: bool,
     /// Topics of the locks.
     pub locks: Vec<String>,
+    /// Part of the joints' velocity limits at which the robot goes home.
+    pub home_speed: f64,
+    /// Whether controllers say how fast they run what they were sent.
+    pub speed_scaling: bool,
+    /// MoveIt's planning scene; `None`: it is not followed.
+    pub scene: Option<SceneSettings>,
+    /// Where takeovers by a person come from.
+    pub takeover: TakeoverFrom,
+    /// A source of takeovers that is silent for longer lets nothing move.
+    pub takeover_timeout: Duration,
+}
+
+/// How the planning scene is followed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SceneSettings {
+    /// Differences and whole scenes.
+    pub scene_topic: String,
+    /// Where the scene is asked for.
+    pub scene_service: String,
+    /// Transforms.
+    pub tf_topic: String,
+    /// Transforms that stay.
+    pub tf_static_topic: String,
+    /// A transform that was not repeated for longer is outdated.
+    pub tf_timeout: Duration,
+}
+
+fn declare_scene(parameters: &Parameters) -> Result<(), ParameterError> {
+    let text = "Keep clear of the objects of MoveIt's planning scene. Until it has answered, and \
+                while one of its objects cannot be represented or placed, nothing moves. Needs \
+                `clearance`.";
+    parameters.declare("planning_scene", false, Descriptor::new(text).read_only())?;
+    for (name, default, text) in [
+        ("planning_scene_topic", "/monitored_planning_scene", "Where the planning scene changes."),
+        ("planning_scene_service", "/get_planning_scene", "Where the planning scene is asked for."),
+        ("tf_topic", "/tf", "Frames of objects of the planning scene."),
+        ("tf_static_topic", "/tf_static", "Frames that do not move."),
+    ] {
+        let descriptor = Descriptor::new(text).read_only();
+        parameters.declare(name, default.to_owned(), descriptor)?;
+    }
+    let text = "A frame of an object of the planning scene that was not received for longer is \
+                outdated: nothing moves. Unit: s.";
+    let descriptor = Descriptor::new(text).doubles(0.05, 60.0).read_only();
+    parameters.declare("tf_timeout", 1.0, descriptor)?;
+    Ok(())
+}
+
+fn scene(source: &impl Source) -> Result<Option<SceneSettings>, String> {
+    if !source.get::<bool>("planning_scene")? {
+        return Ok(None);
+    }
+    if !source.get::<bool>("clearance")? {
+        return Err("planning_scene needs clearance: true".to_owned());
+    }
+    Ok(Some(SceneSettings {
+        scene_topic: source.get("planning_scene_topic")?,
+        scene_service: source.get("planning_scene_service")?,
+        tf_topic: source.get("tf_topic")?,
+        tf_static_topic: source.get("tf_static_topic")?,
+        tf_timeout: Duration::from_secs_f64(source.get("tf_timeout")?),
+    }))
+}
+
+/// Reads where takeovers come from.
+fn takeover(source: &impl Source) -> Result<TakeoverFrom, String> {
+    let button = |name: &str| -> Result<Option<usize>, String> {
+        Ok(usize::try_from(source.get::<i64>(name)?).ok())
+    };
+    match source.get::<String>("takeover")?.as_str() {
+        "topic" => Ok(TakeoverFrom::Topic),
+        "joy" => {
+            let take = button("takeover_button")?.unwrap_or_default();
+            let hand_back = button("hand_back_button")?;
+            if hand_back == Some(take) {
+                return Err("takeover_button and hand_back_button are the same".to_owned());
+            }
+            Ok(TakeoverFrom::Joy(Buttons { take, hand_back }))
+        }
+        _ => Ok(TakeoverFrom::Off),
+    }
+}
+
+fn declare_takeover(parameters: &Parameters) -> Result<(), ParameterError> {
+    let text = "Where a person's takeover comes from: `topic`, messages on `takeover`; `joy`, a \
+                button of a joystick on `joy`; `off`. With a source nothing moves until it has \
+                sent a message, nor while it is silent.";
+    parameters.declare(
+        "takeover",
+        "off".to_owned(),
+        Descriptor::new(text).one_of(["off", "topic", "joy"]).read_only(),
+    )?;
+    parameters.declare(
+        "takeover_timeout",
+        0.5,
+        Descriptor::new(
+            "A source of takeovers that is silent for longer lets nothing move. Unit: s.",
+        )
+        .doubles(0.01, 60.0),
+    )?;
+    parameters.declare(
+        "takeover_button",
+        4_i64,
+        Descriptor::new("The joystick's button that takes over, counted from 0.")
+            .integers(0, 99)
+            .read_only(),
+    )?;
+    parameters.declare(
+        "hand_back_button",
+        -1_i64,
+        Descriptor::new(
+            "The joystick's button that hands back; -1: the person has the robot while \
+             `takeover_button` is held.",
+        )
+        .integers(-1, 99)
+        .read_only(),
+    )?;
+    Ok(())
 }
 
 /// Where values are read from: the parameters as they stand, or a proposed set.
@@ -112,6 +232,28 @@ impl SafetySettings {
             )
             .read_only(),
         )?;
+        parameters.declare(
+            "home_speed",
+            0.2,
+            Descriptor::new(
+                "Part of the joints' velocity limits at which the robot goes home, unless the goal \
+                 says otherwise.",
+            )
+            .doubles(0.01, 1.0),
+        )?;
+        parameters.declare(
+            "speed_scaling",
+            false,
+            Descriptor::new(
+                "Take from <controller>/controller_state and <controller>/speed_scaling_input how \
+                 fast a JointTrajectoryController runs what it was sent, so that a robot that is \
+                 slowed at its pendant does not count as one that lags. Needs control_msgs of \
+                 Jazzy or newer.",
+            )
+            .read_only(),
+        )?;
+        declare_scene(parameters)?;
+        declare_takeover(parameters)?;
         parameters.on_set(|proposal| {
             let faults = Self::from_source(proposal)?.filter.faults();
             if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) }
@@ -137,6 +279,11 @@ impl SafetySettings {
             rate_hz: source.get("rate")?,
             follow_joint_trajectory: source.get("follow_joint_trajectory")?,
             locks: source.get("locks")?,
+            home_speed: source.get("home_speed")?,
+            speed_scaling: source.get("speed_scaling")?,
+            scene: scene(source)?,
+            takeover: takeover(source)?,
+            takeover_timeout: Duration::from_secs_f64(source.get("takeover_timeout")?),
         })
     }
 

@@ -66,6 +66,8 @@ pub(super) struct Pairs {
     pub scene: Vec<(usize, usize)>,
     /// Pairs that are too near as built.
     pub left_out: Vec<LeftOut>,
+    /// By link: the first link of its rigid body.
+    pub bodies: Vec<usize>,
 }
 
 impl Pairs {
@@ -126,6 +128,7 @@ impl Pairs {
                 pairs.scene.push((i, j));
             }
         }
+        pairs.bodies = bodies.of;
         pairs.left_out.extend(noted.list(|(a, j)| (name(a), file.scene[j].name.clone())));
         pairs
     }
@@ -160,7 +163,7 @@ impl Pairs {
                 }
             }
         }
-        Self { own, scene, left_out: Vec::new() }
+        Self { own, scene, left_out: Vec::new(), bodies: Vec::new() }
     }
 }
 

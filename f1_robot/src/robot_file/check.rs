@@ -369,6 +369,18 @@ fn controllers(file: &RobotFile, faults: &mut Faults) {
         if controller.joints.is_empty() {
             faults.add(format!("{at}.joints"), "empty");
         }
+        let streams = controller.interface == ControllerInterface::PositionStream;
+        match controller.rate {
+            Some(rate) if streams && (50.0..=1000.0).contains(&rate) => {}
+            None if !streams => {}
+            Some(_) if !streams => {
+                faults.add(format!("{at}.rate"), "only `interface: position_stream` has a rate");
+            }
+            _ => {
+                let rate = format!("{at}.rate");
+                faults.add(rate, "`interface: position_stream` needs a rate of 50 to 1000 Hz");
+            }
+        }
         let for_gripper = matches!(
             controller.interface,
             ControllerInterface::GripperCommand | ControllerInterface::ParallelGripperCommand

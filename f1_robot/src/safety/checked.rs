@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::ControllerJoints;
-use crate::trajectory::{Motion, Stamp, seconds};
+use crate::trajectory::{Motion, Quintic, Stamp, State, seconds};
 
 /// A point of a [`CheckedTrajectory`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -19,6 +19,14 @@ pub struct CheckedPoint {
 }
 
 impl CheckedPoint {
+    fn state(&self, joint: usize) -> State {
+        State {
+            position: self.position[joint],
+            velocity: self.velocity[joint],
+            acceleration: self.acceleration[joint],
+        }
+    }
+
     /// Nanoseconds after the trajectory's stamp, exact.
     pub fn time_from_start(&self) -> i64 {
         (self.t * 1e9).round() as i64
@@ -95,6 +103,41 @@ impl CheckedTrajectory {
     /// one motion.
     pub fn stamp(&self) -> Stamp {
         self.stamp
+    }
+
+    /// The instant of the first point, nanoseconds. Until then what ran before is under way.
+    pub fn begin(&self) -> Stamp {
+        self.at(self.points.first())
+    }
+
+    /// The instant of the last point, nanoseconds.
+    pub fn end(&self) -> Stamp {
+        self.at(self.points.last())
+    }
+
+    fn at(&self, point: Option<&CheckedPoint>) -> Stamp {
+        self.stamp.saturating_add(point.map_or(0, CheckedPoint::time_from_start))
+    }
+
+    /// The joints' positions at an instant, rad or m: quintics between the points, as a
+    /// JointTrajectoryController computes them; before the first point its positions, after the
+    /// last point those.
+    pub fn positions_at(&self, at: Stamp) -> Vec<f64> {
+        let time = at.saturating_sub(self.stamp);
+        let after = self.points.partition_point(|point| point.time_from_start() <= time);
+        let before = self.points.get(after.saturating_sub(1)).or(self.points.first());
+        let Some(before) = before else { return Vec::new() };
+        let Some(next) = self.points.get(after).filter(|_| after > 0) else {
+            return before.position.clone();
+        };
+        let since = |earlier: &CheckedPoint, time: i64| seconds(time - earlier.time_from_start());
+        let duration = since(before, next.time_from_start());
+        (0..before.position.len())
+            .map(|joint| {
+                let quintic = Quintic::between(&before.state(joint), &next.state(joint), duration);
+                quintic.sample(since(before, time)).position
+            })
+            .collect()
     }
 
     /// The points: increasing times, the last one at rest.

@@ -3,6 +3,7 @@
 mod chunk;
 mod measured;
 mod origin;
+mod straight;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,11 +13,13 @@ use self::origin::join;
 use super::latch::Latch;
 use super::plan::{Planned, Planner, Row};
 use super::settings::{FilterSettings, Mode};
-use super::space::{RobotSpace, Space};
+use super::space::{self, RobotSpace, Space};
 use super::stop::Running;
 use super::watchdogs::{self, Seen};
 use super::{Bounds, CheckedTrajectory, Event, Response, Rule, Verdict, verify};
+use crate::clearance::ClearanceScratch;
 use crate::decode::due;
+use crate::trajectory::brake::GRID;
 use crate::trajectory::{Motion, SECOND, Stamp, State, nanoseconds, seconds};
 use crate::{ControllerJoints, JointLimits, RawChunk, Robot};
 
@@ -162,6 +165,14 @@ pub struct SafetyFilter {
     stopped: bool,
     /// What runs is a stop.
     braking: bool,
+    /// The space has changed since the running motion was looked at.
+    look_again: bool,
+    /// What runs is no chunk's motion: only joint states are waited for.
+    straight: bool,
+    /// The part of its speed at which the controllers run what was sent, and since when that is
+    /// taken into account.
+    scale: f64,
+    scaled_at: Option<Stamp>,
     /// No chunk is taken that is not younger than this (the clock was set back then).
     fresh_after: Option<Stamp>,
     epoch: u64,
@@ -215,6 +226,10 @@ impl SafetyFilter {
             lost: false,
             stopped: false,
             braking: false,
+            straight: false,
+            look_again: false,
+            scale: 1.0,
+            scaled_at: None,
             fresh_after: None,
             epoch: 0,
             last_sequence: None,
@@ -260,6 +275,39 @@ impl SafetyFilter {
         self.tolerances.iter().map(|tolerance| tolerance.position)
     }
 
+    /// What is around the robot has changed. A motion that runs and would now touch something is
+    /// stopped at the next step, as fast as the limits allow.
+    pub fn set_space(&mut self, space: Arc<dyn Space>) {
+        self.space = Some(space);
+        self.look_again = true;
+    }
+
+    /// Whether what runs would touch something that has come; looked at once.
+    fn touches(&mut self, now: Stamp) -> Option<Event> {
+        if !std::mem::take(&mut self.look_again) || !self.moves(now) {
+            return None;
+        }
+        let (running, space) = (self.running.as_ref()?, self.space.as_deref()?);
+        let rest = running.motion.piece(now, running.motion.end(), GRID);
+        let breach = space::breach(&rest, space, self.settings.clearance)?;
+        let event = Event::new(breach.rule, Response::Stopped).joint(&breach.name);
+        Some(event.numbers(breach.asked, breach.limit))
+    }
+
+    /// The names of what is nearer than `cutoff` (m) to what it must not touch at these positions,
+    /// the nearest pair of each kind; `None` if there is nothing.
+    pub fn nearest(&self, positions: &[f64], cutoff: f64) -> Option<String> {
+        let space = self.space.as_deref()?;
+        let mut scratch = ClearanceScratch::default();
+        let found = space.distances(positions, cutoff, &mut scratch);
+        let objects = space.objects(cutoff, &mut scratch);
+        let own = found.own.pair.map(|_| space.pair(Rule::SelfClearance, &found));
+        let scene = found.scene.pair.map(|_| space.pair(Rule::SceneClearance, &found));
+        let object = objects.pair.map(|_| space.object_pair(&objects));
+        let names: Vec<String> = [own, scene, object].into_iter().flatten().collect();
+        (!names.is_empty()).then(|| names.join("; "))
+    }
+
     /// Clears a latched stop.
     pub fn reset(&mut self) {
         self.latch.reset();
@@ -270,6 +318,44 @@ impl SafetyFilter {
     pub fn restart(&mut self, epoch: u64) {
         self.epoch = epoch;
         self.forget_history();
+    }
+
+    /// The controllers run what was sent at `scale` times its speed, and did so since the last
+    /// call; `scale` is between 0 and 1. What runs is later by what they have not done.
+    pub fn set_progress(&mut self, now: Stamp, scale: f64) {
+        let since = self.scaled_at.replace(now).unwrap_or(now);
+        self.scale = if scale.is_finite() { scale.clamp(0.0, 1.0) } else { 1.0 };
+        let Some(running) = &mut self.running else { return };
+        let elapsed = now.saturating_sub(since.max(running.motion.begin())).max(0);
+        let late = (elapsed as f64 * (1.0 - self.scale)).round() as i64;
+        if late == 0 {
+            return;
+        }
+        running.motion.delay(late);
+        if running.unclean_until != Stamp::MIN {
+            running.unclean_until = running.unclean_until.saturating_add(late);
+        }
+    }
+
+    /// Something else moves the robot, or has moved it: what was sent is forgotten, and the next
+    /// motion starts where the robot is measured from now on.
+    pub fn hand_over(&mut self) {
+        self.running = None;
+        self.trail.clear();
+        self.measured = None;
+        self.seen = Seen::default();
+        self.lost = false;
+        self.braking = false;
+        (self.stopped, self.straight) = (true, false);
+        self.forget_history();
+    }
+
+    /// Where the joints were measured last, carried on to `at`, rad or m; `None` where that is
+    /// longer ago than the watchdog allows.
+    pub fn measured_at(&self, at: Stamp) -> Option<Vec<f64>> {
+        let measured = self.measured.as_ref()?;
+        let fresh = seconds(at.saturating_sub(measured.stamp)) <= self.settings.joint_state_age;
+        fresh.then(|| measured.at(at).iter().map(|state| state.position).collect())
     }
 
     /// Where the running motion is at an instant: positions, velocities and accelerations, in the
@@ -315,12 +401,14 @@ impl SafetyFilter {
         if refused && !set_back && !overtaken {
             self.latch.intervene(now);
         }
-        let stops = self.stops(now, input.lock);
+        let mut stops = self.stops(now, input.lock);
+        stops.extend(self.touches(now));
         let stop = !stops.is_empty();
         events.extend(stops);
         if stop {
             self.forget_history();
         }
+        self.straight &= chunk.is_none();
         let (verdict, release) = if stop {
             (Verdict::Stopped, self.stop(now, restart, &mut events))
         } else if let Some(chunk) = chunk {
@@ -367,7 +455,8 @@ impl SafetyFilter {
     fn stops(&self, now: Stamp, lock: bool) -> Vec<Event> {
         let mut stops = Vec::new();
         if self.moves(now) {
-            stops.extend(watchdogs::expired(&self.seen, &self.settings, now));
+            let expired = watchdogs::expired(&self.seen, &self.settings, now).into_iter();
+            stops.extend(expired.filter(|one| !self.straight || one.rule == Rule::JointStateAge));
         }
         if lock {
             stops.push(Event::new(Rule::Lock, Response::Stopped));

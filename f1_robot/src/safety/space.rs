@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::limiters::{clearance, workspace};
 use super::{Rule, Speed};
 use crate::Robot;
-use crate::clearance::{ClearanceScratch, Distances};
+use crate::clearance::{ClearanceScratch, Distances, Nearest, PreparedScene, Scene};
 use crate::trajectory::quintic::Hull;
 use crate::trajectory::{Motion, State, nanoseconds, seconds};
 
@@ -35,6 +35,17 @@ pub trait Space: std::fmt::Debug + Send + Sync {
         cutoff: f64,
         scratch: &mut ClearanceScratch,
     ) -> Distances;
+    /// The nearest pair of an object that came and what must not touch it, below `cutoff`, m;
+    /// `scratch` is as [`Space::distances`] left it for the same positions.
+    fn objects(&self, cutoff: f64, scratch: &mut ClearanceScratch) -> Nearest {
+        let _ = scratch;
+        Nearest { distance: cutoff, pair: None }
+    }
+    /// The names of a pair of [`Space::objects`].
+    fn object_pair(&self, nearest: &Nearest) -> String {
+        let _ = nearest;
+        String::new()
+    }
     /// The least distances to be kept, m: of the robot to itself, to the scene.
     fn least_distances(&self) -> (f64, f64);
     /// The names of the nearest pair of the robot itself (`SelfClearance`) or with the scene.
@@ -53,6 +64,8 @@ pub struct RobotSpace {
     boxes: Vec<Option<([f64; 3], [f64; 3])>>,
     tip_reach: Vec<Vec<f64>>,
     reach: Vec<f64>,
+    /// Objects that came after the robot was loaded.
+    scene: Option<Arc<PreparedScene>>,
 }
 
 impl RobotSpace {
@@ -67,7 +80,19 @@ impl RobotSpace {
         let tip_reach: Vec<Vec<f64>> =
             (0..kinematics.arms().len()).map(|arm| kinematics.tip_reach(arm, &positions)).collect();
         let reach = robot.clearance().reach(kinematics, &positions);
-        Self { robot, boxes, tip_reach, reach }
+        Self { robot, boxes, tip_reach, reach, scene: None }
+    }
+
+    /// The space of a robot among objects that come and go, beside those of its file.
+    ///
+    /// # Errors
+    /// The name of the first held object whose link the robot does not have.
+    pub fn among(robot: Arc<Robot>, scene: &Scene) -> Result<Self, String> {
+        let mut space = Self::new(robot);
+        let scene = PreparedScene::new(space.robot.clearance(), scene)?;
+        scene.widen_reach(space.robot.kinematics(), space.robot.joints(), &mut space.reach);
+        space.scene = Some(Arc::new(scene));
+        Ok(space)
     }
 }
 
@@ -107,6 +132,18 @@ impl Space for RobotSpace {
         scratch: &mut ClearanceScratch,
     ) -> Distances {
         self.robot.clearance().distances(positions, cutoff, scratch)
+    }
+
+    fn objects(&self, cutoff: f64, scratch: &mut ClearanceScratch) -> Nearest {
+        match &self.scene {
+            Some(scene) => scene.distance(self.robot.clearance(), cutoff, scratch),
+            None => Nearest { distance: cutoff, pair: None },
+        }
+    }
+
+    fn object_pair(&self, nearest: &Nearest) -> String {
+        let names = self.scene.as_ref().zip(nearest.pair);
+        names.map_or(String::new(), |(scene, pair)| scene.names(self.robot.clearance(), pair))
     }
 
     fn least_distances(&self) -> (f64, f64) {
@@ -155,6 +192,9 @@ const STEP: f64 = 0.01;
 /// Distances that exceed what is allowed by more than this are not distinguished, m.
 const FAR: f64 = 0.3;
 
+/// A motion may start nearer to an object than it must keep, down to this part of that distance.
+const NEARLY: f64 = 0.5;
+
 /// The greatest size of a curve in Bernstein form.
 fn greatest(hull: &[f64]) -> f64 {
     hull.iter().fold(0.0_f64, |most, x| most.max(x.abs()))
@@ -195,6 +235,8 @@ struct Watch<'a> {
     arms: Vec<ArmWatch>,
     /// Clearances that are allowed: the least distances, or the start's where it was closer.
     allowed: (f64, f64),
+    /// The same for objects that came.
+    allowed_object: f64,
     clearance_left: f64,
     scratch: ClearanceScratch,
     states: Vec<State>,
@@ -209,6 +251,7 @@ impl<'a> Watch<'a> {
             breach: None,
             arms: vec![ArmWatch::default(); space.arms()],
             allowed: (f64::INFINITY, f64::INFINITY),
+            allowed_object: f64::INFINITY,
             clearance_left: f64::INFINITY,
             scratch: ClearanceScratch::default(),
             states: Vec::new(),
@@ -311,10 +354,17 @@ impl<'a> Watch<'a> {
         }
         let (own, scene) = self.space.least_distances();
         let found = self.space.distances(&self.positions, own.max(scene) + FAR, &mut self.scratch);
+        let objects = self.space.objects(own.max(scene) + FAR, &mut self.scratch);
         if time == 0 {
             self.allowed = (own.min(found.own.distance), scene.min(found.scene.distance));
+            // Tracking errors may bring a robot a little nearer to an object than was planned; one
+            // that (nearly) touches an object which has come is not moved along it.
+            let near = objects.distance;
+            self.allowed_object = if near >= NEARLY * scene { scene.min(near) } else { scene };
         }
-        let left = (found.own.distance - self.allowed.0).min(found.scene.distance - self.allowed.1);
+        let left = (found.own.distance - self.allowed.0)
+            .min(found.scene.distance - self.allowed.1)
+            .min(objects.distance - self.allowed_object);
         self.clearance_left = left.max(0.0);
         self.breach = [
             (Rule::SelfClearance, found.own.distance, own, self.allowed.0),
@@ -329,5 +379,11 @@ impl<'a> Watch<'a> {
             asked,
             limit,
         });
+        if self.breach.is_none() && !clearance::allows(objects.distance, scene, self.allowed_object)
+        {
+            let (rule, name) = (Rule::SceneClearance, self.space.object_pair(&objects));
+            let (asked, limit) = (objects.distance, scene);
+            self.breach = Some(Breach { time, rule, name, asked, limit });
+        }
     }
 }

@@ -68,6 +68,7 @@ pub fn controllers(counts: &[usize]) -> Vec<ControllerJoints> {
                 name: format!("controller{i}"),
                 namespace: String::new(),
                 interface: ControllerInterface::JointTrajectory,
+                rate: None,
                 allow_nonzero_velocity_at_end: false,
                 joints,
             }

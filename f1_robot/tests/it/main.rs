@@ -19,6 +19,7 @@ mod limits;
 mod meshes;
 mod pairs;
 mod robot_file;
+mod scenes;
 mod shipped;
 mod state;
 mod statistics;

@@ -76,6 +76,7 @@ pub fn write_data(path: &Path) {
         encoding: ImageEncoding::Png,
     };
     let features = Features {
+        flag: None,
         fps: 10,
         robot_type: "tiny".into(),
         cameras: vec![camera("observation.images.front"), camera("observation.images.wrist")],

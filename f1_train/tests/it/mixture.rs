@@ -23,6 +23,7 @@ fn write_other(fixture: &Fixture) {
     };
     let names: Vec<String> = ["a", "b", "c"].map(str::to_owned).into();
     let features = Features {
+        flag: None,
         fps: 10,
         robot_type: "other".into(),
         cameras: vec![camera],

@@ -102,7 +102,8 @@ function showImage(data) {
     // Several images side by side take a row of their own.
     const image = figure.firstElementChild;
     image.onload = () => figure.classList.toggle("wide", image.naturalWidth > 2 * image.naturalHeight);
-    holder.append(figure);
+    // By name, whichever came first.
+    holder.insertBefore(figure, [...holder.children].find((child) => child.dataset.key > key) || null);
   }
   const [image, caption] = figure.children;
   const url = URL.createObjectURL(new Blob([bytes.subarray(1 + bytes[0])], { type: "image/jpeg" }));

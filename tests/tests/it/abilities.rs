@@ -323,6 +323,7 @@ fn execute(
     let goal = ExecuteTaskGoal {
         instruction: instruction.into(),
         time_limit: Duration::from_secs_f64(limit).try_into().unwrap(),
+        home_first: false,
     };
     let sent = client.send(goal, move |event| match event {
         GoalEvent::Feedback(feedback) => into.lock().feedback.push(feedback),

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use f1_interfaces::Message;
 use f1_interfaces::builtin_interfaces::msg::Time as WireTime;
+use f1_interfaces::control_msgs::msg::JointTrajectoryControllerState;
 use f1_interfaces::f1_msgs::msg::{ActionChunk, PolicyStatus, SafetyEvent};
 use f1_interfaces::sensor_msgs::msg::{Image, JointState};
-use f1_interfaces::std_msgs::msg::{Bool, Header};
+use f1_interfaces::std_msgs::msg::{Bool, Float64MultiArray, Header};
 use f1_interfaces::trajectory_msgs::msg::JointTrajectory;
 use f1_middleware::{Backend, ClockKind, Context, ContextOptions, Node, NodeOptions, Qos, RosArgs};
 use f1_policy_node::process::{PolicyProcess, ProcessOptions};
@@ -87,6 +88,8 @@ pub struct Log {
     pub chunks: Vec<ActionChunk>,
     pub statuses: Vec<PolicyStatus>,
     pub events: Vec<SafetyEvent>,
+    /// Positions of controllers that take them one at a time, with when they came.
+    pub streamed: Vec<(String, i64, Vec<f64>)>,
     /// Images that the cameras sent.
     pub sent: u64,
 }
@@ -367,6 +370,9 @@ impl FakeRobot {
         });
         self.keep(topics::EVENT.name, |log, event: &SafetyEvent| log.events.push(event.clone()));
         for controller in self.robot.controllers() {
+            if controller.interface == ControllerInterface::PositionStream {
+                self.take_stream(&controller.name);
+            }
             if controller.interface != ControllerInterface::JointTrajectory {
                 continue;
             }
@@ -382,6 +388,49 @@ impl FakeRobot {
                 },
             );
         }
+    }
+
+    /// A controller that takes each position at once.
+    fn take_stream(&self, name: &str) {
+        let (body, clock, controller) = (self.body.clone(), self.node.clock(), name.to_owned());
+        let topic = topics::POSITION_COMMANDS.named(name);
+        self.keep(&topic, move |log, message: &Float64MultiArray| {
+            let mut body = body.lock();
+            let known = body.controllers.iter_mut().find(|known| known.name() == controller);
+            known.unwrap().reset(&message.data);
+            let at_ns = clock.now().nanoseconds();
+            log.streamed.push((controller.clone(), at_ns, message.data.clone()));
+        });
+    }
+
+    /// Slows a controller down, as at the robot's pendant, and has it say so if `reports`.
+    pub fn slow_down(&self, controller: &str, scale: f64, reports: bool) {
+        let mut body = self.body.lock();
+        let known = body.controllers.iter_mut().find(|known| known.name() == controller);
+        known.unwrap().set_speed_scaling(scale);
+        drop(body);
+        if !reports {
+            return;
+        }
+        let topic = topics::CONTROLLER_STATE.named(controller);
+        let publisher = self
+            .node
+            .create_publisher::<JointTrajectoryControllerState>(&topic, Qos::reliable())
+            .unwrap();
+        let (body, name) = (self.body.clone(), controller.to_owned());
+        let timer =
+            self.node.create_timer(Duration::from_millis(20), ClockKind::Steady, move || {
+                let body = body.lock();
+                let known = body.controllers.iter().find(|known| known.name() == name).unwrap();
+                let speed_scaling_factor = known.speed_scaling();
+                drop(body);
+                let state = JointTrajectoryControllerState {
+                    speed_scaling_factor,
+                    ..JointTrajectoryControllerState::default()
+                };
+                publisher.publish(state).unwrap();
+            });
+        self.node.keep(timer);
     }
 
     /// Commands a controller as a goal of an action would.

@@ -7,13 +7,14 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use f1_interfaces::cdr;
 use f1_interfaces::f1_msgs::msg::PolicyStatus;
+use f1_interfaces::sensor_msgs::msg::{Image, JointState};
 use f1_interfaces::std_msgs::msg::String as StringMessage;
+use f1_interfaces::{Message, cdr};
 use f1_middleware::{Backend, Context, ContextOptions, MemBus, NodeOptions, Qos};
 use f1_model::LoadOptions;
 use f1_policy_node::process::{PolicyProcess, ProcessOptions};
-use f1_policy_node::recording::{Bag, BagMessage, RecordSession, Replay};
+use f1_policy_node::recording::{Bag, BagMessage, Instructions, RecordSession, Recorder, Replay};
 use f1_policy_node::resources::Resources;
 use f1_robot::Robot;
 use f1_sim::node::{SimNode, SimOptions};
@@ -34,13 +35,29 @@ fn compose(context: &Context) -> PolicyProcess {
         .unwrap()
 }
 
-/// The bench, the policy and a recorder for `seconds` of virtual time.
+/// How the instruction comes.
+#[derive(Clone, Copy, PartialEq)]
+enum By {
+    Topic,
+    /// Before the recording begins.
+    Parameter,
+}
+
 fn record(path: &Path, seconds: u64) {
+    record_with(path, seconds, By::Topic);
+}
+
+/// The bench, the policy and a recorder for `seconds` of virtual time.
+fn record_with(path: &Path, seconds: u64, by: By) {
     let context = Context::new(ContextOptions::new(Backend::mem_virtual())).unwrap();
     let robot = Arc::new(Robot::load(&robot_file()).unwrap());
     let settings = BenchSettings::new(Task::Static, Split::Training, 7);
     let sim = SimNode::start(&context, &robot, settings, &SimOptions::default()).unwrap();
     let process = compose(&context);
+    if by == By::Parameter {
+        let perception = process.nodes()[0].parameters();
+        perception.set("instruction", sim.instruction()).unwrap();
+    }
     let session = RecordSession::start(&context, &robot, "/f1", &process.locks(), path).unwrap();
     let node = context.create_node_with("operator", NodeOptions::in_namespace("/f1")).unwrap();
     let instruction =
@@ -48,7 +65,9 @@ fn record(path: &Path, seconds: u64) {
     // Between two ticks of everything: at one instant, what comes from outside after the timers
     // would be replayed before them.
     context.executor().spin_for(Duration::from_millis(503));
-    instruction.publish(StringMessage { data: sim.instruction() }).unwrap();
+    if by == By::Topic {
+        instruction.publish(StringMessage { data: sim.instruction() }).unwrap();
+    }
     context.executor().spin_for(Duration::from_secs(seconds));
     assert!(session.finish().unwrap() > 100);
 }
@@ -63,8 +82,10 @@ fn replay(bag: &Bag, path: &Path) {
     let session = RecordSession::start(&context, &robot, "/f1", &process.locks(), path).unwrap();
     context.executor().spin_once(Duration::ZERO);
     assert!(process.is_started(), "{:?}", process.status().state());
-    let replay = Replay::open(&context, &robot, "/f1", &process.locks(), bag).unwrap();
-    assert!(!replay.is_empty());
+    let instructions = Instructions::Recorded;
+    let replay =
+        Replay::open(&context, &robot, "/f1", &process.locks(), bag, instructions).unwrap();
+    assert!(!replay.is_empty() && replay.is_instructed());
     replay.play(&context, Duration::from_secs(1)).unwrap();
     session.finish().unwrap();
 }
@@ -147,6 +168,57 @@ fn a_recording_replayed_gives_the_same_output_again() {
         assert!(again.len() >= messages.len(), "{topic}: {} of {}", again.len(), messages.len());
         assert_same("the replay and the run", topic, messages, &again[..messages.len()]);
     }
+}
+
+fn copy<T: Message>(recorder: &Arc<Recorder>, message: &BagMessage) {
+    if let Ok(content) = message.decode::<T>() {
+        let topic = recorder.topic::<T>(&message.topic).unwrap();
+        topic.write(message.stamp_ns, &content).unwrap();
+    }
+}
+
+/// Copies a recording's inputs and status without some of its topics.
+fn copy_without(from: &Path, to: &Path, left_out: &[&str]) {
+    let recorder = Arc::new(Recorder::create(to).unwrap());
+    let bag = Bag::open(from).unwrap();
+    recorder.begin(bag.start_ns().unwrap()).unwrap();
+    for message in bag.messages() {
+        let message: BagMessage = message.unwrap();
+        if !left_out.contains(&message.topic.as_str()) {
+            copy::<Image>(&recorder, &message);
+            copy::<JointState>(&recorder, &message);
+            copy::<StringMessage>(&recorder, &message);
+            copy::<PolicyStatus>(&recorder, &message);
+        }
+    }
+    recorder.finish().unwrap();
+}
+
+#[test]
+fn an_instruction_that_came_as_a_parameter_is_recorded_and_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let path = file("run.mcap");
+    record_with(&path, 3, By::Parameter);
+    let (instruction, active) = ("/f1/instruction", "/f1/instruction/active");
+    let recorded = topics(&path);
+    assert!(!recorded.contains_key(instruction));
+    assert_eq!(recorded[active].len(), 1, "what was in force when the recording began");
+    for (name, left_out) in [("1.mcap", &[][..]), ("2.mcap", &[active][..])] {
+        let (from, to) = (file(&format!("copy_{name}")), file(name));
+        copy_without(&path, &from, left_out);
+        replay(&Bag::open(&from).unwrap(), &to);
+        let chunks = topics(&to).remove("/f1/action/chunk").map_or(0, |chunks| chunks.len());
+        assert!(chunks > 3, "{name}: {chunks} chunks");
+    }
+    // A recording that says it nowhere has no instruction.
+    let silent = file("silent.mcap");
+    copy_without(&path, &silent, &[active, "/f1/status"]);
+    let bag = Bag::open(&silent).unwrap();
+    let context = Context::new(ContextOptions::new(Backend::mem_virtual())).unwrap();
+    let robot = Robot::load(&robot_file()).unwrap();
+    let open = |bag| Replay::open(&context, &robot, "/f1", &[], bag, Instructions::Recorded);
+    assert!(!open(&bag).unwrap().is_instructed());
 }
 
 #[test]

@@ -43,6 +43,8 @@ pub(super) struct Commands {
     motions: Vec<Motion>,
     measured: Vec<(i64, Vec<f64>)>,
     stamps: Vec<i64>,
+    /// When a person took the robot, ns: what was sent before has ended there.
+    taken: Vec<i64>,
     /// What of the messages was not used, and why.
     pub notes: Vec<String>,
 }
@@ -158,7 +160,9 @@ impl Commands {
         let measured = observed.measured.clone();
         let stamps = measured.iter().map(|(stamp, _)| *stamp).collect();
         let limits = robot.joints().to_vec();
-        Ok(Self { of_joint, limits, motions, measured, stamps, notes })
+        let taken = recorded.takeovers.iter().flatten();
+        let taken = taken.filter(|(_, taken)| *taken).map(|(at, _)| *at).collect();
+        Ok(Self { of_joint, limits, motions, measured, stamps, taken, notes })
     }
 
     /// Where every joint is sent at a time, rad or m; a joint that was sent nowhere yet is where it
@@ -168,7 +172,12 @@ impl Commands {
     }
 
     fn joint_at(&self, joint: usize, time_ns: i64) -> f64 {
-        self.among(&self.of_joint[joint], joint, time_ns, DEEPEST)
+        // What a person does through the controllers' own topics is there; what goes another way is
+        // measured.
+        let since = self.taken.iter().rfind(|at| **at <= time_ns).copied().unwrap_or(i64::MIN);
+        let motions = &self.of_joint[joint];
+        let first = motions.partition_point(|(index, _)| self.motions[*index].received_ns < since);
+        self.among(&motions[first..], joint, time_ns, DEEPEST)
     }
 
     /// Position by the newest of some motions that has begun; one that begins later leaves the one

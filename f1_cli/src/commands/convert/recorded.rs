@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use f1_interfaces::f1_msgs::msg::{ActionChunk, PolicyStatus};
 use f1_interfaces::sensor_msgs::msg::{CompressedImage, Image, JointState};
-use f1_interfaces::std_msgs::msg::String as StringMessage;
+use f1_interfaces::std_msgs::msg::{Bool, String as StringMessage};
 use f1_interfaces::trajectory_msgs::msg::JointTrajectory;
 use f1_policy_node::recording::{Bag, BagMessage};
 use f1_policy_node::topics;
@@ -21,6 +21,9 @@ pub(super) struct Recorded {
     pub joints: Vec<RecordedJoints>,
     /// Instructions and when they began; an empty one ends the one before.
     pub instructions: Vec<(i64, String)>,
+    /// When a person took the robot and handed it back, ns; `None` in a recording
+    /// that does not say.
+    pub takeovers: Option<Vec<(i64, bool)>>,
     /// Trajectories with the time of their receipt.
     pub trajectories: Vec<(i64, JointTrajectory)>,
     /// Chunks with the time of their receipt.
@@ -77,6 +80,8 @@ impl Recorded {
         let joint_topics: Vec<String> = all(topics::JOINT_STATES.names(robot, &[]));
         let trajectory_topics: Vec<String> = all(topics::JOINT_TRAJECTORY.names(robot, &[]));
         let instruction = absolute(topics::INSTRUCTION.name);
+        let active = absolute(topics::INSTRUCTION_ACTIVE.name);
+        let taken = absolute(topics::TAKEOVER_ACTIVE.name);
         let status = absolute(topics::STATUS.name);
         let chunk = absolute(topics::CHUNK.name);
 
@@ -92,6 +97,7 @@ impl Recorded {
                 .collect(),
             joints: Vec::new(),
             instructions: Vec::new(),
+            takeovers: None,
             trajectories: Vec::new(),
             chunks: Vec::new(),
             trajectory_topics,
@@ -111,8 +117,11 @@ impl Recorded {
                 recorded.joints.push(RecordedJoints { stamp_ns, received_ns, order, message });
             } else if recorded.trajectory_topics.contains(&message.topic) {
                 recorded.trajectories.push((received_ns, message.decode()?));
-            } else if message.topic == instruction {
+            } else if message.topic == instruction || message.topic == active {
                 given.push((received_ns, message.decode::<StringMessage>()?.data));
+            } else if message.topic == taken {
+                let taken = message.decode::<Bool>()?.data;
+                recorded.takeovers.get_or_insert_default().push((received_ns, taken));
             } else if message.topic == status {
                 let status = status_of(&message)?;
                 // What the policy does not follow at the moment is no demonstration of it.
@@ -153,6 +162,12 @@ impl Recorded {
         Ok(recorded)
     }
 
+    /// Whether a person moved the robot at a time.
+    pub fn is_taken(&self, time_ns: i64) -> bool {
+        let changes = self.takeovers.iter().flatten();
+        changes.take_while(|(at, _)| *at <= time_ns).last().is_some_and(|(_, taken)| *taken)
+    }
+
     /// Refuses a recording that never measures some of the robot's joints.
     fn names_every_joint(&self, robot: &Robot, topics: &str) -> Result<()> {
         let mut seen: BTreeMap<&str, f64> = BTreeMap::new();
@@ -189,6 +204,7 @@ impl Recorded {
         }
         self.joints.iter_mut().for_each(|joints| shift(&mut joints.received_ns));
         self.instructions.iter_mut().for_each(|(time_ns, _)| shift(time_ns));
+        self.takeovers.iter_mut().flatten().for_each(|(time_ns, _)| shift(time_ns));
         self.trajectories.iter_mut().for_each(|(time_ns, _)| shift(time_ns));
         self.chunks.iter_mut().for_each(|(time_ns, _)| shift(time_ns));
     }

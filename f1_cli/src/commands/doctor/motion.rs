@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use f1_robot::clearance::LeftOutReason;
+use f1_robot::robot_file::ControllerInterface;
 use f1_robot::{LimitSource, Robot};
 
 use super::finding::Finding;
@@ -39,6 +40,24 @@ fn source_index(source: LimitSource) -> usize {
         LimitSource::RobotFile => 2,
         LimitSource::Unbounded => 3,
     }
+}
+
+/// What a controller of positions does when our process dies; `None` without such a controller.
+pub fn streams(robot: &Robot) -> Option<Finding> {
+    let streams = robot.controllers().iter();
+    let streams = streams.filter(|one| one.interface == ControllerInterface::PositionStream);
+    let names: Vec<String> = streams.map(|one| one.full_name()).collect();
+    (!names.is_empty()).then(|| {
+        Finding::warning(
+            "position_stream",
+            format!(
+                "{} hold their last position when nothing more comes: if this process dies in \
+                 motion, the robot stops as hard as its drives do it",
+                names.join(", ")
+            ),
+            "use a JointTrajectoryController (interface: joint_trajectory) where there is one",
+        )
+    })
 }
 
 /// What the clearance check looks at, and what it leaves out.

@@ -49,6 +49,8 @@ pub struct Features {
     pub state: Vec<String>,
     /// Names of the action's dimensions.
     pub action: Vec<String>,
+    /// The name of a column of booleans, as `intervention`, given by [`super::Writer::flag`].
+    pub flag: Option<String>,
 }
 
 impl Features {
@@ -114,6 +116,10 @@ impl Features {
                 name.into(),
                 json!({"dtype": "float32", "shape": shape, "names": dimensions}),
             );
+        }
+        if let Some(flag) = &self.flag {
+            let column = json!({"dtype": "bool", "shape": [1], "names": null});
+            out.insert(flag.clone(), column);
         }
         out.extend(default_features().map(|(name, feature)| (name.to_owned(), feature)));
         out

@@ -79,6 +79,7 @@ pub struct Writer {
     open_file: Option<OpenFile>,
     /// Number of the v3.0 data file.
     file_number: usize,
+    flagged: bool,
 }
 
 impl Writer {
@@ -106,7 +107,8 @@ impl Writer {
             let path = root.join(folder);
             fs::create_dir_all(&path).map_err(DataError::io(&path))?;
         }
-        let schema = schema(&features.stored_names(), features.state.len(), features.action.len());
+        let dimensions = (features.state.len(), features.action.len());
+        let schema = schema(&features.stored_names(), dimensions, features.flag.as_ref());
         let videos = features
             .videos()
             .map(|camera| VideoTrack::new(camera, features.fps, version))
@@ -125,6 +127,7 @@ impl Writer {
             frames: 0,
             open_file: None,
             file_number: 0,
+            flagged: false,
             features,
         };
         writer.begin_episode();
@@ -141,6 +144,11 @@ impl Writer {
         let cameras = self.features.stored_names().len();
         self.rows = Rows { images: vec![Vec::new(); cameras], ..Rows::default() };
         self.waiting_bytes = 0;
+    }
+
+    /// The value of the features' column of booleans for the frames from here on.
+    pub fn flag(&mut self, flagged: bool) {
+        self.flagged = flagged;
     }
 
     /// Adds one frame to the current episode: an image of each camera, state and action in the
@@ -179,6 +187,10 @@ impl Writer {
         };
         self.rows.task_index.push(task_index as i64);
         self.vectors.push(state, action, task_index as i64);
+        if self.features.flag.is_some() {
+            self.rows.flag.push(self.flagged);
+            self.vectors.flag.push(self.flagged);
+        }
         if self.waiting_bytes >= WAITING_BYTES { self.write_rows() } else { Ok(()) }
     }
 
@@ -224,8 +236,14 @@ impl Writer {
         let episode = self.episodes.len();
         let fps = f64::from(self.features.fps);
         let cameras = self.features.camera_names();
-        let statistics =
-            episode_statistics(&cameras, &self.pixels, &self.vectors, episode, self.frames, fps);
+        let statistics = episode_statistics(
+            &cameras,
+            &self.pixels,
+            &self.vectors,
+            (episode, self.frames),
+            fps,
+            self.features.flag.as_ref(),
+        );
         let mut tasks: Vec<String> = Vec::new();
         for index in &self.vectors.task_index {
             let task = &self.tasks[*index as usize];

@@ -81,6 +81,8 @@ macro_rules! all_actions {
                 r2r::control_msgs::action::ParallelGripperCommand::Action,
             #[cfg(ros_f1_msgs)]
             "f1_msgs/action/ExecuteTask" => r2r::f1_msgs::action::ExecuteTask::Action,
+            #[cfg(ros_f1_msgs)]
+            "f1_msgs/action/GoHome" => r2r::f1_msgs::action::GoHome::Action,
         }
     };
 }
@@ -115,6 +117,8 @@ pub(super) fn service<W: WithService>(name: &str, with: W) -> Option<W::Output> 
             rcl_interfaces::srv::SetParametersAtomically::Service,
         #[cfg(ros_test_msgs)]
         "test_msgs/srv/BasicTypes" => r2r::test_msgs::srv::BasicTypes::Service,
+        #[cfg(ros_moveit_msgs)]
+        "moveit_msgs/srv/GetPlanningScene" => r2r::moveit_msgs::srv::GetPlanningScene::Service,
         #[cfg(ros_std_srvs)]
         "std_srvs/srv/Empty" => r2r::std_srvs::srv::Empty::Service,
         #[cfg(ros_std_srvs)]

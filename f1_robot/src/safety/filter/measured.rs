@@ -148,7 +148,8 @@ impl SafetyFilter {
             };
             let known = measured.velocity_known[joint];
             let off = (found.position - expected.position).abs();
-            let too_fast = if known { (found.velocity - expected.velocity).abs() } else { 0.0 };
+            let expected_velocity = expected.velocity * self.scale;
+            let too_fast = if known { (found.velocity - expected_velocity).abs() } else { 0.0 };
             if off <= near && too_fast <= tolerance.velocity {
                 continue;
             }
@@ -198,6 +199,7 @@ impl SafetyFilter {
                     |range: &mut (f64, f64), x: f64| *range = (range.0.min(x), range.1.max(x));
                 widen(&mut range.position, state.position);
                 widen(&mut range.velocity, state.velocity);
+                widen(&mut range.velocity, state.velocity * self.scale);
             }
         }
         ranges

@@ -3,6 +3,7 @@
 
 use f1_interfaces::Message;
 use f1_interfaces::sensor_msgs::msg::CompressedImage;
+use f1_interfaces::std_msgs::msg::Bool;
 
 use super::*;
 
@@ -30,6 +31,8 @@ struct Scene {
     point: fn(Vec<f64>) -> JointTrajectoryPoint,
     /// Joints that trajectories name beside the arm's.
     strangers: usize,
+    /// When a person has the robot, ms after the start: no trajectory is sent then.
+    taken: Option<(i64, i64)>,
 }
 
 impl Default for Scene {
@@ -49,6 +52,7 @@ impl Default for Scene {
                 ..JointTrajectoryPoint::default()
             },
             strangers: 0,
+            taken: None,
         }
     }
 }
@@ -91,6 +95,11 @@ impl Scene {
             place[0] += 0.2 * (ms as f64 * 1e-3).sin();
             place
         };
+        if let Some((from, until)) = self.taken {
+            for (ms, data) in [(0, false), (from, true), (until, false)] {
+                put(&recorder, "/f1/takeover/active", START + ms, &Bool { data });
+            }
+        }
         for ms in (0..self.seconds * 1000).step_by(10) {
             put(&recorder, "/f1/joint_states", START + ms, &joints(arm, place(ms), ms));
             let stopped = (self.gripper_stops.0..self.gripper_stops.1).contains(&ms);
@@ -112,7 +121,8 @@ impl Scene {
                 let image = CompressedImage { header, format: "jpeg".into(), data };
                 put(&recorder, &format!("/f1/{name}/image_raw"), START + ms, &image);
             }
-            if ms % 100 == 0 {
+            let taken = self.taken.is_some_and(|(from, until)| (from..until).contains(&ms));
+            if ms % 100 == 0 && !taken {
                 let mut joint_names = arm.to_vec();
                 let mut target = place(ms + 100);
                 for number in 0..self.strangers {
@@ -311,4 +321,32 @@ fn trajectories_of_velocities_alone_are_named() {
     let text = format!("{:#}", refused.unwrap_err());
     assert!(text.contains("none of 60 trajectories"), "{text}");
     assert!(text.contains("velocities only") && text.contains("--commands"), "{text}");
+}
+
+#[test]
+fn what_a_person_did_is_marked_and_its_action_is_what_the_robot_did() {
+    let scene = Scene { taken: Some((2000, 4000)), ..Scene::default() };
+    let (folder, summary) = scene.convert(|args| args.layout = "v2.1".into());
+    let frames = summary.unwrap().episodes[0].0;
+    let output = folder.path("out");
+    let read = |name: &str| std::fs::read_to_string(output.join("meta").join(name)).unwrap();
+    let info: serde_json::Value = serde_json::from_str(&read("info.json")).unwrap();
+    assert_eq!(info["features"]["intervention"]["dtype"], "bool");
+    let stats = read("episodes_stats.jsonl");
+    let stats: serde_json::Value = serde_json::from_str(stats.lines().next().unwrap()).unwrap();
+    let share = stats["stats"]["intervention"]["mean"][0].as_f64().unwrap();
+    assert!((share * frames as f64 - 20.0).abs() <= 1.0, "{share} of {frames}");
+    let dataset = Dataset::open(&output).unwrap();
+    let table = dataset.read_episode(0, &Columns::usual(&[])).unwrap();
+    // No trajectory was sent meanwhile: the action is where the joints came to one step later, not
+    // where the last trajectory had ended.
+    for frame in 22..38 {
+        let (action, next) = (table.action[frame][0], table.state[frame + 1][0]);
+        assert!((action - next).abs() < 2e-3, "frame {frame}: {action} and {next}");
+    }
+    // A recording that says nothing of takeovers has no such column.
+    let (folder, summary) = Scene::default().convert(|_| {});
+    summary.unwrap();
+    let info = std::fs::read_to_string(folder.path("out").join("meta/info.json")).unwrap();
+    assert!(!info.contains("intervention"));
 }
