@@ -226,16 +226,17 @@ for part in "${all[@]}"; do
     set -m
     ("part_$part") >"$log" 2>&1 </dev/null &
     child=$!
-    set +m
+    # In a group of its own too, so that its sleep ends with it.
     (
       sleep "$limit"
-      kill -INT -- "-$child" 2>/dev/null
+      kill -INT -- "-$child"
       sleep 10
-      kill -KILL -- "-$child" 2>/dev/null
-    ) &
+      kill -KILL -- "-$child"
+    ) >/dev/null 2>&1 </dev/null &
     watch=$!
+    set +m
     while kill -0 "$child" 2>/dev/null; do wait "$child" 2>/dev/null; status=$?; done
-    kill "$watch" 2>/dev/null
+    kill -- "-$watch" 2>/dev/null
     wait "$watch" 2>/dev/null
     child=""
     case $status in
