@@ -2,7 +2,7 @@
 # Checks the promises of docs/ros.md and docs/ros_stacks.md on a machine with a sourced ROS 2, by
 # ros2's own tools, and prints a table. Needs a workspace in which f1_policy was built and sourced:
 #
-#   source /opt/ros/jazzy/setup.bash && source ros2_ws/install/setup.bash
+#   source /opt/ros/jazzy/setup.bash && source WORKSPACE/install/setup.bash
 #   scripts/check_ros2.sh
 set -u
 

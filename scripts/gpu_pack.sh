@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Packs the programs and GPU tests of a CUDA build into one archive for a machine that has a GPU and no
-# compiler: scripts/gpu_run.sh unpacks and runs it there. Goldens, models and run files come from the
-# checkout on that machine.
+# Packs the programs and GPU tests of a CUDA build into one archive for a machine that has a GPU and
+# no compiler: scripts/gpu_run.sh unpacks and runs it there. Goldens, models and run files come from
+# the checkout on that machine.
 #
 #   scripts/gpu_pack.sh [ARCHIVE]     default: target/gpu.tar.xz
 #
-# F1_GPU_CAPS: compute capabilities to build for (default "90 80": H100 and H200, A100). Needs the CUDA
-# compiler: an installed toolkit, or `scripts/setup-cuda.sh` and `source ~/.cache/cuda13/env.sh`.
+# F1_GPU_CAPS: compute capabilities to build for (default "90 80": H100 and H200, A100). Needs the
+# CUDA compiler: an installed toolkit, or `scripts/setup-cuda.sh` and its env.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 archive=${1:-target/gpu.tar.xz}
@@ -14,7 +14,7 @@ caps=${F1_GPU_CAPS:-90 80}
 limit=$((20 * 1024 * 1024))
 
 if ! command -v "${NVCC:-nvcc}" >/dev/null; then
-  echo "gpu_pack: no CUDA compiler (nvcc); run scripts/setup-cuda.sh and source ~/.cache/cuda13/env.sh" >&2
+  echo "gpu_pack: no CUDA compiler (nvcc); run scripts/setup-cuda.sh and source its env.sh" >&2
   exit 1
 fi
 for cap in $caps; do

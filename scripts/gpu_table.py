@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tables of scripts/gpu_run.sh.
 
-gpu_table.py part NAME STATE SECONDS LOG   one line of JSON for a part, with the RESULT lines of its log
+gpu_table.py part NAME STATE SECONDS LOG   a part as a line of JSON, with its log's RESULT lines
 gpu_table.py table PARTS SUMMARY           the table of all parts, and the same as JSON in SUMMARY;
                                            fails if a part failed
 gpu_table.py run METRICS                   time and loss of a training run, as JSON

