@@ -224,7 +224,7 @@ async fn keep_open(
     }
 }
 
-/// Waits for `work` and answers questions with `why` meanwhile; `None` when nobody can ask any
+/// Waits for `work` and answers questions with `why` meanwhile; `None` when no one can ask any
 /// more.
 async fn meanwhile<T>(
     work: impl Future<Output = T>,
@@ -343,7 +343,7 @@ enum Unanswered {
 }
 
 impl Session<'_> {
-    /// Answers questions until the connection ends, and why; `None` when nobody can ask any more.
+    /// Answers questions until the connection ends, and why; `None` when no one can ask any more.
     async fn serve(&mut self, questions: &mut mpsc::Receiver<Question>) -> Option<String> {
         loop {
             let question = tokio::select! {

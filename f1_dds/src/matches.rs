@@ -5,8 +5,8 @@
 //! sends a writer's first heartbeat when it discovers the reader, which may not have discovered the
 //! writer yet. A message written in between is skipped, even by a reliable reader: a request, or
 //! the first trajectory. Therefore every volatile writer begins with a sample that is addressed to
-//! nobody ([`prime`]): as long as a reader has not acknowledged it, RustDDS repeats its heartbeat.
-//! A reader counts as connected once it has acknowledged that sample.
+//! no reader ([`prime`]): as long as a reader has not acknowledged it, RustDDS repeats its
+//! heartbeat. A reader counts as connected once it has acknowledged that sample.
 
 use std::collections::BTreeMap;
 use std::ops::RangeBounds;
@@ -48,7 +48,7 @@ pub(crate) fn participant_of(guid: &GUID) -> [u8; 12] {
     prefix
 }
 
-/// Writes the sample that is addressed to nobody; to readers it is a gap.
+/// Writes the sample that is addressed to no reader; to readers it is a gap.
 pub(crate) fn prime(writer: &BytesWriter) -> Result<(), impl std::fmt::Debug + use<>> {
     let nobody = WriteOptionsBuilder::new().to_single_reader(GUID::GUID_UNKNOWN).build();
     writer.write_with_options(Bytes::new(), nobody).map(|_| ())

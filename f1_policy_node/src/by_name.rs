@@ -1,5 +1,5 @@
 //! Folders that parameters name on the hub: a process without a terminal reports in its log and
-//! asks nobody.
+//! asks no question.
 
 use std::path::PathBuf;
 

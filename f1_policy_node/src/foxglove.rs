@@ -38,7 +38,7 @@ impl Sink for Channels {
 
 impl FoxgloveSession {
     /// Listens on loopback; port 0 takes a free one. Viewers only look: they can publish nothing.
-    /// Its node has a thread of its own: encoding holds up nobody.
+    /// Its node has a thread of its own: encoding delays no other node.
     ///
     /// # Errors
     /// A port that cannot be listened on, topics that the middleware refuses.

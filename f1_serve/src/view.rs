@@ -179,7 +179,7 @@ mod tests {
         let connection = watching.connect("openpi");
         let image = RgbImage::from_pixel(2, 2, image::Rgb([9; 3]));
         let taken = || connection.images(std::iter::once(("front", &image)));
-        assert!(taken().is_empty(), "nobody looks");
+        assert!(taken().is_empty(), "no page is open");
         watching.pages(1);
         let times = (Duration::from_millis(30), Duration::from_millis(4));
         connection.answered("pick", times, taken());

@@ -116,7 +116,7 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Whether a viewer asks for it: what nobody asks for needs no encoding.
+    /// Whether a viewer asks for it: what no viewer asks for needs no encoding.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         lock(&self.shared.viewers).values().any(|viewer| viewer.asked.contains_key(&self.id))

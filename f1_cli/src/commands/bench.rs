@@ -324,7 +324,7 @@ impl Scene {
         let (sender, first) = std::sync::mpsc::channel();
         let seen = move |taken: usize| {
             if taken == 0 {
-                // Nobody listening is no fault of the network's.
+                // That the reader of the output is gone is no fault of the network's.
                 let _ = sender.send(begin.elapsed());
             }
         };

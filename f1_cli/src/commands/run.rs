@@ -143,7 +143,9 @@ pub fn run(args: Args) -> Result<()> {
     let robot = Arc::new(Robot::load(&robot_file)?);
     match &args.bag {
         Some(_) if args.view.settings()?.is_some() || args.viewers.foxglove.is_some() => {
-            bail!("--view, --foxglove: nobody can follow a replay, which runs on a virtual clock")
+            bail!(
+                "--view, --foxglove: a page cannot follow a replay, which runs on a virtual clock"
+            )
         }
         Some(bag) => replay(&args, bag, &robot, ros_args),
         None => live(&args, &robot, ros_args),

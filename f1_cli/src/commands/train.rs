@@ -53,13 +53,6 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 
 fn train(args: &Args, run: RunFile, ranks: Option<Ranks>) -> anyhow::Result<()> {
     let output = run.output.clone();
-    // The first signal asks for a checkpoint and an orderly end; the second ends at once.
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-            .context("signals cannot be caught")?;
-    }
     // Rank 0 reports for all.
     let reports = ranks.as_ref().is_none_or(|ranks| ranks.rank() == 0);
     let mut say = |text: &str| {
@@ -67,7 +60,18 @@ fn train(args: &Args, run: RunFile, ranks: Option<Ranks>) -> anyhow::Result<()> 
             eprintln!("{text}");
         }
     };
-    let outcome = Trainer::open_on(run, args.resume, ranks, &mut say)?.train(&stop)?;
+    // There is nothing to keep yet: a signal ends the program at once, also while the frames'
+    // tokens are made, which takes minutes.
+    let mut trainer = Trainer::open_on(run, args.resume, ranks, &mut say)?;
+    // From here on the first signal asks for a checkpoint and an orderly end, and the second ends at
+    // once.
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
+            .context("signals cannot be caught")?;
+    }
+    let outcome = trainer.train(&stop)?;
     match outcome {
         _ if !reports => {}
         Outcome::Finished => println!("{}", output.join("model").display()),

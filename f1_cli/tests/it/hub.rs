@@ -191,13 +191,13 @@ fn a_run_file_names_data_sets_of_the_hub() {
     let place = Place::new(released());
     let run = root().join("config/train/bench_stage3.yaml");
     let mut train = place.asking(env!("CARGO_BIN_EXE_f1"));
-    train.arg("train").arg(run).env("F1_BENCH_DATA", "hf://datasets/nobody/nothing");
+    train.arg("train").arg(run).env("F1_BENCH_DATA", "hf://datasets/nowhere/nothing");
     for other in ["F1_BENCH_PAIR", "F1_BENCH_ROW", "F1_BENCH_BIN"] {
         train.env(other, place.cache.path());
     }
     let (_, errors) = texts(&train.current_dir(root()).output().unwrap());
     assert!(errors.contains("data.sources.bench_arm.path"), "{errors}");
-    assert!(errors.contains("datasets/nobody/nothing"), "{errors}");
+    assert!(errors.contains("datasets/nowhere/nothing"), "{errors}");
     assert!(errors.contains("no such repository"), "{errors}");
 }
 

@@ -343,7 +343,7 @@ fn another_type_is_refused_with_the_column_and_its_type() {
         let fault = dataset.read_episode(1, &Columns::usual(&[])).unwrap_err().to_string();
         assert!(fault.contains("episode 1") && fault.contains("`observation.state`"), "{fault}");
         assert!(fault.contains("Utf8"), "{fault}");
-        // It is so in every episode: to leave this one out would help nobody.
+        // It is so in every episode: to leave this one out would not help.
         assert!(!fault.contains("skip_episodes"), "{fault}");
     }
 }

@@ -34,7 +34,7 @@ pub(crate) use services::LoggerServices;
 
 /// The filter of a program's log: `default`, and only the errors of RustDDS. RustDDS warns of every
 /// peer that joins or leaves, on the loopback of multicast groups that it never joined, and of the
-/// sample addressed to nobody with which our writers begin. It logs an error for each writer and
+/// sample addressed to no reader with which our writers begin. It logs an error for each writer and
 /// reader that is dropped after its participant has ended, as at every shut-down. r2r logs an error
 /// when a publisher is destroyed.
 #[must_use]

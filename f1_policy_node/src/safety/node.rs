@@ -240,7 +240,7 @@ impl SafetyFilterNode {
         keep.push(Box::new(node.create_timer(period, ClockKind::Steady, move || ticking.tick())));
         let (drawn, markers) = (shared.clone(), topics::MARKERS.publisher(node)?);
         keep.push(Box::new(node.create_timer(DRAWN, ClockKind::Steady, move || {
-            // Nobody looks: nothing is drawn.
+            // No subscription: nothing is drawn.
             if markers.subscription_count() > 0
                 && let Err(error) = markers.publish(drawn.markers())
             {

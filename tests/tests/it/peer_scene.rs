@@ -59,7 +59,7 @@ fn a_scene_and_a_joystick_of_another_dds_hold_and_release_the_robot() {
     let spinning = context.clone();
     let spinner = std::thread::spawn(move || spinning.spin());
     until(&process, "joy has not sent a message", &[]);
-    until(&process, "planning scene: nobody offers", &[]);
+    until(&process, "planning scene: no node offers", &[]);
 
     let domain =
         std::env::var("ROS_DOMAIN_ID").ok().and_then(|text| text.parse().ok()).unwrap_or(0);

@@ -97,11 +97,11 @@ fn until_the_planning_scene_is_whole_nothing_moves() {
     let fake = FakeRobot::start(bench());
     fake.process.core().set_instruction("put the red cube into the bin");
     fake.run(2.0);
-    fake.assert_at_rest(&[WAITING, HOLDING], "planning scene: nobody offers /get_planning_scene");
+    fake.assert_at_rest(&[WAITING, HOLDING], "planning scene: no node offers /get_planning_scene");
     let moveit = MoveIt::offer(&fake);
     fake.run(2.0);
     // Without the topic it would not be noticed that the scene changes.
-    fake.assert_at_rest(&[WAITING, HOLDING], "planning scene: nobody publishes");
+    fake.assert_at_rest(&[WAITING, HOLDING], "planning scene: no node publishes");
     assert_eq!((fake.log.lock().trajectories.len(), *moveit.asked.lock()), (0, 0));
     let _publisher = publisher(&fake);
     fake.run(3.0);
@@ -174,7 +174,7 @@ fn after_a_gap_the_scene_is_asked_for_again() {
     assert_eq!(*moveit.asked.lock(), 1);
     drop(publisher);
     fake.run(1.0);
-    fake.assert_at_rest(&[HOLDING], "planning scene: nobody publishes /monitored_planning_scene");
+    fake.assert_at_rest(&[HOLDING], "planning scene: no node publishes /monitored_planning_scene");
     // What changes meanwhile is in the answer.
     let object = ball("rock", "moon", [3.0, 0.0, 0.5], CollisionObject::ADD);
     moveit.scene.lock().world.collision_objects = vec![object];

@@ -78,7 +78,7 @@ fn a_takeover_that_is_configured_and_was_never_received_lets_nothing_move() {
     *says.lock() = Some(false);
     fake.run(1.0);
     fake.assert_running();
-    // The heartbeat ends: the policy does not move what nobody can take over.
+    // The heartbeat ends: the policy does not move what no person can take over.
     *says.lock() = None;
     fake.run(2.0);
     fake.assert_at_rest(&[HOLDING], "takeover is silent for");

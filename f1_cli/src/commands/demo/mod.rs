@@ -191,7 +191,7 @@ pub fn run(args: Args) -> Result<()> {
     let (view, foxglove) = (args.view.settings()?, args.viewers.foxglove);
     if (view.is_some() || foxglove.is_some()) && args.backend != "dds" {
         bail!(
-            "--view, --foxglove: nobody can follow the virtual clock of the back end mem; add \
+            "--view, --foxglove: a page cannot follow the virtual clock of the back end mem; add \
              --backend dds"
         );
     }

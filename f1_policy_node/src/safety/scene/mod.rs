@@ -346,8 +346,8 @@ impl Watch {
         if !state.known {
             let service = &settings.scene_service;
             return Err(match &state.fault {
-                _ if !self.client.is_ready() => format!("nobody offers {service}"),
-                _ if publishers == 0 => format!("nobody publishes {}", settings.scene_topic),
+                _ if !self.client.is_ready() => format!("no node offers {service}"),
+                _ if publishers == 0 => format!("no node publishes {}", settings.scene_topic),
                 Some(fault) => format!("{service} does not answer: {fault}"),
                 None => format!("{service} has not answered"),
             });
