@@ -63,8 +63,8 @@ fn train(args: &Args, run: RunFile, ranks: Option<Ranks>) -> anyhow::Result<()> 
     // There is nothing to keep yet: a signal ends the program at once, also while the frames'
     // tokens are made, which takes minutes.
     let mut trainer = Trainer::open_on(run, args.resume, ranks, &mut say)?;
-    // From here on the first signal asks for a checkpoint and an orderly end, and the second ends at
-    // once.
+    // From here on the first signal asks for a checkpoint and an orderly end, and the second ends
+    // the program at once.
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))
